@@ -1,0 +1,260 @@
+"""A config file's bytes in, plain data with the line of every value out. Knows YAML, not our keys."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import yaml
+
+from exporter.config.environment import substitute
+from exporter.config.problems import Problem, Where, make_error, show_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+_MAX_BYTES = 1 << 20
+_MAX_NODES = 100_000
+_MAX_DEPTH = 50
+_TAG = "tag:yaml.org,2002:"
+_TEXT_TAGS = {
+    f"{_TAG}str",
+    f"{_TAG}timestamp",
+    f"{_TAG}value",
+}  # nothing here is a date: 2026-01-01 is a name
+_SCALAR_TAGS = {f"{_TAG}null", f"{_TAG}bool", f"{_TAG}int", f"{_TAG}float"}
+
+_SYNTAX_HINTS = (
+    (r"'\\t'", "indent with spaces, not tabs"),
+    (r"got '\{'", 'inside { } and [ ], put quotes around "${NAME}"'),
+    ("alias|tag|cannot start", "quote a value that begins with * & ! % @ or `"),
+)
+
+# Stands for a value that is there but cannot be used, and whose problem has been told.
+BROKEN: Final = object()
+
+
+@dataclass(slots=True)
+class Document:
+    """Plain data, the line of each value in it, and the problems met on the way."""
+
+    data: object = None
+    lines: dict[Where, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def add(self, where: Where, text: str, line: int | None = None) -> None:
+        """Note a problem; without `line`, at the nearest value that has one."""
+        self.problems.append(Problem(line or self.line(where), show_path(where), text))
+
+    def line(self, where: Where) -> int:
+        """Return the line of a value, or of the nearest one that holds it."""
+        while where and where not in self.lines:
+            where = where[:-1]
+        return self.lines.get(where, 1)
+
+
+def read_document(path: Path, environ: Mapping[str, str]) -> Document:
+    """Return what the file holds, variables replaced. Raises ConfigError where it is no YAML at all."""
+    text = _read_text(path)
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+    except yaml.YAMLError as error:
+        raise make_error(path, [_syntax_problem(error, text)]) from None
+    if node is None:
+        raise make_error(
+            path, [Problem(0, "", "is empty: it needs at least targets, see config.example.yaml")]
+        )
+    builder = _Builder(loader, environ)
+    try:
+        builder.document.data = builder.build(node, ())
+    except _TooLargeError:
+        text = f"holds more than {_MAX_NODES} values, aliases (*name) unfolded: no config does; write less"
+        raise make_error(path, [Problem(0, "", text)]) from None
+    return builder.document
+
+
+def _read_text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            problem = Problem(
+                0, "", f"is larger than {_MAX_BYTES} bytes: no config is; is this the right file?"
+            )
+            raise make_error(path, [problem])
+        return content.decode()
+    except OSError as error:
+        problem = Problem(0, "", f"cannot be read: {error.strerror}: check the path and its permissions")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        problem = Problem(line, "", "is not UTF-8 text: save the file in that encoding")
+    raise make_error(path, [problem])
+
+
+def _syntax_problem(error: yaml.YAMLError, text: str) -> Problem:
+    """Return pyyaml's complaint without the words it quotes from the file: they may be a secret."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        line, column = error.problem_mark.line + 1, error.problem_mark.column + 1
+        return Problem(line, "", f"is not valid YAML: {_describe_syntax(error)} (column {column})")
+    line = text.count("\n", 0, getattr(error, "position", 0)) + 1
+    return Problem(
+        line, "", "is not valid YAML: holds a control character: remove it, or write it as an escape"
+    )
+
+
+def _describe_syntax(error: yaml.MarkedYAMLError) -> str:
+    words = ", ".join(filter(None, (error.context, error.problem)))
+    hints = (text for sign, text in _SYNTAX_HINTS if re.search(sign, words))
+    return "; ".join((re.sub(r"""(["']).*?\1""", _hide_quoted, words), *itertools.islice(hints, 1)))
+
+
+def _hide_quoted(quoted: re.Match[str]) -> str:
+    """Keep single characters and pyyaml's own `<words>`."""
+    return quoted.group() if re.fullmatch(r"\\?.|<[a-z ]+>", quoted.group()[1:-1]) else "…"
+
+
+class _TooLargeError(Exception):
+    """The document unfolds to more values than any config has."""
+
+
+class _Loader(yaml.SafeLoader):
+    """pyyaml's safe loader, which also remembers the plain scalars and refuses deep nesting."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.plain: set[int] = set()
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            mark = parent.start_mark if parent else None
+            raise yaml.MarkedYAMLError(problem=f"nested more than {_MAX_DEPTH} deep", problem_mark=mark)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def compose_scalar_node(self, anchor: dict[str, yaml.Node]) -> yaml.ScalarNode:
+        plain = self.peek_event().implicit[0]  # type: ignore[no-untyped-call]
+        node = super().compose_scalar_node(anchor)
+        if plain:
+            self.plain.add(id(node))
+        return node
+
+
+class _Builder:
+    """Turns YAML nodes into data, following aliases and merges. Counts, so that no alias bomb goes off."""
+
+    def __init__(self, loader: _Loader, environ: Mapping[str, str]) -> None:
+        self.document = Document()
+        self._loader = loader
+        self._environ = environ
+        self._count = 0
+        self._open: set[int] = set()
+
+    def build(self, node: yaml.Node, where: Where) -> object:
+        """Return the data of `node`, or BROKEN. `where` is its path."""
+        self._tally()
+        self.document.lines.setdefault(where, node.start_mark.line + 1)
+        if id(node) in self._open or len(self._open) > _MAX_DEPTH:
+            return self._fail(
+                where, "holds itself, or is too deep: an alias (*name) must not stand in its own anchor"
+            )
+        self._open.add(id(node))
+        try:
+            return self._build(node, where)
+        finally:
+            self._open.discard(id(node))
+
+    def _build(self, node: yaml.Node, where: Where) -> object:
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, where)
+        if isinstance(node, yaml.MappingNode) and node.tag == f"{_TAG}map":
+            return self._mapping(node, where)
+        if isinstance(node, yaml.SequenceNode) and node.tag == f"{_TAG}seq":
+            return [self.build(item, (*where, position)) for position, item in enumerate(node.value)]
+        return self._fail_tag(where)
+
+    def _mapping(self, node: yaml.MappingNode, where: Where) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for key, value in self._pairs(node, where).items():
+            path = (*where, key.value)
+            if not where and key.value.startswith("x-"):
+                continue
+            self.document.lines[path] = key.start_mark.line + 1
+            found[key.value] = self.build(value, path)
+        return found
+
+    def _pairs(self, node: yaml.MappingNode, where: Where) -> dict[yaml.ScalarNode, yaml.Node]:
+        """Return the entries of a mapping, its own before merged ones, each key once."""
+        pairs: dict[str, tuple[yaml.ScalarNode, yaml.Node]] = {}
+        sources: list[yaml.Node] = []
+        for key, value in node.value:
+            self._tally()
+            if not isinstance(key, yaml.ScalarNode):
+                line = key.start_mark.line + 1
+                self.document.add(where, "has a key that is not text: quote what begins with { or [", line)
+            elif key.value in pairs:
+                self._add_duplicate(pairs[key.value][0], key, where)
+            else:
+                pairs[key.value] = key, value
+                if key.tag == f"{_TAG}merge":
+                    sources = value.value if isinstance(value, yaml.SequenceNode) else [value]
+        if sources:
+            del pairs["<<"]
+        for key, value in self._merged(sources, where):
+            pairs.setdefault(key.value, (key, value))
+        return dict(pairs.values())
+
+    def _merged(self, sources: list[yaml.Node], where: Where) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
+        for source in sources:
+            self._tally()
+            if isinstance(source, yaml.MappingNode) and id(source) not in self._open:
+                self._open.add(id(source))
+                yield from self._pairs(source, where).items()
+                self._open.discard(id(source))
+            else:
+                line = source.start_mark.line + 1
+                self.document.add(where, "<< must name another mapping, or a list of them", line)
+
+    def _add_duplicate(self, first: yaml.ScalarNode, second: yaml.ScalarNode, where: Where) -> None:
+        text = f"this key stands here twice, first on line {first.start_mark.line + 1}: remove one"
+        self.document.add((*where, second.value), text, second.start_mark.line + 1)
+
+    def _scalar(self, node: yaml.ScalarNode, where: Where) -> object:
+        value, complaints = substitute(node.value, self._environ)
+        for complaint in complaints:
+            self.document.add(where, complaint)
+        if complaints:
+            return BROKEN
+        tag = node.tag
+        if id(node) in self._loader.plain:
+            value = value.strip()
+            tag = self._loader.resolve(yaml.ScalarNode, value, (True, False))  # type: ignore[no-untyped-call]
+        return self._typed(tag, value, where)
+
+    def _typed(self, tag: str, value: str, where: Where) -> object:
+        if tag in _TEXT_TAGS:
+            return value
+        if tag not in _SCALAR_TAGS:
+            return self._fail_tag(where)
+        try:
+            return self._loader.construct_object(yaml.ScalarNode(tag, value))
+        except (ValueError, LookupError):
+            return self._fail(where, "is not what its YAML tag (!!) says")
+
+    def _tally(self) -> None:
+        self._count += 1
+        if self._count > _MAX_NODES:
+            raise _TooLargeError
+
+    def _fail_tag(self, where: Where) -> object:
+        return self._fail(where, "YAML tags are not read here: quote a value that begins with !")
+
+    def _fail(self, where: Where, text: str) -> object:
+        self.document.add(where, text)
+        return BROKEN

@@ -1,0 +1,48 @@
+"""The files that a config names: whether they can be read now, and where they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.config.rules import Fault, Values, as_list, as_mapping
+from exporter.config.texts import find_secret_fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_MAX_SECRET_BYTES = 65536
+
+
+def find_file_faults(data: object, folder: Path) -> Iterator[Fault]:
+    """Yield the path and text of every file that is named and cannot be used. `folder`: the config file's."""
+    for position, target in enumerate(as_list(as_mapping(data).get("targets"))):
+        for section in ("credentials", "tls"):
+            for key, name in _list_files(as_mapping(as_mapping(target).get(section))):
+                fault = _find_fault(folder / name, secret=section == "credentials")
+                if fault:
+                    yield ("targets", position, section, key), fault
+
+
+def _list_files(section: Values) -> Iterator[tuple[str, str]]:
+    for key, name in section.items():
+        if key.endswith("_file") and isinstance(name, str):
+            yield key, name
+
+
+def _find_fault(path: Path, *, secret: bool) -> str:
+    """Return what is wrong with a file, or the empty text.
+
+    Neither what it holds is shown nor its name: people put secrets there by mistake.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            return "is not a file: name the file itself"
+        with path.open("rb") as file:
+            text = file.read(_MAX_SECRET_BYTES).decode().strip() if secret else "no secret"
+    except OSError as error:
+        return f"the file cannot be read: {error.strerror}: check the path and its permissions"
+    except UnicodeDecodeError:
+        return "the file is not UTF-8 text: write the secret alone into it"
+    fault = find_secret_fault(text)
+    return f"what the file holds {fault}" if fault else ""

@@ -1,0 +1,33 @@
+"""A config file in, Settings out, or every problem of the file at once."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from exporter.config.document import read_document
+from exporter.config.files import find_file_faults
+from exporter.config.problems import make_error
+from exporter.config.resolve import resolve
+from exporter.config.rules import find_faults
+from exporter.config.validate import validate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from exporter.config.settings import Settings
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Settings:
+    """Return the settings of a config file. Raises ConfigError with every problem in it, sorted by line.
+
+    Variables are read from `environ`; files named in the config are looked for from the config file's folder.
+    """
+    document = read_document(path, environ)
+    file = validate(document)
+    for where, text in chain(find_faults(document.data), find_file_faults(document.data, path.parent)):
+        document.add(where, text)
+    if file is None or document.problems:
+        raise make_error(path, document.problems)
+    return resolve(file, path.parent.absolute())

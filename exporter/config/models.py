@@ -1,0 +1,194 @@
+"""The shape of the config file: every key with its type, bounds, default and description.
+
+Errors, the resolved settings and the JSON Schema all come from these models. What depends on several
+keys at once is in rules.py.
+"""
+
+# No postponed annotations here: pydantic reads them when a class is made.
+from typing import Annotated, Literal, cast
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
+
+from exporter.config import texts
+from exporter.config.durations import PATTERN, parse_duration, parse_positive_duration
+
+
+def _schema(**bounds: object) -> WithJsonSchema:
+    """Say in the JSON Schema what the validator before it checks."""
+    return WithJsonSchema({"type": "string", **bounds})
+
+
+_DurationText = Annotated[str, Field(pattern=PATTERN)]
+Duration = Annotated[float, BeforeValidator(parse_positive_duration, json_schema_input_type=_DurationText)]
+DurationOrZero = Annotated[float, BeforeValidator(parse_duration, json_schema_input_type=_DurationText)]
+Name = Annotated[str, AfterValidator(texts.check_name), _schema(minLength=1, maxLength=100)]
+Region = Annotated[str, AfterValidator(texts.check_region)]
+BucketName = Annotated[str, AfterValidator(texts.check_bucket), _schema(minLength=1)]
+LabelName = Annotated[str, AfterValidator(texts.check_label), _schema(pattern=texts.LABEL)]
+HttpUrl = Annotated[str, AfterValidator(texts.check_endpoint_url)]
+ProxyUrl = Annotated[str, AfterValidator(texts.check_proxy_url)]
+Account = Annotated[str, AfterValidator(texts.check_account), _schema(pattern=texts.ACCOUNT)]
+OwnAccount = Annotated[str, AfterValidator(texts.check_own_account), _schema(pattern=texts.OWN_ACCOUNT)]
+FileName = Annotated[str, AfterValidator(texts.check_file_name), _schema(minLength=1)]
+SecretText = Annotated[SecretStr, AfterValidator(texts.check_secret), _schema(minLength=1)]
+
+
+def _written(default: str, description: str) -> float:
+    """Make a field whose default is written as people write it; pydantic reads it like any other."""
+    return Field(default=cast("float", default), description=description)
+
+
+class Section(BaseModel):
+    """A mapping of known keys."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, validate_default=True, hide_input_in_errors=True)
+
+
+class Scan(Section):
+    """How buckets are scanned. Under a target: what differs from the top-level `scan`."""
+
+    interval: Duration = _written("5m", "Time from the start of one scan of a bucket to the next.")
+    timeout: Duration = _written("1h", "The longest that one bucket's scan may take.")
+    request_timeout: Duration = _written("30s", "The longest one call may take, connect to last byte.")
+    retries: int = Field(
+        default=3, ge=0, le=10, description="Further tries of a call: throttled, 5xx, connection lost."
+    )
+    keep_for: DurationOrZero = _written("24h", "How long the last good values outlive failing scans.")
+    parts: Literal["always", "never"] = Field(
+        default="always",
+        description="Ask for every upload's parts (always), or report counts and ages only (never).",
+    )
+    page_size: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="Uploads and parts asked for per page; null: the store decides. Glacier: 50.",
+    )
+    concurrency: int = Field(default=32, ge=1, le=1024, description="ListParts calls in flight per bucket.")
+    workers: int = Field(default=2, ge=1, le=64, description="Buckets scanned at once, per target.")
+
+
+class Bucket(Section):
+    """A bucket or vault with settings of its own."""
+
+    name: BucketName = Field(description="The bucket's or vault's name, or an access point's ARN.")
+    prefix: str | None = Field(
+        default=None,
+        description="Only uploads whose key begins so; null: the target's, empty: the whole bucket.",
+    )
+    stale_after: Duration | None = Field(default=None, description="As the target's; null: the target's.")
+
+
+def _read_bucket(value: object) -> object:
+    """Read a bare name as a bucket without settings of its own."""
+    if not isinstance(value, str | dict):
+        raise ValueError("must be a name or a mapping with a name: put quotes around a number")  # noqa: TRY004 (pydantic reads ValueError)
+    return {"name": value} if isinstance(value, str) else value
+
+
+BucketEntry = Annotated[Bucket, BeforeValidator(_read_bucket, json_schema_input_type=str | Bucket)]
+
+
+class Credentials(Section):
+    """Whom requests are signed as. Left out: the SDK's own chain (environment, profile, role)."""
+
+    profile: Name | None = Field(default=None, description="A profile of the AWS config files. Not for obs.")
+    access_key_id: SecretText | None = Field(default=None, description="The access key.")
+    access_key_id_file: FileName | None = Field(default=None, description="A file that holds the access key.")
+    secret_access_key: SecretText | None = Field(default=None, description="The secret of the access key.")
+    secret_access_key_file: FileName | None = Field(
+        default=None, description="A file that holds the secret; read again when it changes."
+    )
+    session_token: SecretText | None = Field(default=None, description="The token of temporary keys.")
+    session_token_file: FileName | None = Field(
+        default=None, description="A file that holds the token of temporary keys."
+    )
+
+
+class Tls(Section):
+    """How servers are verified, and the certificate shown to them."""
+
+    ca_file: FileName | None = Field(
+        default=None, description="CA certificates (PEM) trusted instead of the system's."
+    )
+    insecure_skip_verify: bool = Field(default=False, description="Believe any certificate. For trials only.")
+    cert_file: FileName | None = Field(default=None, description="Our own certificate (PEM); needs key_file.")
+    key_file: FileName | None = Field(default=None, description="The key (PEM) of cert_file.")
+
+
+class Target(Section):
+    """A store with its credentials and the buckets to watch."""
+
+    name: Name = Field(description="What metrics call this target. Unique; no white space.")
+    store: Literal["s3", "obs", "glacier"] = Field(
+        description="The kind of service: s3 (Amazon S3 or compatible), obs (Huawei OBS) or glacier."
+    )
+    region: Region | None = Field(
+        default=None, description="The region to sign for; null: the SDK's own choice."
+    )
+    endpoint_url: HttpUrl | None = Field(
+        default=None, description="The server, http or https; null: Amazon's own. Required for obs."
+    )
+    addressing_style: Literal["auto", "path", "virtual"] = Field(
+        default="auto", description="Where the bucket's name goes: path or host name. Not for glacier."
+    )
+    signature: Literal["obs", "v2", "v4"] = Field(
+        default="obs",
+        description="obs only: how requests are signed; v2 and v4 for S3-compatible servers, path style.",
+    )
+    buckets: list[BucketEntry] | None = Field(
+        default=None,
+        min_length=1,
+        description="The buckets to watch: names, or mappings with settings. s3 and obs.",
+    )
+    vaults: list[BucketEntry] | None = Field(
+        default=None,
+        min_length=1,
+        description="The vaults to watch: as buckets, without prefix. glacier only.",
+    )
+    account_id: Account = Field(
+        default="-", description="glacier only: the vaults' account, 12 digits; -: our own."
+    )
+    prefix: str | None = Field(
+        default=None, description="Only uploads whose key begins so; null: all. s3 and obs."
+    )
+    stale_after: Duration = _written("7d", "An upload without activity for this long is stale.")
+    labels: dict[LabelName, str] = Field(
+        default={},
+        description="Labels for mpu_target_info, for alert routing.",
+        json_schema_extra={"additionalProperties": False},
+    )
+    scan: Scan = Field(default_factory=Scan, description="What differs from the top-level scan.")
+    credentials: Credentials = Field(
+        default_factory=Credentials, description="Whom requests are signed as; left out: the SDK's chain."
+    )
+    tls: Tls = Field(default_factory=Tls, description="How servers are verified.")
+    proxy_url: ProxyUrl | None = Field(
+        default=None,
+        repr=False,
+        description="http, https, socks5 or socks5h; null: the environment's proxies.",
+    )
+    request_payer: Literal["requester"] | None = Field(
+        default=None, description="s3 only: requester, we pay for requests."
+    )
+    expected_bucket_owner: OwnAccount | None = Field(
+        default=None, description="s3 only: refuse buckets of any other account (12 digits)."
+    )
+
+
+class File(Section):
+    """The config file of mpu-exporter. Top-level keys that begin with x- are ignored."""
+
+    model_config = ConfigDict(
+        title="mpu-exporter config", json_schema_extra={"patternProperties": {"^x-": {}}}
+    )
+
+    scan: Scan = Field(
+        default_factory=Scan, description="How buckets are scanned; targets may override each key."
+    )
+    ages: list[Duration] = Field(
+        default=cast("list[float]", ["1h", "6h", "1d", "3d", "7d", "30d"]),
+        max_length=50,
+        description="Bounds of mpu_upload_age_seconds, ascending; []: no such metric.",
+    )
+    targets: list[Target] = Field(min_length=1, description="The stores to watch.")

@@ -1,0 +1,52 @@
+"""What is wrong with a config file, and where: paths and texts in, lines for people out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+# The way to a value: keys and list positions from the top of the file.
+Where = tuple[str | int, ...]
+
+
+class ConfigError(Exception):
+    """A config file that cannot be used. `problems` holds one line for each thing to mend."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        """Keep the lines as they are; `str()` of the error is all of them."""
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Problem:
+    """One thing to mend. `line` counts from 1; 0 is the file as a whole."""
+
+    line: int
+    where: str
+    text: str
+
+
+def make_error(file: Path, problems: Iterable[Problem]) -> ConfigError:
+    """Return the error that lists `problems` by line, each once."""
+    return ConfigError(_show_problem(file, problem) for problem in sorted(set(problems)))
+
+
+def show_path(where: Where) -> str:
+    """Return a path as people write it: `targets[2].scan.interval`."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{_show_key(step)}" for step in where)[1:]
+
+
+def _show_key(key: str) -> str:
+    """Return a key without what may be a value: `{secret_access_key:abc}` without a space is one key."""
+    return re.sub("[^a-z_].*", "…", key, count=1, flags=re.DOTALL) or '""'
+
+
+def _show_problem(file: Path, problem: Problem) -> str:
+    place = f"{file}:{problem.line}" if problem.line else str(file)
+    return ": ".join(part for part in (place, problem.where, problem.text) if part)

@@ -1,0 +1,83 @@
+"""A validated File in, Settings out: defaults handed down from file to target to bucket, paths made whole."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from exporter.config import settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic import SecretStr
+
+    from exporter.config import models
+
+
+def resolve(file: models.File, folder: Path) -> settings.Settings:
+    """Return the settings of a file. `folder` is the config file's: relative paths begin there."""
+    scan = _resolve_scan(settings.ScanSettings(), file.scan)
+    targets = tuple(_resolve_target(target, scan, folder) for target in file.targets)
+    return settings.Settings(targets=targets, ages=tuple(file.ages))
+
+
+def _resolve_scan(base: settings.ScanSettings, scan: models.Scan) -> settings.ScanSettings:
+    return dataclasses.replace(base, **{key: getattr(scan, key) for key in scan.model_fields_set})
+
+
+def _resolve_target(
+    target: models.Target, scan: settings.ScanSettings, folder: Path
+) -> settings.TargetSettings:
+    buckets = [*(target.buckets or []), *(target.vaults or [])]
+    return settings.TargetSettings(
+        name=target.name,
+        store=settings.StoreKind(target.store),
+        buckets=tuple(_resolve_bucket(bucket, target) for bucket in buckets),
+        scan=_resolve_scan(scan, target.scan),
+        region=target.region,
+        endpoint_url=target.endpoint_url,
+        addressing_style=target.addressing_style,
+        signature=target.signature,
+        account_id=target.account_id,
+        stale_after=target.stale_after,
+        labels=tuple(target.labels.items()),
+        credentials=_resolve_credentials(target.credentials, folder),
+        tls=_resolve_tls(target.tls, folder),
+        proxy_url=target.proxy_url,
+        request_payer=target.request_payer,
+        expected_bucket_owner=target.expected_bucket_owner,
+    )
+
+
+def _resolve_bucket(bucket: models.Bucket, target: models.Target) -> settings.BucketSettings:
+    prefix = target.prefix if bucket.prefix is None else bucket.prefix
+    return settings.BucketSettings(bucket.name, prefix or None, bucket.stale_after or target.stale_after)
+
+
+def _resolve_credentials(given: models.Credentials, folder: Path) -> settings.Credentials:
+    return settings.Credentials(
+        profile=given.profile,
+        access_key_id=_resolve_secret(given.access_key_id, given.access_key_id_file, folder),
+        secret_access_key=_resolve_secret(given.secret_access_key, given.secret_access_key_file, folder),
+        session_token=_resolve_secret(given.session_token, given.session_token_file, folder),
+    )
+
+
+def _resolve_secret(text: SecretStr | None, file: str | None, folder: Path) -> settings.Secret | None:
+    if text is not None:
+        return settings.Secret(text=text.get_secret_value())
+    return settings.Secret(file=folder / file) if file is not None else None
+
+
+def _resolve_tls(tls: models.Tls, folder: Path) -> settings.TlsSettings:
+    return settings.TlsSettings(
+        ca_file=_resolve_path(tls.ca_file, folder),
+        insecure_skip_verify=tls.insecure_skip_verify,
+        cert_file=_resolve_path(tls.cert_file, folder),
+        key_file=_resolve_path(tls.key_file, folder),
+    )
+
+
+def _resolve_path(name: str | None, folder: Path) -> Path | None:
+    return None if name is None else folder / name

@@ -1,0 +1,182 @@
+"""What depends on several keys at once: the store, its credentials, names that must be unique, ages in order.
+
+Rules read the plain data, in which faulty values are BROKEN: so they run, and report, whatever else is wrong.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from exporter.config.durations import parse_duration
+from exporter.config.settings import ScanSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.config.problems import Where
+
+Fault = tuple["Where", str]
+Values = dict[str, object]
+
+_GLACIER_PAGE = 50
+_STORES_OF = {
+    "addressing_style": "s3 and obs",
+    "signature": "obs",
+    "account_id": "glacier",
+    "prefix": "s3 and obs",
+    "request_payer": "s3",
+    "expected_bucket_owner": "s3",
+}
+
+
+def find_faults(data: object) -> Iterator[Fault]:
+    """Yield the path and text of everything that does not fit together."""
+    top = as_mapping(data)
+    scan = as_mapping(top.get("scan"))
+    yield from _check_timeouts(("scan",), scan, {})
+    yield from _check_ages(as_list(top.get("ages")))
+    yield from _check_unique(("targets",), as_list(top.get("targets")), "each target needs a name of its own")
+    for position, item in enumerate(as_list(top.get("targets"))):
+        if isinstance(item, dict):
+            yield from _check_target(("targets", position), item, scan)
+
+
+def as_mapping(value: object) -> Values:
+    """Return `value` where it is a mapping, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[object]:
+    """Return `value` where it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def _check_target(where: Where, target: Values, scan: Values) -> Iterator[Fault]:
+    own_scan = as_mapping(target.get("scan"))
+    if own_scan.keys() & {"timeout", "request_timeout"}:
+        yield from _check_timeouts((*where, "scan"), own_scan, scan)
+    yield from _check_buckets(where, target)
+    yield from _check_credentials((*where, "credentials"), as_mapping(target.get("credentials")))
+    yield from _check_tls((*where, "tls"), as_mapping(target.get("tls")))
+    yield from _check_store_keys(where, target)
+    if target.get("store") == "obs":
+        yield from _check_obs(where, target)
+    if target.get("store") == "glacier":
+        yield from _check_glacier(where, target, own_scan, scan)
+
+
+def _check_timeouts(where: Where, own: Values, base: Values) -> Iterator[Fault]:
+    request, scan = (_read_seconds(key, own, base) for key in ("request_timeout", "timeout"))
+    if request and scan and request > scan:
+        key = "request_timeout" if "request_timeout" in own else "timeout"
+        yield (*where, key), "request_timeout is longer than timeout: one call must fit into its scan"
+
+
+def _read_seconds(key: str, own: Values, base: Values) -> float | None:
+    """Return the seconds that hold for a scan, None where they are faulty."""
+    value = own.get(key, base.get(key, getattr(ScanSettings(), key)))
+    if isinstance(value, str):
+        return parse_duration(value)
+    return value if isinstance(value, float) else None
+
+
+def _check_ages(ages: list[object]) -> Iterator[Fault]:
+    seconds = [parse_duration(age) if isinstance(age, str) else None for age in ages]
+    for position, (shorter, longer) in enumerate(pairwise(seconds)):
+        if shorter and longer and shorter >= longer:
+            yield (
+                ("ages", position + 1),
+                "must be longer than the age before it: sort the list, each age once",
+            )
+
+
+def _check_unique(where: Where, items: list[object], advice: str) -> Iterator[Fault]:
+    first: dict[str, int] = {}
+    for position, item in enumerate(items):
+        name = as_mapping(item).get("name", item)
+        if isinstance(name, str) and first.setdefault(name, position) != position:
+            path = (*where, position, "name") if isinstance(item, dict) else (*where, position)
+            yield path, f"the name {name} is taken by {where[-1]}[{first[name]}]: {advice}"
+
+
+def _check_buckets(where: Where, target: Values) -> Iterator[Fault]:
+    store = target.get("store")
+    right, wrong = ("vaults", "buckets") if store == "glacier" else ("buckets", "vaults")
+    known = store in {"s3", "obs", "glacier"}
+    if known and is_given(target, wrong):
+        yield (*where, wrong), f"store {store} has {right}, not {wrong}: rename the key"
+    elif not is_given(target, right) and not is_given(target, wrong):
+        yield (*where, right), f"is required: list the {right} to watch"
+    for key in (right, wrong):
+        advice = "list it once; to watch more of its prefixes, use another target"
+        yield from _check_unique((*where, key), as_list(target.get(key)), advice)
+
+
+def is_given(values: Values, key: str) -> bool:
+    """Tell whether a key has a value, a faulty one included."""
+    return values.get(key) is not None
+
+
+def _check_store_keys(where: Where, target: Values) -> Iterator[Fault]:
+    store = target.get("store")
+    for key, stores in _STORES_OF.items():
+        if isinstance(store, str) and is_given(target, key) and store not in stores.split(" and "):
+            yield (*where, key), f"is for store {stores} only, and this target's is {store}: remove it"
+
+
+def _check_credentials(where: Where, given: Values) -> Iterator[Fault]:
+    secrets = ("access_key_id", "secret_access_key", "session_token")
+    for name in secrets:
+        if is_given(given, name) and is_given(given, f"{name}_file"):
+            yield (*where, f"{name}_file"), f"{name} and {name}_file say the same: remove one"
+    key, secret, token = (is_given(given, name) or is_given(given, f"{name}_file") for name in secrets)
+    if is_given(given, "profile") and (key or secret or token):
+        yield (*where, "profile"), "a profile brings its own keys: remove either the profile or the keys"
+    if key and not secret:
+        yield (
+            (*where, "secret_access_key"),
+            "is required beside access_key_id: add it, or secret_access_key_file",
+        )
+    if secret and not key:
+        yield (*where, "access_key_id"), "is required beside secret_access_key: add it, or access_key_id_file"
+    if token and not key and not secret:
+        yield (
+            (*where, "session_token"),
+            "is of no use without its keys: add access_key_id and secret_access_key",
+        )
+
+
+def _check_tls(where: Where, tls: Values) -> Iterator[Fault]:
+    for key, other in (("cert_file", "key_file"), ("key_file", "cert_file")):
+        if is_given(tls, key) and not is_given(tls, other):
+            yield (*where, other), f"is required beside {key}: add it, or remove {key}"
+
+
+def _check_obs(where: Where, target: Values) -> Iterator[Fault]:
+    endpoint = target.get("endpoint_url")
+    if endpoint is None:
+        yield (*where, "endpoint_url"), "is required for store obs: https://obs.REGION.myhuaweicloud.com"
+    elif isinstance(endpoint, str) and "/" in endpoint.partition("://")[2].rstrip("/"):
+        yield (*where, "endpoint_url"), "must end after host and port: the OBS SDK ignores a path"
+    if is_given(as_mapping(target.get("credentials")), "profile"):
+        yield (
+            (*where, "credentials", "profile"),
+            "is not for store obs: give access_key_id and secret_access_key",
+        )
+    if target.get("signature") in {"v2", "v4"} and target.get("addressing_style") == "virtual":
+        text = "signatures v2 and v4 go with path style: use auto or path, or signature obs"
+        yield (*where, "addressing_style"), text
+
+
+def _check_glacier(where: Where, target: Values, own: Values, base: Values) -> Iterator[Fault]:
+    for position, vault in enumerate(as_list(target.get("vaults"))):
+        if is_given(as_mapping(vault), "prefix"):
+            yield (
+                (*where, "vaults", position, "prefix"),
+                "is not for vaults: their uploads have no keys; remove it",
+            )
+    size = own.get("page_size", base.get("page_size"))
+    if isinstance(size, int) and size > _GLACIER_PAGE:
+        text = f"must be at most {_GLACIER_PAGE} for store glacier: set it under this target's own scan"
+        yield (*where, "scan", "page_size"), text

@@ -1,0 +1,106 @@
+"""Validated settings: immutable, complete, every default filled in. Nothing here reads a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class StoreKind(StrEnum):
+    """The kind of service behind a target."""
+
+    S3 = "s3"
+    OBS = "obs"
+    GLACIER = "glacier"
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSettings:
+    """How a target's buckets are scanned. Durations are seconds."""
+
+    interval: float = 300.0
+    timeout: float = 3600.0
+    request_timeout: float = 30.0
+    retries: int = 3
+    keep_for: float = 86400.0
+    parts: str = "always"
+    page_size: int | None = None
+    concurrency: int = 32
+    workers: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret given in the config or in a file that is read again each time it is asked for."""
+
+    text: str | None = field(default=None, repr=False)
+    file: Path | None = None
+
+    def read(self) -> str:
+        """Return the secret. Raises OSError where its file cannot be read."""
+        if self.file is not None:
+            return self.file.read_text(encoding="utf-8").strip()
+        return self.text or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Whom requests are signed as. All None: the SDK's own chain."""
+
+    profile: str | None = None
+    access_key_id: Secret | None = None
+    secret_access_key: Secret | None = None
+    session_token: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """How servers are verified, and what certificate we show them."""
+
+    ca_file: Path | None = None
+    insecure_skip_verify: bool = False
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BucketSettings:
+    """One bucket or vault to watch. `stale_after` is seconds."""
+
+    name: str
+    prefix: str | None = None
+    stale_after: float = 604800.0
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSettings:
+    """A store with its credentials and the buckets to watch."""
+
+    name: str
+    store: StoreKind
+    buckets: tuple[BucketSettings, ...]
+    scan: ScanSettings = ScanSettings()
+    region: str | None = None
+    endpoint_url: str | None = None
+    addressing_style: str = "auto"
+    signature: str = "obs"
+    account_id: str = "-"
+    stale_after: float = 604800.0
+    labels: tuple[tuple[str, str], ...] = ()
+    credentials: Credentials = Credentials()
+    tls: TlsSettings = TlsSettings()
+    proxy_url: str | None = field(default=None, repr=False)
+    request_payer: str | None = None
+    expected_bucket_owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole config. `ages` are the bounds of the age histogram in seconds, ascending."""
+
+    targets: tuple[TargetSettings, ...]
+    ages: tuple[float, ...] = (3600.0, 21600.0, 86400.0, 259200.0, 604800.0, 2592000.0)

@@ -1,0 +1,124 @@
+"""Checks of single texts: names, URLs, accounts. Each returns its text or raises ValueError with what to do.
+
+No message repeats the text: it may be a secret in the wrong place.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+ACCOUNT = "^(-|[0-9]{12})$"
+OWN_ACCOUNT = "^[0-9]{12}$"
+LABEL = "^[A-Za-z_][A-Za-z0-9_]*$"
+_LONGEST_NAME = 100
+_TAKEN_LABELS = ("bucket", "endpoint_url", "instance", "job", "signing_region", "store", "target")
+
+
+def check_name(text: str) -> str:
+    """Accept what can stand in a label, a log line and a command line unquoted."""
+    if not 1 <= len(text) <= _LONGEST_NAME or not _is_word(text):
+        raise ValueError(f"must be 1 to {_LONGEST_NAME} printable characters without white space")
+    return text
+
+
+def check_region(text: str) -> str:
+    """Accept a region's name: Amazon's, Huawei's, or what a compatible server calls it."""
+    if not re.fullmatch("[A-Za-z0-9._-]+", text):
+        raise ValueError("must be a region such as eu-west-1: letters, digits and . _ -")
+    return text
+
+
+def check_bucket(text: str) -> str:
+    """Accept names of all ages; stores differ, and judge for themselves."""
+    if not _is_word(text) or text in {".", ".."}:
+        raise ValueError("must be a bucket's or vault's name: not empty, no white space")
+    if "/" in text and not text.startswith("arn:"):
+        raise ValueError("must be a name without /, or an ARN: write a path inside the bucket as prefix")
+    return text
+
+
+def check_label(text: str) -> str:
+    """Accept label names that Prometheus takes and we do not set ourselves."""
+    if not re.fullmatch(LABEL, text) or text.startswith("__"):
+        raise ValueError("must be a label name: letters, digits and _, not beginning with a digit or __")
+    if text in _TAKEN_LABELS:
+        raise ValueError(f"is a label name already taken ({', '.join(_TAKEN_LABELS)}): choose another")
+    return text
+
+
+def check_account(text: str) -> str:
+    """Accept an account of vaults."""
+    if not re.fullmatch(ACCOUNT, text):
+        raise ValueError('must be 12 digits in quotes, or "-" for the account of the credentials')
+    return text
+
+
+def check_own_account(text: str) -> str:
+    """Accept an account that can own a bucket."""
+    if not re.fullmatch(OWN_ACCOUNT, text):
+        raise ValueError("must be an account: 12 digits in quotes")
+    return text
+
+
+def check_file_name(text: str) -> str:
+    """Accept what may name a file; whether it can be read is files.py's question."""
+    if not text or "\0" in text:
+        raise ValueError("must be the path of a file: remove the key if there is none")
+    return text
+
+
+def check_secret(secret: SecretStr) -> SecretStr:
+    """Accept what can be signed with."""
+    fault = find_secret_fault(secret.get_secret_value())
+    if fault:
+        raise ValueError(fault)
+    return secret
+
+
+def find_secret_fault(text: str) -> str:
+    """Return what is wrong with a secret, or the empty text."""
+    if not text:
+        return "must not be empty: write the secret there, or remove the key"
+    if text != text.strip() or not text.isprintable():
+        return "must be one line without white space around it"
+    return ""
+
+
+def check_endpoint_url(text: str) -> str:
+    """Accept a server's URL."""
+    url = _split_url(text, ("https", "http"))
+    if url.username is not None or url.password is not None:
+        raise ValueError("must hold no user or password: they belong under credentials")
+    return text
+
+
+def check_proxy_url(text: str) -> str:
+    """Accept a proxy's URL, with or without user and password."""
+    if _split_url(text, ("http", "https", "socks5", "socks5h")).path not in {"", "/"}:
+        raise ValueError("must end after host and port")
+    return text
+
+
+def _split_url(text: str, schemes: tuple[str, ...]) -> SplitResult:
+    wanted = (
+        f"must be a URL such as {schemes[0]}://host:1234 ({', '.join(schemes)}); percent-encode a password"
+    )
+    try:
+        url = urlsplit(text)
+        sound = url.scheme in schemes and bool(url.hostname) and url.port != 0 and _is_word(text)
+    except ValueError:
+        sound = False
+    if not sound:
+        raise ValueError(wanted)
+    if "?" in text or "#" in text:
+        raise ValueError("must hold no ? or #: write scheme, host and port")
+    return url
+
+
+def _is_word(text: str) -> bool:
+    return text.isprintable() and bool(text) and not re.search(r"\s", text)

@@ -1,0 +1,96 @@
+"""The words of the project as frozen dataclasses, and the one error that stores raise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a scan or a request failed: a closed set, used as a metric label."""
+
+    ACCESS_DENIED = "access_denied"
+    CREDENTIALS = "credentials"
+    NOT_FOUND = "not_found"
+    THROTTLED = "throttled"
+    SERVER_ERROR = "server_error"
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    TLS = "tls"
+    BAD_RESPONSE = "bad_response"
+    UNSUPPORTED = "unsupported"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A multipart upload in progress.
+
+    `initiated` is Unix seconds, or None where the store's text could not be believed.
+    """
+
+    key: str
+    upload_id: str
+    initiated: float | None = None
+    storage_class: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stored piece of an upload: bytes `start` to `start + size` for Glacier, else `start` is its number.
+
+    `size` is bytes and `modified` Unix seconds; None where the store's text could not be believed.
+    """
+
+    start: int | None
+    size: int | None
+    modified: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartTotals:
+    """What the parts of one upload add up to.
+
+    `bytes` is None where the size of any part is not known. `last_modified` is the newest part's
+    time in Unix seconds, None without parts or where the store gives no part times.
+    """
+
+    parts: int
+    bytes: int | None
+    last_modified: float | None = None
+    storage_class: str = ""
+
+
+class StoreError(Exception):
+    """A request that failed, or an answer that did not prove itself.
+
+    `code` is the store's own error code where it gave one, `status` the HTTP status, `retryable` whether
+    another try may help, `retry_after` the seconds the server asked to wait. The text is for people: it
+    never holds a secret, a signature or an object key.
+    """
+
+    def __init__(  # noqa: PLR0913 - a record of what is known
+        self,
+        reason: Reason,
+        message: str,
+        *,
+        code: str = "",
+        status: int = 0,
+        retryable: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        """Make an error; see the class for what the fields mean."""
+        super().__init__(message)
+        self.reason = reason
+        self.code = code
+        self.status = status
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+class StoppingError(Exception):
+    """The process is ending: whatever was under way is given up. Not a failure."""
+
+
+class GoneError(StoreError):
+    """The upload was completed or aborted between its listing and the question about its parts."""

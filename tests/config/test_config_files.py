@@ -1,0 +1,148 @@
+"""Whole config files: every rule has a bad file, and beside it the exact text that a person gets."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.config import (
+    BucketSettings,
+    ConfigError,
+    Credentials,
+    ScanSettings,
+    Secret,
+    Settings,
+    StoreKind,
+    TargetSettings,
+    TlsSettings,
+    load,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONFIGS = Path(__file__).with_name("configs")
+ENVIRON = {"ACCOUNT": "123456789012", "BUCKET": "from-environment", "RETRIES": "5"}
+DAY = 86400.0
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(CONFIGS / "bad")
+
+
+def load_problems(path: Path | str, environ: Mapping[str, str] = ENVIRON):
+    with pytest.raises(ConfigError) as caught:
+        load(Path(path), environ)
+    assert "\n".join(caught.value.problems) == str(caught.value)
+    return str(caught.value) + "\n"
+
+
+@pytest.mark.parametrize("path", sorted((CONFIGS / "bad").glob("*.yaml")), ids=lambda path: path.stem)
+def test_bad_file_gets_its_text(path: Path):
+    """REWRITE_EXPECTED=1 in the environment rewrites the texts; read the difference before committing it."""
+    expected = path.with_suffix(".txt")
+    problems = load_problems(path.name)
+    if os.environ.get("REWRITE_EXPECTED"):
+        expected.write_text(problems)
+    assert expected.read_text() == problems
+
+
+def test_every_text_has_its_file():
+    texts = {path.stem for path in (CONFIGS / "bad").glob("*.txt")}
+    assert {path.stem for path in (CONFIGS / "bad").glob("*.yaml")} == texts
+
+
+@pytest.mark.parametrize("path", sorted((CONFIGS / "bad").glob("*.yaml")), ids=lambda path: path.stem)
+def test_no_text_shows_a_secret(path: Path):
+    assert "hunter" not in load_problems(path.name)
+
+
+def test_missing_file():
+    expected = "no.yaml: cannot be read: No such file or directory: check the path and its permissions\n"
+    assert expected == load_problems("no.yaml")
+
+
+def test_folder():
+    expected = "../files: cannot be read: Is a directory: check the path and its permissions\n"
+    assert expected == load_problems("../files")
+
+
+def test_minimal_file_gets_the_defaults_of_the_settings():
+    target = TargetSettings("prod", StoreKind.S3, (BucketSettings("media"),))
+    assert Settings((target,)) == load(CONFIGS / "good/minimal.yaml", {})
+
+
+def test_anchors_merges_and_handed_down_defaults():
+    settings = load(CONFIGS / "good/anchors.yaml", {})
+    one, two, three = settings.targets
+    arn = "arn:aws:s3:eu-west-1:123456789012:accesspoint/media"
+    assert settings.ages == ()
+    assert ScanSettings(interval=600.0, page_size=100, workers=4) == one.scan
+    assert (BucketSettings("2026-01-01", None, 2 * DAY), BucketSettings("backups", "db/", DAY)) == one.buckets
+    assert (one.region, two.region, three.region) == ("eu-west-1", "us-east-1", "eu-west-1")
+    assert ScanSettings(interval=600.0, page_size=None, workers=4, keep_for=0.0) == two.scan
+    assert [("plain", "logs/"), ("whole", None), (arn, "logs/")] == [(b.name, b.prefix) for b in two.buckets]
+    assert [b.prefix for b in three.buckets] == [None, None, None]
+
+
+def test_every_store():
+    environ = ENVIRON | {"PROXY": ""}
+    amazon, huawei, archive = load(CONFIGS / "good/stores.yaml", environ).targets
+    folder = CONFIGS / "good/../files"
+    assert (
+        TargetSettings(
+            name="amazon",
+            store=StoreKind.S3,
+            buckets=(BucketSettings("from-environment"),),
+            scan=ScanSettings(retries=5, workers=1),
+            addressing_style="virtual",
+            labels=(("team", "media"), ("on", "call")),
+            credentials=Credentials(
+                None,
+                Secret(file=folder / "key.txt"),
+                Secret(file=folder / "secret.txt"),
+                Secret("fallback-token"),
+            ),
+            request_payer="requester",
+            expected_bucket_owner="123456789012",
+        )
+        == amazon
+    )
+    assert (
+        TargetSettings(
+            name="huawei",
+            store=StoreKind.OBS,
+            buckets=(BucketSettings("media"),),
+            endpoint_url="https://obs.eu-west-101.myhuaweicloud.eu/",
+            addressing_style="path",
+            signature="v4",
+            credentials=Credentials(None, Secret("${KEY}"), Secret("a$b")),
+            tls=TlsSettings(folder / "ca.pem", cert_file=folder / "ca.pem", key_file=folder / "ca.pem"),
+            proxy_url="http://user:pass@proxy:3128",
+        )
+        == huawei
+    )
+    assert (
+        TargetSettings(
+            name="archive",
+            store=StoreKind.GLACIER,
+            buckets=(BucketSettings("cold"), BucketSettings("colder", None, 30 * DAY)),
+            scan=ScanSettings(page_size=50, parts="never"),
+            region="eu-central-1",
+            account_id="123456789012",
+            credentials=Credentials(profile="archive"),
+        )
+        == archive
+    )
+
+
+def test_paths_are_whole_so_that_a_later_change_of_folder_does_not_matter(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(CONFIGS / "good")
+    amazon = load(Path("stores.yaml"), ENVIRON).targets[0]
+    monkeypatch.chdir("/")
+    assert amazon.credentials.secret_access_key is not None
+    assert amazon.credentials.secret_access_key.read() == "from-file-secret"

@@ -1,0 +1,93 @@
+"""The shipped JSON Schema: fresh, true to the models, and patient with variables."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from exporter.config import schema
+from exporter.config.document import read_document
+from exporter.config.validate import list_sections
+
+CONFIGS = Path(__file__).with_name("configs")
+SCHEMA = json.loads(schema.SCHEMA_FILE.read_text(encoding="utf-8"))
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+ENVIRON = {"ACCOUNT": "123456789012", "BUCKET": "media", "RETRIES": "5"}
+TARGET = {"name": "prod", "store": "s3", "buckets": ["media"]}
+
+
+def find_errors(**keys: object):
+    return [error.json_path for error in VALIDATOR.iter_errors({"targets": [TARGET], **keys})]
+
+
+def test_shipped_file_is_fresh():
+    """If not: `python -m exporter.config.schema`."""
+    assert schema.SCHEMA_FILE.read_text(encoding="utf-8") == schema.make_schema()
+
+
+def test_command_writes_the_file(monkeypatch: pytest.MonkeyPatch):
+    written = {}
+    monkeypatch.setattr(Path, "write_text", lambda path, text, **_: written.update({path: text}))
+    monkeypatch.delitem(__import__("sys").modules, "exporter.config.schema")
+    runpy.run_module("exporter.config.schema", run_name="__main__")
+    assert {schema.SCHEMA_FILE: schema.make_schema()} == written
+
+
+def test_is_a_schema():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_every_key_has_a_description():
+    for _, section in list_sections():
+        definition = SCHEMA["$defs"].get(section.__name__, SCHEMA)
+        assert list(section.model_fields) == [
+            key for key, about in definition["properties"].items() if about["description"]
+        ]
+
+
+@pytest.mark.parametrize("path", sorted((CONFIGS / "good").glob("*.yaml")), ids=lambda path: path.stem)
+def test_good_files_pass(path: Path):
+    VALIDATOR.validate(read_document(path, ENVIRON).data)
+
+
+def test_variables_pass_everywhere():
+    scan = dict.fromkeys(SCHEMA["$defs"]["Scan"]["properties"], "${X}")
+    target = {
+        "name": "${X}",
+        "store": "${X}",
+        "addressing_style": "${X}",
+        "tls": {"insecure_skip_verify": "${X:-no}"},
+    }
+    assert (
+        find_errors(scan=scan, ages=["${X}"], targets=[{**target, "buckets": ["${X}"], "account_id": "${X}"}])
+        == []
+    )
+
+
+def test_top_level_x_keys_pass():
+    assert find_errors(**{"x-anything": {"a": [1]}}) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "path"),
+    [
+        ({"scann": {}}, "$"),
+        ({"ages": [1]}, "$.ages[0]"),
+        ({"ages": ["1y"]}, "$.ages[0]"),
+        ({"scan": {"workers": 65}}, "$.scan.workers"),
+        ({"scan": {"workers": "2"}}, "$.scan.workers"),
+        ({"scan": {"interval": 300}}, "$.scan.interval"),
+        ({"targets": []}, "$.targets"),
+        ({"targets": [{"name": "a"}]}, "$.targets[0]"),
+        ({"targets": [{**TARGET, "store": "azure"}]}, "$.targets[0].store"),
+        ({"targets": [{**TARGET, "labels": {"a-b": "c"}}]}, "$.targets[0].labels"),
+        ({"targets": [{**TARGET, "buckets": [{"name": "a", "interval": "5m"}]}]}, "$.targets[0].buckets"),
+        ({"targets": [{**TARGET, "expected_bucket_owner": "me"}]}, "$.targets[0].expected_bucket_owner"),
+    ],
+)
+def test_faults_are_found(keys: dict[str, object], path: str):
+    assert [path] == find_errors(**keys)
