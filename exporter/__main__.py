@@ -1,0 +1,7 @@
+"""Lets `python -m exporter` be `mpu-exporter`."""
+
+import sys
+
+from exporter.cli import main
+
+sys.exit(main())

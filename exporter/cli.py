@@ -1,0 +1,180 @@
+"""Flags, signals, exit codes; every command is a few lines."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exporter import __version__, logs
+from exporter.config import ConfigError, load
+from exporter.service import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from exporter.config import Settings
+
+log = logging.getLogger(__name__)
+
+DEFAULT_LISTEN = ":19340"
+DEMO_LISTEN = "127.0.0.1:19340"
+FINE, BAD_USAGE = 0, 1
+LAST_RESORT_SECONDS = 4.5
+"""After so long a stopping process ends whatever still runs; Kubernetes and people wait no longer than 5."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Exits 1, not 2, where the command line cannot be read: 2 says that a target failed."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        self.exit(BAD_USAGE, f"{self.format_usage()}{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0 fine, 1 bad config or usage."""
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    options = _parser().parse_args(_with_command(sys.argv[1:] if arguments is None else arguments))
+    logs.configure(options.log_level, options.log_format)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except ConfigError as error:
+        print(*error.problems, sep="\n", file=sys.stderr)
+        return BAD_USAGE
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Scan the config's targets on their schedules and serve what was found."""
+    return run(load(options.config_file, os.environ), options)
+
+
+def check(options: argparse.Namespace) -> int:
+    """Tell whether the config is valid, and how much it watches."""
+    settings = load(options.config_file, os.environ)
+    buckets = sum(len(target.buckets) for target in settings.targets)
+    print(f"{options.config_file}: valid; targets: {len(settings.targets)}, buckets: {buckets}")
+    return FINE
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Show the exporter at work on a server of its own."""
+    from exporter.demo import run_demo  # noqa: PLC0415 - its packages come with an extra
+
+    return run_demo(options, run)
+
+
+def run(
+    settings: Settings,
+    options: argparse.Namespace,
+    on_start: Callable[[Service], None] = lambda _: None,
+) -> int:
+    """Serve `settings` until SIGTERM or Ctrl-C."""
+    try:
+        service = Service(settings, options.listen, options.telemetry_path)
+    except (OSError, ValueError) as error:
+        print(f"--web.listen-address={options.listen}: {error}", file=sys.stderr)
+        return BAD_USAGE
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: _stop(service))
+    fields = {"version": __version__, "port": service.port, "targets": len(settings.targets)}
+    log.info("mpu-exporter is listening", extra={"fields": fields})
+    on_start(service)
+    service.run()
+    log.info("mpu-exporter has stopped")
+    return FINE
+
+
+def _stop(service: Service) -> None:
+    service.stop()
+    last_resort = threading.Timer(LAST_RESORT_SECONDS, os._exit, [FINE])
+    last_resort.daemon = True
+    last_resort.start()
+
+
+def _with_command(arguments: Sequence[str]) -> list[str]:
+    """Put in `serve` where no command is named: it is what an exporter is for."""
+    first = arguments[0] if arguments else ""
+    if first in {"serve", "check", "demo", "-h", "--help", "--version"}:
+        return list(arguments)
+    return ["serve", *arguments]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="mpu-exporter",
+        description="Prometheus exporter for multipart uploads that were started and never finished.",
+        epilog="Without a command, `serve` is run. Exit codes: 0 fine, 1 bad config or usage.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"mpu-exporter {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    _add(commands, "serve", serve, (_config_flags, _web_flags))
+    _add(commands, "check", check, (_config_flags,))
+    demo_parser = _add(commands, "demo", demo, (_web_flags,))
+    demo_parser.set_defaults(listen=DEMO_LISTEN)
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[_Parser],
+    name: str,
+    command: Callable[[argparse.Namespace], int],
+    flags: Sequence[Callable[[argparse.ArgumentParser], None]],
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=command.__doc__, description=command.__doc__, allow_abbrev=False)
+    for add_flags in (*flags, _log_flags):
+        add_flags(parser)
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _config_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config.file",
+        dest="config_file",
+        metavar="FILE",
+        type=Path,
+        default=Path("config.yaml"),
+        help="what to watch (default: config.yaml)",
+    )
+
+
+def _web_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--web.listen-address",
+        dest="listen",
+        metavar="HOST:PORT",
+        default=DEFAULT_LISTEN,
+        help=f"where to serve (default: {DEFAULT_LISTEN}, on all addresses)",
+    )
+    parser.add_argument(
+        "--web.telemetry-path",
+        dest="telemetry_path",
+        metavar="PATH",
+        type=_path,
+        default="/metrics",
+        help="path of the metrics (default: /metrics)",
+    )
+
+
+def _log_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--log.level", dest="log_level", choices=logs.LEVELS, default="info", help="(default: info)"
+    )
+    parser.add_argument(
+        "--log.format", dest="log_format", choices=logs.FORMATS, default="logfmt", help="(default: logfmt)"
+    )
+
+
+def _path(text: str) -> str:
+    if not text.startswith("/") or text in {"/", "/-/healthy", "/-/ready"}:
+        raise argparse.ArgumentTypeError("has to begin with / and must not be a path already in use")
+    return text

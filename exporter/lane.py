@@ -1,0 +1,144 @@
+"""One target's turn-taking: which bucket is due, and what a failure means for the others."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exporter.model import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.config.settings import BucketSettings
+
+log = logging.getLogger(__name__)
+
+FAILURES_IN_A_ROW = 3
+"""So many scans that fail for the target's own reasons, and its other buckets wait for a probe."""
+PROBE_SECONDS = 60.0
+"""The longest pause between two probes of a target that cannot be reached."""
+TARGET_REASONS = {Reason.CONNECTION, Reason.TLS, Reason.TIMEOUT, Reason.CREDENTIALS}
+
+
+@dataclass(slots=True)
+class _Slot:
+    bucket: BucketSettings
+    phase: float
+    due: float
+    running: bool = False
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A bucket that is not scanned, since its target fails as `reason` and `message` say."""
+
+    bucket: BucketSettings
+    reason: Reason
+    message: str
+
+
+class Lane:
+    """Hands out the buckets of one target, each to one scan at a time.
+
+    Times are seconds of the monotonic clock. First scans are due at once; later ones at the bucket's own
+    phase of the interval, so that they stay spread however they began.
+    """
+
+    def __init__(self, name: str, buckets: Sequence[BucketSettings], interval: float, start: float) -> None:
+        """Make a lane whose buckets are first due at `start`."""
+        self._name = name
+        self._interval = interval
+        self._start = start
+        self._lock = threading.Lock()
+        self._slots = {bucket.name: _Slot(bucket, self._phase(bucket.name), start) for bucket in buckets}
+        self._failures = 0
+        self._failure: tuple[Reason, str] | None = None
+        self._probing = False
+        self._next_probe = start
+
+    def take(self, now: float) -> BucketSettings | None:
+        """Return a bucket to scan now, which then counts as running, or None."""
+        with self._lock:
+            slot = self._probe(now) if self._failure else self._due(now)
+            if slot is None:
+                return None
+            slot.running = True
+            slot.held = False
+            return slot.bucket
+
+    def holds(self, now: float) -> list[Hold]:
+        """Return the buckets that came due while the target cannot be reached; each once an interval."""
+        with self._lock:
+            if not self._failure:
+                return []
+            reason, message = self._failure
+            due = [slot for slot in self._slots.values() if not slot.running and slot.due <= now]
+            for slot in due:
+                slot.held = True
+                slot.due = self._next_due(slot, now)
+            return [Hold(slot.bucket, reason, message) for slot in due]
+
+    def finish(self, bucket: BucketSettings, now: float, failure: tuple[Reason, str] | None) -> None:
+        """Note that the bucket's scan ended, and how."""
+        with self._lock:
+            slot = self._slots[bucket.name]
+            slot.running = False
+            slot.due = self._next_due(slot, now)
+            self._probing = False
+            if failure and failure[0] in TARGET_REASONS:
+                self._note_unreachable(failure, now)
+            else:
+                self._note_reachable(now)
+
+    def _note_unreachable(self, failure: tuple[Reason, str], now: float) -> None:
+        self._failures += 1
+        if self._failures < FAILURES_IN_A_ROW:
+            return
+        if not self._failure:
+            log.warning(
+                "target does not answer; its buckets wait for one scan to succeed",
+                extra={"fields": {"target": self._name, "reason": failure[0].value}},
+            )
+        self._failure = failure
+        self._next_probe = now + min(self._interval, PROBE_SECONDS)
+
+    def _note_reachable(self, now: float) -> None:
+        self._failures = 0
+        if not self._failure:
+            return
+        self._failure = None
+        log.info("target answers again", extra={"fields": {"target": self._name}})
+        for slot in self._slots.values():
+            if slot.held:
+                slot.held = False
+                slot.due = now
+
+    def _due(self, now: float) -> _Slot | None:
+        slot = self._earliest()
+        return slot if slot and slot.due <= now else None
+
+    def _probe(self, now: float) -> _Slot | None:
+        if self._probing or now < self._next_probe:
+            return None
+        slot = self._earliest()
+        self._probing = slot is not None
+        return slot
+
+    def _earliest(self) -> _Slot | None:
+        idle = (slot for slot in self._slots.values() if not slot.running)
+        return min(idle, key=lambda slot: slot.due, default=None)
+
+    def _phase(self, name: str) -> float:
+        return zlib.crc32(f"{self._name}/{name}".encode()) / 2**32 * self._interval
+
+    def _next_due(self, slot: _Slot, now: float) -> float:
+        """Return the first moment at the slot's phase that is at least half an interval away."""
+        earliest = now + self._interval / 2
+        phase = self._start + slot.phase
+        rounds = -((phase - earliest) // self._interval)
+        return phase + max(0.0, rounds) * self._interval

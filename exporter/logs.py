@@ -1,0 +1,53 @@
+"""Log lines for people and machines: fixed text plus key=value, one line each."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from datetime import UTC, datetime
+
+FORMATS = ("logfmt", "json")
+LEVELS = ("debug", "info", "warning", "error")
+_PLAIN = re.compile(r"[^\s\"=\\\x00-\x1f\x7f]+")
+# the SDKs write headers and signed URLs at debug level
+_NOISY = ("boto3", "botocore", "s3transfer", "urllib3", "obs", "schedule", "uvicorn", "asyncio")
+
+
+def configure(level: str, form: str) -> None:
+    """Send the process's log to standard error, from `level` up, as `form` says."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonFormatter() if form == "json" else _LogfmtFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _LogfmtFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return " ".join(f"{name}={_quoted(value)}" for name, value in _entries(record, self).items())
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return json.dumps(_entries(record, self), default=str)
+
+
+def _entries(record: logging.LogRecord, formatter: logging.Formatter) -> dict[str, object]:
+    moment = datetime.fromtimestamp(record.created, UTC)
+    entries: dict[str, object] = {
+        "ts": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "level": record.levelname.lower(),
+        "msg": record.getMessage(),
+    }
+    fields: dict[str, object] = getattr(record, "fields", {})
+    entries |= {name: value for name, value in fields.items() if value is not None}
+    if record.exc_info:
+        entries["traceback"] = formatter.formatException(record.exc_info)
+    return entries
+
+
+def _quoted(value: object) -> str:
+    text = str(value)
+    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)

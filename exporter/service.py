@@ -1,0 +1,124 @@
+"""Puts the rooms together: settings in, a running exporter out."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exporter.board import Board, Entry
+from exporter.exposition import Exposition
+from exporter.lane import Lane
+from exporter.loop import Loop, Track
+from exporter.metrics import BoardCollector, OwnWork, TargetCollector, process_registry
+from exporter.scan import Scanner
+from exporter.stores.table import make_store
+from exporter.stores.transport import Transport
+from exporter.web.app import App
+from exporter.web.server import WebServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.config.settings import Settings, TargetSettings
+    from exporter.model import Reason
+    from exporter.stores.base import Store
+
+log = logging.getLogger(__name__)
+
+READY_AFTER_SECONDS = 60.0
+"""So long after the start the exporter is ready, though first scans still run."""
+STAGGER_SECONDS = 0.02
+"""Between the first scans of two targets, so that hundreds do not connect in the same instant."""
+STOP_SECONDS = 3.0
+"""How long scans under way get to end; their transports give up within one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Traffic:
+    """Counts one target's requests."""
+
+    target: str
+    work: list[OwnWork]  # filled once the stores, whose operations it pre-sets, are made
+
+    def sent(self, operation: str) -> None:
+        self.work[0].request_sent(self.target, operation)
+
+    def failed(self, operation: str, reason: Reason) -> None:
+        self.work[0].request_failed(self.target, operation, reason)
+
+
+class Service:
+    """The exporter as a whole: a loop that scans, and a server that shows the board."""
+
+    def __init__(self, settings: Settings, listen: str, telemetry_path: str = "/metrics") -> None:
+        """Make everything and bind the address; raises OSError or ValueError for an address that cannot be.
+
+        Nothing is sent to a store before `run`.
+        """
+        self._stop = threading.Event()
+        self._started = time.monotonic()
+        self._board = Board()
+        work: list[OwnWork] = []
+        stores = [(target, self._store(target, work)) for target in settings.targets]
+        registry = process_registry()
+        work.append(OwnWork(registry, stores))
+        registry.register(TargetCollector(stores))
+        collector = BoardCollector(self._board, settings.ages)
+        self._board.declare(_entries(settings))
+        self._stores = [store for _, store in stores]
+        self._loop = Loop(
+            list(self._tracks(settings, stores)), self._board, self._stop, on_failure=work[0].scan_failed
+        )
+        app = App(
+            self._board,
+            Exposition(collector, registry),
+            Exposition(collector, registry, openmetrics=True),
+            self._ready,
+            telemetry_path,
+        )
+        self._web = WebServer(app, listen)
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return self._web.port
+
+    def run(self) -> None:
+        """Scan and serve until `stop` is called."""
+        self._started = time.monotonic()
+        self._web.start()
+        self._loop.run()
+        self._web.stop(STOP_SECONDS / 2)
+        if not self._loop.join(STOP_SECONDS / 2):
+            log.warning("a scan did not end in time and is left behind")
+        for store in self._stores:
+            store.close()
+
+    def stop(self) -> None:
+        """Ask everything to end; may be called from a signal handler."""
+        self._stop.set()
+
+    def _ready(self) -> bool:
+        return self._board.all_tried() or time.monotonic() - self._started >= READY_AFTER_SECONDS
+
+    def _store(self, target: TargetSettings, work: list[OwnWork]) -> Store:
+        transport = Transport(
+            _Traffic(target.name, work), self._stop, tls=target.tls, proxy_url=target.proxy_url
+        )
+        return make_store(target, transport)
+
+    def _tracks(self, settings: Settings, stores: list[tuple[TargetSettings, Store]]) -> Iterator[Track]:
+        now = time.monotonic()
+        for number, (target, store) in enumerate(stores):
+            start = now + number * STAGGER_SECONDS
+            lane = Lane(target.name, target.buckets, target.scan.interval, start)
+            yield Track(target, lane, Scanner(store, target.scan, settings.ages, self._stop))
+
+
+def _entries(settings: Settings) -> Iterator[Entry]:
+    for target in settings.targets:
+        for bucket in target.buckets:
+            yield Entry(target.name, bucket.name, target.store.value, target.scan.keep_for)

@@ -1,0 +1,1 @@
+"""S3, OBS, Glacier: pages in, uploads and part totals out."""

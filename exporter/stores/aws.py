@@ -1,0 +1,216 @@
+"""boto3 clients whose requests go through our transport, and what their failures mean."""
+
+from __future__ import annotations
+
+import io
+import threading
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+import botocore.exceptions
+import botocore.loaders
+import botocore.session
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.config import Config
+from botocore.credentials import CredentialProvider, ReadOnlyCredentials
+from botocore.credentials import Credentials as BotoCredentials
+from botocore.handlers import validate_bucket_name
+
+from exporter import __version__
+from exporter.model import Reason, StoreError
+from exporter.stores.reasons import clean, refusal
+from exporter.stores.transport import Answer, Call, Request, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from botocore.awsrequest import AWSPreparedRequest
+
+    from exporter.config.settings import Credentials, Secret, TargetSettings
+
+_OK = 200
+_DEFAULT_REGION = "us-east-1"
+_LOADER = botocore.loaders.create_loader()  # the SDK's parsed models: large, read-only, shared by all targets
+_BUILDING = threading.Lock()  # neither sessions nor the making of clients are thread-safe
+_PAGE_OPERATIONS = {"ListMultipartUploads", "ListParts"}
+_HELPING_OPERATIONS = {"CreateSession", "HeadBucket"}  # of the store itself; any other is the chain's (STS)
+_PROVIDER_ERRORS = (
+    botocore.exceptions.NoCredentialsError,
+    botocore.exceptions.PartialCredentialsError,
+    botocore.exceptions.CredentialRetrievalError,
+    botocore.exceptions.ProfileNotFound,
+    botocore.exceptions.ConfigNotFound,
+    botocore.exceptions.InvalidConfigError,
+    botocore.exceptions.MetadataRetrievalError,
+    botocore.exceptions.TokenRetrievalError,
+    botocore.exceptions.SSOError,
+    OSError,  # a secret's file
+)
+
+
+class AwsClient:
+    """One boto3 client of a target, made when first used.
+
+    botocore finds credentials, endpoint and addressing, and signs; our transport sends; of a page botocore is
+    shown an empty one, since it believes answers that prove nothing and loses a whole page over one bad
+    field. The caller gets the raw answer.
+    """
+
+    def __init__(
+        self,
+        target: TargetSettings,
+        service: str,
+        transport: Transport,
+        read_error: Callable[[Answer], tuple[str, str]],
+        empty_page: bytes,
+    ) -> None:
+        """Make a client; `read_error` reads a refusal's code and message, `empty_page` stands for a page."""
+        self._target = target
+        self._service = service
+        self._transport = transport
+        self._read_error = read_error
+        self._empty_page = empty_page
+        self._client: Any = None
+
+    def ask(self, operation: str, method: str, parameters: dict[str, Any], deadline: float) -> Answer:
+        """Return the raw answer (status 200) to one call; raises StoreError with what went wrong."""
+        with self._transport.call(operation, deadline) as call:
+            try:
+                getattr(self._connected(), method)(**parameters)
+            except botocore.exceptions.ClientError as error:
+                if error.operation_name not in {operation, *_HELPING_OPERATIONS}:
+                    raise _no_credentials(operation, error) from error
+                raise self._refusal(operation, call) from None
+            except (botocore.exceptions.BotoCoreError, *_PROVIDER_ERRORS, ValueError) as error:
+                raise _from_sdk(operation, error) from error
+            if call.last is None or call.last.status != _OK:
+                raise self._refusal(operation, call)
+            return call.last
+
+    @property
+    def region(self) -> str:
+        """The region requests are signed for; before the first call, the configured one or ''."""
+        return str(self._client.meta.region_name) if self._client else self._target.region or ""
+
+    def _connected(self) -> Any:  # noqa: ANN401 - the SDK's clients are made at run time
+        with _BUILDING:
+            if self._client is None:
+                self._client = self._build()
+            return self._client
+
+    def _build(self) -> Any:  # noqa: ANN401
+        target = self._target
+        core = botocore.session.Session(profile=target.credentials.profile)
+        core.register_component("data_loader", _LOADER)
+        core.get_component("event_emitter").register("before-send", self._send)
+        if target.credentials.access_key_id:
+            provider = _ConfiguredProvider(target.credentials)
+            core.get_component("credential_provider").providers.insert(0, provider)
+        session = boto3.Session(botocore_session=core)
+        client = session.client(
+            self._service,  # type: ignore[call-overload]  # one of two, by the store
+            region_name=target.region or session.region_name or _DEFAULT_REGION,
+            endpoint_url=target.endpoint_url,
+            config=_config(target),
+        )
+        # the server judges names: Ceph's `tenant:bucket` is none to the SDK
+        client.meta.events.unregister("before-parameter-build.s3", validate_bucket_name)
+        return client
+
+    def _send(self, request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse:
+        operation = event_name.rpartition(".")[2]
+        answer = self._transport.send(
+            Request(operation, request.method, request.url, _headers(request), _body(request))
+        )
+        # Glacier's refusals are hidden too: botocore fails on a body that is no object or not UTF-8
+        hidden = answer.status == _OK or self._service == "glacier"
+        is_page = operation in _PAGE_OPERATIONS and hidden
+        body = self._empty_page if is_page else answer.body
+        return AWSResponse(request.url, answer.status, HTTPHeaders.from_dict(answer.headers), _Body(body))
+
+    def _refusal(self, operation: str, call: Call) -> StoreError:
+        if call.last is None:
+            return StoreError(Reason.INTERNAL, f"{operation}: the SDK failed without an answer")
+        return refusal(operation, call.last, *self._read_error(call.last))
+
+
+class _Body(io.BytesIO):
+    def stream(self) -> Iterator[bytes]:
+        yield self.getvalue()
+
+
+class _ConfiguredCredentials(BotoCredentials):
+    """The target's own keys, read again for each request, since their files rotate."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        super().__init__("", "", method="mpu-exporter")
+
+    def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        credentials = self._credentials
+        return ReadOnlyCredentials(
+            _read(credentials.access_key_id) or "",
+            _read(credentials.secret_access_key) or "",
+            _read(credentials.session_token),
+        )
+
+
+class _ConfiguredProvider(CredentialProvider):
+    METHOD = "mpu-exporter"
+    CANONICAL_NAME = "mpu-exporter"
+
+    def __init__(self, credentials: Credentials) -> None:
+        super().__init__()
+        self._credentials = credentials
+
+    def load(self) -> BotoCredentials:
+        return _ConfiguredCredentials(self._credentials)
+
+
+def _read(secret: Secret | None) -> str | None:
+    return secret.read() if secret else None
+
+
+def _config(target: TargetSettings) -> Config:
+    return Config(
+        retries={"total_max_attempts": 1, "mode": "standard"},  # the retry loop is ours
+        s3={"addressing_style": cast("Any", target.addressing_style)},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        user_agent_extra=f"mpu-exporter/{__version__}",
+    )
+
+
+def _headers(request: AWSPreparedRequest) -> list[tuple[str, str]]:
+    return [(_text(name), _text(value)) for name, value in request.headers.items()]
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
+def _body(request: AWSPreparedRequest) -> bytes | None:
+    body = request.body
+    if body is None or isinstance(body, str):
+        return body.encode("utf-8") if body else None
+    return bytes(cast("bytes", body))  # the calls of an exporter never stream
+
+
+def _from_sdk(operation: str, error: Exception) -> StoreError:
+    kind = type(error).__name__
+    if isinstance(error, _PROVIDER_ERRORS):
+        return _no_credentials(operation, error)
+    if isinstance(error, botocore.exceptions.ParamValidationError | UnicodeError):
+        return StoreError(Reason.UNSUPPORTED, f"{operation}: the SDK cannot ask for this name ({kind})")
+    return StoreError(Reason.UNSUPPORTED, f"{operation}: {kind}: {_plain(error)}")
+
+
+def _no_credentials(operation: str, error: Exception) -> StoreError:
+    advice = "give the target credentials, or its SDK chain a source of them"
+    text = f"{operation}: {type(error).__name__}: {_plain(error)}; {advice}"
+    return StoreError(Reason.CREDENTIALS, text)
+
+
+def _plain(error: Exception) -> str:
+    return clean(str(error))

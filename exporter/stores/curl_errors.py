@@ -1,0 +1,57 @@
+"""What libcurl's error codes mean to us."""
+
+from __future__ import annotations
+
+import pycurl
+
+from exporter.model import Reason, StoreError
+
+_TLS = frozenset(
+    {
+        pycurl.E_SSL_CONNECT_ERROR,
+        pycurl.E_PEER_FAILED_VERIFICATION,
+        pycurl.E_SSL_CERTPROBLEM,
+        pycurl.E_SSL_CIPHER,
+        pycurl.E_SSL_CACERT_BADFILE,
+        pycurl.E_SSL_ISSUER_ERROR,
+        pycurl.E_SSL_PINNEDPUBKEYNOTMATCH,
+        pycurl.E_SSL_INVALIDCERTSTATUS,
+        pycurl.E_SSL_ENGINE_INITFAILED,
+        pycurl.E_SSL_CRL_BADFILE,
+    }
+)
+_CONNECTION = frozenset(
+    {
+        pycurl.E_COULDNT_CONNECT,
+        pycurl.E_COULDNT_RESOLVE_HOST,
+        pycurl.E_COULDNT_RESOLVE_PROXY,
+        pycurl.E_GOT_NOTHING,
+        pycurl.E_RECV_ERROR,
+        pycurl.E_SEND_ERROR,
+        97,  # CURLE_PROXY, newer than pycurl's names
+    }
+)
+_CUT = frozenset({pycurl.E_PARTIAL_FILE})
+_REFUSED = {
+    pycurl.E_WRITE_ERROR: "the body is larger than the cap or cannot be decoded",
+    pycurl.E_BAD_CONTENT_ENCODING: "the body cannot be decoded",
+    pycurl.E_UNSUPPORTED_PROTOCOL: "the answer is not HTTP/1",
+    8: "the answer is not HTTP",  # CURLE_WEIRD_SERVER_REPLY
+    100: "the headers are too large",  # CURLE_TOO_LARGE
+}
+
+
+def from_curl(error: pycurl.error) -> StoreError:
+    """Return the StoreError for an error of libcurl, whose text names hosts but neither keys nor secrets."""
+    code, text = int(error.args[0]), str(error.args[1])
+    if code == pycurl.E_OPERATION_TIMEDOUT:
+        return StoreError(Reason.TIMEOUT, "no complete answer within request_timeout", retryable=True)
+    if code in _TLS:
+        return StoreError(Reason.TLS, f"TLS failed: {text}; check tls.ca_file and the certificate")
+    if code in _CONNECTION:
+        return StoreError(Reason.CONNECTION, f"connection failed: {text}", retryable=True)
+    if code in _CUT:
+        return StoreError(Reason.BAD_RESPONSE, "the answer was cut short", retryable=True)
+    if code in _REFUSED:
+        return StoreError(Reason.BAD_RESPONSE, _REFUSED[code])
+    return StoreError(Reason.CONNECTION, f"transfer failed: {text}", retryable=True)

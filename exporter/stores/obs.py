@@ -1,0 +1,95 @@
+"""Huawei OBS, and S3-compatible servers that take its SDK's signatures.
+
+API: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0097.html, parts: obs_04_0102.html.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from exporter.model import StoreError
+from exporter.stores.folds import NumberedParts
+from exporter.stores.obs_client import ObsCaller
+from exporter.stores.obs_settings import sign_region
+from exporter.stores.reasons import ended, is_gone
+from exporter.stores.xmlpages import PARTS_OPERATION, UPLOADS_OPERATION, read_parts, read_uploads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.config.settings import BucketSettings, TargetSettings
+    from exporter.model import Part, Upload
+    from exporter.stores.base import Marker, Page
+    from exporter.stores.transport import Transport
+
+
+class ObsStore:
+    """Lists uploads and parts through esdk-obs-python, one call and one request per page.
+
+    With addressing_style `auto` the bucket's name goes into the host name under signature `obs`, and into
+    the path under `v2` and `v4` and where endpoint_url has an IP address. In the path the SDK signs `obs` as
+    `v2`, which OBS takes as well. Neither a delimiter nor an encoding is ever asked for.
+    """
+
+    operations = (UPLOADS_OPERATION, PARTS_OPERATION)
+    has_part_times = True
+
+    def __init__(
+        self, target: TargetSettings, transport: Transport, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Make the store of a target; the SDK's client is made by the first call."""
+        self._page_size = target.scan.page_size
+        self._transport = transport
+        self._clock = clock
+        self._sdk = ObsCaller(target, transport)
+        self.signing_region = sign_region(target)
+
+    def list_uploads(self, bucket: BucketSettings, marker: Marker | None, deadline: float) -> Page[Upload]:
+        """Return the page after `marker`, which is the pair (key marker, upload id marker)."""
+        key_marker, id_marker = marker or ("", "")
+        query = {
+            "prefix": bucket.prefix,
+            "max-uploads": self._page_size,
+            "key-marker": key_marker,
+            "upload-id-marker": id_marker,
+        }
+        given = {name: str(value) for name, value in query.items() if value not in (None, "")}
+        answer = self._sdk.ask(
+            UPLOADS_OPERATION, deadline, "listMultipartUploads", bucket.name, multipart=given
+        )
+        return read_uploads(answer, _named(bucket.name), self._clock())
+
+    def list_parts(
+        self, bucket: BucketSettings, upload: Upload, marker: Marker | None, deadline: float
+    ) -> Page[Part]:
+        """Return the page of parts after `marker`, which is a part number as text."""
+        try:
+            answer = self._sdk.ask(
+                PARTS_OPERATION,
+                deadline,
+                "listParts",
+                bucket.name,
+                upload.key,
+                upload.upload_id,
+                maxParts=self._page_size,
+                partNumberMarker=marker[0] if marker else None,
+            )
+        except StoreError as error:
+            if is_gone(error):
+                raise ended(PARTS_OPERATION, error) from error
+            raise
+        return read_parts(answer, _named(bucket.name), self._clock())
+
+    def new_fold(self) -> NumberedParts:
+        """Return what adds up the parts of one upload."""
+        return NumberedParts()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+
+def _named(bucket: str) -> str:
+    """Return the name an answer has to carry: Ceph's `tenant:bucket` answers with the bucket alone."""
+    return bucket.rpartition(":")[2]

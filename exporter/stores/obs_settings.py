@@ -1,0 +1,83 @@
+"""What a target's settings mean for OBS: where requests go, and whom they are signed as."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from exporter.model import Reason, StoreError
+
+if TYPE_CHECKING:
+    from exporter.config.settings import Credentials, Secret, TargetSettings
+
+_ANY_REGION = "us-east-1"  # what S3-compatible servers take where nothing is configured
+_ENVIRONMENT = ("OBS_ACCESS_KEY_ID", "OBS_SECRET_ACCESS_KEY", "OBS_SECURITY_TOKEN")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def sign_region(target: TargetSettings) -> str:
+    """Return the region that goes into signatures; only `v4` needs one."""
+    return target.region or (_ANY_REGION if target.signature == "v4" else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where requests go: `host` as it stands in a URL; `path_style` says where the bucket's name goes."""
+
+    host: str
+    port: int
+    is_secure: bool
+    path_style: bool
+
+
+def read_server(target: TargetSettings) -> Server:
+    """Return what endpoint_url and addressing_style say; raises StoreError (unsupported)."""
+    url = urlsplit(target.endpoint_url or "")
+    host = url.hostname
+    if url.scheme not in _DEFAULT_PORTS or not host:
+        raise StoreError(Reason.UNSUPPORTED, "endpoint_url: must be the URL of the OBS server")
+    if url.path not in {"", "/"} or url.query:
+        raise StoreError(Reason.UNSUPPORTED, "endpoint_url: must end after host and port, obs takes no path")
+    style = target.addressing_style
+    if style == "virtual" and _is_address(host):
+        raise StoreError(Reason.UNSUPPORTED, "addressing_style: virtual needs a host name in endpoint_url")
+    path_style = style == "path" or (style == "auto" and (target.signature != "obs" or _is_address(host)))
+    port = url.port or _DEFAULT_PORTS[url.scheme]
+    return Server(f"[{host}]" if ":" in host else host, port, url.scheme == "https", path_style)
+
+
+def read_credentials(credentials: Credentials) -> tuple[str, str, str | None]:
+    """Return access key, secret and token as they are now; raises StoreError (credentials).
+
+    They come from the config and its files, else from the environment; instance metadata is not asked.
+    """
+    given = (credentials.access_key_id, credentials.secret_access_key, credentials.session_token)
+    try:
+        access_key, secret, token = map(_read, given) if any(given) else map(_read_variable, _ENVIRONMENT)
+    except (OSError, ValueError) as error:
+        raise StoreError(Reason.CREDENTIALS, f"a secret's file: {type(error).__name__}: {error}") from error
+    if not access_key or not secret:
+        text = "no access key or no secret: put them under credentials, or in OBS_ACCESS_KEY_ID and "
+        raise StoreError(Reason.CREDENTIALS, f"{text}OBS_SECRET_ACCESS_KEY; nothing was sent")
+    if not all(text.isascii() and text.isprintable() for text in (access_key, token)):
+        raise StoreError(Reason.CREDENTIALS, "access key or token hold characters that no header can carry")
+    return access_key, secret, token or None
+
+
+def _read(secret: Secret | None) -> str:
+    return secret.read().strip() if secret else ""
+
+
+def _read_variable(name: str) -> str:
+    return os.environ.get(name, "").strip()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,28 @@
+"""Which store serves which kind of target. A new store is one file and one line here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.config.settings import StoreKind
+from exporter.stores.glacier import GlacierStore
+from exporter.stores.obs import ObsStore
+from exporter.stores.s3 import S3Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.config.settings import TargetSettings
+    from exporter.stores.base import Store
+    from exporter.stores.transport import Transport
+
+STORES: dict[StoreKind, Callable[[TargetSettings, Transport], Store]] = {
+    StoreKind.S3: S3Store,
+    StoreKind.OBS: ObsStore,
+    StoreKind.GLACIER: GlacierStore,
+}
+
+
+def make_store(target: TargetSettings, transport: Transport) -> Store:
+    """Return the store of a target; nothing is sent yet."""
+    return STORES[target.store](target, transport)

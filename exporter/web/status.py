@@ -1,0 +1,96 @@
+"""The status page: a row per bucket, what it holds and, where it fails, why. Plain HTML, no scripts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from html import escape
+from typing import TYPE_CHECKING
+
+from exporter import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.board import Entry
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>mpu-exporter</title>
+<style>
+:root {{ color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }}
+body {{ margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }}
+.scroll {{ overflow-x: auto; }}
+table {{ border-collapse: collapse; width: 100%; }}
+th, td {{ padding: .35rem .7rem; text-align: left; border-bottom: 1px solid #8884; vertical-align: top; }}
+td.number, th.number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
+.failing {{ color: #c62828; }}
+@media (prefers-color-scheme: dark) {{ .failing {{ color: #ff8a80; }} }}
+</style>
+</head>
+<body>
+<h1>mpu-exporter</h1>
+<p>Multipart uploads in progress, as of each bucket's last scan. Version {version}.
+<a href="{telemetry_path}">Metrics</a>, <a href="/-/healthy">health</a>, <a href="/-/ready">readiness</a>.</p>
+<div class="scroll" tabindex="0">
+<table>
+<thead><tr><th>Target</th><th>Bucket</th><th class="number">Uploads</th><th class="number">Pending</th>
+<th class="number">Stale</th><th>Oldest initiated</th><th>Last success</th><th>Last scan</th></tr></thead>
+<tbody>
+{rows}
+</tbody>
+</table>
+</div>
+</body>
+</html>
+"""
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_NOTHING = "–"  # noqa: RUF001 - a dash for people
+
+
+def status_page(entries: Sequence[Entry], telemetry_path: str) -> str:
+    """Return the page as HTML."""
+    rows = "\n".join(_row(entry) for entry in entries)
+    return _PAGE.format(version=__version__, telemetry_path=escape(telemetry_path), rows=rows)
+
+
+def human_bytes(size: int | None) -> str:
+    """Return a size in binary units, a dash where it is not known."""
+    if size is None:
+        return _NOTHING
+    number, unit = float(size), 0
+    while number >= 1024 and unit < len(_UNITS) - 1:  # noqa: PLR2004 - a KiB
+        number, unit = number / 1024, unit + 1
+    return f"{number:.1f} {_UNITS[unit]}" if unit else f"{size} B"
+
+
+def _row(entry: Entry) -> str:
+    summary = entry.summary
+    counts = (
+        (str(summary.uploads), human_bytes(summary.bytes), str(summary.stale)) if summary else (_NOTHING,) * 3
+    )
+    cells = [
+        f"<td>{escape(entry.target)}</td><td>{escape(entry.bucket)}</td>",
+        *(f'<td class="number">{count}</td>' for count in counts),
+        f"<td>{_moment(summary.oldest_initiated if summary else None)}</td>",
+        f"<td>{_moment(entry.last_success)}</td>",
+        _outcome(entry),
+    ]
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _outcome(entry: Entry) -> str:
+    if entry.success is None:
+        return "<td>not scanned yet</td>"
+    if entry.reason:
+        return f'<td class="failing">failed: {entry.reason}<br>{escape(entry.message)}</td>'
+    duration = f"{entry.duration:.1f} s" if entry.duration is not None else _NOTHING
+    return f"<td>{'complete' if entry.complete else 'some uploads unsized'}, {duration}</td>"
+
+
+def _moment(seconds: float | None) -> str:
+    if seconds is None:
+        return _NOTHING
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
