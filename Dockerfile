@@ -1,0 +1,50 @@
+# The image of mpu-exporter. Build: docker build -t mpu-exporter . (or buildah build --format docker, which keeps HEALTHCHECK).
+# Any Debian-based image with `python` and `venv` does as a base; pin it by digest where you need repeatable builds.
+ARG PYTHON_IMAGE=docker.io/library/python:3.14-slim
+
+FROM ${PYTHON_IMAGE} AS build
+ENV PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_ROOT_USER_ACTION=ignore
+WORKDIR /src
+# Two environments: the one that builds stays here, the one that runs never sees pip.
+RUN python -m venv /build && python -m venv --without-pip /opt/mpu-exporter
+COPY pyproject.toml README.md LICENSE ./
+COPY exporter exporter
+# Everything becomes a wheel first. crcmod, which the OBS SDK wants for uploads, has a C extension that it does without
+# where there is no compiler: nothing here uploads, so no compiler is installed.
+RUN /build/bin/pip wheel --wheel-dir /wheels . \
+ && /build/bin/pip --python /opt/mpu-exporter/bin/python install --no-index --find-links /wheels --no-compile mpu-exporter \
+ && python -m compileall -q --invalidation-mode unchecked-hash /opt/mpu-exporter/lib
+
+FROM ${PYTHON_IMAGE}
+ARG PYTHON_IMAGE
+ARG VERSION=unknown
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="mpu-exporter" \
+      org.opencontainers.image.description="Prometheus exporter for multipart uploads that were started and never finished" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="${PYTHON_IMAGE}"
+ENV PATH=/opt/mpu-exporter/bin:$PATH \
+    TZ=UTC \
+    PYTHONUNBUFFERED=1
+COPY --from=build /opt/mpu-exporter /opt/mpu-exporter
+# The slim images come without bytecode of the standard library. Importing once stores that of the modules in use, and proves
+# that the image works. Then the base's own pip goes: nothing is installed into a running exporter.
+RUN python -c "import boto3, obs, exporter.cli" \
+ && find /usr/lib /usr/local/lib -depth -type d \( -name pip -o -name 'pip-*.dist-info' -o -name ensurepip \) -exec rm -rf {} + \
+ && rm -f /usr/local/bin/pip*
+# Set last: from here on the root file system may be read-only.
+ENV PYTHONDONTWRITEBYTECODE=1
+# A number, because Kubernetes cannot tell that a name is not root. Any other uid works as well: nothing is written.
+USER 65532:65532
+WORKDIR /
+EXPOSE 19340
+STOPSIGNAL SIGTERM
+# Kubernetes ignores this and uses the chart's probes. http.client, unlike urllib, heeds no proxy variables.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
+  CMD ["python", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 19340, timeout=4); c.request('GET', '/-/healthy'); raise SystemExit(c.getresponse().status != 200)"]
+ENTRYPOINT ["mpu-exporter"]
+CMD ["serve", "--config.file=/etc/mpu-exporter/config.yaml"]

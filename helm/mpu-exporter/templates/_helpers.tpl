@@ -1,0 +1,70 @@
+{{/* The chart's name, or nameOverride. */}}
+{{- define "mpu-exporter.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* Release and chart, said once where one holds the other. Cut so that 5 more characters fit. */}}
+{{- define "mpu-exporter.fullname" -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
+{{- default $full .Values.fullnameOverride | trunc 58 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "mpu-exporter.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride }}
+{{- end }}
+
+{{- define "mpu-exporter.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "mpu-exporter.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{/* What selects the pods. Never a version: these cannot be changed later. */}}
+{{- define "mpu-exporter.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "mpu-exporter.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: exporter
+{{- end }}
+
+{{/* Labels of every object but the pod, which a new chart version alone must not restart. */}}
+{{- define "mpu-exporter.labels" -}}
+{{- $own := include "mpu-exporter.selectorLabels" . | fromYaml -}}
+{{- $own = set $own "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
+{{- $own = set $own "app.kubernetes.io/version" (.Chart.AppVersion | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
+{{- $own = set $own "app.kubernetes.io/managed-by" .Release.Service -}}
+{{- merge $own (default dict .Values.commonLabels) | toYaml }}
+{{- end }}
+
+{{/* registry/repository:tag, or @digest */}}
+{{- define "mpu-exporter.image" -}}
+{{- $registry := default .Values.image.registry (.Values.global).imageRegistry -}}
+{{- $name := ternary (printf "%s/%s" $registry .Values.image.repository) .Values.image.repository (not (empty $registry)) -}}
+{{- if .Values.image.digest }}
+{{- printf "%s@%s" $name .Values.image.digest }}
+{{- else }}
+{{- printf "%s:%s" $name (default .Chart.AppVersion .Values.image.tag) }}
+{{- end }}
+{{- end }}
+
+{{/* imagePullSecrets, from names and from maps with a name */}}
+{{- define "mpu-exporter.pullSecrets" -}}
+{{- $secrets := list -}}
+{{- range concat (default list (.Values.global).imagePullSecrets) (default list .Values.image.pullSecrets) -}}
+{{- $secrets = append $secrets (ternary (dict "name" .) . (kindIs "string" .)) -}}
+{{- end -}}
+{{- with $secrets | uniq }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* The config is written by this chart, rather than by someone else. */}}
+{{- define "mpu-exporter.ownConfig" -}}
+{{- if and .Values.existingConfigMap .Values.existingConfigSecret }}
+{{- fail "existingConfigMap and existingConfigSecret are both set: the config comes from one of them" }}
+{{- end }}
+{{- if not (or .Values.existingConfigMap .Values.existingConfigSecret) }}true{{ end }}
+{{- end }}
