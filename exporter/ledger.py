@@ -55,14 +55,11 @@ class Ledger:
         self._seen[identity] = (totals.parts, totals.bytes, activity)
         return activity
 
-    def keep_parts(self, upload: Upload) -> float | None:
-        """Keep what is known of an upload that could not be sized this time; return its last activity."""
+    def keep_parts(self, upload: Upload) -> None:
+        """Keep what is known of an upload that could not be sized this time."""
         identity = _identity(upload)
-        before = self._activity.get(identity)
-        if before is None:
-            return None
-        self._seen[identity] = before
-        return before[2]
+        if before := self._activity.get(identity):
+            self._seen[identity] = before
 
     def may_ask(self, now: float) -> bool:
         """Whether parts may be asked for: not within an hour of the store's refusal (monotonic seconds)."""

@@ -1,0 +1,102 @@
+"""Stand-ins inside the process: a store that takes pages, clocks that are turned by hand."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from exporter.config.settings import BucketSettings
+from exporter.model import GoneError, Part, Reason, StoreError, Upload
+from exporter.scan import Clocks
+from exporter.stores.base import Page
+from exporter.stores.folds import NumberedParts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NOW = 1_700_000_000.0
+DAY = 86400.0
+BUCKET = BucketSettings("media", stale_after=7 * DAY)
+
+
+@dataclass
+class Clock:
+    """Wall and monotonic time that move only when told to."""
+
+    now: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wall(self) -> float:
+        return NOW + self.now
+
+    def clocks(self) -> Clocks:
+        return Clocks(self.monotonic, self.wall, lambda _low, _high: 0.0)
+
+
+def upload(number: int, age: float | None = 0.0) -> Upload:
+    return Upload(f"key-{number}", f"id-{number}", None if age is None else NOW - age)
+
+
+def error(reason: Reason, status: int = 0, code: str = "", *, retryable: bool = False) -> StoreError:
+    return StoreError(reason, f"a {reason} of the test", status=status, code=code, retryable=retryable)
+
+
+GONE = GoneError(Reason.BAD_RESPONSE, "it has ended", status=404, code="NoSuchUpload")
+REFUSED = error(Reason.ACCESS_DENIED, 403, "AccessDenied")
+
+
+@dataclass
+class FakeStore:
+    """Lists `uploads` in pages of `page_size`; `parts` says what each upload's parts are, or what fails."""
+
+    uploads: list[Upload] = field(default_factory=list)
+    page_size: int = 1000
+    parts: dict[str, list[Part] | Exception] = field(default_factory=dict)
+    default_parts: list[Part] | Exception = field(default_factory=lambda: [Part(1, 10, NOW)])
+    listing_errors: dict[int, Exception] = field(default_factory=dict)
+    """By page number, counted from 0 over all pages asked for; each raised once."""
+    before_parts: Callable[[Upload], None] = lambda _: None
+    before_page: Callable[[int], None] = lambda _: None
+    has_part_times: bool = True
+    operations: tuple[str, ...] = ("ListMultipartUploads", "ListParts")
+    signing_region: str = "nowhere-1"
+    asked: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    pages: int = 0
+    closed: bool = False
+    most_at_once: int = 0
+    _at_once: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def list_uploads(self, bucket, marker, deadline) -> Page[Upload]:  # noqa: ARG002
+        number, self.pages = self.pages, self.pages + 1
+        self.before_page(number)
+        if number in self.listing_errors:
+            raise self.listing_errors.pop(number)
+        start = int(marker[0]) if marker else 0
+        end = start + self.page_size
+        return Page(self.uploads[start:end], truncated=end < len(self.uploads), next_marker=(str(end),))
+
+    def list_parts(self, bucket, upload, marker, deadline) -> Page[Part]:  # noqa: ARG002
+        with self._lock:
+            self.asked[upload.upload_id] += 1
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            self.before_parts(upload)
+            outcome = self.parts.get(upload.upload_id, self.default_parts)
+            if isinstance(outcome, Exception):
+                raise outcome
+            return Page(outcome, truncated=False, storage_class="STANDARD")
+        finally:
+            with self._lock:
+                self._at_once -= 1
+
+    def new_fold(self) -> NumberedParts:
+        return NumberedParts()
+
+    def close(self) -> None:
+        self.closed = True

@@ -1,0 +1,124 @@
+"""What is shown of a bucket: design rule 3."""
+
+from __future__ import annotations
+
+from fakes import NOW, Clock, upload
+
+from exporter.board import Board, Entry, ScanResult
+from exporter.model import Reason
+from exporter.summary import Tally
+
+KEY = ("prod", "media")
+
+
+def board(clock, keep_for=3600.0):
+    made = Board(clock.monotonic)
+    made.declare([Entry("prod", "media", "s3", keep_for)])
+    return made
+
+
+def result(uploads=1):
+    tally = Tally(now=NOW, stale_after=1.0, ages=(), with_parts=True)
+    for number in range(uploads):
+        tally.add_unsized(upload(number))
+    return ScanResult(tally.summary(), NOW, 2.0)
+
+
+def entry(made):
+    (only,) = made.entries()
+    return only
+
+
+class TestBeforeTheFirstScan:
+    def test_nothing_is_said(self):
+        made = board(Clock())
+        assert (entry(made).success, entry(made).summary, made.all_tried()) == (None, None, False)
+
+
+class TestSuccess:
+    def test_shows_the_result(self):
+        made = board(Clock())
+        made.publish(KEY, result(0))
+        shown = entry(made)
+        assert (shown.success, shown.complete, shown.last_success, shown.duration) == (True, True, NOW, 2.0)
+        assert made.all_tried()
+
+    def test_is_incomplete_while_an_upload_is_unsized(self):
+        made = board(Clock())
+        made.publish(KEY, result(uploads=1))
+        assert (entry(made).success, entry(made).complete) == (True, False)
+
+    def test_takes_a_failure_back(self):
+        made = board(Clock())
+        made.fail(KEY, Reason.TIMEOUT, "why", 1.0)
+        made.publish(KEY, result(0))
+        assert (entry(made).reason, entry(made).message) == (None, "")
+
+
+class TestFailure:
+    def test_says_why_and_publishes_nothing_new(self):
+        made = board(Clock())
+        made.publish(KEY, result(3))
+        made.fail(KEY, Reason.TIMEOUT, "why", 9.0)
+        shown = entry(made)
+        assert (shown.success, shown.complete, shown.reason, shown.message) == (
+            False,
+            False,
+            "timeout",
+            "why",
+        )
+        assert (shown.summary.uploads, shown.last_success, shown.duration) == (3, NOW, 9.0)
+
+    def test_one_that_was_not_begun_keeps_the_duration_of_the_last(self):
+        made = board(Clock())
+        made.fail(KEY, Reason.TIMEOUT, "why", 9.0)
+        made.fail(KEY, Reason.TIMEOUT, "why", None)
+        assert entry(made).duration == 9.0
+
+    def test_values_outlive_failures_for_keep_for(self):
+        clock = Clock()
+        made = board(clock, keep_for=3600.0)
+        made.publish(KEY, result(3))
+        made.fail(KEY, Reason.TIMEOUT, "why", 9.0)
+        clock.now = 3600.0
+        assert entry(made).summary is not None
+        clock.now = 3601.0
+        assert entry(made).summary is None
+        assert entry(made).last_success == NOW
+
+    def test_values_of_a_scan_that_succeeded_do_not_expire(self):
+        clock = Clock()
+        made = board(clock, keep_for=1.0)
+        made.publish(KEY, result(3))
+        clock.now = 1e6
+        assert entry(made).summary is not None
+
+    def test_a_bucket_not_found_loses_its_values_at_the_second_scan(self):
+        made = board(Clock())
+        made.publish(KEY, result(3))
+        made.fail(KEY, Reason.NOT_FOUND, "no bucket", 1.0)
+        assert entry(made).summary is not None
+        made.fail(KEY, Reason.NOT_FOUND, "no bucket", 1.0)
+        assert (entry(made).summary, entry(made).success) == (None, False)
+
+    def test_not_found_has_to_be_in_a_row(self):
+        made = board(Clock())
+        made.publish(KEY, result(3))
+        for reason in (Reason.NOT_FOUND, Reason.TIMEOUT, Reason.NOT_FOUND):
+            made.fail(KEY, reason, "why", 1.0)
+        assert entry(made).summary is not None
+
+
+class TestDeclare:
+    def test_a_bucket_out_of_the_config_is_gone_and_its_late_result_is_left_out(self):
+        made = board(Clock())
+        made.declare([])
+        made.publish(KEY, result())
+        made.fail(KEY, Reason.TIMEOUT, "why", 1.0)
+        assert made.entries() == []
+
+    def test_an_unchanged_entry_stays_the_same_object(self):
+        """What is rendered once per change relies on it."""
+        made = board(Clock())
+        made.publish(KEY, result())
+        assert entry(made) is entry(made)

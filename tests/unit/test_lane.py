@@ -1,0 +1,132 @@
+"""Whose turn it is: spread, no overlap, and design rule 6."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.config.settings import BucketSettings
+from exporter.lane import FAILURES_IN_A_ROW, PROBE_SECONDS, TARGET_REASONS, Lane
+from exporter.model import Reason
+
+INTERVAL = 300.0
+REFUSED = (Reason.CONNECTION, "connection refused")
+
+
+def lane(buckets=4, interval=INTERVAL, start=0.0):
+    return Lane("prod", [BucketSettings(f"bucket-{n}") for n in range(buckets)], interval, start)
+
+
+def take_all(made, now):
+    taken = []
+    while (bucket := made.take(now)) is not None:
+        taken.append(bucket)
+    return taken
+
+
+def fail_in_a_row(made, count=FAILURES_IN_A_ROW, failure=REFUSED, now=0.0):
+    for _ in range(count):
+        made.finish(made.take(now), now, failure)
+
+
+class TestDue:
+    def test_first_scans_are_due_at_once_each_once(self):
+        made = lane()
+        assert sorted(bucket.name for bucket in take_all(made, 0.0)) == [f"bucket-{n}" for n in range(4)]
+
+    def test_nothing_is_due_before_the_start(self):
+        assert lane(start=5.0).take(4.9) is None
+
+    def test_a_bucket_is_never_handed_out_while_its_scan_runs(self):
+        made = lane(buckets=1)
+        made.take(0.0)
+        assert made.take(1e6) is None
+
+    def test_comes_due_again_between_half_and_one_and_a_half_intervals_then_every_interval(self):
+        made = lane(buckets=1)
+        made.finish(made.take(0.0), 1.0, None)
+        second = next(now for now in range(1, 1000) if made.take(float(now)))
+        assert INTERVAL / 2 <= second <= 1 + 1.5 * INTERVAL
+        made.finish(BucketSettings("bucket-0"), second + 1.0, None)
+        third = next(now for now in range(second + 1, 2000) if made.take(float(now)))
+        assert third - second == pytest.approx(INTERVAL, abs=1)
+
+    def test_later_scans_are_spread_over_the_interval(self):
+        made = lane(buckets=200)
+        for bucket in take_all(made, 0.0):
+            made.finish(bucket, 0.0, None)
+        starts = []
+        for now in range(int(INTERVAL * 1.5) + 2):
+            for bucket in take_all(made, float(now)):
+                starts.append(now % INTERVAL)
+                made.finish(bucket, float(now), None)
+        tenths = [sum(1 for start in starts if start // (INTERVAL / 10) == tenth) for tenth in range(10)]
+        assert min(tenths) > 0
+        assert max(tenths) < len(starts) / 4
+
+    def test_a_scan_longer_than_its_interval_does_not_pile_up(self):
+        made = lane(buckets=1)
+        made.finish(made.take(0.0), 10 * INTERVAL, None)
+        assert made.take(10 * INTERVAL) is None
+
+
+class TestTargetThatFails:
+    @pytest.mark.parametrize("reason", sorted(TARGET_REASONS))
+    def test_after_three_in_a_row_the_others_are_held_and_say_why(self, reason):
+        made = lane()
+        fail_in_a_row(made, failure=(reason, "why"))
+        assert made.take(0.0) is None
+        (hold,) = made.holds(0.0)
+        assert (hold.bucket.name, hold.reason, hold.message) == ("bucket-3", reason, "why")
+
+    def test_two_are_not_enough(self):
+        made = lane()
+        fail_in_a_row(made, count=2)
+        assert made.take(0.0) is not None
+        assert made.holds(0.0) == []
+
+    def test_a_success_between_breaks_the_row(self):
+        made = lane(buckets=5)
+        fail_in_a_row(made, count=2)
+        made.finish(made.take(0.0), 0.0, None)
+        fail_in_a_row(made, count=1)
+        assert made.take(0.0) is not None
+
+    @pytest.mark.parametrize("reason", sorted(set(Reason) - TARGET_REASONS))
+    def test_a_buckets_own_failures_hold_nobody(self, reason):
+        made = lane(buckets=10)
+        fail_in_a_row(made, count=5, failure=(reason, "why"))
+        assert made.take(0.0) is not None
+
+    def test_a_held_bucket_is_named_once_an_interval(self):
+        made = lane()
+        fail_in_a_row(made)
+        assert len(made.holds(0.0)) == 1
+        assert made.holds(1.0) == []
+        assert made.holds(1.5 * INTERVAL)
+
+    def test_one_probe_at_a_time_after_a_pause(self):
+        made = lane()
+        fail_in_a_row(made)
+        assert made.take(PROBE_SECONDS - 1) is None
+        assert made.take(PROBE_SECONDS) is not None
+        assert made.take(PROBE_SECONDS) is None
+
+    def test_a_failed_probe_is_followed_by_another_pause(self):
+        made = lane()
+        fail_in_a_row(made)
+        made.finish(made.take(PROBE_SECONDS), PROBE_SECONDS, REFUSED)
+        assert made.take(2 * PROBE_SECONDS - 1) is None
+        assert made.take(2 * PROBE_SECONDS) is not None
+
+    def test_one_successful_probe_frees_the_held_at_once(self):
+        made = lane(buckets=6)
+        fail_in_a_row(made)
+        held = {hold.bucket.name for hold in made.holds(0.0)}
+        probe = made.take(PROBE_SECONDS)
+        made.finish(probe, PROBE_SECONDS, None)
+        assert held - {probe.name} == {bucket.name for bucket in take_all(made, PROBE_SECONDS)} - {probe.name}
+
+    def test_a_probe_is_not_made_more_often_than_a_short_interval(self):
+        made = lane(interval=5.0)
+        fail_in_a_row(made)
+        assert made.take(5.0) is not None

@@ -1,0 +1,210 @@
+"""The loop: workers, what reaches the board, and that nothing ends it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from fakes import NOW, Clock, error
+
+from exporter.board import Board, Entry, ScanResult
+from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
+from exporter.lane import Lane
+from exporter.loop import Loop, Track
+from exporter.model import Reason, StoppingError
+from exporter.summary import Tally
+
+
+class FakeScanner:
+    """Calls `behave`, which returns nothing for a success or raises."""
+
+    def __init__(self, behave=lambda _: None):
+        self.behave = behave
+        self.scanned = []
+        self.running = self.most = 0
+        self.lock = threading.Lock()
+
+    def scan(self, bucket, ledger):
+        with self.lock:
+            self.scanned.append((bucket.name, ledger))
+            self.running += 1
+            self.most = max(self.most, self.running)
+        try:
+            self.behave(bucket)
+        finally:
+            with self.lock:
+                self.running -= 1
+        summary = Tally(now=NOW, stale_after=1.0, ages=(), with_parts=True).summary()
+        return ScanResult(summary, NOW, 0.5)
+
+
+class House:
+    """A loop over some targets with fake scanners."""
+
+    def __init__(self, *scanners, buckets=3, workers=2):
+        self.clock, self.stop, self.board, self.failures = Clock(), threading.Event(), Board(), []
+        self.tracks = []
+        for number, scanner in enumerate(scanners):
+            names = tuple(BucketSettings(f"bucket-{n}") for n in range(buckets))
+            target = TargetSettings(f"target-{number}", StoreKind.S3, names, ScanSettings(workers=workers))
+            lane = Lane(target.name, names, target.scan.interval, 0.0)
+            self.tracks.append(Track(target, lane, scanner))
+        self.board.declare(
+            Entry(track.target.name, bucket.name, "s3", 60.0)
+            for track in self.tracks
+            for bucket in track.target.buckets
+        )
+        self.loop = Loop(
+            self.tracks,
+            self.board,
+            self.stop,
+            on_failure=lambda *failure: self.failures.append(failure),
+            monotonic=self.clock.monotonic,
+        )
+
+    def tick(self):
+        self.loop.tick()
+        assert self.loop.join(10)
+        return {(entry.target, entry.bucket): entry for entry in self.board.entries()}
+
+
+class TestWork:
+    def test_one_tick_scans_all_that_is_due(self):
+        entries = House(FakeScanner(), buckets=20).tick()
+        assert all(entry.success for entry in entries.values())
+
+    def test_never_more_workers_than_the_target_has(self):
+        barrier = threading.Barrier(2)
+        scanner = FakeScanner(lambda _: barrier.wait(10))
+        House(scanner, buckets=6, workers=2).tick()
+        assert scanner.most == 2
+
+    def test_a_second_tick_while_scans_run_starts_no_overlap(self):
+        release = threading.Event()
+        scanner = FakeScanner(lambda _: release.wait(10))
+        house = House(scanner, buckets=1)
+        house.loop.tick()
+        house.clock.now = 1e6
+        house.loop.tick()
+        release.set()
+        assert house.loop.join(10)
+        assert len(scanner.scanned) == 1
+
+    def test_a_bucket_keeps_its_ledger(self):
+        scanner = FakeScanner()
+        house = House(scanner, buckets=1)
+        house.tick()
+        house.clock.now = 1e6
+        house.tick()
+        (_, first), (_, second) = scanner.scanned
+        assert first is second
+
+    def test_logs_one_line_for_a_scan(self, caplog):
+        with caplog.at_level(logging.INFO):
+            House(FakeScanner(), buckets=1).tick()
+        (record,) = caplog.records
+        assert (record.getMessage(), record.fields["bucket"], record.fields["uploads"]) == (
+            "scan finished",
+            "bucket-0",
+            0,
+        )
+
+
+class TestFailures:
+    def test_of_one_bucket_are_shown_counted_and_logged_and_touch_no_other(self, caplog):
+        def behave(bucket):
+            if bucket.name == "bucket-1":
+                raise error(Reason.ACCESS_DENIED, 403)
+
+        house = House(FakeScanner(behave))
+        entries = house.tick()
+        failed = entries["target-0", "bucket-1"]
+        assert (failed.success, failed.reason, failed.message) == (
+            False,
+            Reason.ACCESS_DENIED,
+            "a access_denied of the test",
+        )
+        assert [entry.success for entry in entries.values()] == [True, False, True]
+        assert house.failures == [("target-0", Reason.ACCESS_DENIED)]
+        (line,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+        assert (line.fields["reason"], line.fields["error"]) == ("access_denied", failed.message)
+
+    def test_our_own_bug_is_internal_and_ends_nothing(self):
+        def behave(_):
+            raise ZeroDivisionError
+
+        house = House(FakeScanner(behave), FakeScanner())
+        entries = house.tick()
+        assert entries["target-0", "bucket-0"].reason is Reason.INTERNAL
+        assert entries["target-1", "bucket-0"].success
+        house.clock.now = 1e6
+        assert house.tick()["target-0", "bucket-0"].reason is Reason.INTERNAL
+
+    def test_stopping_is_none(self):
+        def behave(_):
+            raise StoppingError
+
+        house = House(FakeScanner(behave), buckets=1)
+        assert house.tick()["target-0", "bucket-0"].success is None
+        assert house.failures == []
+
+    def test_of_a_target_that_does_not_answer_show_on_all_its_buckets_with_few_requests(self):
+        def behave(_):
+            raise error(Reason.CONNECTION)
+
+        broken, fine = FakeScanner(behave), FakeScanner()
+        house = House(broken, fine, buckets=50, workers=1)
+        house.tick()
+        entries = house.tick()
+        assert len(broken.scanned) == 3
+        assert {entry.reason for key, entry in entries.items() if key[0] == "target-0"} == {Reason.CONNECTION}
+        assert all(entry.success for key, entry in entries.items() if key[0] == "target-1")
+        assert len(house.failures) == 3
+
+    def test_in_one_targets_lane_do_not_reach_the_next_target(self):
+        house = House(FakeScanner(), FakeScanner())
+        house.tracks[0].lane = replace_lane_by_a_broken_one()
+        assert house.tick()["target-1", "bucket-0"].success
+
+
+class TestStop:
+    def test_ends_the_loop_and_starts_no_more(self):
+        scanner = FakeScanner()
+        house = House(scanner, buckets=50, workers=1)
+        scanner.behave = lambda _: house.stop.set()
+        thread = threading.Thread(target=house.loop.run)
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive()
+        assert house.loop.join(10)
+        assert len(scanner.scanned) == 1
+
+    def test_join_says_when_a_scan_does_not_end(self):
+        release = threading.Event()
+        house = House(FakeScanner(lambda _: release.wait(30)), buckets=1)
+        house.loop.tick()
+        assert house.loop.join(0.05) is False
+        release.set()
+        assert house.loop.join(10)
+
+    def test_ticks_go_on_once_a_second(self):
+        scanner = FakeScanner()
+        house = House(scanner, buckets=1)
+        thread = threading.Thread(target=house.loop.run)
+        thread.start()
+        deadline = time.monotonic() + 10
+        while len(scanner.scanned) < 2 and time.monotonic() < deadline:
+            house.clock.now += 1000.0
+            time.sleep(0.05)
+        house.stop.set()
+        thread.join(10)
+        assert len(scanner.scanned) >= 2
+
+
+def replace_lane_by_a_broken_one():
+    class Broken:
+        def take(self, now):
+            raise RuntimeError(now)
+
+    return Broken()

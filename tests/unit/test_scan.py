@@ -1,0 +1,310 @@
+"""One bucket's scan: design rules 2 to 5 and 7, as far as they are the scan's."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from fakes import BUCKET, DAY, GONE, NOW, REFUSED, Clock, FakeStore, error, upload
+
+from exporter.config.settings import ScanSettings
+from exporter.ledger import PROBE_SECONDS, Ledger
+from exporter.model import Part, Reason, StoppingError, StoreError
+from exporter.scan import REFUSALS, Scanner
+
+
+def scan(store, ledger=None, clock=None, stop=None, **settings):
+    clock = clock or Clock()
+    scanner = Scanner(
+        store, ScanSettings(**settings), (3600.0, DAY), stop or threading.Event(), clock.clocks()
+    )
+    return scanner.scan(BUCKET, ledger if ledger is not None else Ledger())
+
+
+class TestCounting:
+    def test_adds_up_every_upload_once_over_all_pages(self):
+        store = FakeStore([upload(n, age=n * DAY) for n in range(25)], page_size=7)
+        store.default_parts = [Part(1, 10, NOW), Part(2, 5, NOW)]
+        summary = scan(store).summary
+        assert (summary.uploads, summary.parts, summary.bytes) == (25, 50, 375)
+        assert summary.oldest_initiated == NOW - 24 * DAY
+
+    def test_stale_is_judged_by_the_last_part_not_by_the_initiation(self):
+        store = FakeStore([upload(1, age=30 * DAY), upload(2, age=30 * DAY)])
+        store.parts = {"id-1": [Part(1, 10, NOW - DAY)], "id-2": [Part(1, 20, NOW - 20 * DAY)]}
+        summary = scan(store).summary
+        assert (summary.stale, summary.stale_bytes) == (1, 20)
+        assert summary.oldest_activity == NOW - 20 * DAY
+
+    def test_an_empty_bucket_is_all_zeros(self):
+        summary = scan(FakeStore()).summary
+        assert (summary.uploads, summary.bytes, summary.parts, summary.stale_bytes) == (0, 0, 0, 0)
+        assert summary.oldest_initiated is None
+
+    def test_without_parts_no_upload_is_asked_about(self):
+        store = FakeStore([upload(1)])
+        summary = scan(store, parts="never").summary
+        assert (summary.uploads, summary.bytes, summary.unsized) == (1, None, 0)
+        assert not store.asked
+
+    def test_result_says_when_it_ended_and_how_long_it_took(self):
+        clock = Clock()
+        store = FakeStore([upload(1)], before_parts=lambda _: setattr(clock, "now", 3.0))
+        result = scan(store, clock=clock)
+        assert (result.finished, result.duration) == (NOW + 3.0, 3.0)
+
+    def test_sizes_as_many_at_once_as_configured_and_no_more(self):
+        barrier = threading.Barrier(4)
+        store = FakeStore([upload(n) for n in range(40)], before_parts=lambda _: barrier.wait(10))
+        assert scan(store, concurrency=4).summary.unsized == 0
+        assert store.most_at_once == 4
+
+    def test_holds_no_more_uploads_than_are_in_flight(self):
+        """The listing waits for the sizing: page two is not asked for while page one is unsized."""
+        asked_before_page = []
+        store = FakeStore([upload(n) for n in range(20)], page_size=10)
+        store.before_page = lambda _: asked_before_page.append(sum(store.asked.values()))
+        scan(store, concurrency=1)
+        assert asked_before_page[1] >= 9
+
+
+class TestOneUploadsTrouble:
+    def test_an_upload_that_ended_meanwhile_is_dropped(self):
+        store = FakeStore([upload(n) for n in range(20)], parts={"id-3": GONE})
+        summary = scan(store).summary
+        assert (summary.uploads, summary.unsized) == (19, 0)
+
+    def test_one_that_ended_but_is_listed_again_is_counted_and_unsized(self):
+        store, ledger = FakeStore([upload(n) for n in range(20)], parts={"id-3": GONE}), Ledger()
+        scan(store, ledger)
+        summary = scan(store, ledger).summary
+        assert (summary.uploads, summary.unsized) == (20, 1)
+
+    def test_ten_that_ended_of_nineteen_are_no_race(self):
+        parts = {f"id-{n}": GONE for n in range(10)}
+        summary = scan(FakeStore([upload(n) for n in range(19)], parts=parts)).summary
+        assert (summary.uploads, summary.unsized) == (19, 10)
+
+    def test_ten_of_twenty_are_still_a_race(self):
+        parts = {f"id-{n}": GONE for n in range(10)}
+        summary = scan(FakeStore([upload(n) for n in range(20)], parts=parts)).summary
+        assert (summary.uploads, summary.unsized) == (10, 0)
+
+    def test_nine_of_nine_are_still_a_race(self):
+        summary = scan(FakeStore([upload(n) for n in range(9)], default_parts=GONE)).summary
+        assert (summary.uploads, summary.unsized) == (0, 0)
+
+    def test_one_that_fails_after_its_retries_is_unsized(self):
+        failing = error(Reason.SERVER_ERROR, 500, retryable=True)
+        store = FakeStore([upload(n) for n in range(5)], parts={"id-2": failing})
+        summary = scan(store, retries=2).summary
+        assert (summary.uploads, summary.unsized, summary.bytes) == (5, 1, 40)
+        assert store.asked["id-2"] == 3
+
+    def test_our_own_bug_in_sizing_is_an_unsized_upload(self):
+        store = FakeStore([upload(1), upload(2)], parts={"id-1": RuntimeError("a bug of the test")})
+        summary = scan(store).summary
+        assert (summary.uploads, summary.unsized) == (2, 1)
+
+    def test_a_malformed_size_is_an_unsized_upload(self):
+        store = FakeStore([upload(1), upload(2)], parts={"id-1": [Part(1, None, NOW)]})
+        assert scan(store).summary.unsized == 1
+
+    def test_where_none_could_be_sized_bytes_are_unknown_not_zero(self):
+        summary = scan(FakeStore([upload(1)], default_parts=REFUSED)).summary
+        assert (summary.bytes, summary.parts, summary.unsized) == (None, None, 1)
+
+
+class TestRefusals:
+    def test_stops_asking_after_fifty_refusals_without_a_success(self):
+        store = FakeStore([upload(n) for n in range(200)], default_parts=REFUSED)
+        assert scan(store).summary.unsized == 200
+        assert sum(store.asked.values()) == REFUSALS
+
+    @pytest.mark.parametrize("status", [403, 405, 501])
+    def test_each_kind_of_refusal_counts(self, status):
+        refused = error(Reason.UNSUPPORTED, status)
+        store = FakeStore([upload(n) for n in range(60)], default_parts=refused)
+        scan(store)
+        assert sum(store.asked.values()) == REFUSALS
+
+    def test_other_failures_do_not_stop_it(self):
+        failing = error(Reason.SERVER_ERROR, 500)
+        store = FakeStore([upload(n) for n in range(60)], default_parts=failing)
+        scan(store)
+        assert sum(store.asked.values()) == 60
+
+    def test_one_success_and_refusals_do_not_stop_it(self):
+        store = FakeStore([upload(n) for n in range(200)], default_parts=REFUSED)
+        store.parts = {"id-0": [Part(1, 10, NOW)]}
+        scan(store, concurrency=1)
+        assert sum(store.asked.values()) == 200
+
+    def test_asks_nothing_within_the_hour_then_probes_once(self):
+        store, ledger, clock = (
+            FakeStore([upload(n) for n in range(80)], default_parts=REFUSED),
+            Ledger(),
+            Clock(),
+        )
+        scan(store, ledger, clock)
+        store.asked.clear()
+        clock.now += PROBE_SECONDS - 1
+        scan(store, ledger, clock)
+        assert sum(store.asked.values()) == 0
+        clock.now += 1
+        scan(store, ledger, clock)
+        assert sum(store.asked.values()) == 1
+
+    def test_a_probe_that_succeeds_sizes_everything_again(self):
+        store, ledger, clock = (
+            FakeStore([upload(n) for n in range(80)], default_parts=REFUSED),
+            Ledger(),
+            Clock(),
+        )
+        scan(store, ledger, clock)
+        store.default_parts = [Part(1, 10, NOW)]
+        clock.now += PROBE_SECONDS
+        assert scan(store, ledger, clock).summary.unsized == 0
+
+
+class TestListingFails:
+    def test_fails_the_scan_at_once(self):
+        store = FakeStore([upload(n) for n in range(20)], page_size=10)
+        store.listing_errors = {1: error(Reason.ACCESS_DENIED, 403)}
+        with pytest.raises(StoreError) as caught:
+            scan(store)
+        assert caught.value.reason is Reason.ACCESS_DENIED
+
+    def test_a_page_is_tried_again(self):
+        store = FakeStore([upload(n) for n in range(20)], page_size=10)
+        store.listing_errors = {1: error(Reason.THROTTLED, 503, retryable=True)}
+        assert scan(store).summary.uploads == 20
+
+    @pytest.mark.parametrize(
+        ("status", "code"),
+        [(404, "NoSuchUpload"), (400, "InvalidArgument"), (400, "InvalidParameterValueException")],
+    )
+    def test_a_marker_the_store_forgot_starts_the_listing_over(self, status, code):
+        store = FakeStore([upload(n) for n in range(20)], page_size=10)
+        store.listing_errors = {1: error(Reason.BAD_RESPONSE, status, code)}
+        summary = scan(store).summary
+        assert (summary.uploads, summary.bytes) == (20, 200)
+
+    def test_but_at_most_twice(self):
+        store = FakeStore([upload(n) for n in range(20)], page_size=10)
+        forgot = [error(Reason.BAD_RESPONSE, 404, "NoSuchUpload") for _ in range(3)]
+        store.listing_errors = {1: forgot[0], 3: forgot[1], 5: forgot[2]}
+        with pytest.raises(StoreError) as caught:
+            scan(store)
+        assert (caught.value.reason, store.pages) == (Reason.BAD_RESPONSE, 6)
+
+    def test_no_such_upload_to_the_first_page_is_an_empty_bucket(self):
+        store = FakeStore([upload(1)])
+        store.listing_errors = {0: error(Reason.BAD_RESPONSE, 404, "NoSuchUpload")}
+        assert scan(store).summary.uploads == 0
+
+    def test_invalid_argument_to_the_first_page_is_a_failure(self):
+        store = FakeStore([upload(1)])
+        store.listing_errors = {0: error(Reason.BAD_RESPONSE, 400, "InvalidArgument")}
+        with pytest.raises(StoreError):
+            scan(store)
+
+
+class TestTime:
+    def test_over_before_the_listing_ended_fails_the_scan(self):
+        clock = Clock()
+        store = FakeStore([upload(n) for n in range(30)], page_size=10)
+        store.before_page = lambda number: setattr(clock, "now", 61.0 * number)
+        with pytest.raises(StoreError) as caught:
+            scan(store, clock=clock, timeout=60.0)
+        assert caught.value.reason is Reason.TIMEOUT
+
+    def test_over_after_it_leaves_the_rest_unsized(self):
+        clock = Clock()
+        store = FakeStore([upload(n) for n in range(20)], page_size=20)
+        store.before_parts = lambda _: setattr(clock, "now", clock.now + 10)
+        summary = scan(store, clock=clock, timeout=100.0, concurrency=1).summary
+        assert summary.uploads == 20
+        assert 7 <= 20 - summary.unsized <= 8
+
+    def test_the_last_quarter_is_for_the_listing(self):
+        """A bucket whose sizing alone would take longer than the timeout still gets its counts."""
+        clock = Clock()
+        store = FakeStore([upload(n) for n in range(100)], page_size=10)
+        store.before_parts = lambda _: setattr(clock, "now", clock.now + 10)
+        assert scan(store, clock=clock, timeout=100.0, concurrency=1).summary.uploads == 100
+
+    def test_a_call_gets_no_more_than_request_timeout_nor_than_the_scan_has_left(self):
+        deadlines = []
+        clock = Clock()
+        store = FakeStore([upload(n) for n in range(20)], page_size=10)
+        listing = store.list_uploads
+
+        def listed(bucket, marker, deadline):
+            deadlines.append(deadline)
+            clock.now = 55.0
+            return listing(bucket, marker, deadline)
+
+        store.list_uploads = listed
+        scan(store, clock=clock, timeout=60.0, request_timeout=30.0)
+        assert deadlines == [30.0, 60.0]
+
+    def test_ages_are_those_at_the_start_and_never_negative(self):
+        clock = Clock()
+        store = FakeStore([upload(1, age=-60.0), upload(2, age=100.0)])
+        store.before_page = lambda _: setattr(clock, "now", 50.0)
+        summary = scan(store, clock=clock).summary
+        assert summary.age_sum == 100.0
+
+    def test_undated_uploads_are_counted_and_left_out_of_every_age(self):
+        summary = scan(FakeStore([upload(1, age=None), upload(2, age=100.0)])).summary
+        assert (summary.uploads, summary.undated, summary.age_counts[-1]) == (2, 1, 1)
+
+
+class TestStopping:
+    def test_a_scan_under_way_is_given_up_without_a_failure(self):
+        stop = threading.Event()
+        store = FakeStore([upload(n) for n in range(20)], default_parts=StoppingError())
+        with pytest.raises(StoppingError):
+            scan(store, stop=stop)
+
+    def test_a_pause_between_two_tries_ends_with_it(self):
+        stop = threading.Event()
+        stop.set()
+        store = FakeStore([upload(1)])
+        store.listing_errors = {0: error(Reason.THROTTLED, 503, retryable=True)}
+        with pytest.raises(StoppingError):
+            scan(store, stop=stop)
+
+    def test_no_thread_is_left_behind(self):
+        before = set(threading.enumerate())
+        scan(FakeStore([upload(n) for n in range(50)]))
+        deadline = time.monotonic() + 5
+        while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert left == set()
+
+
+class TestStoresWithoutPartTimes:
+    def test_activity_is_the_initiation_at_first_then_when_the_parts_changed(self):
+        store, ledger, clock = FakeStore([upload(1, age=DAY)], has_part_times=False), Ledger(), Clock()
+        store.default_parts = [Part(1, 10)]
+        assert scan(store, ledger, clock).summary.oldest_activity == NOW - DAY
+        clock.now = 300.0
+        assert scan(store, ledger, clock).summary.oldest_activity == NOW - DAY
+        store.default_parts = [Part(1, 10), Part(2, 10)]
+        clock.now = 600.0
+        assert scan(store, ledger, clock).summary.oldest_activity == NOW + 600.0
+        clock.now = 900.0
+        assert scan(store, ledger, clock).summary.oldest_activity == NOW + 600.0
+
+    def test_what_a_failed_scan_learnt_is_remembered(self):
+        store, ledger, clock = FakeStore([upload(1, age=DAY)], has_part_times=False), Ledger(), Clock()
+        store.default_parts = [Part(1, 10)]
+        scan(store, ledger, clock)
+        store.listing_errors = {1: error(Reason.SERVER_ERROR, 500)}
+        with pytest.raises(StoreError):
+            scan(store, ledger, clock)
+        clock.now = 300.0
+        assert scan(store, ledger, clock).summary.oldest_activity == NOW - DAY
