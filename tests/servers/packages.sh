@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Install the Debian packages whose servers the tests run. Starts no service; says nothing when all is there.
+set -euo pipefail
+
+packages=()
+needs() { # COMMAND PACKAGE: the package, unless the command is there
+  command -v "$1" >/dev/null || packages+=("$2")
+}
+
+needs ceph-mon ceph-mon
+needs ceph-osd ceph-osd
+needs radosgw radosgw
+needs ceph ceph-common
+needs prometheus prometheus
+"${PYTHON:-python3}" -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
+((${#packages[@]})) || exit 0
+
+install="apt-get install --no-install-recommends ${packages[*]}"
+if ((EUID)) || ! command -v apt-get >/dev/null; then
+  echo "The tests on real servers need packages of Debian 12 or later. As root: $install" >&2
+  exit 1
+fi
+
+log=$(mktemp)
+policy=/usr/sbin/policy-rc.d # while it says 101, a package cannot start its service
+if [[ -e $policy ]]; then
+  trap 'rm -f "$log"' EXIT
+else
+  trap 'rm -f "$log" "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod +x "$policy"
+fi
+
+echo "installing ${packages[*]}" >&2
+export DEBIAN_FRONTEND=noninteractive
+{ apt-get update && $install -y; } >"$log" 2>&1 || {
+  tail -n 30 "$log" >&2
+  exit 1
+}

@@ -1,0 +1,90 @@
+"""Debian's Prometheus on a free loopback port, scraping one address every second; and its linter."""
+
+import json
+import subprocess
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from servers import free_port, listens, need, running, wait_until
+
+Series = list[tuple[dict[str, str], float]]
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    """A running Prometheus that answers instant queries."""
+
+    url: str
+
+    def query(self, promql: str) -> Series:
+        """Return each series' labels and its value now."""
+        address = f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': promql})}"
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            result = json.load(answer)["data"]["result"]
+        return [(series["metric"], float(series["value"][1])) for series in result]
+
+    def wait_for(
+        self, promql: str, predicate: Callable[[Series], bool] = bool, timeout: float = 20
+    ) -> Series:
+        """Ask until the predicate likes the answer (by default: until there is one), and return it."""
+        found: Series = []
+
+        def liked() -> bool:
+            found[:] = self.query(promql)
+            return predicate(found)
+
+        try:
+            wait_until(promql, liked, seconds=timeout)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}the last answer was {found}") from None
+        return found
+
+
+@contextmanager
+def scraping(scrape_url: str) -> Iterator[Prometheus]:
+    """Run a Prometheus that scrapes this URL every second; its data goes when it ends."""
+    target = urllib.parse.urlsplit(scrape_url)
+    job = {
+        "job_name": "test",
+        "scheme": target.scheme,
+        "metrics_path": target.path or "/metrics",
+        "static_configs": [{"targets": [target.netloc]}],
+    }
+    every_second = {"scrape_interval": "1s", "scrape_timeout": "1s"}
+    with TemporaryDirectory(prefix="mpu-prometheus-") as name:
+        folder, port = Path(name), free_port()
+        config, log = folder / "prometheus.yml", folder / "prometheus.log"
+        config.write_text(json.dumps({"global": every_second, "scrape_configs": [job]}))  # JSON is YAML
+        command = [
+            "prometheus",
+            f"--config.file={config}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ]
+        with running(command, log):
+            wait_until("prometheus", lambda: listens(port), log=log)
+            yield Prometheus(f"http://127.0.0.1:{port}")
+
+
+@pytest.fixture
+def prometheus() -> Iterator[Callable[[str], Prometheus]]:
+    """Give a function that starts a Prometheus on an address to scrape; all end with the test."""
+    need("prometheus")
+    with ExitStack() as started:
+        yield lambda scrape_url: started.enter_context(scraping(scrape_url))
+
+
+def promtool_check_metrics(text: str) -> str:
+    """Return what `promtool check metrics` finds wrong with an exposition: nothing is ''."""
+    need("promtool")
+    command = ["promtool", "check", "metrics"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
+    found = (done.stdout + done.stderr).strip()
+    return found or (f"promtool ended with {done.returncode}" if done.returncode else "")
