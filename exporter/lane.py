@@ -29,6 +29,7 @@ class _Slot:
     bucket: BucketSettings
     phase: float
     due: float
+    began: float
     running: bool = False
     held: bool = False
 
@@ -55,7 +56,9 @@ class Lane:
         self._interval = interval
         self._start = start
         self._lock = threading.Lock()
-        self._slots = {bucket.name: _Slot(bucket, self._phase(bucket.name), start) for bucket in buckets}
+        self._slots = {
+            bucket.name: _Slot(bucket, self._phase(bucket.name), start, start) for bucket in buckets
+        }
         self._failures = 0
         self._failure: tuple[Reason, str] | None = None
         self._probing = False
@@ -69,6 +72,7 @@ class Lane:
                 return None
             slot.running = True
             slot.held = False
+            slot.began = now
             return slot.bucket
 
     def holds(self, now: float) -> list[Hold]:
@@ -137,8 +141,8 @@ class Lane:
         return zlib.crc32(f"{self._name}/{name}".encode()) / 2**32 * self._interval
 
     def _next_due(self, slot: _Slot, now: float) -> float:
-        """Return the first moment at the slot's phase that is at least half an interval away."""
-        earliest = now + self._interval / 2
+        """Return the first moment at the slot's phase, half an interval after its last start or later."""
+        earliest = max(now, slot.began + self._interval / 2)
         phase = self._start + slot.phase
         rounds = -((phase - earliest) // self._interval)
         return phase + max(0.0, rounds) * self._interval

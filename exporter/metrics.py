@@ -157,7 +157,7 @@ class TargetCollector:
         """Yield the families of all targets."""
         yield _per_target(
             "mpu_scan_interval_seconds",
-            "Pause between the starts of two scans of a bucket, as configured.",
+            "Time from the start of one scan of a bucket to the start of the next, as configured.",
             ((target.name, target.scan.interval) for target, _ in self._targets),
         )
         yield _per_target(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from exporter.config.settings import BucketSettings
@@ -26,6 +28,14 @@ def take_all(made, now):
 def fail_in_a_row(made, count=FAILURES_IN_A_ROW, failure=REFUSED, now=0.0):
     for _ in range(count):
         made.finish(made.take(now), now, failure)
+
+
+def turn(made, now, lasting):
+    """Take a bucket and note at once that its scan will have ended after `lasting` seconds."""
+    bucket = made.take(now)
+    if bucket:
+        made.finish(bucket, now + lasting, None)
+    return bucket
 
 
 class TestDue:
@@ -66,7 +76,13 @@ class TestDue:
     def test_a_scan_longer_than_its_interval_does_not_pile_up(self):
         made = lane(buckets=1)
         made.finish(made.take(0.0), 10 * INTERVAL, None)
-        assert made.take(10 * INTERVAL) is None
+        due = [now for now in range(10 * int(INTERVAL), 13 * int(INTERVAL)) if made.take(float(now))]
+        assert len(due) == 1
+
+    def test_a_scan_that_takes_most_of_its_interval_skips_no_turn(self):
+        made = lane(buckets=1)
+        starts = [now for now in range(3000) if turn(made, float(now), lasting=0.9 * INTERVAL)]
+        assert {later - earlier for earlier, later in pairwise(starts[1:])} == {INTERVAL}
 
 
 class TestTargetThatFails:

@@ -1,0 +1,57 @@
+"""What the tests of the documents read: code blocks, tables, links."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+DOCUMENTS = {"README.md": README, "CONTRIBUTING.md": CONTRIBUTING, "CHANGELOG.md": CHANGELOG}
+
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """Return the code blocks of a language."""
+    return [body for found, body in _BLOCK.findall(text) if found == language]
+
+
+def files(text: str, name: str) -> list[str]:
+    """Return the YAML blocks that say `# name` in their first line."""
+    return [body for body in blocks(text, "yaml") if body.startswith(f"# {name}\n")]
+
+
+def table(text: str, *head: str) -> list[list[str]]:
+    """Return the rows of the one table with these column names."""
+    lines = text.splitlines()
+    starts = [number for number, line in enumerate(lines) if cells(line) == list(head)]
+    assert len(starts) == 1, f"{len(starts)} tables with the columns {head}"
+    rows = []
+    for line in lines[starts[0] + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append(cells(line))
+    assert all(len(row) == len(head) for row in rows), f"a row of {head} has too many or too few cells"
+    return rows
+
+
+def cells(line: str) -> list[str]:
+    """Return the cells of a table's row."""
+    return [cell.strip() for cell in line.strip().strip("|").split("|")] if line.startswith("|") else []
+
+
+def code(text: str) -> list[str]:
+    """Return what stands in backticks in a text, its code blocks apart."""
+    return re.findall(r"`([^`\n]+)`", _BLOCK.sub("", text))
+
+
+def links(text: str) -> list[str]:
+    """Return the targets of all links."""
+    return re.findall(r"\]\(([^)\s]+)\)", text)
+
+
+def anchors(text: str) -> set[str]:
+    """Return the names of the headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}

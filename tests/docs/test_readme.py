@@ -1,0 +1,346 @@
+"""The README says what is: its tables, commands, snippets and alerts are held against the code."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shlex
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import jsonschema
+import pytest
+import yaml
+from docs.documents import DOCUMENTS, README, ROOT, anchors, blocks, code, files, links, table
+from servers import need
+
+from exporter import cli
+from exporter.board import Board, Entry, ScanResult
+from exporter.config import BucketSettings, Settings, StoreKind, TargetSettings, load
+from exporter.metrics import BoardCollector, OwnWork, TargetCollector, process_registry
+from exporter.model import Reason
+from exporter.summary import Summary
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+ENVIRON = {"CEPH_KEY": "key", "OBS_KEY": "key", "OBS_SECRET": "secret"}
+SUMMARY = Summary(
+    uploads=1,
+    undated=0,
+    unsized=0,
+    empty=0,
+    parts=1,
+    bytes=1,
+    stale=1,
+    stale_bytes=1,
+    oldest_initiated=1.0,
+    oldest_activity=1.0,
+    age_counts=(1, 1),
+    age_sum=1.0,
+    bytes_by_class=(("STANDARD", 1),),
+    parts_known=True,
+)
+
+
+def full_registry() -> CollectorRegistry:
+    """Return a registry in which every metric has a sample."""
+    board = Board()
+    board.declare([Entry("t", name, "s3", 60.0) for name in ("good", "bad")])
+    board.publish(("t", "good"), ScanResult(SUMMARY, finished=2.0, duration=1.0))
+    board.fail(("t", "bad"), Reason.TLS, "", 1.0)
+    target = TargetSettings("t", StoreKind.S3, (BucketSettings("good"), BucketSettings("bad")))
+    stores = [(target, SimpleNamespace(operations=("ListParts",), signing_region="eu-west-1"))]
+    registry = process_registry()
+    registry.register(BoardCollector(board, [60.0]))
+    registry.register(TargetCollector(stores))
+    work = OwnWork(registry, stores)
+    work.scan_failed("t", Reason.TLS)
+    work.request_sent("t", "ListParts")
+    work.request_failed("t", "ListParts", Reason.TLS)
+    return registry
+
+
+def exposed() -> dict[str, tuple[str, set[str]]]:
+    """Return type and labels of every metric of ours, by the name that the README calls it."""
+    suffixes = {"counter": "_total", "info": "_info"}
+    return {
+        family.name + suffixes.get(family.type, ""): (
+            family.type.replace("gaugehistogram", "gauge histogram"),
+            {label for sample in family.samples for label in sample.labels},
+        )
+        for family in full_registry().collect()
+        if not family.name.startswith(("process_", "python_"))
+    }
+
+
+class TestMetrics:
+    def test_the_table_is_what_is_exposed(self):
+        shown = {
+            name.strip("`"): (kind, set(code(labels)))
+            for name, kind, labels, _ in table(README, "name", "type", "labels", "meaning")
+        }
+        assert exposed() == shown
+
+    def test_every_metric_that_is_mentioned_exists(self):
+        names = set(exposed())
+        parts = {f"mpu_upload_age_seconds_{part}" for part in ("bucket", "gcount", "gsum")}
+        for document in DOCUMENTS.values():
+            assert set(re.findall(r"\bmpu_\w+", document)) <= names | parts
+
+    def test_the_sample_output_is_of_metrics_that_exist(self):
+        [sample] = [block for block in blocks(README, "") if block.startswith("mpu_")]
+        metrics = exposed()
+        for line in sample.splitlines():
+            name, labels = re.fullmatch(r"(\w+)\{(.*)\} [0-9.e+]+", line).groups()
+            assert metrics[name][1] == set(re.findall(r'(\w+)="', labels))
+
+    def test_the_reasons_are_the_reasons(self):
+        assert {reason.value for reason in Reason} == {
+            code(name)[0] for name, _ in table(README, "reason", "meaning")
+        }
+
+
+def flags(command: str, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """Return a command's flags with their defaults, as its --help tells them."""
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    text = re.sub(r"\s+", " ", capsys.readouterr().out.partition("options:")[2])
+    return dict(re.findall(r"(--[a-z]+\.[a-z-]+) .*?\(default: ([^,) ]+)", text))
+
+
+def commands() -> list[list[str]]:
+    """Return the arguments of every call of mpu-exporter that a document shows."""
+    shown = []
+    for document in DOCUMENTS.values():
+        lines = "\n".join([*blocks(document, "sh"), *code(document)]).splitlines()
+        for command in (part for line in lines for part in line.split("&&")):
+            words = shlex.split(command, comments=True) if "mpu-exporter" in command else []
+            if words and Path(words[0]).name == "mpu-exporter":
+                shown.append(words[1:])
+    return shown
+
+
+class TestCommands:
+    @pytest.fixture(autouse=True)
+    def _keep_zone(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("TZ", "UTC")
+
+    def test_some_are_shown(self):
+        assert {"demo", "serve", "check"} <= {words[0] for words in commands() if words}
+
+    @pytest.mark.parametrize("words", commands(), ids=" ".join)
+    def test_each_is_understood(self, words: list[str], monkeypatch: pytest.MonkeyPatch):
+        for name in ("serve", "check", "demo"):
+            monkeypatch.setattr(cli, name, lambda _, name=name: name)
+        monkeypatch.setattr(cli.logs, "configure", lambda *_: None)
+        assert cli.main(words) == (words[0] if words and not words[0].startswith("-") else "serve")
+
+    def test_the_flags_are_the_flags(self, capsys: pytest.CaptureFixture[str]):
+        rows = table(README, "flag", "default", "meaning")
+        shown = {code(flag)[0]: code(default)[0] for flag, default, _ in rows}
+        assert flags("serve", capsys) == shown
+        assert flags("check", capsys).keys() | flags("demo", capsys).keys() == shown.keys()
+
+    @pytest.mark.parametrize("document", DOCUMENTS)
+    def test_every_flag_that_is_mentioned_exists(self, document: str, capsys: pytest.CaptureFixture[str]):
+        mentioned = set(re.findall(r"--[a-z]+\.[a-z.-]*[a-z]", DOCUMENTS[document]))
+        assert mentioned <= flags("serve", capsys).keys()
+
+    def test_the_two_commands_come_first(self):
+        first, second, *_ = blocks(README, "sh")
+        demo = "python3 -m venv .venv && .venv/bin/pip install '.[demo]' && .venv/bin/mpu-exporter demo\n"
+        assert (first, second) == (demo, "./tests/run\n")
+
+
+def load_snippet(text: str, folder: Path) -> Settings:
+    """Load a config, the files it names made up in `folder`."""
+    text = text.replace("/run/secrets", str(folder))
+    for name in re.findall(rf"{re.escape(str(folder))}[\w./-]+", text):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("text", encoding="utf-8")
+    file = folder / "config.yaml"
+    file.write_text(text, encoding="utf-8")
+    return load(file, ENVIRON)
+
+
+class TestSnippets:
+    @pytest.mark.parametrize("document", DOCUMENTS)
+    def test_yaml_and_json_parse(self, document: str):
+        for block in blocks(DOCUMENTS[document], "yaml"):
+            assert yaml.safe_load(block)
+        for block in blocks(DOCUMENTS[document], "json"):
+            assert json.loads(block)
+
+    def test_every_yaml_says_which_file_it_is(self):
+        known = ("config.yaml", "mpu-rules.yml", "prometheus.yml", "values.yaml")
+        assert len(blocks(README, "yaml")) == sum(len(files(README, name)) for name in known)
+
+    def test_configs_load(self, tmp_path: Path):
+        for number, snippet in enumerate(files(README, "config.yaml")):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            assert load_snippet(snippet, folder).targets
+
+    def test_the_config_section_shows_every_store(self, tmp_path: Path):
+        settings = load_snippet(files(README, "config.yaml")[-1], tmp_path)
+        assert set(StoreKind) == {target.store for target in settings.targets}
+
+    def test_chart_values_pass_the_charts_schema_and_hold_a_config_that_loads(self, tmp_path: Path):
+        schema = json.loads((ROOT / "helm/mpu-exporter/values.schema.json").read_text(encoding="utf-8"))
+        for snippet in files(README, "values.yaml"):
+            values = yaml.safe_load(snippet)
+            jsonschema.validate(values, schema)
+            settings = load_snippet(yaml.safe_dump(values["config"]), tmp_path)
+            mounted = {
+                f"{tmp_path}/mpu-exporter/{item['path']}"
+                for secret in values["credentialSecrets"]
+                for item in secret["items"]
+            }
+            keys = settings.targets[0].credentials
+            assert mounted == {str(keys.access_key_id.file), str(keys.secret_access_key.file)}
+
+    def test_prices_add_up(self):
+        head = ("", "requests a scan", "every 5 min", "hourly", "every 6 h")
+        uploads, price, month = 10_000, 0.005 / 1000, 30 * 24
+        sent = {
+            "parts: always": math.ceil(uploads / 1000) + uploads,
+            "parts: never": math.ceil(uploads / 1000),
+        }
+        for name, requests, *costs in table(README, *head):
+            count = sent[code(name)[0]]
+            scans = (month * 12, month, month / 6)
+            assert [f"{count:,}", *(f"${count * each * price:.2f}" for each in scans)] == [requests, *costs]
+
+
+class TestPermissions:
+    def test_policies_allow_exactly_what_is_needed(self):
+        allowed = {
+            (action, resource)
+            for policy in map(json.loads, blocks(README, "json"))
+            for statement in policy["Statement"]
+            for action in as_list(statement["Action"])
+            for resource in as_list(statement["Resource"])
+            if statement["Effect"] == "Allow"
+        }
+        vault = "arn:aws:glacier:eu-central-1:111122223333:vaults/tapes"
+        directory = "arn:aws:s3express:eu-west-1:111122223333:bucket/media--euw1-az1--x-s3"
+        assert allowed == {
+            ("s3:ListBucketMultipartUploads", "arn:aws:s3:::media"),
+            ("s3:ListMultipartUploadParts", "arn:aws:s3:::media/*"),
+            ("s3express:CreateSession", directory),
+            ("obs:bucket:ListBucketMultipartUploads", "obs:*:*:bucket:media-eu"),
+            ("obs:object:ListMultipartUploadParts", "obs:*:*:object:media-eu/*"),
+            ("glacier:ListMultipartUploads", vault),
+            ("glacier:ListParts", vault),
+        }
+
+    def test_nothing_else_is_ever_asked_for(self):
+        section = README.partition("## Permissions")[2].partition("## Prometheus")[0]
+        prose = re.sub(r"```.*?```", "", section, flags=re.DOTALL)
+        assert {name for name in code(prose) if re.match(r"\w+:\w+$", name)} == {"kms:Decrypt"}
+
+
+def as_list(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def promtool(*arguments: str, folder: Path) -> str:
+    """Return what promtool has to complain of: nothing is ''."""
+    need("promtool")
+    command = ["promtool", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return (done.stdout + done.stderr).strip() if done.returncode else ""
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    """Give a folder with the README's rules, their tests and the README's Prometheus config."""
+    for name in ("mpu-rules.yml", "prometheus.yml"):
+        [text] = files(README, name)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    alerts = Path(__file__).with_name("alerts.yml").read_text(encoding="utf-8")
+    (tmp_path / "alerts.yml").write_text(alerts, encoding="utf-8")
+    return tmp_path
+
+
+class TestAlerts:
+    def test_rules_and_config_pass_the_linter(self, rules: Path):
+        assert promtool("check", "rules", "--lint=all", "--lint-fatal", "mpu-rules.yml", folder=rules) == ""
+        assert promtool("check", "config", "--lint=all", "--lint-fatal", "prometheus.yml", folder=rules) == ""
+
+    def test_each_fires_just_above_its_threshold_and_not_just_below(self, rules: Path):
+        assert promtool("test", "rules", "alerts.yml", folder=rules) == ""
+
+    @pytest.mark.parametrize(
+        ("rule", "shifted"),
+        [
+            ("(mpu_stale_uploads) > 0", "(mpu_stale_uploads) > 1"),
+            ("(mpu_stale_uploads) > 0", "(mpu_stale_uploads) > -1"),
+            ("(mpu_scan_success) == 0", "(mpu_scan_success) >= 0"),
+            ("(mpu_scan_success) == 0", "(mpu_scan_success) < 0"),
+            ("3 * max", "3.1 * max"),
+            ("3 * max", "2.9 * max"),
+            ("for: 15m", "for: 16m"),
+            ("for: 15m", "for: 14m"),
+            ("for: 5m", "for: 6m"),
+            ("for: 5m", "for: 4m"),
+            ("without (instance, pod, container, endpoint)", "without (instance)"),
+        ],
+    )
+    def test_a_shifted_threshold_is_noticed(self, rules: Path, rule: str, shifted: str):
+        file = rules / "mpu-rules.yml"
+        text = file.read_text(encoding="utf-8")
+        assert rule in text
+        file.write_text(text.replace(rule, shifted), encoding="utf-8")
+        assert promtool("test", "rules", "alerts.yml", folder=rules) != ""
+
+    def test_every_alert_is_tested_to_fire_and_not_to(self, rules: Path):
+        [group] = yaml.safe_load((rules / "mpu-rules.yml").read_text(encoding="utf-8"))["groups"]
+        tests = yaml.safe_load((rules / "alerts.yml").read_text(encoding="utf-8"))["tests"]
+        cases = [case for test in tests for case in test["alert_rule_test"]]
+        for fires in (True, False):
+            assert {rule["alert"] for rule in group["rules"]} == {
+                case["alertname"] for case in cases if bool(case["exp_alerts"]) == fires
+            }
+
+    def test_promql_snippets_parse(self, tmp_path: Path):
+        queries = "".join(blocks(README, "promql")).splitlines()
+        records = [{"record": f"query{number}", "expr": query} for number, query in enumerate(queries)]
+        rules = {"groups": [{"name": "queries", "rules": records}]}
+        (tmp_path / "queries.yml").write_text(yaml.safe_dump(rules), encoding="utf-8")
+        assert len(queries) >= 3
+        assert promtool("check", "rules", "queries.yml", folder=tmp_path) == ""
+
+    def test_no_age_is_taken_against_now(self):
+        for document in DOCUMENTS.values():
+            assert re.findall(r"time\(\)[^`\n]*mpu_oldest", document) == []
+
+    def test_every_expression_survives_two_pods(self, rules: Path):
+        text = (rules / "mpu-rules.yml").read_text(encoding="utf-8")
+        expressions = [rule["expr"] for rule in yaml.safe_load(text)["groups"][0]["rules"]]
+        for expression in expressions:
+            plain = re.sub(r"max without \(instance, pod, container, endpoint\) \(mpu_\w+\)", "", expression)
+            assert "mpu_" not in plain
+
+
+class TestLinks:
+    @pytest.mark.parametrize("document", DOCUMENTS)
+    def test_files_and_headings_exist(self, document: str):
+        for link in links(DOCUMENTS[document]):
+            path, _, anchor = link.partition("#")
+            assert link.startswith("https://") or (ROOT / path).exists(), link
+            assert not anchor or path or anchor in anchors(DOCUMENTS[document]), link
+
+    @pytest.mark.parametrize("document", DOCUMENTS)
+    def test_paths_in_backticks_exist(self, document: str):
+        words = {word for text in code(DOCUMENTS[document]) for word in text.split()}
+        for word in words:
+            path = word.removeprefix("./")
+            assert not path.startswith(("tests/", "helm/", "exporter/")) or (ROOT / path).exists(), word
+
+    def test_the_hint_of_the_log_leads_somewhere(self):
+        assert "permissions" in anchors(README)
