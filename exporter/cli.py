@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -15,9 +16,11 @@ from typing import TYPE_CHECKING
 from exporter import __version__, logs
 from exporter.config import ConfigError, load
 from exporter.service import Service
+from exporter.web.server import ListenError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from types import FrameType
 
     from exporter.config import Settings
 
@@ -26,6 +29,7 @@ log = logging.getLogger(__name__)
 DEFAULT_LISTEN = ":19340"
 DEMO_LISTEN = "127.0.0.1:19340"
 FINE, BAD_USAGE = 0, 1
+_PATH = re.compile(r"/[A-Za-z0-9._~/-]+")
 LAST_RESORT_SECONDS = 4.5
 """After so long a stopping process ends whatever still runs; Kubernetes and people wait no longer than 5."""
 
@@ -53,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def serve(options: argparse.Namespace) -> int:
     """Scan the config's targets on their schedules and serve what was found."""
+    _on_signals(_leave)
     return run(load(options.config_file, os.environ), options)
 
 
@@ -66,6 +71,7 @@ def check(options: argparse.Namespace) -> int:
 
 def demo(options: argparse.Namespace) -> int:
     """Show the exporter at work on a server of its own."""
+    _on_signals(_leave)
     from exporter.demo import run_demo  # noqa: PLC0415 - its packages come with an extra
 
     return run_demo(options, run)
@@ -79,17 +85,27 @@ def run(
     """Serve `settings` until SIGTERM or Ctrl-C."""
     try:
         service = Service(settings, options.listen, options.telemetry_path)
-    except (OSError, ValueError) as error:
-        print(f"--web.listen-address={options.listen}: {error}", file=sys.stderr)
+    except ListenError as error:
+        print(f"--web.listen-address: {error}", file=sys.stderr)
         return BAD_USAGE
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: _stop(service))
+    _on_signals(lambda *_: _stop(service))
     fields = {"version": __version__, "port": service.port, "targets": len(settings.targets)}
     log.info("mpu-exporter is listening", extra={"fields": fields})
     on_start(service)
     service.run()
     log.info("mpu-exporter has stopped")
     return FINE
+
+
+def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handler)
+
+
+def _leave(*_: object) -> None:
+    """End a process that has not begun to serve; what it has begun is cleaned up on the way out."""
+    _on_signals(signal.SIG_IGN)
+    sys.exit(FINE)
 
 
 def _stop(service: Service) -> None:
@@ -175,6 +191,6 @@ def _log_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _path(text: str) -> str:
-    if not text.startswith("/") or text in {"/", "/-/healthy", "/-/ready"}:
-        raise argparse.ArgumentTypeError("has to begin with / and must not be a path already in use")
+    if not _PATH.fullmatch(text) or text.startswith("/-/"):
+        raise argparse.ArgumentTypeError("has to be / and then letters, digits or any of ._~/- but not /-/")
     return text

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import zlib
 from functools import partial
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from prometheus_client import Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.utils import floatToGoString
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from prometheus_client import CollectorRegistry, Metric
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.samples import Sample
 
     from exporter.board import Entry
     from exporter.metrics import BoardCollector
 
 CONTENT_TYPE_TEXT = CONTENT_TYPE_PLAIN_0_0_4
 CONTENT_TYPE_OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-_EOF = "# EOF\n"
-_BLOCK = re.compile(r"^(?=# HELP )", re.MULTILINE)
+_EOF = b"# EOF\n"
 _GZIP = 16 + zlib.MAX_WBITS
 
-Lines = dict[str, str]
-"""The samples of one bucket, by the head (HELP and TYPE) they stand under."""
+Row = list[bytes]
+"""The samples of one bucket, in the order of the heads (HELP and TYPE) they stand under."""
 
 
 class Exposition:
@@ -35,65 +37,78 @@ class Exposition:
     def __init__(
         self, collector: BoardCollector, registry: CollectorRegistry, *, openmetrics: bool = False
     ) -> None:
-        """Make a renderer; the library's own encoders write every line."""
+        """Make a renderer."""
         self.content_type = CONTENT_TYPE_OPENMETRICS if openmetrics else CONTENT_TYPE_TEXT
         self._collector = collector
         self._registry = registry
+        self._openmetrics = openmetrics
         self._encode = partial(generate_openmetrics) if openmetrics else partial(generate_latest)
-        self._end = _EOF if openmetrics else ""
         self._lock = threading.Lock()
-        self._rendered: dict[tuple[str, str], tuple[Entry, Lines]] = {}
+        self._heads: dict[str, bytes] = {}
+        self._rendered: dict[tuple[str, str], tuple[Entry, Row]] = {}
 
     def render(self) -> bytes:
         """Return the whole exposition as UTF-8."""
-        buckets = self._buckets()
-        heads = dict.fromkeys(head for lines in buckets for head in lines)
-        pieces: list[str] = []
-        for head in heads:
-            pieces.append(head)
-            pieces.extend(lines[head] for lines in buckets if head in lines)
-        own = self._encode(self._registry)  # ends with the format's end mark
-        return "".join(pieces).encode() + own
-
-    def _buckets(self) -> list[Lines]:
-        """Return the lines of every bucket, rendering those whose entry was replaced."""
         with self._lock:
-            before, self._rendered = self._rendered, {}
-            for entry in self._collector.board.entries():
-                key = (entry.target, entry.bucket)
-                known = before.get(key)
-                rendered = known if known and known[0] is entry else (entry, self._lines(entry))
-                self._rendered[key] = rendered
-            return [lines for _, lines in self._rendered.values()]
+            rows = self._rows()
+            heads = list(self._heads.values())
+        pieces: list[bytes] = []
+        for head, column in zip(heads, zip_longest(*rows, fillvalue=b""), strict=False):
+            if any(column):
+                pieces += (head, *column)
+        pieces.append(self._encode(self._registry))  # ends with the format's end mark
+        return b"".join(pieces)
 
-    def _lines(self, entry: Entry) -> Lines:
-        text = self._encode(_Families(self._collector.families([entry]))).decode().removesuffix(self._end)
-        return dict(_split(block) for block in _BLOCK.split(text) if block)
+    def _rows(self) -> list[Row]:
+        """Return the lines of every bucket, rendering those whose entry was replaced."""
+        before, self._rendered = self._rendered, {}
+        for entry in self._collector.board.entries():
+            key = (entry.target, entry.bucket)
+            known = before.get(key)
+            rendered = known if known and known[0] is entry else (entry, self._row(entry))
+            self._rendered[key] = rendered
+        return [row for _, row in self._rendered.values()]
+
+    def _row(self, entry: Entry) -> Row:
+        texts: dict[str, str] = {}
+        for family in self._collector.families([entry]):
+            for sample in family.samples:
+                head = self._head(family, sample.name)
+                texts[head] = texts.get(head, "") + _line(sample)
+        return [texts.get(head, "").encode() for head in self._heads]
+
+    def _head(self, family: Metric, sample: str) -> str:
+        """Return the name of the head that a sample stands under, having made it where it is new."""
+        # text 0.0.4 has no gauge histogram: its count and sum are gauges of their own
+        alone = family.type == "gaugehistogram" and not self._openmetrics and not sample.endswith("_bucket")
+        name, kind = (sample, "gauge") if alone else (family.name, family.type)
+        if name not in self._heads:
+            empty = _Families([Metric(name, family.documentation, kind)])
+            self._heads[name] = self._encode(empty).removesuffix(_EOF)
+        return name
 
 
 class _Families:
     """A collector of families made already."""
 
-    def __init__(self, families: Iterator[Metric]) -> None:
+    def __init__(self, families: Sequence[Metric]) -> None:
         self._families = families
 
     def collect(self) -> Iterator[Metric]:
-        return self._families
+        return iter(self._families)
 
 
-def _split(block: str) -> tuple[str, str]:
-    """Return a family's head (the lines that begin with #) and its samples."""
-    end_of_head = block.index("\n", block.index("\n") + 1) + 1
-    return block[:end_of_head], block[end_of_head:]
+def _line(sample: Sample) -> str:
+    """Return a sample as both formats write it; the library's encoders take four times as long."""
+    labels = ",".join([f'{name}="{_escaped(value)}"' for name, value in sorted(sample.labels.items())])
+    return f"{sample.name}{{{labels}}} {floatToGoString(sample.value)}\n"  # type: ignore[no-untyped-call]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
 def gzip(body: bytes) -> bytes:
     """Return `body` compressed, fast rather than small: an exposition repeats itself anyway."""
     compressor = zlib.compressobj(level=1, wbits=_GZIP)
     return compressor.compress(body) + compressor.flush()
-
-
-def pick(accept: str, text: Exposition, openmetrics: Exposition) -> Exposition:
-    """Return the format that an Accept header asks for."""
-    types: Sequence[str] = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
-    return openmetrics if "application/openmetrics-text" in types else text

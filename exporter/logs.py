@@ -11,8 +11,12 @@ from datetime import UTC, datetime
 FORMATS = ("logfmt", "json")
 LEVELS = ("debug", "info", "warning", "error")
 _PLAIN = re.compile(r"[^\s\"=\\\x00-\x1f\x7f]+")
-# the SDKs write headers and signed URLs at debug level
-_NOISY = ("boto3", "botocore", "s3transfer", "urllib3", "obs", "schedule", "uvicorn", "asyncio")
+_QUIET = {
+    # the SDKs write headers and signed URLs at debug level
+    **dict.fromkeys(("boto3", "botocore", "s3transfer", "urllib3", "obs", "schedule"), logging.WARNING),
+    "asyncio": logging.WARNING,
+    "uvicorn": logging.ERROR,  # warns of every client that does not speak HTTP
+}
 
 
 def configure(level: str, form: str) -> None:
@@ -20,8 +24,8 @@ def configure(level: str, form: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if form == "json" else _LogfmtFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for name in _NOISY:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, quietest in _QUIET.items():
+        logging.getLogger(name).setLevel(quietest)
 
 
 class _LogfmtFormatter(logging.Formatter):
@@ -50,4 +54,7 @@ def _entries(record: logging.LogRecord, formatter: logging.Formatter) -> dict[st
 
 def _quoted(value: object) -> str:
     text = str(value)
-    return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+    if _PLAIN.fullmatch(text) and text.isprintable():
+        return text
+    quoted = json.dumps(text, ensure_ascii=False)
+    return quoted if quoted.isprintable() else json.dumps(text)  # what terminals and readers act on

@@ -54,7 +54,7 @@ class Service:
     """The exporter as a whole: a loop that scans, and a server that shows the board."""
 
     def __init__(self, settings: Settings, listen: str, telemetry_path: str = "/metrics") -> None:
-        """Make everything and bind the address; raises OSError or ValueError for an address that cannot be.
+        """Make everything and bind the address; raises ListenError where that cannot be.
 
         Nothing is sent to a store before `run`.
         """

@@ -15,7 +15,7 @@ from exporter.config.settings import (
     StoreKind,
     TargetSettings,
 )
-from exporter.demo.server import ACCESS_KEY, SECRET_KEY, DemoServer
+from exporter.demo.server import ACCESS_KEY, SECRET_KEY, DemoServer, StartError
 from exporter.demo.uploads import BUCKETS, Uploads
 
 if TYPE_CHECKING:
@@ -41,11 +41,17 @@ def run_demo(options: argparse.Namespace, run: Callable[..., int]) -> int:
     if find_spec("ministack") is None or find_spec("hypercorn") is None:
         print("the demo needs its server: pip install 'mpu-exporter[demo]'", file=sys.stderr)
         return 1
-    with DemoServer() as server, Uploads(server.url) as uploads:
-        print(f"starting an S3 server on {server.url} and {uploads.planned} uploads on it ...", flush=True)
-        uploads.begin()
-        settings = demo_settings(server.url)
-        return run(settings, options, lambda service: _greet(options, service.port, uploads.planned))
+    server = DemoServer()
+    uploads = Uploads(server.url)
+    print(f"starting an S3 server on {server.url} and {uploads.planned} uploads on it ...", flush=True)
+    try:
+        with uploads, server:  # the server ends first: nobody then waits for its answers
+            uploads.begin()
+            settings = demo_settings(server.url)
+            return run(settings, options, lambda service: _greet(options, service.port, uploads.planned))
+    except StartError as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 def demo_settings(endpoint_url: str) -> Settings:

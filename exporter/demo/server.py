@@ -19,6 +19,10 @@ SECRET_KEY = "demo-secret"  # noqa: S105 - the server accepts any
 START_SECONDS = 60.0
 
 
+class StartError(Exception):
+    """The server did not start; the text says what it last wrote."""
+
+
 class DemoServer:
     """Runs the server as a process of its own while the `with` block lasts; its data is in memory."""
 
@@ -48,7 +52,16 @@ class DemoServer:
 
     def _start(self) -> None:
         number = self._socket.fileno()
-        command = [sys.executable, "-m", "hypercorn", "ministack.app:app", "--bind", f"fd://{number}"]
+        command = [
+            sys.executable,
+            "-m",
+            "hypercorn",
+            "ministack.app:app",
+            "--bind",
+            f"fd://{number}",
+            "--workers",
+            "0",
+        ]
         environment = {**os.environ, "TMPDIR": self._folder.name, "SERVICES": "s3", "S3_PERSIST": "0"}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
@@ -75,15 +88,12 @@ class DemoServer:
                 except TimeoutError:
                     continue
                 break
-        raise RuntimeError(f"the demo's server did not start: {self._log.read_text(errors='replace')[-500:]}")
+        written = self._log.read_text(errors="replace").strip()
+        raise StartError(f"the demo's server did not start: {written[-500:]}")
 
     def _end(self) -> None:
         if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(3)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            self._process.kill()  # it has nothing to save
+            self._process.wait()
         self._socket.close()
         self._folder.cleanup()

@@ -63,7 +63,8 @@ class Uploads:
         """Make all uploads, then keep some growing in the background."""
         for bucket in BUCKETS:
             self._client.create_bucket(Bucket=bucket)
-        with ThreadPoolExecutor(8) as pool:
+        pool = ThreadPoolExecutor(8)
+        try:
             jobs = [
                 pool.submit(self._upload, bucket, *plan)
                 for bucket, plans in BUCKETS.items()
@@ -71,6 +72,8 @@ class Uploads:
             ]
             for job in jobs:
                 job.result()
+        finally:
+            pool.shutdown(cancel_futures=True)  # where a signal came in between, nobody waits for the rest
         self._growing = [
             (key, self._upload("media", key, 1, 32 * KIB))
             for key in (f"live/camera-{number}.ts" for number in range(GROWING))

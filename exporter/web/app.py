@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from exporter.exposition import gzip, pick
+from exporter.exposition import gzip
+from exporter.web.negotiation import wants_gzip, wants_openmetrics
 from exporter.web.status import status_page
 
 if TYPE_CHECKING:
@@ -62,10 +63,13 @@ class App:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        # rendering takes milliseconds: off the event loop, so that others are answered meanwhile
-        response = await asyncio.to_thread(self.answer, scope["method"], scope["path"], headers)
-        await _send(send, response, with_body=scope["method"] != "HEAD")
+        method, path, headers = scope["method"], scope["path"], _headers(scope)
+        if path in {"/", self.telemetry_path}:
+            # takes milliseconds: off the event loop, so that others are answered meanwhile
+            response = await asyncio.to_thread(self.answer, method, path, headers)
+        else:
+            response = self.answer(method, path, headers)
+        await _send(send, response, with_body=method != "HEAD")
 
     def answer(self, method: str, path: str, headers: dict[str, str]) -> Response:
         """Return the answer to one request; header names are lower-case."""
@@ -77,10 +81,10 @@ class App:
         return route(headers)
 
     def _metrics(self, headers: dict[str, str]) -> Response:
-        chosen = pick(headers.get("accept", ""), self.text, self.openmetrics)
+        chosen = self.openmetrics if wants_openmetrics(headers.get("accept", "")) else self.text
         body = chosen.render()
         vary = (b"vary", b"Accept, Accept-Encoding")
-        if not _accepts_gzip(headers.get("accept-encoding", "")):
+        if not wants_gzip(headers.get("accept-encoding", "")):
             return Response(200, body, chosen.content_type, (vary,))
         return Response(200, gzip(body), chosen.content_type, (vary, (b"content-encoding", b"gzip")))
 
@@ -97,6 +101,15 @@ class App:
         return Response(503, b"mpu-exporter is not ready: first scans are under way.\n")
 
 
+def _headers(scope: Scope) -> dict[str, str]:
+    """Return the request's headers; of one sent several times, the values in one list."""
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
+
+
 async def _send(send: Any, response: Response, *, with_body: bool) -> None:  # noqa: ANN401 - ASGI
     headers = [
         (b"content-type", response.content_type.encode()),
@@ -107,11 +120,3 @@ async def _send(send: Any, response: Response, *, with_body: bool) -> None:  # n
     ]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body if with_body else b""})
-
-
-def _accepts_gzip(header: str) -> bool:
-    for part in header.lower().split(","):
-        coding, _, parameters = part.partition(";")
-        if coding.strip() == "gzip":
-            return parameters.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
-    return False

@@ -7,10 +7,13 @@ take the answer, and only so many may be connected at once.
 from __future__ import annotations
 
 import asyncio
-import logging
+import re
 import socket
+import struct
 import threading
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -18,27 +21,43 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 if TYPE_CHECKING:
     from exporter.web.app import App
 
-log = logging.getLogger(__name__)
-
-REQUEST_SECONDS = 10.0
-"""How long a client may take to send the head of a request."""
-ANSWER_SECONDS = 60.0
-"""How long it may take to receive the answer."""
-CONNECTIONS = 512
-HEAD_BYTES = 16 * 1024
 _BACKLOG = 256
+_LAST_PORT = 65535
+_SPARE = 64
+"""So many connections over the limit are told so; any more are closed unheard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one client may take up.
+
+    `request_seconds` it may take to send the head of a request, and then `answer_seconds` to receive the
+    answer; `connections` are those of all clients.
+    """
+
+    request_seconds: float = 10.0
+    answer_seconds: float = 60.0
+    connections: int = 512
+    head_bytes: int = 16 * 1024
+
+
+class ListenError(Exception):
+    """An address that cannot be listened on; the text is for people."""
 
 
 class _GuardedProtocol(H11Protocol):
     """HTTP/1.1 with a limit on how long each exchange may take."""
 
-    request_seconds = REQUEST_SECONDS
-    answer_seconds = ANSWER_SECONDS
-    _guard: asyncio.TimerHandle | None = None
+    def __init__(self, limits: Limits, **server: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        super().__init__(**server)
+        self._limits = limits
+        self._guard: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - uvicorn's own type
         super().connection_made(transport)
-        self._watch(self.request_seconds)
+        self._watch(self._limits.request_seconds)
+        if len(self.connections) > self._limits.connections + _SPARE:
+            self._drop()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unwatch()
@@ -46,52 +65,56 @@ class _GuardedProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._guard is None:  # the first bytes of a further request on a kept connection
-            self._watch(self.request_seconds)
+            self._watch(self._limits.request_seconds)
+        before = self.cycle
         super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._watch(self.answer_seconds)
+        if self.cycle is not before:  # a whole head has come in
+            self._watch(self._limits.answer_seconds)
 
     def on_response_complete(self) -> None:
         self._unwatch()
+        before = self.cycle
         super().on_response_complete()
-        if self.transport.get_write_buffer_size():
-            self._watch(self.answer_seconds)  # the client still has to take it
+        if self.cycle is not before or self.transport.get_write_buffer_size():
+            self._watch(self._limits.answer_seconds)  # the client still has to take it
 
     def _watch(self, seconds: float) -> None:
         self._unwatch()
-        self._guard = self.loop.call_later(seconds, self.transport.abort)
+        self._guard = self.loop.call_later(seconds, self._drop)
 
     def _unwatch(self) -> None:
         if self._guard is not None:
             self._guard.cancel()
             self._guard = None
 
+    def _drop(self) -> None:
+        """Close at once, and have the kernel forget what the client has not taken."""
+        connection = self.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
+
 
 class WebServer:
     """Serves an application until told to stop."""
 
-    def __init__(self, app: App, listen: str) -> None:
-        """Bind the address, `host:port`, where an empty host means all; raises OSError or ValueError."""
+    def __init__(self, app: App, listen: str, limits: Limits = Limits()) -> None:
+        """Bind the address, `host:port`, where an empty host means all; raises ListenError."""
         self._socket = bind(listen)
+        self.port = int(self._socket.getsockname()[1])
         config = uvicorn.Config(
             app,
-            http=_GuardedProtocol,
+            http=cast("type[asyncio.Protocol]", partial(_GuardedProtocol, limits)),
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
-            limit_concurrency=CONNECTIONS,
-            h11_max_incomplete_event_size=HEAD_BYTES,
+            limit_concurrency=limits.connections + 1,
+            h11_max_incomplete_event_size=limits.head_bytes,
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
-
-    @property
-    def port(self) -> int:
-        """The port that is listened on."""
-        return int(self._socket.getsockname()[1])
 
     def start(self) -> None:
         """Begin to serve."""
@@ -104,18 +127,31 @@ class WebServer:
         self._socket.close()
 
     def _run(self) -> None:
-        asyncio.run(self._server.serve(sockets=[self._socket]))
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        await self._server.serve(sockets=[self._socket])
+        for connection in list(self._server.server_state.connections):
+            connection.transport.abort()  # who has not taken the answer by now
+        await asyncio.sleep(0)
 
 
 def bind(listen: str) -> socket.socket:
-    """Return a listening socket for `host:port`, `:port` or `[v6]:port`; raises OSError or ValueError."""
+    """Return a listening socket for `host:port`, `:port` or `[v6]:port`; raises ListenError."""
     host, colon, port = listen.rpartition(":")
-    if not colon or not port.isascii() or not port.isdecimal():
-        raise ValueError(f"{listen!r} is no listen address; write host:port or :port")
+    if not colon or not re.fullmatch("[0-9]{1,5}", port) or int(port) > _LAST_PORT:
+        raise ListenError(f"{listen!r} is no listen address; write host:port or :port")
     host = host.removeprefix("[").removesuffix("]")
+    try:
+        return _listen(host, int(port))
+    except (OSError, ValueError) as error:  # ValueError: a name that cannot be one
+        raise ListenError(f"cannot listen on {listen!r}: {error}") from error
+
+
+def _listen(host: str, port: int) -> socket.socket:
     if not host and socket.has_dualstack_ipv6():
-        return socket.create_server(
-            ("::", int(port)), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG
-        )
+        everywhere = ("::", port)
+        return socket.create_server(everywhere, family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
+    found = socket.getaddrinfo(host or None, port, family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return socket.create_server(found[0][4], family=family, backlog=_BACKLOG)

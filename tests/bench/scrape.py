@@ -1,0 +1,96 @@
+"""What a scrape costs with 2,000 buckets on the board."""
+
+import random
+
+from bench.turns import take_turns
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+
+from exporter.board import Board, Entry, ScanResult
+from exporter.config.settings import BucketSettings, Settings, StoreKind, TargetSettings
+from exporter.exposition import Exposition, gzip
+from exporter.metrics import BoardCollector, OwnWork, TargetCollector, process_registry
+from exporter.stores.table import make_store
+from exporter.summary import Summary
+
+TARGETS, BUCKETS = 20, 100
+CHANGED = 0.05
+"""Of the buckets between two scrapes: scanned every 5 minutes, scraped every 15 seconds."""
+LIMIT_MS = 50.0
+NOW = 1_790_000_000.0
+
+
+def scrape_2000_buckets() -> dict[str, object]:
+    """Compare a scrape of ours with one that renders everything anew; both compress alike."""
+    settings = Settings(tuple(_target(number) for number in range(TARGETS)))
+    board = Board()
+    board.declare(
+        Entry(target.name, bucket.name, "s3", 86400.0)
+        for target in settings.targets
+        for bucket in target.buckets
+    )
+    keys = [(entry.target, entry.bucket) for entry in board.entries()]
+    chance = random.Random(7)
+    collector = BoardCollector(board, settings.ages)
+    registry = _own_registry(settings)
+    full = _own_registry(settings)
+    full.register(collector)
+    exposition = Exposition(collector, registry)
+
+    def scan(share: float) -> None:
+        for key in chance.sample(keys, round(len(keys) * share)):
+            board.publish(key, ScanResult(_summary(chance, len(settings.ages)), NOW, chance.uniform(0.1, 60)))
+
+    scan(1.0)
+    exposition.render()
+    body = exposition.render()
+    times = take_turns(
+        lambda: gzip(exposition.render()),
+        lambda: gzip(generate_latest(full)),
+        between=lambda: scan(CHANGED),
+    )
+    return {
+        **times,
+        "limit_ms": LIMIT_MS,
+        "ok": float(str(times["ours_ms"])) <= LIMIT_MS,
+        "lines": body.count(b"\n"),
+        "bytes": len(body),
+        "gzip_bytes": len(gzip(body)),
+    }
+
+
+def _target(number: int) -> TargetSettings:
+    buckets = tuple(BucketSettings(f"company-team-{number:02}-data-{bucket:03}") for bucket in range(BUCKETS))
+    return TargetSettings(name=f"prod-{number:02}", store=StoreKind.S3, buckets=buckets, region="eu-west-1")
+
+
+def _own_registry(settings: Settings) -> CollectorRegistry:
+    registry = process_registry()
+    stores = [(target, make_store(target, None)) for target in settings.targets]
+    OwnWork(registry, stores)
+    registry.register(TargetCollector(stores))
+    return registry
+
+
+def _summary(chance: random.Random, ages: int) -> Summary:
+    uploads = int(chance.paretovariate(0.6))
+    cuts = sorted(chance.randint(0, uploads) for _ in range(ages))
+    size = uploads * chance.randint(1, 100) * 8 * 1024 * 1024
+    infrequent = size // 3 if chance.random() < 0.5 else 0
+    classes = [("STANDARD", size - infrequent), *([("STANDARD_IA", infrequent)] if infrequent else [])]
+    return Summary(
+        uploads=uploads,
+        undated=0,
+        unsized=0,
+        empty=uploads // 10,
+        parts=uploads * 20,
+        bytes=size,
+        stale=cuts[0],
+        stale_bytes=size // 2,
+        oldest_initiated=NOW - chance.uniform(0, 1e7),
+        oldest_activity=NOW - chance.uniform(0, 1e7),
+        age_counts=(*cuts, uploads),
+        age_sum=uploads * chance.uniform(0, 1e6),
+        bytes_by_class=tuple(classes),
+        parts_known=True,
+    )

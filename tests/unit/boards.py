@@ -1,0 +1,81 @@
+"""A board with buckets on it, and what is drawn from it: what the tests of the web side share."""
+
+from dataclasses import dataclass, replace
+
+from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
+
+from exporter.board import Board, Entry, ScanResult
+from exporter.exposition import Exposition
+from exporter.metrics import BoardCollector
+from exporter.summary import Summary
+from exporter.web.app import App
+
+NOW = 1_790_000_000.0
+AGES = (3600.0, 86400.0)
+HOSTILE = "a\"b\\c\nd\re\tf<script>alert('x')</script>&amp;{}%s\u2028ä🪣"
+SUMMARY = Summary(
+    uploads=5,
+    undated=1,
+    unsized=1,
+    empty=1,
+    parts=7,
+    bytes=123_456_789,
+    stale=2,
+    stale_bytes=1_000_000,
+    oldest_initiated=NOW - 90_000.5,
+    oldest_activity=NOW - 7200,
+    age_counts=(1, 3, 4),
+    age_sum=101_234.25,
+    bytes_by_class=(("STANDARD", 123_000_000), ("STANDARD_IA", 456_789)),
+    parts_known=True,
+)
+NOTHING = replace(
+    SUMMARY,
+    **dict.fromkeys(("uploads", "undated", "unsized", "empty", "parts", "bytes", "stale", "stale_bytes"), 0),
+    oldest_initiated=None,
+    oldest_activity=None,
+    age_counts=(0, 0, 0),
+    age_sum=0.0,
+    bytes_by_class=(),
+)
+
+
+@dataclass
+class Clock:
+    """A monotonic clock that tests set."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Drawn:
+    """A board, and the expositions and the application that show it."""
+
+    def __init__(self, *buckets: str, ages: tuple[float, ...] = AGES, keep_for: float = 100.0):
+        self.clock = Clock()
+        self.board = Board(self.clock)
+        self.board.declare(self.entry(bucket, keep_for=keep_for) for bucket in buckets)
+        self.collector = BoardCollector(self.board, ages)
+        disable_created_metrics()
+        self.registry = CollectorRegistry()
+        self.counter = Counter("own_work", "What the exporter did.", registry=self.registry)
+        self.text = Exposition(self.collector, self.registry)
+        self.openmetrics = Exposition(self.collector, self.registry, openmetrics=True)
+        self.ready = True
+        self.app = App(self.board, self.text, self.openmetrics, lambda: self.ready)
+
+    @staticmethod
+    def entry(bucket: str, *, keep_for: float = 100.0) -> Entry:
+        return Entry("prod", bucket, "s3", keep_for)
+
+    def publish(self, bucket: str, summary: Summary = SUMMARY) -> None:
+        self.board.publish(("prod", bucket), ScanResult(summary, finished=NOW + 12.5, duration=1.25))
+
+    def full(self) -> CollectorRegistry:
+        """Return a registry of all that is shown, for the library to render."""
+        registry = CollectorRegistry()
+        registry.register(self.collector)
+        registry.register(self.registry)
+        return registry

@@ -1,0 +1,166 @@
+"""Commands, flags and exit codes, up to where serving begins."""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exporter import __version__, cli, demo
+
+VALID = "targets: [{name: prod, store: s3, region: eu-west-1, buckets: [media, backups]}]\n"
+
+
+@pytest.fixture(autouse=True)
+def restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give time zone, log and signals back as they were."""
+    root, signals = logging.getLogger(), (signal.SIGTERM, signal.SIGINT)
+    before = root.level, list(root.handlers), [signal.getsignal(number) for number in signals]
+    monkeypatch.setenv("TZ", os.environ.get("TZ", "UTC"))
+    yield
+    root.setLevel(before[0])
+    root.handlers[:] = before[1]
+    for number, handler in zip(signals, before[2], strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    file = tmp_path / "config.yaml"
+    file.write_text(VALID)
+    return file
+
+
+def ended(*arguments: str) -> int:
+    """Return the exit code of a command that ends by itself."""
+    try:
+        return cli.main(arguments)
+    except SystemExit as end:
+        return int(end.code or 0)
+
+
+class TestUsage:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["--no-such-flag"], "unrecognized arguments: --no-such-flag"),
+            (["no-such-command"], "unrecognized arguments: no-such-command"),
+            (["serve", "more"], "unrecognized arguments: more"),
+            (["check", "--web.listen-address=:1"], "unrecognized arguments: --web.listen-address=:1"),
+            (["--config"], "unrecognized arguments: --config"),
+            (["serve", "--config.file"], "argument --config.file: expected one argument"),
+            (["--log.level=loud"], "argument --log.level: invalid choice: 'loud'"),
+            (["check", "--log.format=xml"], "argument --log.format: invalid choice: 'xml'"),
+        ],
+    )
+    def test_what_cannot_be_read_ends_with_1_and_says_what(
+        self, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+    ):
+        assert ended(*arguments) == 1
+        written = capsys.readouterr()
+        assert written.out == ""
+        assert written.err.startswith("usage: mpu-exporter")
+        assert message in written.err
+
+    @pytest.mark.parametrize(
+        "path", ["metrics", "", "/", "/-/healthy", "/-/ready", "/-/x", "/a b", "/a?b", "/%6d", "/ä"]
+    )
+    def test_the_metrics_cannot_live_where_they_would_not_be_found(
+        self, capsys: pytest.CaptureFixture[str], path: str
+    ):
+        assert ended(f"--web.telemetry-path={path}") == 1
+        assert "argument --web.telemetry-path: has to be / and then " in capsys.readouterr().err
+
+    @pytest.mark.parametrize("path", ["/metrics", "/probe/metrics", "/m.e-t_r~i/c5"])
+    def test_they_may_live_anywhere_else(self, path: str):
+        arguments = cli._parser().parse_args(["serve", f"--web.telemetry-path={path}"])  # noqa: SLF001
+        assert arguments.telemetry_path == path
+
+    def test_version(self, capsys: pytest.CaptureFixture[str]):
+        assert ended("--version") == 0
+        assert capsys.readouterr().out == f"mpu-exporter {__version__}\n"
+
+    @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["serve", "--help"], ["demo", "-h"]])
+    def test_help(self, capsys: pytest.CaptureFixture[str], arguments: list[str]):
+        assert ended(*arguments) == 0
+        assert capsys.readouterr().out.startswith("usage: mpu-exporter")
+
+    def test_python_m_is_the_same(self):
+        command = [sys.executable, "-m", "exporter", "--version"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+        assert done.stdout == f"mpu-exporter {__version__}\n"
+
+
+class TestConfig:
+    @pytest.mark.parametrize("command", [[], ["serve"], ["check"]])
+    def test_a_missing_file_ends_with_1_and_is_named(
+        self, capsys: pytest.CaptureFixture[str], tmp_path: Path, command: list[str]
+    ):
+        missing = tmp_path / "nothing.yaml"
+        assert ended(*command, f"--config.file={missing}") == 1
+        written = capsys.readouterr()
+        assert written.out == ""
+        assert str(missing) in written.err
+        assert "Traceback" not in written.err
+
+    def test_without_the_flag_it_is_config_yaml_here(
+        self, capsys: pytest.CaptureFixture[str], config: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.chdir(config.parent)
+        assert ended("check") == 0
+        assert capsys.readouterr().out == "config.yaml: valid; targets: 1, buckets: 2\n"
+
+    def test_every_problem_is_told(self, capsys: pytest.CaptureFixture[str], config: Path):
+        config.write_text("surprise: 1\ntargets: [{name: a, store: tape, buckets: [b]}]\n")
+        assert ended("check", f"--config.file={config}") == 1
+        written = capsys.readouterr()
+        assert written.out == ""
+        told = [line.removeprefix(f"{config}:") for line in written.err.splitlines()]
+        assert [line.split(": ")[0:2] for line in told] == [["1", "surprise"], ["2", "targets[0].store"]]
+
+
+class TestServe:
+    def test_an_address_that_cannot_be_ends_with_1(self, capsys: pytest.CaptureFixture[str], config: Path):
+        assert ended(f"--config.file={config}", "--web.listen-address=nowhere") == 1
+        message = "--web.listen-address: 'nowhere' is no listen address; write host:port or :port\n"
+        assert capsys.readouterr().err == message
+
+    def test_a_port_in_use_ends_with_1(self, capsys: pytest.CaptureFixture[str], config: Path):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            assert ended(f"--config.file={config}", f"--web.listen-address={address}") == 1
+        written = capsys.readouterr().err
+        assert written.startswith(f"--web.listen-address: cannot listen on '{address}': ")
+        assert "Address already in use" in written
+
+    def test_the_process_runs_in_utc(self, config: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("TZ", "Asia/Kolkata")
+        ended("check", f"--config.file={config}")
+        assert (os.environ["TZ"], time.timezone) == ("UTC", 0)
+
+    def test_a_signal_before_serving_ends_with_0(self, config: Path, monkeypatch: pytest.MonkeyPatch):
+        def load_interrupted(*_: object) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+        monkeypatch.setattr(cli, "load", load_interrupted)
+        assert ended(f"--config.file={config}") == 0
+
+
+class TestDemo:
+    @pytest.mark.parametrize("missing", ["ministack", "hypercorn"])
+    def test_without_its_extra_it_says_how_to_get_it(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, missing: str
+    ):
+        monkeypatch.setattr(demo, "find_spec", lambda name: None if name == missing else object())
+        assert ended("demo") == 1
+        assert capsys.readouterr().err == "the demo needs its server: pip install 'mpu-exporter[demo]'\n"
+
+    def test_it_listens_on_loopback_unless_told_otherwise(self):
+        assert cli._parser().parse_args(["demo"]).listen == "127.0.0.1:19340"  # noqa: SLF001
+        assert cli._parser().parse_args(["serve"]).listen == ":19340"  # noqa: SLF001

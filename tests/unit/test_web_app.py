@@ -1,0 +1,269 @@
+"""What may be asked over HTTP and what is answered, without a server."""
+
+import asyncio
+import gzip
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+from unit.boards import HOSTILE, NOTHING, SUMMARY, Drawn
+
+from exporter import __version__
+from exporter.exposition import CONTENT_TYPE_OPENMETRICS, CONTENT_TYPE_TEXT
+from exporter.model import Reason
+from exporter.web.app import App
+from exporter.web.status import human_bytes
+
+PROMETHEUS_2 = (
+    "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,"
+    "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+PROMETHEUS_3 = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
+    "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
+    "text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+)
+
+
+@dataclass
+class Answer:
+    """What an application sent."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+def ask(app: App, path: str = "/metrics", *headers: tuple[str, str], method: str = "GET") -> Answer:
+    answer = Answer()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            answer.status = message["status"]
+            answer.headers = {name.decode(): value.decode() for name, value in message["headers"]}
+        else:
+            answer.body += message["body"]
+
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    scope = {"type": "http", "method": method, "path": path, "headers": raw}
+    asyncio.run(app(scope, receive, send))
+    return answer
+
+
+@pytest.fixture
+def drawn() -> Drawn:
+    drawn = Drawn("media", HOSTILE)
+    drawn.publish("media")
+    drawn.publish(HOSTILE)
+    return drawn
+
+
+class TestRoutes:
+    @pytest.mark.parametrize(
+        ("path", "content_type"),
+        [
+            ("/", "text/html; charset=utf-8"),
+            ("/metrics", CONTENT_TYPE_TEXT),
+            ("/-/healthy", "text/plain; charset=utf-8"),
+            ("/-/ready", "text/plain; charset=utf-8"),
+        ],
+    )
+    def test_these_are_there(self, drawn: Drawn, path: str, content_type: str):
+        answer = ask(drawn.app, path)
+        assert answer.status == 200
+        assert answer.headers["content-type"] == content_type
+
+    @pytest.mark.parametrize(
+        "path",
+        ["", "/metrics/", "/Metrics", "//", "/favicon.ico", "/-/reload", "/uploads", "/../metrics"],
+    )
+    def test_anything_else_is_not(self, drawn: Drawn, path: str):
+        answer = ask(drawn.app, path)
+        assert (answer.status, answer.body) == (404, b"404 not found; see / for what is here\n")
+
+    @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "get"])
+    @pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy"])
+    def test_only_get_and_head_are_allowed(self, drawn: Drawn, method: str, path: str):
+        answer = ask(drawn.app, path, method=method)
+        assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+
+    def test_a_post_to_nowhere_is_not_found(self, drawn: Drawn):
+        assert ask(drawn.app, "/-/reload", method="POST").status == 404
+
+    @pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/ready", "/nowhere"])
+    def test_head_is_get_without_the_body(self, drawn: Drawn, path: str):
+        head, get = ask(drawn.app, path, method="HEAD"), ask(drawn.app, path)
+        assert head.body == b""
+        assert replace(head, body=get.body) == get
+        assert head.headers["content-length"] == str(len(get.body))
+
+    def test_the_metrics_may_live_elsewhere(self, drawn: Drawn):
+        app = App(drawn.board, drawn.text, drawn.openmetrics, lambda: True, "/probe/metrics")
+        assert ask(app, "/probe/metrics").body == drawn.text.render()
+        assert ask(app, "/metrics").status == 404
+        assert b'href="/probe/metrics"' in ask(app, "/").body
+
+    def test_what_is_not_http_is_not_answered(self, drawn: Drawn):
+        asyncio.run(drawn.app({"type": "websocket"}, None, None))
+
+    @pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/nowhere"])
+    def test_every_answer_carries_security_headers(self, drawn: Drawn, path: str):
+        headers = ask(drawn.app, path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cache-control"] == "no-store"
+        assert headers["content-security-policy"].startswith("default-src 'none';")
+        assert "script" not in headers["content-security-policy"]
+
+
+class TestFormats:
+    @pytest.mark.parametrize(
+        ("accept", "content_type"),
+        [
+            ("", CONTENT_TYPE_TEXT),
+            ("*/*", CONTENT_TYPE_TEXT),
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", CONTENT_TYPE_TEXT),
+            ("text/plain;version=0.0.4", CONTENT_TYPE_TEXT),
+            (PROMETHEUS_2, CONTENT_TYPE_OPENMETRICS),
+            (PROMETHEUS_3, CONTENT_TYPE_OPENMETRICS),
+            ("Application/OpenMetrics-Text ; Version=1.0.0", CONTENT_TYPE_OPENMETRICS),
+            ("application/openmetrics-text, text/plain", CONTENT_TYPE_OPENMETRICS),
+            ("application/openmetrics-text;q=0.1, text/plain;q=0.9", CONTENT_TYPE_TEXT),
+            ("application/openmetrics-text;q=0.1, */*", CONTENT_TYPE_TEXT),
+            ("application/openmetrics-text;q=0", CONTENT_TYPE_TEXT),
+            ("application/openmetrics-text;q=much", CONTENT_TYPE_TEXT),
+            ("application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily", CONTENT_TYPE_TEXT),
+            (",;,;=\x00\xff", CONTENT_TYPE_TEXT),
+        ],
+    )
+    def test_the_format_is_what_the_client_likes_best(self, drawn: Drawn, accept: str, content_type: str):
+        answer = ask(drawn.app, "/metrics", ("accept", accept))
+        assert (answer.status, answer.headers["content-type"]) == (200, content_type)
+        assert answer.body.endswith(b"# EOF\n") == (content_type == CONTENT_TYPE_OPENMETRICS)
+
+    def test_a_header_sent_twice_counts_as_one_list(self, drawn: Drawn):
+        headers = (("accept", "application/openmetrics-text"), ("accept", "text/plain;q=0.1"))
+        answer = ask(drawn.app, "/metrics", *headers)
+        assert answer.headers["content-type"] == CONTENT_TYPE_OPENMETRICS
+
+    def test_both_formats_say_the_same_by_the_librarys_own_parsers(self, drawn: Drawn):
+        drawn.counter.inc()
+        drawn.board.fail(("prod", "media"), Reason.TIMEOUT, "too slow", 1.0)
+        text = parse_text(drawn.text.render().decode())
+        openmetrics = parse_openmetrics(drawn.openmetrics.render().decode())
+        said = [
+            {
+                (sample.name, tuple(sorted(sample.labels.items())), sample.value)
+                for family in families
+                for sample in family.samples
+            }
+            for families in (text, openmetrics)
+        ]
+        assert said[0] == said[1]
+        assert ("mpu_uploads_in_progress", 5.0, HOSTILE) in {
+            (name, value, dict(labels).get("bucket")) for name, labels, value in said[0]
+        }
+
+    @pytest.mark.parametrize(
+        ("accept_encoding", "packed"),
+        [
+            ("gzip", True),
+            ("GZIP", True),
+            ("deflate, gzip;q=1.0, *;q=0.5", True),
+            ("br;q=1, gzip;q=0.001", True),
+            ("*", True),
+            ("", False),
+            ("identity", False),
+            ("deflate, br", False),
+            ("gzip;q=0", False),
+            ("gzip; q=0.000", False),
+            ("*, gzip;q=0", False),
+            ("*;q=0", False),
+            ("xgzip", False),
+        ],
+    )
+    def test_gzip_is_sent_to_who_takes_it(self, drawn: Drawn, accept_encoding: str, packed: bool):  # noqa: FBT001
+        answer = ask(drawn.app, "/metrics", ("accept-encoding", accept_encoding))
+        assert answer.headers.get("content-encoding") == ("gzip" if packed else None)
+        assert answer.headers["vary"] == "Accept, Accept-Encoding"
+        assert answer.headers["content-length"] == str(len(answer.body))
+        assert (gzip.decompress(answer.body) if packed else answer.body) == drawn.text.render()
+
+
+class TestHealth:
+    def test_ready_says_whether_first_scans_are_done_healthy_does_not_care(self, drawn: Drawn):
+        assert ask(drawn.app, "/-/ready").status == 200
+        drawn.ready = False
+        answer = ask(drawn.app, "/-/ready")
+        assert (answer.status, answer.body) == (
+            503,
+            b"mpu-exporter is not ready: first scans are under way.\n",
+        )
+        assert ask(drawn.app, "/-/healthy").status == 200
+        assert ask(drawn.app, "/metrics").status == 200
+
+
+class TestStatusPage:
+    def page(self, drawn: Drawn) -> str:
+        return ask(drawn.app, "/").body.decode()
+
+    def test_it_shows_a_row_per_bucket(self, drawn: Drawn):
+        page = self.page(drawn)
+        assert f"Version {__version__}." in page
+        assert page.count("<tr><td>") == 2
+        assert (
+            '<tr><td>prod</td><td>media</td><td class="number">5</td><td class="number">117.7 MiB</td>'
+            '<td class="number">2</td><td>2026-09-20 13:13:19 UTC</td><td>2026-09-21 14:13:32 UTC</td>'
+            "<td>some uploads unsized, 1.2 s</td></tr>"
+        ) in page
+
+    def test_hostile_names_and_messages_stay_text(self, drawn: Drawn):
+        drawn.board.fail(("prod", "media"), Reason.BAD_RESPONSE, "<script src=//evil></script>", 0.5)
+        page = self.page(drawn)
+        assert "<script" not in page
+        assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;&amp;amp;{}%s" in page
+        assert "&lt;script src=//evil&gt;&lt;/script&gt;" in page
+
+    def test_a_failing_bucket_says_why_and_keeps_its_last_values(self, drawn: Drawn):
+        drawn.board.fail(("prod", "media"), Reason.ACCESS_DENIED, "ListMultipartUploads: AccessDenied", 0.5)
+        page = self.page(drawn)
+        shown = '<td class="failing">failed: access_denied<br>ListMultipartUploads: AccessDenied</td>'
+        assert shown in page
+        assert '<td>media</td><td class="number">5</td>' in page
+
+    def test_a_bucket_not_scanned_yet_shows_no_numbers(self):
+        page = self.page(Drawn("new"))
+        assert "<td>not scanned yet</td>" in page
+        assert page.count('<td class="number">–</td>') == 3  # noqa: RUF001 - a dash for people
+
+    def test_an_empty_bucket_shows_zeros(self):
+        drawn = Drawn("empty")
+        drawn.publish("empty", NOTHING)
+        page = self.page(drawn)
+        assert '<td class="number">0</td><td class="number">0 B</td><td class="number">0</td>' in page
+        assert "<td>complete, 1.2 s</td>" in page
+
+    def test_bytes_that_are_not_known_are_a_dash(self):
+        drawn = Drawn("a")
+        drawn.publish("a", replace(SUMMARY, bytes=None))
+        assert '<td class="number">5</td><td class="number">–</td>' in self.page(drawn)  # noqa: RUF001
+
+    @pytest.mark.parametrize(
+        ("size", "text"),
+        [
+            (None, "–"),  # noqa: RUF001
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (5 * 1024**3, "5.0 GiB"),
+            (3 * 1024**6, "3072.0 PiB"),
+        ],
+    )
+    def test_sizes_are_in_binary_units(self, size: int | None, text: str):
+        assert human_bytes(size) == text
