@@ -25,6 +25,7 @@ Name = Annotated[str, AfterValidator(texts.check_name), _schema(minLength=1, max
 Region = Annotated[str, AfterValidator(texts.check_region)]
 BucketName = Annotated[str, AfterValidator(texts.check_bucket), _schema(minLength=1)]
 LabelName = Annotated[str, AfterValidator(texts.check_label), _schema(pattern=texts.LABEL)]
+LabelValue = Annotated[str, AfterValidator(texts.check_label_value)]
 HttpUrl = Annotated[str, AfterValidator(texts.check_endpoint_url)]
 ProxyUrl = Annotated[str, AfterValidator(texts.check_proxy_url)]
 Account = Annotated[str, AfterValidator(texts.check_account), _schema(pattern=texts.ACCOUNT)]
@@ -153,7 +154,7 @@ class Target(Section):
         default=None, description="Only uploads whose key begins so; null: all. s3 and obs."
     )
     stale_after: Duration = _written("7d", "An upload without activity for this long is stale.")
-    labels: dict[LabelName, str] = Field(
+    labels: dict[LabelName, LabelValue] = Field(
         default={},
         description="Labels for mpu_target_info, for alert routing.",
         json_schema_extra={"additionalProperties": False},

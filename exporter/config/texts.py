@@ -51,6 +51,13 @@ def check_label(text: str) -> str:
     return text
 
 
+def check_label_value(text: str) -> str:
+    """Accept what can stand in an exposition: any text of one line."""
+    if not text.isprintable():
+        raise ValueError("must be printable text of one line")
+    return text
+
+
 def check_account(text: str) -> str:
     """Accept an account of vaults."""
     if not re.fullmatch(ACCOUNT, text):
