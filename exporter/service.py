@@ -79,7 +79,7 @@ class Service:
             self._ready,
             telemetry_path,
         )
-        self._web = WebServer(app, listen)
+        self._web = WebServer(app, listen, on_end=self._stop.set)
 
     @property
     def port(self) -> int:

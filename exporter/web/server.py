@@ -19,6 +19,8 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exporter.web.app import App
 
 _BACKLOG = 256
@@ -97,8 +99,17 @@ class _GuardedProtocol(H11Protocol):
 class WebServer:
     """Serves an application until told to stop."""
 
-    def __init__(self, app: App, listen: str, limits: Limits = Limits()) -> None:
-        """Bind the address, `host:port`, where an empty host means all; raises ListenError."""
+    def __init__(
+        self,
+        app: App,
+        listen: str,
+        limits: Limits = Limits(),
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Bind the address, `host:port`, where an empty host means all; raises ListenError.
+
+        `on_end` is called when serving ends, however it does: nobody shall scan for nobody.
+        """
         self._socket = bind(listen)
         self.port = int(self._socket.getsockname()[1])
         config = uvicorn.Config(
@@ -114,6 +125,7 @@ class WebServer:
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)
+        self._on_end = on_end
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
 
     def start(self) -> None:
@@ -127,7 +139,10 @@ class WebServer:
         self._socket.close()
 
     def _run(self) -> None:
-        asyncio.run(self._serve())
+        try:
+            asyncio.run(self._serve())
+        finally:
+            self._on_end()
 
     async def _serve(self) -> None:
         await self._server.serve(sockets=[self._socket])

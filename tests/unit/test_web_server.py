@@ -352,3 +352,12 @@ class TestListen:
             port = taken.getsockname()[1]
             with pytest.raises(ListenError, match=rf"127.0.0.1:{port}.*Address already in use"):
                 bind(f"127.0.0.1:{port}")
+
+
+def test_the_end_of_serving_is_told():
+    told = threading.Event()
+    web = WebServer(Drawn("media").app, "127.0.0.1:0", on_end=told.set)
+    web.start()
+    assert not told.is_set()
+    web.stop()
+    assert told.is_set()
