@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 _OK = 200
 _DEFAULT_REGION = "us-east-1"
 _LOADER = botocore.loaders.create_loader()  # the SDK's parsed models: large, read-only, shared by all targets
-_BUILDING = threading.Lock()  # neither sessions nor the making of clients are thread-safe
 _PAGE_OPERATIONS = {"ListMultipartUploads", "ListParts"}
 _HELPING_OPERATIONS = {"CreateSession", "HeadBucket"}  # of the store itself; any other is the chain's (STS)
 _PROVIDER_ERRORS = (
@@ -47,6 +46,9 @@ _PROVIDER_ERRORS = (
     botocore.exceptions.SSOError,
     OSError,  # a secret's file
 )
+_STUMBLES = (ValueError, LookupError, TypeError, AttributeError, RuntimeError)  # of the SDK over odd answers
+_NAME_ERRORS = (botocore.exceptions.ParamValidationError, UnicodeError)
+_NO_PROFILE = {"profile": (None, None, None, None)}
 
 
 class AwsClient:
@@ -72,6 +74,7 @@ class AwsClient:
         self._read_error = read_error
         self._empty_page = empty_page
         self._client: Any = None
+        self._building = threading.Lock()  # neither sessions nor the making of their clients are thread-safe
 
     def ask(self, operation: str, method: str, parameters: dict[str, Any], deadline: float) -> Answer:
         """Return the raw answer (status 200) to one call; raises StoreError with what went wrong."""
@@ -82,8 +85,10 @@ class AwsClient:
                 if error.operation_name not in {operation, *_HELPING_OPERATIONS}:
                     raise _no_credentials(operation, error) from error
                 raise self._refusal(operation, call) from None
-            except (botocore.exceptions.BotoCoreError, *_PROVIDER_ERRORS, ValueError) as error:
-                raise _from_sdk(operation, error) from error
+            except (botocore.exceptions.BotoCoreError, *_PROVIDER_ERRORS, *_STUMBLES) as error:
+                if not isinstance(error, _NAME_ERRORS):
+                    self._client = None  # it would remember that there were no credentials, or a wrong region
+                raise _from_sdk(operation, error, call) from error
             if call.last is None or call.last.status != _OK:
                 raise self._refusal(operation, call)
             return call.last
@@ -91,20 +96,25 @@ class AwsClient:
     @property
     def region(self) -> str:
         """The region requests are signed for; before the first call, the configured one or ''."""
-        return str(self._client.meta.region_name) if self._client else self._target.region or ""
+        client = self._client
+        return str(client.meta.region_name) if client else self._target.region or ""
 
     def _connected(self) -> Any:  # noqa: ANN401 - the SDK's clients are made at run time
-        with _BUILDING:
+        with self._building:
             if self._client is None:
                 self._client = self._build()
             return self._client
 
     def _build(self) -> Any:  # noqa: ANN401
         target = self._target
-        core = botocore.session.Session(profile=target.credentials.profile)
+        configured = target.credentials.access_key_id is not None
+        core = botocore.session.Session(
+            session_vars=_NO_PROFILE if configured else None,  # AWS_PROFILE may name one that is not there
+            profile=target.credentials.profile,
+        )
         core.register_component("data_loader", _LOADER)
         core.get_component("event_emitter").register("before-send", self._send)
-        if target.credentials.access_key_id:
+        if configured:
             provider = _ConfiguredProvider(target.credentials)
             core.get_component("credential_provider").providers.insert(0, provider)
         session = boto3.Session(botocore_session=core)
@@ -150,9 +160,9 @@ class _ConfiguredCredentials(BotoCredentials):
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
         credentials = self._credentials
         return ReadOnlyCredentials(
-            _read(credentials.access_key_id) or "",
-            _read(credentials.secret_access_key) or "",
-            _read(credentials.session_token),
+            _read("access_key_id", credentials.access_key_id),
+            _read("secret_access_key", credentials.secret_access_key),
+            _read("session_token", credentials.session_token) if credentials.session_token else None,
         )
 
 
@@ -168,8 +178,14 @@ class _ConfiguredProvider(CredentialProvider):
         return _ConfiguredCredentials(self._credentials)
 
 
-def _read(secret: Secret | None) -> str | None:
-    return secret.read() if secret else None
+def _read(name: str, secret: Secret | None) -> str:
+    try:
+        text = secret.read() if secret else ""
+    except UnicodeDecodeError:
+        text = ""
+    if not text:
+        raise botocore.exceptions.PartialCredentialsError(provider="the target's config", cred_var=name)
+    return text
 
 
 def _config(target: TargetSettings) -> Config:
@@ -197,13 +213,14 @@ def _body(request: AWSPreparedRequest) -> bytes | None:
     return bytes(cast("bytes", body))  # the calls of an exporter never stream
 
 
-def _from_sdk(operation: str, error: Exception) -> StoreError:
+def _from_sdk(operation: str, error: Exception, call: Call) -> StoreError:
     kind = type(error).__name__
     if isinstance(error, _PROVIDER_ERRORS):
         return _no_credentials(operation, error)
-    if isinstance(error, botocore.exceptions.ParamValidationError | UnicodeError):
+    if isinstance(error, _NAME_ERRORS):
         return StoreError(Reason.UNSUPPORTED, f"{operation}: the SDK cannot ask for this name ({kind})")
-    return StoreError(Reason.UNSUPPORTED, f"{operation}: {kind}: {_plain(error)}")
+    reason = Reason.BAD_RESPONSE if call.last else Reason.UNSUPPORTED
+    return StoreError(reason, f"{operation}: {kind}: {_plain(error)}")
 
 
 def _no_credentials(operation: str, error: Exception) -> StoreError:

@@ -31,9 +31,11 @@ _CONNECTION = frozenset(
         97,  # CURLE_PROXY, newer than pycurl's names
     }
 )
+_ALERT = "alert"
+"""What TLS 1.3 says of our certificate comes after the handshake, as an error of reading."""
 _CUT = frozenset({pycurl.E_PARTIAL_FILE})
 _REFUSED = {
-    pycurl.E_WRITE_ERROR: "the body is larger than the cap or cannot be decoded",
+    pycurl.E_WRITE_ERROR: "the answer is larger than the cap or cannot be decoded",
     pycurl.E_BAD_CONTENT_ENCODING: "the body cannot be decoded",
     pycurl.E_UNSUPPORTED_PROTOCOL: "the answer is not HTTP/1",
     8: "the answer is not HTTP",  # CURLE_WEIRD_SERVER_REPLY
@@ -46,7 +48,7 @@ def from_curl(error: pycurl.error) -> StoreError:
     code, text = int(error.args[0]), str(error.args[1])
     if code == pycurl.E_OPERATION_TIMEDOUT:
         return StoreError(Reason.TIMEOUT, "no complete answer within request_timeout", retryable=True)
-    if code in _TLS:
+    if code in _TLS or (code in _CONNECTION and "SSL routines" in text and _ALERT in text):
         return StoreError(Reason.TLS, f"TLS failed: {text}; check tls.ca_file and the certificate")
     if code in _CONNECTION:
         return StoreError(Reason.CONNECTION, f"connection failed: {text}", retryable=True)

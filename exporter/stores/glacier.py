@@ -63,22 +63,24 @@ class GlacierStore:
 
     def list_uploads(self, bucket: BucketSettings, marker: Marker | None, deadline: float) -> Page[Upload]:
         """Return the page of the vault's uploads after `marker`."""
-        answer = self._ask(UPLOADS_OPERATION, "list_multipart_uploads", bucket, marker, deadline)
-        return read_uploads(answer, bucket.name, self._clock())
+        with self._transport.call(UPLOADS_OPERATION, deadline):
+            answer = self._ask(UPLOADS_OPERATION, "list_multipart_uploads", bucket, marker, deadline)
+            return read_uploads(answer, bucket.name, self._clock())
 
     def list_parts(
         self, bucket: BucketSettings, upload: Upload, marker: Marker | None, deadline: float
     ) -> Page[Part]:
         """Return the page of the upload's parts after `marker`."""
-        try:
-            answer = self._ask(
-                PARTS_OPERATION, "list_parts", bucket, marker, deadline, uploadId=upload.upload_id
-            )
-        except StoreError as error:
-            if _is_gone(error):
-                raise ended(PARTS_OPERATION, error) from error
-            raise
-        return read_parts(answer, bucket.name, upload.upload_id)
+        with self._transport.call(PARTS_OPERATION, deadline):
+            try:
+                answer = self._ask(
+                    PARTS_OPERATION, "list_parts", bucket, marker, deadline, uploadId=upload.upload_id
+                )
+            except StoreError as error:
+                if _is_gone(error):
+                    raise ended(PARTS_OPERATION, error) from error
+                raise
+            return read_parts(answer, bucket.name, upload.upload_id)
 
     def new_fold(self) -> RangedParts:
         """Return what adds up the parts of one upload."""

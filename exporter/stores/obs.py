@@ -8,11 +8,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from exporter.model import StoreError
 from exporter.stores.folds import NumberedParts
 from exporter.stores.obs_client import ObsCaller
 from exporter.stores.obs_settings import sign_region
-from exporter.stores.reasons import ended, is_gone
 from exporter.stores.xmlpages import PARTS_OPERATION, UPLOADS_OPERATION, read_parts, read_uploads
 
 if TYPE_CHECKING:
@@ -55,31 +53,18 @@ class ObsStore:
             "upload-id-marker": id_marker,
         }
         given = {name: str(value) for name, value in query.items() if value not in (None, "")}
-        answer = self._sdk.ask(
-            UPLOADS_OPERATION, deadline, "listMultipartUploads", bucket.name, multipart=given
-        )
-        return read_uploads(answer, _named(bucket.name), self._clock())
+        with self._transport.call(UPLOADS_OPERATION, deadline) as call:
+            answer = self._sdk.ask(call, "listMultipartUploads", bucket.name, multipart=given)
+            return read_uploads(answer, _named(bucket.name), self._clock())
 
     def list_parts(
         self, bucket: BucketSettings, upload: Upload, marker: Marker | None, deadline: float
     ) -> Page[Part]:
         """Return the page of parts after `marker`, which is a part number as text."""
-        try:
-            answer = self._sdk.ask(
-                PARTS_OPERATION,
-                deadline,
-                "listParts",
-                bucket.name,
-                upload.key,
-                upload.upload_id,
-                maxParts=self._page_size,
-                partNumberMarker=marker[0] if marker else None,
-            )
-        except StoreError as error:
-            if is_gone(error):
-                raise ended(PARTS_OPERATION, error) from error
-            raise
-        return read_parts(answer, _named(bucket.name), self._clock())
+        options = {"maxParts": self._page_size, "partNumberMarker": marker[0] if marker else None}
+        with self._transport.call(PARTS_OPERATION, deadline) as call:
+            answer = self._sdk.ask(call, "listParts", bucket.name, upload.key, upload.upload_id, **options)
+            return read_parts(answer, _named(bucket.name), self._clock())
 
     def new_fold(self) -> NumberedParts:
         """Return what adds up the parts of one upload."""

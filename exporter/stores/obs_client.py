@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from exporter import __version__
 from exporter.model import Reason, StoppingError, StoreError
 from exporter.stores.obs_settings import read_credentials, read_server, sign_region
-from exporter.stores.reasons import clean, refusal
+from exporter.stores.reasons import clean, ended, is_gone, refusal
 from exporter.stores.transport import Answer, Call, Request, Transport
-from exporter.stores.xmlpages import read_error
+from exporter.stores.xmlpages import PARTS_OPERATION, read_error
 
 with warnings.catch_warnings():  # where it is not compiled yet, Python complains of its string escapes
     warnings.simplefilter("ignore")
@@ -47,24 +47,24 @@ class ObsCaller:
         self._building = threading.Lock()
         self._client: Any = None
 
-    def ask(self, operation: str, deadline: float, method: str, *names: str, **options: object) -> Answer:
+    def ask(self, call: Call, method: str, *names: str, **options: object) -> Answer:
         """Return the raw answer (status 200) to one call of the SDK's `method`.
 
-        `names` begin with the bucket. Raises StoreError with what went wrong.
+        `names` begin with the bucket. Raises StoreError with what went wrong, GoneError where the upload has
+        ended.
         """
-        with self._transport.call(operation, deadline) as call:
-            try:
-                signer = self._signer(operation, names[0])
-                getattr(signer, method)(*names, extensionHeaders=self._date(), **options)
-            except (StoreError, StoppingError):
-                raise
-            except UnicodeError as error:
-                text = f"{operation}: the SDK cannot ask for this name ({type(error).__name__})"
-                raise StoreError(Reason.UNSUPPORTED, text) from error
-            except Exception as error:  # it raises bare builtins
-                text = f"{operation}: the SDK failed: {type(error).__name__}: {clean(str(error))}"
-                raise StoreError(Reason.INTERNAL, text) from error
-            return _accepted(operation, call)
+        try:
+            signer = self._signer(call.operation, names[0])
+            getattr(signer, method)(*names, extensionHeaders=self._date(), **options)
+        except (StoreError, StoppingError):
+            raise
+        except UnicodeError as error:
+            text = f"{call.operation}: the SDK cannot ask for this name ({type(error).__name__})"
+            raise StoreError(Reason.UNSUPPORTED, text) from error
+        except Exception as error:  # it raises bare builtins
+            text = f"{call.operation}: the SDK failed: {type(error).__name__}: {clean(str(error))}"
+            raise StoreError(Reason.INTERNAL, text) from error
+        return _accepted(call)
 
     def _signer(self, operation: str, bucket: str) -> Any:  # noqa: ANN401 - the SDK is untyped
         client = copy.copy(self._shared_client())
@@ -90,7 +90,6 @@ class ObsCaller:
             region=sign_region(target),
             path_style=server.path_style,
             max_retry_count=0,
-            max_redirect_count=0,
             is_signature_negotiation=False,
             use_http_conns=True,
         )
@@ -159,12 +158,12 @@ class _Convertor(Convertor):  # type: ignore[misc]  # untyped
     parseListParts = parseListMultipartUploads  # noqa: N815
 
 
-def _accepted(operation: str, call: Call) -> Answer:
-    """Return the call's answer; raises StoreError for any but status 200.
+def _accepted(call: Call) -> Answer:
+    """Return the call's answer; raises StoreError for any but status 200, GoneError for an upload that ended.
 
     Where a refusal has no body, OBS names its code in a header.
     """
-    answer = call.last
+    operation, answer = call.operation, call.last
     if answer is None:
         raise StoreError(Reason.INTERNAL, f"{operation}: the SDK ended without an answer")
     if answer.status != _OK:
@@ -172,5 +171,6 @@ def _accepted(operation: str, call: Call) -> Answer:
         if not code:
             code = answer.headers.get("x-obs-error-code", "")
             message = answer.headers.get("x-obs-error-message", "")
-        raise refusal(operation, answer, code, message)
+        error = refusal(operation, answer, code, message)
+        raise ended(operation, error) if operation == PARTS_OPERATION and is_gone(error) else error
     return answer

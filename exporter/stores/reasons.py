@@ -50,7 +50,7 @@ _ADVICE = {
 }
 # what must never reach a log: access keys, signatures, tokens
 _SECRETIVE = re.compile(
-    r"\b(?:AKIA|ASIA)[A-Z0-9]{8,}|(?i:(?:signature|token|credential|secret|accesskey\w*))[=:]\S+"
+    r"\b(?:AKIA|ASIA)[A-Z0-9]{8,}|(?i:(?:signature|token|credential|secret|accesskey\w*))\s?[=:]\s*\S+"
 )
 _LONGEST_MESSAGE = 300
 

@@ -13,6 +13,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -30,6 +31,7 @@ BODY_CAP_BYTES = 64 * 1024 * 1024
 """A page is refused beyond this; a page of 1,000 uploads with the longest keys has 3 MiB."""
 REQUESTS_PER_CALL = 6
 """A call that sends more is being led in a circle (an SDK following redirects)."""
+_HEADER_CAP_BYTES = 128 * 1024
 _CONNECTIONS_PER_HANDLE = 4
 
 
@@ -83,14 +85,19 @@ class Call:
 @dataclass(slots=True)
 class _Reply:
     headers: dict[str, str] = field(default_factory=dict)
+    header_bytes: int = 0
     body: bytearray = field(default_factory=bytearray)
 
-    def header(self, line: bytes) -> None:
+    def header(self, line: bytes) -> int | None:
+        self.header_bytes += len(line)
+        if self.header_bytes > _HEADER_CAP_BYTES:
+            return 0
         name, colon, value = line.decode("latin-1").partition(":")
         if colon:
             self.headers[name.strip().lower()] = value.strip()
         elif line.strip():  # a status line: what came before was an interim answer or the proxy's
             self.headers.clear()
+        return None
 
     def write(self, data: bytes) -> int | None:
         if len(self.body) + len(data) > BODY_CAP_BYTES:
@@ -220,6 +227,7 @@ class Transport:
             pycurl.MAXCONNECTS: _CONNECTIONS_PER_HANDLE,
             pycurl.TCP_KEEPALIVE: True,
             pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
+            pycurl.PREREQFUNCTION: self._count_repeats(request.operation),
             **self._tls_options(),
             **self._proxy_options(request.url),
         }
@@ -230,6 +238,17 @@ class Transport:
         if request.body:
             options[pycurl.POSTFIELDS] = request.body
         return options
+
+    def _count_repeats(self, operation: str) -> Callable[..., int]:
+        """Return what libcurl calls before each sending; it sends again where a kept connection has died."""
+        sendings = count()
+
+        def about_to_send(*_: object) -> int:
+            if next(sendings) > 0:
+                self._traffic.sent(operation)
+            return int(pycurl.PREREQFUNC_OK)
+
+        return about_to_send
 
     def _tls_options(self) -> dict[int, Any]:
         verify = not self._tls.insecure_skip_verify

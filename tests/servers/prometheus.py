@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -22,6 +23,15 @@ class Prometheus:
     """A running Prometheus that answers instant queries."""
 
     url: str
+
+    def is_ready(self) -> bool:
+        """Whether it answers queries yet: it listens a little earlier."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=10):
+                return True
+        except urllib.error.HTTPError as error:
+            with error:
+                return False
 
     def query(self, promql: str) -> Series:
         """Return each series' labels and its value now."""
@@ -69,8 +79,9 @@ def scraping(scrape_url: str) -> Iterator[Prometheus]:
             f"--web.listen-address=127.0.0.1:{port}",
         ]
         with running(command, log):
-            wait_until("prometheus", lambda: listens(port), log=log)
-            yield Prometheus(f"http://127.0.0.1:{port}")
+            prometheus = Prometheus(f"http://127.0.0.1:{port}")
+            wait_until("prometheus", lambda: listens(port) and prometheus.is_ready(), log=log)
+            yield prometheus
 
 
 @pytest.fixture

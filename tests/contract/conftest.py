@@ -1,0 +1,75 @@
+"""Opens the rigs, in a process whose environment says nothing about proxies, clouds or trust."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from contract.rigs import RIGS, XML_RIGS, Opener, Rig, opener
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    spoken = ("AWS_", "OBS_", "HUAWEI", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT")
+    for name in list(os.environ):
+        if name.upper().startswith((*spoken, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
+
+
+@pytest.fixture(scope="session")
+def _shared_rigs() -> Iterator[Callable[[str], Rig]]:
+    with ExitStack() as stack:
+        rigs: dict[str, Rig] = {}
+
+        def shared(name: str) -> Rig:
+            if name not in rigs:
+                rigs[name] = stack.enter_context(opener(name)())
+            rigs[name].reset()
+            return rigs[name]
+
+        yield shared
+
+
+def _fresh_rigs(name: str) -> Iterator[Opener]:
+    with ExitStack() as stack:
+        yield lambda **changes: stack.enter_context(opener(name)(**changes))
+
+
+@pytest.fixture(params=RIGS)
+def open_rig(request: pytest.FixtureRequest) -> Iterator[Opener]:
+    """Return what opens a rig of each store, with settings of the test's own."""
+    yield from _fresh_rigs(request.param)
+
+
+@pytest.fixture(params=RIGS)
+def rig(request: pytest.FixtureRequest, _shared_rigs: Callable[[str], Rig]) -> Rig:
+    """Return a rig of each store, as new; other tests use it before and after."""
+    return _shared_rigs(request.param)
+
+
+@pytest.fixture(params=XML_RIGS)
+def open_xml_rig(request: pytest.FixtureRequest) -> Iterator[Opener]:
+    """Return what opens a rig of each store whose pages are XML."""
+    yield from _fresh_rigs(request.param)
+
+
+@pytest.fixture(params=XML_RIGS)
+def xml_rig(request: pytest.FixtureRequest, _shared_rigs: Callable[[str], Rig]) -> Rig:
+    """Return a rig of each store whose pages are XML; see `rig`."""
+    return _shared_rigs(request.param)
+
+
+@pytest.fixture(params=["s3-path", "obs-virtual"])
+def page_rig(request: pytest.FixtureRequest, _shared_rigs: Callable[[str], Rig]) -> Rig:
+    """Return one rig per store whose pages are XML, for what lies in the page and not in the request."""
+    return _shared_rigs(request.param)
+
+
+@pytest.fixture
+def one_rig(_shared_rigs: Callable[[str], Rig]) -> Rig:
+    """Return a rig of any store, for what all stores leave to the transport and the retry loop."""
+    return _shared_rigs("s3-path")

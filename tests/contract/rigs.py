@@ -1,0 +1,188 @@
+"""What the contract suite drives: a stand-in server, a store that asks it, and a say in what is true.
+
+A store joins the suite with one line in RIGS: the function that opens its rig, as `module:function`. Its
+arguments are the target's settings to change, `tls` (what the stand-in serves with), `host` (where it
+listens), `name` (what it is called) and `bucket`; it yields a Rig and has to leave nothing behind.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from typing import Any
+
+import pytest
+from servers.s3 import PARTS, UPLOADS, Listing, Part, Upload
+from servers.standin import Fault, Faults, Reply, StandIn
+
+from exporter.config.settings import BucketSettings, ScanSettings, TargetSettings
+from exporter.model import PartTotals, Reason, StoreError
+from exporter.model import Upload as ListedUpload
+from exporter.stores.base import Store
+from exporter.stores.paging import Caller, list_uploads, size_upload
+from exporter.stores.transport import Transport
+
+RIGS = {
+    "s3-path": "contract.rig_s3:path_style",
+    "s3-virtual": "contract.rig_s3:virtual_host",
+    "obs-virtual": "contract.rig_obs:virtual_host",
+    "obs-v2": "contract.rig_obs:path_v2",
+    "obs-v4": "contract.rig_obs:path_v4",
+    "glacier": "contract.rig_glacier:vault",
+}
+JSON_RIGS = {"glacier"}
+"""Those whose pages are not XML: what is said of XML and of S3's markers is not asked of them."""
+XML_RIGS = [name for name in RIGS if name not in JSON_RIGS]
+
+__all__ = ["PARTS", "UPLOADS", "Part", "Upload"]
+
+SCAN = ScanSettings(request_timeout=10.0, timeout=30.0, retries=2)
+
+
+class Recorder:
+    """Counts what a transport reports."""
+
+    def __init__(self) -> None:
+        self.requests: Counter[str] = Counter()
+        self.failures: Counter[tuple[str, Reason]] = Counter()
+        self._lock = threading.Lock()
+
+    def clear(self) -> None:
+        self.requests.clear()
+        self.failures.clear()
+
+    def sent(self, operation: str) -> None:
+        with self._lock:
+            self.requests[operation] += 1
+
+    def failed(self, operation: str, reason: Reason) -> None:
+        with self._lock:
+            self.failures[operation, reason] += 1
+
+
+@dataclass
+class Rig:
+    """One store in front of its stand-in. `jitter` is what the retry loop draws; 0 spares tests the wait."""
+
+    standin: StandIn
+    faults: Faults
+    target: TargetSettings
+    bucket: BucketSettings
+    make_store: Callable[[TargetSettings, Transport], Store]
+    fill: Callable[[Sequence[Upload]], None]
+    """Set what is true: these uploads are in progress in the bucket."""
+    refusal: Callable[..., Reply]
+    """(status, code, message="No.") -> the reply in which this kind of server refuses."""
+    limits: tuple[str, str] = ("max-uploads", "max-parts")
+    """The parameters that carry `page_size`."""
+    jitter: Callable[[float, float], float] = lambda _low, _high: 0.0
+    stop: threading.Event = field(default_factory=threading.Event)
+    traffic: Recorder = field(default_factory=Recorder)
+
+    def __post_init__(self) -> None:
+        self.transport = Transport(
+            self.traffic, self.stop, tls=self.target.tls, proxy_url=self.target.proxy_url
+        )
+        self.store = self.make_store(self.target, self.transport)
+
+    def retarget(self, **settings: object) -> None:
+        """Begin again with other settings of the target: `tls`, which openers use for the server's."""
+        self.close()
+        self.target = replace(self.target, **settings)
+        self.__post_init__()
+
+    def fault(
+        self, operation: str, on: Container[int] | None = None, **spoilers: Callable[[Any], Any]
+    ) -> None:
+        """Spoil the answers to one operation; see Fault."""
+        self.faults.add(Fault(operation, on, **spoilers))
+
+    def answer(self, operation: str, reply: Reply, on: Container[int] | None = None) -> None:
+        """Give this reply instead of the true one."""
+        self.fault(operation, on, reply=lambda _: reply)
+
+    def caller(self, **changes: object) -> Caller:
+        scan = self.target.scan
+        settings: dict[str, Any] = {
+            "request_timeout": scan.request_timeout,
+            "retries": scan.retries,
+            "stop": self.stop,
+            "jitter": self.jitter,
+        }
+        caller = Caller(**{"deadline": 0.0} | settings | changes)
+        if "deadline" not in changes:
+            caller.deadline = caller.monotonic() + scan.timeout
+        return caller
+
+    def pages(self, **caller: object) -> Iterator[list[ListedUpload]]:
+        return list_uploads(self.store, self.bucket, self.caller(**caller))
+
+    def uploads(self, **caller: object) -> list[ListedUpload]:
+        return [upload for page in self.pages(**caller) for upload in page]
+
+    def ids(self, **caller: object) -> list[str]:
+        """Return the upload ids listed, in order."""
+        return [upload.upload_id for upload in self.uploads(**caller)]
+
+    def size(self, upload: Upload, **caller: object) -> PartTotals:
+        listed = ListedUpload(upload.key, upload.upload_id, upload.initiated, upload.storage_class)
+        return size_upload(self.store, self.bucket, listed, self.caller(**caller))
+
+    def reset(self) -> None:
+        """Forget what was set and seen, so that another test finds the rig as new; connections are kept."""
+        self.fill([])
+        self.faults.clear()
+        self.standin.forget()
+        self.traffic.clear()
+
+    def close(self) -> None:
+        self.store.close()
+        self.transport.close()
+
+
+Opener = Callable[..., Rig]
+
+
+def opener(name: str) -> Callable[..., AbstractContextManager[Rig]]:
+    """Return the function that opens a rig."""
+    module, _, function = RIGS[name].partition(":")
+    return getattr(import_module(module), function)
+
+
+def some_uploads(count: int, **fields: object) -> list[Upload]:
+    """Return uploads `u000`, `u001`, … of keys in the same order."""
+    return [Upload(f"key/{number:03}", f"u{number:03}", **fields) for number in range(count)]
+
+
+def ids_of(uploads: Iterable[Upload]) -> list[str]:
+    return [upload.upload_id for upload in uploads]
+
+
+def refused(rig: Rig, upload: Upload | None = None, **caller: object) -> StoreError:
+    """List the bucket, or size the upload, which has to fail; return why."""
+    with pytest.raises(StoreError) as caught:
+        rig.size(upload, **caller) if upload else rig.ids(**caller)
+    return caught.value
+
+
+def fields(**changes: str | None) -> Callable[[Listing], Listing]:
+    """Return a fault of an XML page: these fields, None for absent ones."""
+    return lambda page: replace(page, fields=page.fields | changes)
+
+
+def body(change: Callable[[bytes], bytes]) -> Callable[[Reply], Reply]:
+    """Return a fault of the reply: another body."""
+    return lambda reply: replace(reply, body=change(reply.body))
+
+
+def items(number: int, **changes: str | None) -> Callable[[Listing], Listing]:
+    """Return a fault of an XML page: these fields of its item with this number, None for absent ones."""
+
+    def change(page: Listing) -> Listing:
+        changed = page.items[:]
+        changed[number] = changed[number] | changes
+        return replace(page, items=changed)
+
+    return change

@@ -1,0 +1,220 @@
+"""Rule 1: a page is accepted only if it proves itself; whatever else came is a failure, never zero."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from contract.rigs import (
+    PARTS,
+    UPLOADS,
+    Opener,
+    Part,
+    Rig,
+    Upload,
+    body,
+    fields,
+    items,
+    refused,
+    some_uploads,
+)
+from servers.standin import Reply
+
+from exporter.model import Reason
+
+LOGIN_PAGE = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body><form/></body></html>"
+GARBAGE = {
+    "nothing": b"",
+    "blank": b" \n",
+    "HTML": LOGIN_PAGE,
+    "XHTML without DOCTYPE": b"<html xmlns='http://www.w3.org/1999/xhtml'><body/></html>",
+    "text": b"OK",
+    "null": b"null",
+    "a number": b"0",
+    "a list": b"[]",
+    "an empty object": b"{}",
+    "another object": b'{"uploads": [], "parts": [], "Uploads": []}',
+    "half a page": b"<?xml version='1.0'?><ListMultipartUploadsResult><Bucket>media</Bucket>",
+    "a listing of objects": b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>",
+    "lower case": b"<listpartsresult/>",
+    "zero bytes": b"\0" * 100,
+    "binary": bytes(range(256)),
+}
+UPLOAD = Upload("k", "id-1", parts=[Part(1, 7)])
+
+
+@pytest.fixture(params=[UPLOADS, PARTS])
+def operation(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def asked(operation: str) -> Upload | None:
+    """Return what to size, None to list."""
+    return UPLOAD if operation == PARTS else None
+
+
+def found(rig: Rig, operation: str) -> bool:
+    """Whether all that is there was found."""
+    return rig.size(UPLOAD).bytes == 7 if operation == PARTS else rig.ids() == ["id-1"]
+
+
+class TestEveryStore:
+    @pytest.mark.parametrize("what", GARBAGE)
+    @pytest.mark.parametrize("status", [200, 204])
+    def test_what_is_no_page_is_refused(self, rig: Rig, operation: str, status: int, what: str):
+        rig.fill([UPLOAD])
+        rig.answer(operation, Reply(status, {"Content-Type": "text/html"}, GARBAGE[what]))
+        assert refused(rig, asked(operation)).reason == Reason.BAD_RESPONSE
+        assert rig.traffic.failures == {(operation, Reason.BAD_RESPONSE): 1}
+
+    def test_an_error_in_a_200_is_refused(self, rig: Rig, operation: str):
+        rig.fill([UPLOAD])
+        rig.answer(operation, replace(rig.refusal(403, "AccessDenied"), status=200))
+        assert refused(rig, asked(operation)).reason == Reason.BAD_RESPONSE
+
+    @pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+    @pytest.mark.parametrize("how", ["by length", "chunked", "without length"])
+    def test_a_cut_body_is_refused(self, rig: Rig, operation: str, how: str, share: float):
+        rig.fill([UPLOAD, *some_uploads(5)])
+
+        def cut(reply: Reply) -> Reply:
+            end = int(len(reply.body) * share)
+            return replace(reply, cut_after=end, chunked=how == "chunked", no_length=how == "without length")
+
+        rig.fault(operation, reply=cut)
+        assert refused(rig, asked(operation)).reason == Reason.BAD_RESPONSE
+
+    @pytest.mark.parametrize("status", [201, 203, 206, 299])
+    def test_a_page_under_another_status_is_refused(self, rig: Rig, operation: str, status: int):
+        rig.fill([UPLOAD])
+        rig.fault(operation, reply=lambda reply: replace(reply, status=status))
+        assert refused(rig, asked(operation)).reason == Reason.BAD_RESPONSE
+
+    def test_the_true_page_is_accepted(self, rig: Rig, operation: str):
+        rig.fill([UPLOAD])
+        assert found(rig, operation)
+
+
+class TestRoot:
+    NAMESPACES = (
+        "",
+        "http://obs.myhwclouds.com/doc/2015-06-30/",
+        "urn:x",
+        "http://s3.amazonaws.com/doc/2006-03-01/",
+    )
+
+    @pytest.mark.parametrize("namespace", NAMESPACES)
+    def test_any_namespace_or_none(self, page_rig: Rig, operation: str, namespace: str):
+        page_rig.fill([UPLOAD])
+        page_rig.fault(operation, page=lambda page: replace(page, namespace=namespace))
+        assert found(page_rig, operation)
+
+    def test_a_prefixed_namespace(self, page_rig: Rig, operation: str):
+        page_rig.fill([UPLOAD])
+
+        def prefixed(text: bytes) -> bytes:
+            named = re.sub(rb"<(/?)([A-Z])", rb"<\1s3:\2", text)
+            return re.sub(rb" xmlns=", b" xmlns:s3=", named)
+
+        page_rig.fault(operation, reply=body(prefixed))
+        assert found(page_rig, operation)
+
+    def test_single_quotes(self, page_rig: Rig, operation: str):
+        page_rig.fill([UPLOAD])
+        page_rig.fault(operation, reply=body(lambda text: text.replace(b'"', b"'")))
+        assert found(page_rig, operation)
+
+    def test_a_byte_order_mark(self, page_rig: Rig, operation: str):
+        page_rig.fill([UPLOAD])
+        page_rig.fault(operation, reply=body(lambda text: b"\xef\xbb\xbf" + text))
+        assert found(page_rig, operation)
+
+    @pytest.mark.parametrize("root", ["ListBucketResult", "ListVersionsResult", "Error", "listpartsresult"])
+    def test_another_root_is_refused_though_all_the_rest_is_there(
+        self, page_rig: Rig, operation: str, root: str
+    ):
+        page_rig.fill([UPLOAD])
+        page_rig.fault(operation, page=lambda page: replace(page, root=root))
+        assert refused(page_rig, asked(operation)).reason == Reason.BAD_RESPONSE
+
+    def test_the_answer_to_the_other_question_is_refused(self, page_rig: Rig, operation: str):
+        root = {UPLOADS: "ListPartsResult", PARTS: "ListMultipartUploadsResult"}[operation]
+        page_rig.fill([UPLOAD])
+        page_rig.fault(operation, page=lambda page: replace(page, root=root))
+        assert refused(page_rig, asked(operation)).reason == Reason.BAD_RESPONSE
+
+    @pytest.mark.parametrize("namespace", ["", "urn:x"])
+    def test_a_passing_error_in_a_200_is_asked_again(self, page_rig: Rig, operation: str, namespace: str):
+        page_rig.fill([UPLOAD])
+        passing = replace(page_rig.refusal(503, "SlowDown", namespace=namespace), status=200)
+        page_rig.answer(operation, passing, {1, 2})
+        assert found(page_rig, operation)
+
+
+class TestContent:
+    def test_another_bucket_is_refused(self, page_rig: Rig, operation: str):
+        page_rig.fill([UPLOAD])
+        page_rig.fault(operation, page=fields(Bucket="other"))
+        assert "another bucket" in str(refused(page_rig, asked(operation)))
+
+    @pytest.mark.parametrize("name", [None, "", " media\n"])
+    def test_a_bucket_may_go_unnamed(self, page_rig: Rig, operation: str, name: str | None):
+        page_rig.fill([UPLOAD])
+        page_rig.fault(operation, page=fields(Bucket=name))
+        assert found(page_rig, operation)
+
+    @pytest.mark.parametrize(
+        "doctype",
+        [
+            "<!DOCTYPE r>",
+            '<!DOCTYPE r [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]>',
+            '<!DOCTYPE r SYSTEM "file:///etc/passwd">',
+            '<!-- x --><!DOCTYPE r [<!ENTITY % p SYSTEM "http://127.0.0.1:1/">%p;]>',
+        ],
+    )
+    @pytest.mark.parametrize("key", ["k", "k\x01"])
+    def test_a_doctype_is_refused(self, page_rig: Rig, doctype: str, key: str):
+        page_rig.fill([Upload(key, "id-1")])
+        page_rig.fault(UPLOADS, reply=body(lambda text: text.replace(b"?>\n", f"?>\n{doctype}".encode(), 1)))
+        assert refused(page_rig).reason == Reason.BAD_RESPONSE
+
+    def test_a_key_that_looks_like_a_doctype_is_a_key(self, page_rig: Rig):
+        page_rig.fill([Upload("<!DOCTYPE x>]]>&amp;<!ENTITY", "id-1")])
+        assert [upload.key for upload in page_rig.uploads()] == ["<!DOCTYPE x>]]>&amp;<!ENTITY"]
+
+    def test_elements_nobody_knows_are_passed_over(self, page_rig: Rig, operation: str):
+        page_rig.fill([UPLOAD])
+        new = {
+            "ListMultipartUploadsResult.Prefix": "p",
+            "Encoding-Type": "",
+            "CommonPrefixes": "x",
+            "New": "1",
+        }
+        page_rig.fault(operation, page=fields(**new))
+        page_rig.fault(
+            operation, page=lambda page: replace(page, items=[item | {"New": "1"} for item in page.items])
+        )
+        assert found(page_rig, operation)
+
+    def test_elements_may_come_in_any_order(self, page_rig: Rig, operation: str):
+        page_rig.fill([UPLOAD])
+
+        def reversed_(page: object) -> object:
+            items = [dict(reversed(item.items())) for item in page.items]
+            return replace(page, fields=dict(reversed(page.fields.items())), items=items)
+
+        page_rig.fault(operation, page=reversed_)
+        assert found(page_rig, operation)
+
+    @pytest.mark.parametrize("field", ["Key", "UploadId"])
+    @pytest.mark.parametrize("value", [None, ""])
+    def test_an_upload_without_a_name_is_refused(self, page_rig: Rig, field: str, value: str | None):
+        page_rig.fill([UPLOAD])
+        page_rig.fault(UPLOADS, page=items(0, **{field: value}))
+        assert refused(page_rig).reason == Reason.BAD_RESPONSE
+
+    def test_a_page_that_fails_later_fails_the_listing(self, open_xml_rig: Opener):
+        rig = open_xml_rig()
+        rig.fill(some_uploads(2))
+        rig.fault(UPLOADS, {1}, page=fields(IsTruncated="true"))
+        rig.answer(UPLOADS, Reply(200, {}, LOGIN_PAGE), {2})
+        assert refused(rig).reason == Reason.BAD_RESPONSE

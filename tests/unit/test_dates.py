@@ -1,0 +1,79 @@
+"""Dates of every shape that stores write, and what is not believed."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from exporter.stores import dates
+
+moments = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+zones = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+NOW = datetime(2026, 6, 1, tzinfo=UTC).timestamp()
+
+
+class TestRead:
+    @settings(deadline=None)
+    @given(moments, zones)
+    def test_iso_with_any_offset(self, moment: datetime, zone: timezone):
+        assert dates.read(moment.astimezone(zone).isoformat()) == pytest.approx(moment.timestamp(), abs=1e-6)
+
+    @settings(deadline=None)
+    @given(moments, st.integers(0, 10**9 - 1), st.integers(1, 9))
+    def test_iso_with_any_fraction(self, moment: datetime, fraction: int, digits: int):
+        whole = moment.replace(microsecond=0)
+        text = f"{fraction:09}"[:digits]
+        found = dates.read(f"{whole:%Y-%m-%dT%H:%M:%S}.{text}Z")
+        assert found == pytest.approx(whole.timestamp() + float(f"0.{text}"), abs=1e-6)
+
+    @settings(deadline=None)
+    @given(moments)
+    def test_other_shapes_to_the_second(self, moment: datetime):
+        whole = moment.replace(microsecond=0)
+        for text in (
+            format_datetime(whole, usegmt=True),
+            f"{whole:%a %b %d %H:%M:%S %Y}",
+            f"{whole:%Y/%m/%d %H:%M:%S}",
+            f"{whole:%Y-%m-%d %H:%M:%S}",
+            f"{whole:%Y-%m-%dT%H:%M:%S}+0000",
+        ):
+            assert dates.read(text) == whole.timestamp()
+
+    @settings(deadline=None)
+    @given(st.text(max_size=80))
+    @example("2024")
+    @example("20240101")
+    @example("1709210096")
+    @example("1709210096000")
+    @example("10:30")
+    @example("Jan 2024")
+    @example("0000-00-00T00:00:00Z")
+    @example("2024-01-01T24:00:00Z")
+    @example("2024-01-01")
+    @example("2024-01-01T00:00:00.Z")
+    @example("2024-01-01T00:00:00.1234567890Z")
+    @example("\u0662\u0660\u0662\u0664-01-01T00:00:00Z")
+    def test_anything_else_is_no_date(self, text: str):
+        assert dates.read(text) is None
+
+    @pytest.mark.parametrize("text", [None, "", " "])
+    def test_nothing_is_no_date(self, text: str | None):
+        assert dates.read(text) is None
+
+
+class TestBelievable:
+    @pytest.mark.parametrize(
+        ("text", "believed"),
+        [
+            ("2005-12-31T23:59:59Z", False),
+            ("2006-01-01T00:00:00Z", True),
+            ("2026-06-01T00:15:00Z", True),
+            ("2026-06-01T00:15:01Z", False),
+            ("nonsense", False),
+        ],
+    )
+    def test_from_2006_to_a_quarter_of_an_hour_past_the_store_s_clock(self, text: str, *, believed: bool):
+        found = dates.read_believable(text, NOW)
+        assert found == (dates.read(text) if believed else None)

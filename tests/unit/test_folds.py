@@ -1,0 +1,63 @@
+"""Sums of parts: each counted once, and unknown where any is unknown."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.model import Part, PartTotals
+from exporter.stores.base import PartFold
+from exporter.stores.folds import NumberedParts, RangedParts
+
+sizes = st.integers(0, 2**40)
+numbered = st.dictionaries(st.integers(1, 10_000), sizes, max_size=30)
+ranges = st.lists(st.tuples(st.integers(0, 300), st.integers(1, 50)), max_size=20)
+
+
+def totals(fold: PartFold, parts: list[Part]) -> PartTotals:
+    for part in parts:
+        fold.add(part)
+    return fold.totals("")
+
+
+class TestNumbered:
+    @settings(deadline=None)
+    @given(numbered, st.randoms(use_true_random=False), st.data())
+    def test_each_number_counts_once_in_any_order(
+        self, truth: dict[int, int], rng: object, data: st.DataObject
+    ):
+        parts = [Part(number, size, 1e9 + number) for number, size in truth.items()]
+        repeats = data.draw(st.lists(st.sampled_from(parts), max_size=10)) if parts else []
+        listed = parts + repeats
+        rng.shuffle(listed)
+        newest = max((1e9 + number for number in truth), default=None)
+        assert totals(NumberedParts(), listed) == PartTotals(len(truth), sum(truth.values()), newest)
+
+    def test_a_number_with_another_size_counts_once(self):
+        assert totals(NumberedParts(), [Part(1, 5), Part(1, 700), Part(1, None)]) == PartTotals(1, 5)
+
+    @pytest.mark.parametrize("unknown", [Part(2, None), Part(None, 5), Part(None, None)])
+    @pytest.mark.parametrize("place", [0, 1, 2])
+    def test_one_unknown_part_leaves_the_bytes_unknown(self, unknown: Part, place: int):
+        parts = [Part(1, 5), Part(3, 6)]
+        parts.insert(place, unknown)
+        assert totals(NumberedParts(), parts) == PartTotals(3, None)
+
+    def test_no_parts(self):
+        assert totals(NumberedParts(), []) == PartTotals(0, 0)
+
+    def test_a_part_without_a_time_is_no_activity(self):
+        parts = [Part(1, 5, 1e9), Part(2, 5, None), Part(3, 5, 2e9), Part(4, 5, 1.5e9)]
+        assert totals(NumberedParts(), parts).last_modified == 2e9
+
+
+class TestRanged:
+    @settings(deadline=None)
+    @given(ranges)
+    def test_no_byte_counts_twice(self, pieces: list[tuple[int, int]]):
+        covered = {byte for start, size in pieces for byte in range(start, start + size)}
+        found = totals(RangedParts(), [Part(start, size) for start, size in pieces])
+        assert found == PartTotals(len(set(pieces)), len(covered))
+
+    @pytest.mark.parametrize("unknown", [Part(None, 5), Part(0, None), Part(None, None)])
+    def test_one_unreadable_range_leaves_the_bytes_unknown(self, unknown: Part):
+        assert totals(RangedParts(), [Part(0, 10), unknown]) == PartTotals(2, None)

@@ -1,0 +1,135 @@
+"""The transport's edges that need no server."""
+
+import threading
+import time
+from pathlib import Path
+
+import pycurl
+import pytest
+
+from exporter.model import GoneError, Reason, StoppingError, StoreError
+from exporter.stores.curl_errors import from_curl
+from exporter.stores.transport import REQUESTS_PER_CALL, Answer, Request, Transport, default_ca_file
+
+REQUEST = Request("ListParts", "GET", "http://127.0.0.1:1/", [])
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, ...]] = []
+
+    def sent(self, operation: str) -> None:
+        self.seen.append(("sent", operation))
+
+    def failed(self, operation: str, reason: Reason) -> None:
+        self.seen.append(("failed", operation, reason))
+
+
+@pytest.fixture
+def traffic() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def transport(traffic: Recorder) -> Transport:
+    return Transport(traffic, threading.Event())
+
+
+def soon() -> float:
+    return time.monotonic() + 5
+
+
+def fail_after_an_answer(transport: Transport, error: StoreError) -> None:
+    with transport.call("ListParts", soon()) as call:
+        call.sent = 1
+        raise error
+
+
+class TestCalls:
+    def test_nothing_is_sent_outside_of_one(self, transport: Transport, traffic: Recorder):
+        with pytest.raises(StoreError) as caught:
+            transport.send(REQUEST)
+        assert (caught.value.reason, traffic.seen) == (Reason.INTERNAL, [])
+
+    def test_nothing_is_sent_after_its_deadline(self, transport: Transport, traffic: Recorder):
+        with pytest.raises(StoreError) as caught, transport.call("ListParts", time.monotonic() - 1):
+            transport.send(REQUEST)
+        assert (caught.value.reason, caught.value.retryable, traffic.seen) == (Reason.TIMEOUT, True, [])
+
+    def test_one_inside_of_another_is_the_same(self, transport: Transport, traffic: Recorder):
+        with (
+            pytest.raises(StoreError),
+            transport.call("ListParts", soon()),
+            transport.call("Other", soon()),
+        ):
+            transport.send(REQUEST)
+        assert traffic.seen == [("sent", "ListParts"), ("failed", "ListParts", Reason.CONNECTION)]
+
+    def test_what_fails_after_the_answer_is_counted(self, transport: Transport, traffic: Recorder):
+        with pytest.raises(StoreError):
+            fail_after_an_answer(transport, StoreError(Reason.BAD_RESPONSE, "no page"))
+        assert traffic.seen == [("failed", "ListParts", Reason.BAD_RESPONSE)]
+
+    def test_an_upload_that_is_gone_is_no_failure(self, transport: Transport, traffic: Recorder):
+        with pytest.raises(GoneError):
+            fail_after_an_answer(transport, GoneError(Reason.NOT_FOUND, "gone"))
+        assert traffic.seen == []
+
+    def test_circles_are_bounded(self, transport: Transport, traffic: Recorder):
+        with transport.call("ListParts", soon()) as call:
+            call.sent = REQUESTS_PER_CALL
+            with pytest.raises(StoreError) as caught:
+                transport.send(REQUEST)
+        assert caught.value.reason == Reason.BAD_RESPONSE
+        assert ("sent", "ListParts") not in traffic.seen
+
+    def test_stopping_is_no_failure(self, traffic: Recorder):
+        stop = threading.Event()
+        stop.set()
+        transport = Transport(traffic, stop)
+        with pytest.raises(StoppingError), transport.call("ListParts", soon()):
+            transport.send(REQUEST)
+        assert traffic.seen == []
+
+
+class TestCurlErrors:
+    @pytest.mark.parametrize(
+        ("code", "text", "reason", "retryable"),
+        [
+            (pycurl.E_OPERATION_TIMEDOUT, "slow", Reason.TIMEOUT, True),
+            (pycurl.E_COULDNT_RESOLVE_HOST, "who", Reason.CONNECTION, True),
+            (pycurl.E_PEER_FAILED_VERIFICATION, "who", Reason.TLS, False),
+            (
+                pycurl.E_RECV_ERROR,
+                "OpenSSL SSL_read: SSL routines::tlsv13 alert certificate required",
+                Reason.TLS,
+                False,
+            ),
+            (pycurl.E_RECV_ERROR, "OpenSSL SSL_read: SSL routines::unexpected eof", Reason.CONNECTION, True),
+            (pycurl.E_PARTIAL_FILE, "cut", Reason.BAD_RESPONSE, True),
+            (pycurl.E_WRITE_ERROR, "cap", Reason.BAD_RESPONSE, False),
+            (pycurl.E_OUT_OF_MEMORY, "what", Reason.CONNECTION, True),
+        ],
+    )
+    def test_what_they_mean(self, code: int, text: str, reason: Reason, *, retryable: bool):
+        error = from_curl(pycurl.error(code, text))
+        assert (error.reason, error.retryable) == (reason, retryable)
+
+
+class TestTrust:
+    @pytest.fixture(autouse=True)
+    def _bare(self, monkeypatch: pytest.MonkeyPatch):
+        for name in ("SSL_CERT_FILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+            monkeypatch.delenv(name, raising=False)
+
+    def test_the_environment_stands_above_the_system(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("AWS_CA_BUNDLE", "/elsewhere.pem")
+        assert default_ca_file() == Path("/elsewhere.pem")
+
+    def test_there_is_always_one(self):
+        assert default_ca_file().is_file()
+
+
+@pytest.mark.parametrize("text", [None, "", "soon", "Thu, 99 Foo 2024 12:34:56 GMT"])
+def test_a_clock_that_is_none_is_ours(text: str | None):
+    assert Answer(200, {"date": text} if text is not None else {}, b"").moment(7.0) == 7.0
