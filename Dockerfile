@@ -33,7 +33,7 @@ ENV PATH=/opt/mpu-exporter/bin:$PATH \
 COPY --from=build /opt/mpu-exporter /opt/mpu-exporter
 # The slim images come without bytecode of the standard library. Importing once stores that of the modules in use, and proves
 # that the image works. Then the base's own pip goes: nothing is installed into a running exporter.
-RUN python -c "import boto3, obs, exporter.cli" \
+RUN python -c "import exporter.service, exporter.cli" \
  && find /usr/lib /usr/local/lib -depth -type d \( -name pip -o -name 'pip-*.dist-info' -o -name ensurepip \) -exec rm -rf {} + \
  && rm -f /usr/local/bin/pip*
 # Set last: from here on the root file system may be read-only.

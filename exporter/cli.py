@@ -11,18 +11,17 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from exporter import __version__, logs
 from exporter.config import ConfigError, load
-from exporter.service import Service
-from exporter.web.server import ListenError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import FrameType
 
     from exporter.config import Settings
+    from exporter.service import Service
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +36,7 @@ LAST_RESORT_SECONDS = 4.5
 class _Parser(argparse.ArgumentParser):
     """Exits 1, not 2, where the command line cannot be read: 2 says that a target failed."""
 
-    def error(self, message: str) -> None:  # type: ignore[override]
+    def error(self, message: str) -> NoReturn:
         self.exit(BAD_USAGE, f"{self.format_usage()}{self.prog}: {message}\n")
 
 
@@ -72,7 +71,7 @@ def check(options: argparse.Namespace) -> int:
 def demo(options: argparse.Namespace) -> int:
     """Show the exporter at work on a server of its own."""
     _on_signals(_leave)
-    from exporter.demo import run_demo  # noqa: PLC0415 - its packages come with an extra
+    from exporter.demo import run_demo  # noqa: PLC0415 - only the demo needs it
 
     return run_demo(options, run)
 
@@ -83,6 +82,9 @@ def run(
     on_start: Callable[[Service], None] = lambda _: None,
 ) -> int:
     """Serve `settings` until SIGTERM or Ctrl-C."""
+    from exporter.service import Service  # noqa: PLC0415 - loads the SDKs, which other commands do without
+    from exporter.web.server import ListenError  # noqa: PLC0415 - likewise uvicorn
+
     try:
         service = Service(settings, options.listen, options.telemetry_path)
     except ListenError as error:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 import zlib
-from functools import partial
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
@@ -14,7 +13,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.utils import floatToGoString
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from prometheus_client import CollectorRegistry
     from prometheus_client.samples import Sample
@@ -42,7 +41,7 @@ class Exposition:
         self._collector = collector
         self._registry = registry
         self._openmetrics = openmetrics
-        self._encode = partial(generate_openmetrics) if openmetrics else partial(generate_latest)
+        self._encode: Callable[[Any], bytes] = generate_openmetrics if openmetrics else generate_latest
         self._lock = threading.Lock()
         self._heads: dict[str, bytes] = {}
         self._rendered: dict[tuple[str, str], tuple[Entry, Row]] = {}

@@ -177,9 +177,9 @@ class TargetCollector:
 
 
 class OwnWork:
-    """Counters of the exporter's own work, pre-set to zero for every target."""
+    """Counters of the exporter's own work."""
 
-    def __init__(self, registry: CollectorRegistry, targets: Iterable[tuple[TargetSettings, Store]]) -> None:
+    def __init__(self, registry: CollectorRegistry) -> None:
         """Register the counters."""
         self._failures = Counter(
             "mpu_scan_failures",
@@ -199,6 +199,9 @@ class OwnWork:
             ["target", "operation", "reason"],
             registry=registry,
         )
+
+    def preset(self, targets: Iterable[tuple[TargetSettings, Store]]) -> None:
+        """Set the counters of these targets to zero: what has not happened yet is known, too."""
         for target, store in targets:
             for reason in Reason:
                 self._failures.labels(target.name, reason)

@@ -106,7 +106,6 @@ class _Pass:
         self._bucket = bucket
         self._ledger = ledger
         self._caller = caller
-        self._with_parts = settings.parts != "never"
         self._sizing_ends = caller.deadline - LISTING_SHARE * settings.timeout
         self._tally = tally
         self._gone_tally = tally.blank()
@@ -139,7 +138,7 @@ class _Pass:
         return size_upload(self._store, self._bucket, upload, self._caller)
 
     def _take(self, upload: Upload) -> None:
-        if not self._with_parts:
+        if not self._tally.with_parts:
             self._tally.add_counted(upload)
             return
         while self._sizer.in_flight and self._must_wait():

@@ -41,13 +41,13 @@ class _Traffic:
     """Counts one target's requests."""
 
     target: str
-    work: list[OwnWork]  # filled once the stores, whose operations it pre-sets, are made
+    work: OwnWork
 
     def sent(self, operation: str) -> None:
-        self.work[0].request_sent(self.target, operation)
+        self.work.request_sent(self.target, operation)
 
     def failed(self, operation: str, reason: Reason) -> None:
-        self.work[0].request_failed(self.target, operation, reason)
+        self.work.request_failed(self.target, operation, reason)
 
 
 class Service:
@@ -61,16 +61,16 @@ class Service:
         self._stop = threading.Event()
         self._started = time.monotonic()
         self._board = Board()
-        work: list[OwnWork] = []
-        stores = [(target, self._store(target, work)) for target in settings.targets]
         registry = process_registry()
-        work.append(OwnWork(registry, stores))
+        work = OwnWork(registry)
+        stores = [(target, self._store(target, work)) for target in settings.targets]
+        work.preset(stores)
         registry.register(TargetCollector(stores))
         collector = BoardCollector(self._board, settings.ages)
         self._board.declare(_entries(settings))
         self._stores = [store for _, store in stores]
         self._loop = Loop(
-            list(self._tracks(settings, stores)), self._board, self._stop, on_failure=work[0].scan_failed
+            list(self._tracks(settings, stores)), self._board, self._stop, on_failure=work.scan_failed
         )
         app = App(
             self._board,
@@ -104,7 +104,7 @@ class Service:
     def _ready(self) -> bool:
         return self._board.all_tried() or time.monotonic() - self._started >= READY_AFTER_SECONDS
 
-    def _store(self, target: TargetSettings, work: list[OwnWork]) -> Store:
+    def _store(self, target: TargetSettings, work: OwnWork) -> Store:
         transport = Transport(
             _Traffic(target.name, work), self._stop, tls=target.tls, proxy_url=target.proxy_url
         )

@@ -63,7 +63,7 @@ class Summary:
 
 
 class Tally:
-    """Adds uploads up to a Summary. For one thread; tallies of several are merged.
+    """Adds uploads up to a Summary. For one thread; tallies with the same settings can be merged.
 
     The order of adding and merging changes nothing.
     """
@@ -77,7 +77,7 @@ class Tally:
         self.now = now
         self._stale_after = stale_after
         self._ages = tuple(ages)
-        self._with_parts = with_parts
+        self.with_parts = with_parts
         self._uploads = self._undated = self._sized = self._unsized = 0
         self._empty = self._parts = self._bytes = 0
         self._stale = self._stale_sized = self._stale_bytes = 0
@@ -89,9 +89,7 @@ class Tally:
 
     def blank(self) -> Tally:
         """Return an empty tally with the same settings."""
-        return Tally(
-            now=self.now, stale_after=self._stale_after, ages=self._ages, with_parts=self._with_parts
-        )
+        return Tally(now=self.now, stale_after=self._stale_after, ages=self._ages, with_parts=self.with_parts)
 
     def add_sized(self, upload: Upload, totals: PartTotals, activity: float | None = None) -> None:
         """Count an upload whose parts were listed.
@@ -140,12 +138,12 @@ class Tally:
 
     def summary(self) -> Summary:
         """Return what was added up so far."""
-        sizes_known = self._with_parts and (self._sized > 0 or self._uploads == 0)
+        sizes_known = self.with_parts and (self._sized > 0 or self._uploads == 0)
         stale_known = sizes_known and (self._stale_sized > 0 or self._stale == 0)
         return Summary(
             uploads=self._uploads,
             undated=self._undated,
-            unsized=self._unsized if self._with_parts else 0,
+            unsized=self._unsized if self.with_parts else 0,
             empty=self._empty if sizes_known else None,
             parts=self._parts if sizes_known else None,
             bytes=self._bytes if sizes_known else None,
@@ -155,8 +153,8 @@ class Tally:
             oldest_activity=self._oldest_activity,
             age_counts=tuple(accumulate(self._age_counts)) if self._ages else (),
             age_sum=self._age_sum / _MICROSECONDS,
-            bytes_by_class=tuple(sorted(self._classes.items())) if self._with_parts else (),
-            parts_known=self._with_parts,
+            bytes_by_class=tuple(sorted(self._classes.items())) if self.with_parts else (),
+            parts_known=self.with_parts,
         )
 
     def _add_initiation(self, upload: Upload) -> None:

@@ -1,4 +1,4 @@
-"""The files that a config names: whether they can be read now, and where they are."""
+"""The files that a config names: whether they can be read now."""
 
 from __future__ import annotations
 

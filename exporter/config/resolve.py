@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def resolve(file: models.File, folder: Path) -> settings.Settings:
     """Return the settings of a file. `folder` is the config file's: relative paths begin there."""
-    scan = _resolve_scan(settings.ScanSettings(), file.scan)
+    scan = settings.ScanSettings(**dict(file.scan))
     targets = tuple(_resolve_target(target, scan, folder) for target in file.targets)
     return settings.Settings(targets=targets, ages=tuple(file.ages))
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from exporter.config.durations import parse_duration
-from exporter.config.settings import ScanSettings
+from exporter.config.settings import ScanSettings, StoreKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,17 +103,17 @@ def _check_unique(where: Where, items: list[object], advice: str) -> Iterator[Fa
 def _check_buckets(where: Where, target: Values) -> Iterator[Fault]:
     store = target.get("store")
     right, wrong = ("vaults", "buckets") if store == "glacier" else ("buckets", "vaults")
-    known = store in {"s3", "obs", "glacier"}
-    if known and is_given(target, wrong):
+    known = store in list(StoreKind)
+    if known and _is_given(target, wrong):
         yield (*where, wrong), f"store {store} has {right}, not {wrong}: rename the key"
-    elif not is_given(target, right) and not is_given(target, wrong):
+    elif not _is_given(target, right) and not _is_given(target, wrong):
         yield (*where, right), f"is required: list the {right} to watch"
     for key in (right, wrong):
         advice = "list it once; to watch more of its prefixes, use another target"
         yield from _check_unique((*where, key), as_list(target.get(key)), advice)
 
 
-def is_given(values: Values, key: str) -> bool:
+def _is_given(values: Values, key: str) -> bool:
     """Tell whether a key has a value, a faulty one included."""
     return values.get(key) is not None
 
@@ -121,17 +121,17 @@ def is_given(values: Values, key: str) -> bool:
 def _check_store_keys(where: Where, target: Values) -> Iterator[Fault]:
     store = target.get("store")
     for key, stores in _STORES_OF.items():
-        if isinstance(store, str) and is_given(target, key) and store not in stores.split(" and "):
+        if isinstance(store, str) and _is_given(target, key) and store not in stores.split(" and "):
             yield (*where, key), f"is for store {stores} only, and this target's is {store}: remove it"
 
 
 def _check_credentials(where: Where, given: Values) -> Iterator[Fault]:
     secrets = ("access_key_id", "secret_access_key", "session_token")
     for name in secrets:
-        if is_given(given, name) and is_given(given, f"{name}_file"):
+        if _is_given(given, name) and _is_given(given, f"{name}_file"):
             yield (*where, f"{name}_file"), f"{name} and {name}_file say the same: remove one"
-    key, secret, token = (is_given(given, name) or is_given(given, f"{name}_file") for name in secrets)
-    if is_given(given, "profile") and (key or secret or token):
+    key, secret, token = (_is_given(given, name) or _is_given(given, f"{name}_file") for name in secrets)
+    if _is_given(given, "profile") and (key or secret or token):
         yield (*where, "profile"), "a profile brings its own keys: remove either the profile or the keys"
     if key and not secret:
         yield (
@@ -149,7 +149,7 @@ def _check_credentials(where: Where, given: Values) -> Iterator[Fault]:
 
 def _check_tls(where: Where, tls: Values) -> Iterator[Fault]:
     for key, other in (("cert_file", "key_file"), ("key_file", "cert_file")):
-        if is_given(tls, key) and not is_given(tls, other):
+        if _is_given(tls, key) and not _is_given(tls, other):
             yield (*where, other), f"is required beside {key}: add it, or remove {key}"
 
 
@@ -159,7 +159,7 @@ def _check_obs(where: Where, target: Values) -> Iterator[Fault]:
         yield (*where, "endpoint_url"), "is required for store obs: https://obs.REGION.myhuaweicloud.com"
     elif isinstance(endpoint, str) and "/" in endpoint.partition("://")[2].rstrip("/"):
         yield (*where, "endpoint_url"), "must end after host and port: the OBS SDK ignores a path"
-    if is_given(as_mapping(target.get("credentials")), "profile"):
+    if _is_given(as_mapping(target.get("credentials")), "profile"):
         yield (
             (*where, "credentials", "profile"),
             "is not for store obs: give access_key_id and secret_access_key",
@@ -171,7 +171,7 @@ def _check_obs(where: Where, target: Values) -> Iterator[Fault]:
 
 def _check_glacier(where: Where, target: Values, own: Values, base: Values) -> Iterator[Fault]:
     for position, vault in enumerate(as_list(target.get("vaults"))):
-        if is_given(as_mapping(vault), "prefix"):
+        if _is_given(as_mapping(vault), "prefix"):
             yield (
                 (*where, "vaults", position, "prefix"),
                 "is not for vaults: their uploads have no keys; remove it",

@@ -76,22 +76,22 @@ class AwsClient:
         self._client: Any = None
         self._building = threading.Lock()  # neither sessions nor the making of their clients are thread-safe
 
-    def ask(self, operation: str, method: str, parameters: dict[str, Any], deadline: float) -> Answer:
+    def ask(self, call: Call, method: str, parameters: dict[str, Any]) -> Answer:
         """Return the raw answer (status 200) to one call; raises StoreError with what went wrong."""
-        with self._transport.call(operation, deadline) as call:
-            try:
-                getattr(self._connected(), method)(**parameters)
-            except botocore.exceptions.ClientError as error:
-                if error.operation_name not in {operation, *_HELPING_OPERATIONS}:
-                    raise _no_credentials(operation, error) from error
-                raise self._refusal(operation, call) from None
-            except (botocore.exceptions.BotoCoreError, *_PROVIDER_ERRORS, *_STUMBLES) as error:
-                if not isinstance(error, _NAME_ERRORS):
-                    self._client = None  # it would remember that there were no credentials, or a wrong region
-                raise _from_sdk(operation, error, call) from error
-            if call.last is None or call.last.status != _OK:
-                raise self._refusal(operation, call)
-            return call.last
+        operation = call.operation
+        try:
+            getattr(self._connected(), method)(**parameters)
+        except botocore.exceptions.ClientError as error:
+            if error.operation_name not in {operation, *_HELPING_OPERATIONS}:
+                raise _no_credentials(operation, error) from error
+            raise self._refusal(operation, call) from None
+        except (botocore.exceptions.BotoCoreError, *_PROVIDER_ERRORS, *_STUMBLES) as error:
+            if not isinstance(error, _NAME_ERRORS):
+                self._client = None  # it would remember that there were no credentials, or a wrong region
+            raise _from_sdk(operation, error, call) from error
+        if call.last is None or call.last.status != _OK:
+            raise self._refusal(operation, call)
+        return call.last
 
     @property
     def region(self) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.config.settings import BucketSettings, TargetSettings
-    from exporter.stores.transport import Answer, Transport
+    from exporter.stores.transport import Answer, Call, Transport
 
 UPLOADS_OPERATION = "ListMultipartUploads"
 PARTS_OPERATION = "ListParts"
@@ -63,19 +63,17 @@ class GlacierStore:
 
     def list_uploads(self, bucket: BucketSettings, marker: Marker | None, deadline: float) -> Page[Upload]:
         """Return the page of the vault's uploads after `marker`."""
-        with self._transport.call(UPLOADS_OPERATION, deadline):
-            answer = self._ask(UPLOADS_OPERATION, "list_multipart_uploads", bucket, marker, deadline)
+        with self._transport.call(UPLOADS_OPERATION, deadline) as call:
+            answer = self._ask(call, "list_multipart_uploads", bucket, marker)
             return read_uploads(answer, bucket.name, self._clock())
 
     def list_parts(
         self, bucket: BucketSettings, upload: Upload, marker: Marker | None, deadline: float
     ) -> Page[Part]:
         """Return the page of the upload's parts after `marker`."""
-        with self._transport.call(PARTS_OPERATION, deadline):
+        with self._transport.call(PARTS_OPERATION, deadline) as call:
             try:
-                answer = self._ask(
-                    PARTS_OPERATION, "list_parts", bucket, marker, deadline, uploadId=upload.upload_id
-                )
+                answer = self._ask(call, "list_parts", bucket, marker, uploadId=upload.upload_id)
             except StoreError as error:
                 if _is_gone(error):
                     raise ended(PARTS_OPERATION, error) from error
@@ -91,20 +89,14 @@ class GlacierStore:
         self._transport.close()
 
     def _ask(
-        self,
-        operation: str,
-        method: str,
-        bucket: BucketSettings,
-        marker: Marker | None,
-        deadline: float,
-        **own: str,
+        self, call: Call, method: str, bucket: BucketSettings, marker: Marker | None, **own: str
     ) -> Answer:
         parameters = {"accountId": self._target.account_id, "vaultName": bucket.name, **own}
         if marker:
             (parameters["marker"],) = marker
         if self._target.scan.page_size:
             parameters["limit"] = str(min(self._target.scan.page_size, LARGEST_LIMIT))
-        return self._client.ask(operation, method, parameters, deadline)
+        return self._client.ask(call, method, parameters)
 
 
 def read_uploads(answer: Answer, vault: str, now: float) -> Page[Upload]:

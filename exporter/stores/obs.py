@@ -55,7 +55,7 @@ class ObsStore:
         given = {name: str(value) for name, value in query.items() if value not in (None, "")}
         with self._transport.call(UPLOADS_OPERATION, deadline) as call:
             answer = self._sdk.ask(call, "listMultipartUploads", bucket.name, multipart=given)
-            return read_uploads(answer, _named(bucket.name), self._clock())
+            return read_uploads(answer, bucket.name, self._clock())
 
     def list_parts(
         self, bucket: BucketSettings, upload: Upload, marker: Marker | None, deadline: float
@@ -64,7 +64,7 @@ class ObsStore:
         options = {"maxParts": self._page_size, "partNumberMarker": marker[0] if marker else None}
         with self._transport.call(PARTS_OPERATION, deadline) as call:
             answer = self._sdk.ask(call, "listParts", bucket.name, upload.key, upload.upload_id, **options)
-            return read_parts(answer, _named(bucket.name), self._clock())
+            return read_parts(answer, bucket.name, self._clock())
 
     def new_fold(self) -> NumberedParts:
         """Return what adds up the parts of one upload."""
@@ -73,8 +73,3 @@ class ObsStore:
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
-
-
-def _named(bucket: str) -> str:
-    """Return the name an answer has to carry: Ceph's `tenant:bucket` answers with the bucket alone."""
-    return bucket.rpartition(":")[2]

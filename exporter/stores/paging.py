@@ -1,6 +1,6 @@
 """The page loop and the retry loop that all stores share.
 
-Both are small machines without input or output of their own: the loop says which page to ask for and is
+The page loop is a small machine without input or output of its own: it says which page to ask for and is
 shown the answer, so that whoever drives it may do so on a thread or over an event loop.
 """
 

@@ -59,8 +59,8 @@ class S3Store:
             UploadIdMarker=id_marker,
             MaxUploads=self._target.scan.page_size,
         )
-        with self._transport.call(UPLOADS_OPERATION, deadline):
-            answer = self._client.ask(UPLOADS_OPERATION, "list_multipart_uploads", parameters, deadline)
+        with self._transport.call(UPLOADS_OPERATION, deadline) as call:
+            answer = self._client.ask(call, "list_multipart_uploads", parameters)
             return read_uploads(answer, _named(bucket.name), self._clock())
 
     def list_parts(
@@ -74,9 +74,9 @@ class S3Store:
             PartNumberMarker=int(marker[0]) if marker else None,
             MaxParts=self._target.scan.page_size,
         )
-        with self._transport.call(PARTS_OPERATION, deadline):
+        with self._transport.call(PARTS_OPERATION, deadline) as call:
             try:
-                answer = self._client.ask(PARTS_OPERATION, "list_parts", parameters, deadline)
+                answer = self._client.ask(call, "list_parts", parameters)
             except StoreError as error:
                 if is_gone(error):
                     raise ended(PARTS_OPERATION, error) from error
@@ -109,4 +109,4 @@ def _named(bucket: str) -> str | None:
     """
     if bucket.startswith("arn:") or bucket.endswith(_ALIAS_SUFFIXES):
         return None
-    return bucket.rpartition(":")[2]
+    return bucket

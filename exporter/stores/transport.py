@@ -131,14 +131,7 @@ class Transport:
 
     @contextmanager
     def call(self, operation: str, deadline: float) -> Iterator[Call]:
-        """Say which call the requests of this thread belong to; its failure is counted on the way out.
-
-        A call inside of a call is the same one: whoever reads the answer counts what he refuses, too.
-        """
-        outer: Call | None = getattr(self._local, "call", None)
-        if outer is not None:
-            yield outer
-            return
+        """Say which call the requests of this thread belong to; its failure is counted on the way out."""
         call = Call(operation, deadline)
         self._local.call = call
         try:

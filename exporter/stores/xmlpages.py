@@ -100,7 +100,7 @@ def _prove(
     if _local(root) != root_name:
         raise bad_response(operation, f"the answer is not a {root_name} ({_kind(answer)})")
     named = text(_children(root).get("Bucket")).strip()
-    if bucket is not None and named and named != bucket:
+    if bucket is not None and named and named != bucket.rpartition(":")[2]:
         raise bad_response(operation, "the answer names another bucket")
     return root, text
 

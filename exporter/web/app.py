@@ -38,7 +38,7 @@ class Response:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class App:
     """Answers requests from the board; `ready` says whether the values are worth scraping yet."""
 
@@ -51,13 +51,12 @@ class App:
 
     def __post_init__(self) -> None:
         """Fill the table of paths."""
-        routes = {
+        self._routes = {
             "/": self._status,
             "/-/healthy": self._healthy,
             "/-/ready": self._ready,
             self.telemetry_path: self._metrics,
         }
-        object.__setattr__(self, "_routes", routes)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:  # noqa: ANN401, ARG002 - ASGI
         """Answer one request."""

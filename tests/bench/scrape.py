@@ -67,7 +67,7 @@ def _target(number: int) -> TargetSettings:
 def _own_registry(settings: Settings) -> CollectorRegistry:
     registry = process_registry()
     stores = [(target, make_store(target, None)) for target in settings.targets]
-    OwnWork(registry, stores)
+    OwnWork(registry).preset(stores)
     registry.register(TargetCollector(stores))
     return registry
 

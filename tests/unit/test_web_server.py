@@ -232,7 +232,7 @@ class TestHttp:
             client.sendall(sent)
             client.shutdown(socket.SHUT_WR)
             answer = read_to_end(client)
-            assert answer[:10] in {b"", b"HTTP/1.1 4", b"HTTP/1.1 5"}
+            assert answer[:10] in {b"", b"HTTP/1.1 4"}
             assert get(web) == 200
         assert [record for record in caplog.records if record.exc_info] == []
 
@@ -284,7 +284,7 @@ class TestServingAndScanning:
                 return b""
 
         drawn = Drawn("a")
-        object.__setattr__(drawn.app, "text", Stuck())
+        drawn.app.text = Stuck()
         with serving(drawn.app) as web, ExitStack() as clients:
             try:
                 for _ in range(50):
