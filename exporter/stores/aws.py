@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
@@ -19,6 +20,7 @@ from botocore.handlers import validate_bucket_name
 
 from exporter import __version__
 from exporter.model import Reason, StoreError
+from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION
 from exporter.stores.reasons import clean, refusal
 from exporter.stores.transport import Answer, Call, Request, Transport
 
@@ -29,10 +31,9 @@ if TYPE_CHECKING:
 
     from exporter.config.settings import Credentials, Secret, TargetSettings
 
-_OK = 200
 _DEFAULT_REGION = "us-east-1"
 _LOADER = botocore.loaders.create_loader()  # the SDK's parsed models: large, read-only, shared by all targets
-_PAGE_OPERATIONS = {"ListMultipartUploads", "ListParts"}
+_PAGE_OPERATIONS = {UPLOADS_OPERATION, PARTS_OPERATION}
 _HELPING_OPERATIONS = {"CreateSession", "HeadBucket"}  # of the store itself; any other is the chain's (STS)
 _PROVIDER_ERRORS = (
     botocore.exceptions.NoCredentialsError,
@@ -89,7 +90,7 @@ class AwsClient:
             if not isinstance(error, _NAME_ERRORS):
                 self._client = None  # it would remember that there were no credentials, or a wrong region
             raise _from_sdk(operation, error, call) from error
-        if call.last is None or call.last.status != _OK:
+        if call.last is None or call.last.status != HTTPStatus.OK:
             raise self._refusal(operation, call)
         return call.last
 
@@ -134,7 +135,7 @@ class AwsClient:
             Request(operation, request.method, request.url, _headers(request), _body(request))
         )
         # Glacier's refusals are hidden too: botocore fails on a body that is no object or not UTF-8
-        hidden = answer.status == _OK or self._service == "glacier"
+        hidden = answer.status == HTTPStatus.OK or self._service == "glacier"
         is_page = operation in _PAGE_OPERATIONS and hidden
         body = self._empty_page if is_page else answer.body
         return AWSResponse(request.url, answer.status, HTTPHeaders.from_dict(answer.headers), _Body(body))

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+UPLOADS_OPERATION = "ListMultipartUploads"
+PARTS_OPERATION = "ListParts"
+
 Marker = tuple[str, ...]
 """Where a listing goes on, as the server gave it; only the store that made it reads it."""
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from exporter.model import Part, Reason, StoreError, Upload
 from exporter.stores import dates
 from exporter.stores.aws import AwsClient
-from exporter.stores.base import Marker, Page
+from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION, Marker, Page
 from exporter.stores.folds import RangedParts
-from exporter.stores.reasons import bad_response, ended, error_in_success
+from exporter.stores.reasons import bad_response, ended, error_in_success, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.stores.transport import Answer, Call, Transport
 
-UPLOADS_OPERATION = "ListMultipartUploads"
-PARTS_OPERATION = "ListParts"
 STORAGE_CLASS = "GLACIER"
 LARGEST_LIMIT = 50
 """More per page is refused (some editions of the guide allow 10 parts only, and answer so many)."""
@@ -159,14 +157,14 @@ def _prove(answer: Answer, name: str, operation: str) -> tuple[dict[str, Any], l
     try:
         page = _document(answer.body)
     except (ValueError, RecursionError):
-        raise bad_response(operation, f"the answer is not the JSON of a store ({_kind(answer)})") from None
+        raise bad_response(operation, f"the answer is not the JSON of a store ({kind_of(answer)})") from None
     if not isinstance(page, dict):
-        raise bad_response(operation, f"the answer is not an object ({_kind(answer)})")
+        raise bad_response(operation, f"the answer is not an object ({kind_of(answer)})")
     listed = page.get(name)
     if listed is None and _text(page, "code"):
         raise error_in_success(operation, *read_error(answer))
     if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
-        raise bad_response(operation, f"the answer has no list {name} ({_kind(answer)})")
+        raise bad_response(operation, f"the answer has no list {name} ({kind_of(answer)})")
     return page, listed
 
 
@@ -190,12 +188,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON")
-
-
-def _kind(answer: Answer) -> str:
-    if not answer.body.strip():
-        return "it is empty"
-    return "it is HTML" if b"<html" in answer.body[:1000].lower() else f"{len(answer.body)} bytes"
 
 
 def _text(fields: dict[str, Any], name: str) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION
 from exporter.stores.folds import NumberedParts
 from exporter.stores.obs_client import ObsCaller
 from exporter.stores.obs_settings import sign_region
-from exporter.stores.xmlpages import PARTS_OPERATION, UPLOADS_OPERATION, read_parts, read_uploads
+from exporter.stores.xmlpages import read_parts, read_uploads
 
 if TYPE_CHECKING:
     from collections.abc import Callable

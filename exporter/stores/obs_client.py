@@ -10,14 +10,16 @@ import re
 import threading
 import warnings
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from exporter import __version__
 from exporter.model import Reason, StoppingError, StoreError
+from exporter.stores.base import PARTS_OPERATION
 from exporter.stores.obs_settings import read_credentials, read_server, sign_region
 from exporter.stores.reasons import clean, ended, is_gone, refusal
 from exporter.stores.transport import Answer, Call, Request, Transport
-from exporter.stores.xmlpages import PARTS_OPERATION, read_error
+from exporter.stores.xmlpages import read_error
 
 with warnings.catch_warnings():  # where it is not compiled yet, Python complains of its string escapes
     warnings.simplefilter("ignore")
@@ -27,7 +29,6 @@ with warnings.catch_warnings():  # where it is not compiled yet, Python complain
 if TYPE_CHECKING:
     from exporter.config.settings import TargetSettings
 
-_OK = 200
 _HOST_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PATH_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")  # Ceph's tenant:bucket
 
@@ -127,7 +128,7 @@ class _Session:
 class _EmptyReply:
     """What the SDK is shown of every answer, by the names it asks."""
 
-    status = _OK
+    status = HTTPStatus.OK
     reason = ""
 
     def getheaders(self) -> tuple[()]:
@@ -166,7 +167,7 @@ def _accepted(call: Call) -> Answer:
     operation, answer = call.operation, call.last
     if answer is None:
         raise StoreError(Reason.INTERNAL, f"{operation}: the SDK ended without an answer")
-    if answer.status != _OK:
+    if answer.status != HTTPStatus.OK:
         code, message = read_error(answer.body)
         if not code:
             code = answer.headers.get("x-obs-error-code", "")

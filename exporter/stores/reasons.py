@@ -99,6 +99,13 @@ def bad_response(operation: str, what: str) -> StoreError:
     )
 
 
+def kind_of(answer: Answer) -> str:
+    """Return in a few words what an answer's body looks like."""
+    if not answer.body.strip():
+        return "it is empty"
+    return "it is HTML" if b"<html" in answer.body[:1000].lower() else f"{len(answer.body)} bytes"
+
+
 def retry_after(answer: Answer) -> float | None:
     """Return the seconds that the Retry-After header asks for, by number or by date, None without one."""
     text = answer.headers.get("retry-after", "").strip()

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.model import StoreError
 from exporter.stores.aws import AwsClient
+from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION
 from exporter.stores.folds import NumberedParts
 from exporter.stores.reasons import ended, is_gone
-from exporter.stores.xmlpages import PARTS_OPERATION, UPLOADS_OPERATION, read_error, read_parts, read_uploads
+from exporter.stores.xmlpages import read_error, read_parts, read_uploads
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,16 +9,14 @@ from xml.parsers import expat
 
 from exporter.model import Part, Upload
 from exporter.stores import dates
-from exporter.stores.base import Marker, Page
-from exporter.stores.reasons import bad_response, error_in_success
+from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION, Marker, Page
+from exporter.stores.reasons import bad_response, error_in_success, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.stores.transport import Answer
 
-UPLOADS_OPERATION = "ListMultipartUploads"
-PARTS_OPERATION = "ListParts"
 _TRUE, _FALSE = {"true", "1"}, {"false", "0"}
 _ESCAPE = "\ue000"
 _FORBIDDEN = re.compile(
@@ -94,21 +92,15 @@ def _prove(
     except _DoctypeError:
         raise bad_response(operation, "the answer has a DOCTYPE, which no store sends") from None
     except (ET.ParseError, ValueError, LookupError):
-        raise bad_response(operation, f"the answer is not the XML of a store ({_kind(answer)})") from None
+        raise bad_response(operation, f"the answer is not the XML of a store ({kind_of(answer)})") from None
     if _local(root) == "Error":
         raise error_in_success(operation, *read_error(answer.body))
     if _local(root) != root_name:
-        raise bad_response(operation, f"the answer is not a {root_name} ({_kind(answer)})")
+        raise bad_response(operation, f"the answer is not a {root_name} ({kind_of(answer)})")
     named = text(_children(root).get("Bucket")).strip()
     if bucket is not None and named and named != bucket.rpartition(":")[2]:
         raise bad_response(operation, "the answer names another bucket")
     return root, text
-
-
-def _kind(answer: Answer) -> str:
-    if not answer.body:
-        return "it is empty"
-    return "it is HTML" if b"<html" in answer.body[:1000].lower() else f"{len(answer.body)} bytes"
 
 
 def _document(body: bytes) -> tuple[ET.Element, Callable[[str | None], str]]:
