@@ -23,11 +23,15 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """One finished scan. `finished` is Unix seconds, `duration` seconds."""
+    """One finished scan. `finished` is Unix seconds, `duration` seconds.
+
+    `trouble` says why uploads were left unsized, '' where none was.
+    """
 
     summary: Summary
     finished: float
     duration: float
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class Board:
                 success=True,
                 complete=not summary.unsized,
                 reason=None,
-                message="",
+                message=result.trouble,
                 duration=result.duration,
                 last_success=result.finished,
                 summary=summary,
@@ -112,7 +116,9 @@ class Board:
 
 
 def _failed(entry: Entry, reason: Reason, message: str, duration: float | None) -> Entry:
-    missing = entry.missing + 1 if reason is Reason.NOT_FOUND else 0
+    missing = entry.missing
+    if duration is not None:  # else nothing was asked, so that nothing new is known
+        missing = missing + 1 if reason is Reason.NOT_FOUND else 0
     return replace(
         entry,
         success=False,

@@ -100,7 +100,7 @@ def run(
 
 
 def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, handler)
 
 
@@ -111,10 +111,11 @@ def _leave(*_: object) -> None:
 
 
 def _stop(service: Service) -> None:
-    service.stop()
     last_resort = threading.Timer(LAST_RESORT_SECONDS, os._exit, [FINE])
     last_resort.daemon = True
     last_resort.start()
+    # not on this thread: it may be inside the very lock that setting the event takes
+    threading.Thread(target=service.stop, daemon=True).start()
 
 
 def _with_command(arguments: Sequence[str]) -> list[str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FAILURES_IN_A_ROW = 3
-"""So many scans that fail for the target's own reasons, and its other buckets wait for a probe."""
+"""So many scans that newly fail for the target's own reasons, and its other buckets wait for a probe."""
 PROBE_SECONDS = 60.0
 """The longest pause between two probes of a target that cannot be reached."""
 TARGET_REASONS = {Reason.CONNECTION, Reason.TLS, Reason.TIMEOUT, Reason.CREDENTIALS}
@@ -31,6 +31,8 @@ class _Slot:
     due: float
     began: float
     running: bool = False
+    failing: bool = False
+    overdue: bool = False
     held: bool = False
 
 
@@ -61,7 +63,7 @@ class Lane:
         }
         self._failures = 0
         self._failure: tuple[Reason, str] | None = None
-        self._probing = False
+        self._probing: _Slot | None = None
         self._next_probe = start
 
     def take(self, now: float) -> BucketSettings | None:
@@ -85,7 +87,17 @@ class Lane:
             for slot in due:
                 slot.held = True
                 slot.due = self._next_due(slot, now)
-            return [Hold(slot.bucket, reason, message) for slot in due]
+            text = f"not tried, the target fails as a whole: {message}"
+            return [Hold(slot.bucket, reason, text) for slot in due]
+
+    def overdue(self, now: float, limit: float) -> list[BucketSettings]:
+        """Return the buckets whose scan has run for longer than `limit` seconds, each once a scan."""
+        with self._lock:
+            slots = [slot for slot in self._slots.values() if slot.running and not slot.overdue]
+            late = [slot for slot in slots if now - slot.began > limit]
+            for slot in late:
+                slot.overdue = True
+            return [slot.bucket for slot in late]
 
     def finish(self, bucket: BucketSettings, now: float, failure: tuple[Reason, str] | None) -> None:
         """Note that the bucket's scan ended, and how."""
@@ -93,19 +105,23 @@ class Lane:
             slot = self._slots[bucket.name]
             slot.running = False
             slot.due = self._next_due(slot, now)
-            self._probing = False
-            if failure and failure[0] in TARGET_REASONS:
-                self._note_unreachable(failure, now)
-            else:
+            if self._probing is slot:
+                self._probing = None
+            slot.overdue = False
+            known, slot.failing = slot.failing, failure is not None and failure[0] in TARGET_REASONS
+            if failure and slot.failing:
+                self._note_unreachable(failure, now, known=known)
+            elif not failure or failure[0] is not Reason.INTERNAL:  # which says nothing of the target
                 self._note_reachable(now)
 
-    def _note_unreachable(self, failure: tuple[Reason, str], now: float) -> None:
-        self._failures += 1
+    def _note_unreachable(self, failure: tuple[Reason, str], now: float, *, known: bool) -> None:
+        """Count the failure, but not that of a bucket which failed so before: it says nothing new."""
+        self._failures += not known
         if self._failures < FAILURES_IN_A_ROW:
             return
         if not self._failure:
             log.warning(
-                "target does not answer; its buckets wait for one scan to succeed",
+                "target fails as a whole; its buckets wait for one scan to succeed",
                 extra={"fields": {"target": self._name, "reason": failure[0].value}},
             )
         self._failure = failure
@@ -123,19 +139,17 @@ class Lane:
                 slot.due = now
 
     def _due(self, now: float) -> _Slot | None:
-        slot = self._earliest()
+        slot = min(self._idle(), key=lambda slot: slot.due, default=None)
         return slot if slot and slot.due <= now else None
 
     def _probe(self, now: float) -> _Slot | None:
         if self._probing or now < self._next_probe:
             return None
-        slot = self._earliest()
-        self._probing = slot is not None
-        return slot
+        self._probing = min(self._idle(), key=lambda slot: (slot.failing, slot.due), default=None)
+        return self._probing
 
-    def _earliest(self) -> _Slot | None:
-        idle = (slot for slot in self._slots.values() if not slot.running)
-        return min(idle, key=lambda slot: slot.due, default=None)
+    def _idle(self) -> list[_Slot]:
+        return [slot for slot in self._slots.values() if not slot.running]
 
     def _phase(self, name: str) -> float:
         return zlib.crc32(f"{self._name}/{name}".encode()) / 2**32 * self._interval

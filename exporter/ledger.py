@@ -21,6 +21,9 @@ class Ledger:
         self._activity: dict[int, tuple[int, int | None, float | None]] = {}
         self._seen: dict[int, tuple[int, int | None, float | None]] = {}
         self._refused_at: float | None = None
+        self._probes = self._uploads = 0
+        self.refusal = ""
+        """What the store said when it refused to list parts."""
 
     def begin(self) -> None:
         """Forget what an unfinished pass over the listing noted; what was sized stays known."""
@@ -28,8 +31,9 @@ class Ledger:
         self._seen = {}
         self._gone = set()
 
-    def commit(self) -> None:
-        """Keep what the finished scan saw, and nothing of uploads that it did not see."""
+    def commit(self, uploads: int = 0) -> None:
+        """Keep what the finished scan saw, and nothing of uploads that it did not see; it saw `uploads`."""
+        self._uploads = uploads
         self._gone_before, self._gone = self._gone, set()
         self._activity, self._seen = self._seen, {}
 
@@ -70,13 +74,20 @@ class Ledger:
         """Whether the store refused to list parts when it was last asked."""
         return self._refused_at is not None
 
-    def note_refused(self, now: float) -> None:
-        """Note that the store refuses to list parts."""
+    def note_refused(self, now: float, refusal: str) -> None:
+        """Note that the store refuses to list parts, and what it said."""
+        self._probes += self.refused
         self._refused_at = now
+        self.refusal = refusal
+
+    @property
+    def to_skip(self) -> int:
+        """How many uploads a probe leaves out: one that is refused for ever must not stand for all."""
+        return self._probes % max(1, self._uploads) if self.refused else 0
 
     def note_answered(self) -> None:
         """Note that the store does list parts."""
-        self._refused_at = None
+        self._refused_at, self._probes = None, 0
 
 
 def _identity(upload: Upload) -> int:

@@ -64,13 +64,22 @@ class Loop:
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
         self._scheduler = schedule.Scheduler()
-        self._scheduler.every(TICK_SECONDS).seconds.do(self.tick)
+        self._schedule()
 
     def run(self) -> None:
         """Tick until the stop is set."""
         self.tick()
-        while not self._stop.wait(max(0.0, self._scheduler.idle_seconds or 0.0)):
+        while not self._stop.wait(min(TICK_SECONDS, max(0.0, self._idle_seconds()))):
+            if self._idle_seconds() > TICK_SECONDS:  # schedule reads the wall clock, which was set back
+                self._schedule()
             self._scheduler.run_pending()
+
+    def _schedule(self) -> None:
+        self._scheduler.clear()
+        self._scheduler.every(TICK_SECONDS).seconds.do(self.tick)
+
+    def _idle_seconds(self) -> float:
+        return self._scheduler.idle_seconds or 0.0
 
     def tick(self) -> None:
         """Start a worker for each due bucket that its target has a worker left for."""
@@ -80,26 +89,40 @@ class Loop:
             except Exception:  # one target's trouble is not another's
                 log.exception("unexpected failure", extra={"fields": {"target": track.target.name}})
 
-    def join(self, timeout: float) -> bool:
-        """Wait for the scans under way, at most `timeout` seconds; whether all have ended."""
+    def join(self, timeout: float) -> list[str]:
+        """Wait for scans under way, at most `timeout` seconds; return the targets whose did not end."""
         deadline = time.monotonic() + timeout
         with self._lock:
             threads = list(self._threads)
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        return not any(thread.is_alive() for thread in threads)
+        return sorted({thread.name for thread in threads if thread.is_alive()})
 
     def _tend(self, track: Track) -> None:
-        now = self._monotonic()
+        now, settings = self._monotonic(), track.target.scan
         while (bucket := self._take(track)) is not None:
-            thread = threading.Thread(
-                target=self._work, args=(track, bucket), name=f"scan {track.target.name}", daemon=True
-            )
-            with self._lock:
-                self._threads.add(thread)
-            thread.start()
+            self._start(track, bucket)
         for hold in track.lane.holds(now):
             self._board.fail((track.target.name, hold.bucket.name), hold.reason, hold.message, None)
+        limit = settings.timeout + settings.request_timeout
+        for bucket in track.lane.overdue(now, limit):  # the SDK's own credential chain has no deadline
+            self._show_failure(track, bucket, (Reason.TIMEOUT, "the scan does not end; what hangs?"), limit)
+
+    def _start(self, track: Track, bucket: BucketSettings) -> None:
+        thread = threading.Thread(
+            target=self._work, args=(track, bucket), name=track.target.name, daemon=True
+        )
+        with self._lock:
+            self._threads.add(thread)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system has no more: the bucket waits for its next turn
+            with self._lock:
+                track.workers -= 1
+                self._threads.discard(thread)
+            failure = Reason.INTERNAL, f"{error}: allow more threads or lower scan.workers"
+            track.lane.finish(bucket, self._monotonic(), failure)
+            self._show_failure(track, bucket, failure, 0.0)
 
     def _take(self, track: Track) -> BucketSettings | None:
         """Return a due bucket for a new worker."""
@@ -119,26 +142,31 @@ class Loop:
                 failure = self._scan(track, bucket)
                 track.lane.finish(bucket, self._monotonic(), failure)
                 bucket = None if self._stop.is_set() else track.lane.take(self._monotonic())
+        except StoppingError:
+            log.debug("scan given up", extra={"fields": _fields(track, first)})
         finally:
             with self._lock:
                 track.workers -= 1
                 self._threads.discard(threading.current_thread())
 
     def _scan(self, track: Track, bucket: BucketSettings) -> tuple[Reason, str] | None:
-        """Scan one bucket and show the outcome; returns reason and message of a failure."""
+        """Scan one bucket and show the outcome; returns reason and message of a failure.
+
+        Raises StoppingError, and nothing else.
+        """
         started = self._monotonic()
         ledger = track.ledgers.setdefault(bucket.name, Ledger())
+        log.debug("scan begins", extra={"fields": _fields(track, bucket)})
         try:
-            result = track.scanner.scan(bucket, ledger)
+            self._show(track, bucket, track.scanner.scan(bucket, ledger))
         except StoppingError:
-            return None
+            raise
         except StoreError as error:
             failure = error.reason, str(error)
         except Exception as error:  # our own bug: named, shown, and not allowed to end the loop
             log.exception("scan failed unexpectedly", extra={"fields": _fields(track, bucket)})
             failure = Reason.INTERNAL, f"unexpected {type(error).__name__}; please report it"
         else:
-            self._show(track, bucket, result)
             return None
         self._show_failure(track, bucket, failure, self._monotonic() - started)
         return failure
@@ -147,8 +175,13 @@ class Loop:
         self._board.publish((track.target.name, bucket.name), result)
         summary = result.summary
         found = {"uploads": summary.uploads, "bytes": summary.bytes, "unsized": summary.unsized}
-        fields = _fields(track, bucket) | found | {"duration": f"{result.duration:.3f}"}
-        log.info("scan finished", extra={"fields": fields})
+        fields = _fields(track, bucket) | found | {"duration": round(result.duration, 3)}
+        if summary.unsized:
+            log.warning(
+                "scan finished, uploads unsized", extra={"fields": fields | {"error": result.trouble}}
+            )
+        else:
+            log.info("scan finished", extra={"fields": fields})
 
     def _show_failure(
         self, track: Track, bucket: BucketSettings, failure: tuple[Reason, str], duration: float
@@ -156,7 +189,7 @@ class Loop:
         reason, message = failure
         self._board.fail((track.target.name, bucket.name), reason, message, duration)
         self._on_failure(track.target.name, reason)
-        fields = _fields(track, bucket) | {"reason": reason.value, "duration": f"{duration:.3f}"}
+        fields = _fields(track, bucket) | {"reason": reason.value, "duration": round(duration, 3)}
         log.error("scan failed", extra={"fields": fields | {"error": message}})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from exporter.board import ScanResult
@@ -30,6 +30,8 @@ REFUSALS = 50
 REFUSED_STATUSES = {403, 405, 501}
 GONE_AT_LEAST = 10
 """Below so many, uploads that end while a scan is under way are what every busy bucket has."""
+OUT_OF_TIME = "no time was left to list their parts, or their sizes cannot be read"
+GONE_YET_LISTED = "the store lists uploads that it does not have"
 LISTING_SHARE = 0.25
 """The last share of a scan's time is kept for the listing: counts and ages matter most."""
 
@@ -72,11 +74,18 @@ class Scanner:
         for _ in range(1 + RESTARTS):
             ledger.begin()
             try:
-                summary = _Pass(self, bucket, ledger, caller, self._tally(bucket, now)).run()
+                done = _Pass(self, bucket, ledger, caller, self._tally(bucket, now))
+                summary = done.run()
             except RestartError:
                 continue
-            ledger.commit()
-            return ScanResult(summary, self._clocks.wall(), self._clocks.monotonic() - started)
+            ledger.commit(summary.uploads)
+            duration = self._clocks.monotonic() - started
+            return ScanResult(
+                summary,
+                self._clocks.wall(),
+                duration,
+                (done.trouble or OUT_OF_TIME) if summary.unsized else "",
+            )
         raise StoreError(Reason.BAD_RESPONSE, "the store forgot its own marker again and again")
 
     def _caller(self, started: float) -> Caller:
@@ -107,18 +116,22 @@ class _Pass:
         self._ledger = ledger
         self._caller = caller
         self._sizing_ends = caller.deadline - LISTING_SHARE * settings.timeout
+        self._sizing = replace(caller, deadline=self._sizing_ends)  # until the listing has ended
         self._tally = tally
         self._gone_tally = tally.blank()
         self._sizer = Sizer(self._size, settings.concurrency)
         self._asking = ledger.may_ask(caller.monotonic())
         self._refusals_left = 1 if ledger.refused else REFUSALS
-        self._sized = self._answers = self._gone = 0
+        self._to_skip = ledger.to_skip  # a probe asks about another upload than the one before
+        self._listed = self._sized = self._answers = self._gone = 0
+        self.trouble = "" if self._asking else ledger.refusal
 
     def run(self) -> Summary:
         try:
             for page in list_uploads(self._store, self._bucket, self._caller):
                 for upload in page:
                     self._take(upload)
+            self._sizing.deadline = self._caller.deadline
             while self._sizer.in_flight:
                 self._settle(self._sizer.get())
         except RestartError:
@@ -126,7 +139,7 @@ class _Pass:
                 self._sizer.get()
             raise
         except BaseException:
-            self._caller.deadline = self._caller.monotonic()  # what is in flight is not tried again
+            self._sizing.deadline = self._caller.monotonic()  # what is in flight is not tried again
             raise
         finally:
             self._sizer.close()
@@ -135,7 +148,7 @@ class _Pass:
         return self._tally.summary()
 
     def _size(self, upload: Upload) -> PartTotals:
-        return size_upload(self._store, self._bucket, upload, self._caller)
+        return size_upload(self._store, self._bucket, upload, self._sizing)
 
     def _take(self, upload: Upload) -> None:
         if not self._tally.with_parts:
@@ -143,7 +156,8 @@ class _Pass:
             return
         while self._sizer.in_flight and self._must_wait():
             self._settle(self._sizer.get())
-        if self._asking and self._caller.monotonic() < self._sizing_ends:
+        self._listed += 1
+        if self._asking and self._listed > self._to_skip and self._caller.monotonic() < self._sizing_ends:
             self._sizer.put(upload)
         else:
             self._leave_unsized(upload)
@@ -166,7 +180,6 @@ class _Pass:
 
     def _add_sized(self, upload: Upload, totals: PartTotals) -> None:
         self._sized += 1
-        self._asking = True
         self._ledger.note_answered()
         activity = None
         if not self._store.has_part_times:
@@ -175,16 +188,19 @@ class _Pass:
 
     def _add_gone(self, upload: Upload) -> None:
         self._gone += 1
+        self.trouble = self.trouble or GONE_YET_LISTED
+        self._ledger.keep_parts(upload)
         again = self._ledger.note_gone(upload)
         (self._tally if again else self._gone_tally).add_unsized(upload)
 
     def _add_failed(self, upload: Upload, error: StoreError) -> None:
+        self.trouble = str(error)
         self._leave_unsized(upload)
         if error.status in REFUSED_STATUSES or self._ledger.refused:
             self._refusals_left -= 1
         if not self._sized and self._refusals_left <= 0:
             self._asking = False
-            self._ledger.note_refused(self._caller.monotonic())
+            self._ledger.note_refused(self._caller.monotonic(), str(error))
 
     def _leave_unsized(self, upload: Upload) -> None:
         self._ledger.keep_parts(upload)

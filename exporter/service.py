@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import threading
 import time
 from dataclasses import dataclass
@@ -32,7 +33,11 @@ READY_AFTER_SECONDS = 60.0
 """So long after the start the exporter is ready, though first scans still run."""
 STAGGER_SECONDS = 0.02
 """Between the first scans of two targets, so that hundreds do not connect in the same instant."""
-STOP_SECONDS = 3.0
+FILES_PER_CALL = 3
+"""What a call in flight holds open: its connection, and what libcurl wakes its threads by."""
+FILES_FOR_THE_REST = 1000
+"""HTTP clients, logs, connections that are kept."""
+STOP_SECONDS = 2.0
 """How long scans under way get to end; their transports give up within one."""
 
 
@@ -60,6 +65,7 @@ class Service:
         """
         self._stop = threading.Event()
         self._started = time.monotonic()
+        _allow_files(settings)
         self._board = Board()
         registry = process_registry()
         work = OwnWork(registry)
@@ -91,9 +97,10 @@ class Service:
         self._started = time.monotonic()
         self._web.start()
         self._loop.run()
+        self._web.begin_to_stop()
+        if left := self._loop.join(STOP_SECONDS):
+            log.info("scans did not end in time and are left behind", extra={"fields": {"targets": left}})
         self._web.stop(STOP_SECONDS / 2)
-        if not self._loop.join(STOP_SECONDS / 2):
-            log.warning("a scan did not end in time and is left behind")
         for store in self._stores:
             store.close()
 
@@ -105,6 +112,9 @@ class Service:
         return self._board.all_tried() or time.monotonic() - self._started >= READY_AFTER_SECONDS
 
     def _store(self, target: TargetSettings, work: OwnWork) -> Store:
+        if target.tls.insecure_skip_verify:
+            text = "tls.insecure_skip_verify: certificates are not checked, for trials only"
+            log.warning(text, extra={"fields": {"target": target.name}})
         transport = Transport(
             _Traffic(target.name, work), self._stop, tls=target.tls, proxy_url=target.proxy_url
         )
@@ -116,6 +126,19 @@ class Service:
             start = now + number * STAGGER_SECONDS
             lane = Lane(target.name, target.buckets, target.scan.interval, start)
             yield Track(target, lane, Scanner(store, target.scan, settings.ages, self._stop))
+
+
+def _allow_files(settings: Settings) -> None:
+    """Let the process open what its calls need, if the system allows; say so where it does not."""
+    calls = sum(target.scan.workers * (1 + target.scan.concurrency) for target in settings.targets)
+    needed = FILES_FOR_THE_REST + FILES_PER_CALL * calls
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < needed:
+        text = "too few open files are allowed for so many calls at once: allow more or lower concurrency"
+        log.warning(text, extra={"fields": {"allowed": allowed, "needed": needed}})
 
 
 def _entries(settings: Settings) -> Iterator[Entry]:

@@ -1,9 +1,9 @@
-"""Stand-ins inside the process: a store that takes pages, clocks that are turned by hand."""
+"""Stand-ins inside the process: a store that takes pages, clocks turned by hand, a place for counts."""
 
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,16 +16,17 @@ from exporter.stores.folds import NumberedParts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NOW = 1_700_000_000.0
+NOW = 1_790_000_000.0
 DAY = 86400.0
 BUCKET = BucketSettings("media", stale_after=7 * DAY)
 
 
 @dataclass
 class Clock:
-    """Wall and monotonic time that move only when told to."""
+    """Wall and monotonic time that move only when told to, or when it is waited on as a `stop` is."""
 
     now: float = 0.0
+    waited: list[float] = field(default_factory=list)
 
     def monotonic(self) -> float:
         return self.now
@@ -35,6 +36,32 @@ class Clock:
 
     def clocks(self) -> Clocks:
         return Clocks(self.monotonic, self.wall, lambda _low, _high: 0.0)
+
+    def wait(self, seconds: float) -> bool:
+        self.waited.append(seconds)
+        self.now += seconds
+        return False
+
+
+class Recorder:
+    """Keeps what a transport reports, in its order: `(sent, operation)`, `(failed, operation, reason)`."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, ...]] = []
+
+    def sent(self, operation: str) -> None:
+        self.seen.append(("sent", operation))
+
+    def failed(self, operation: str, reason: Reason) -> None:
+        self.seen.append(("failed", operation, reason))
+
+    @property
+    def requests(self) -> Counter[str]:
+        return Counter(operation for what, operation, *_ in self.seen if what == "sent")
+
+    @property
+    def failures(self) -> Counter[tuple[str, ...]]:
+        return Counter(failure[1:] for failure in self.seen if failure[0] == "failed")
 
 
 def upload(number: int, age: float | None = 0.0) -> Upload:
@@ -66,12 +93,11 @@ class FakeStore:
     signing_region: str = "nowhere-1"
     asked: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     pages: int = 0
-    closed: bool = False
     most_at_once: int = 0
     _at_once: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def list_uploads(self, bucket, marker, deadline) -> Page[Upload]:  # noqa: ARG002
+    def list_uploads(self, bucket, marker, deadline) -> Page[Upload]:
         number, self.pages = self.pages, self.pages + 1
         self.before_page(number)
         if number in self.listing_errors:
@@ -80,7 +106,7 @@ class FakeStore:
         end = start + self.page_size
         return Page(self.uploads[start:end], truncated=end < len(self.uploads), next_marker=(str(end),))
 
-    def list_parts(self, bucket, upload, marker, deadline) -> Page[Part]:  # noqa: ARG002
+    def list_parts(self, bucket, upload, marker, deadline) -> Page[Part]:
         with self._lock:
             self.asked[upload.upload_id] += 1
             self._at_once += 1
@@ -99,4 +125,4 @@ class FakeStore:
         return NumberedParts()
 
     def close(self) -> None:
-        self.closed = True
+        """Have nothing to close."""

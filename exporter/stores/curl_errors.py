@@ -33,6 +33,7 @@ _CONNECTION = frozenset(
 )
 _ALERT = "alert"
 """What TLS 1.3 says of our certificate comes after the handshake, as an error of reading."""
+_OUT_OF_RESOURCES = frozenset({pycurl.E_OUT_OF_MEMORY, pycurl.E_FAILED_INIT})
 _CUT = frozenset({pycurl.E_PARTIAL_FILE})
 _REFUSED = {
     pycurl.E_WRITE_ERROR: "the answer is larger than the cap or cannot be decoded",
@@ -43,17 +44,22 @@ _REFUSED = {
 }
 
 
-def from_curl(error: pycurl.error) -> StoreError:
+def from_curl(operation: str, error: pycurl.error) -> StoreError:
     """Return the StoreError for an error of libcurl, whose text names hosts but neither keys nor secrets."""
-    code, text = int(error.args[0]), str(error.args[1])
+    code, text = int(error.args[0]), f"{operation}: {error.args[1]}"
     if code == pycurl.E_OPERATION_TIMEDOUT:
-        return StoreError(Reason.TIMEOUT, "no complete answer within request_timeout", retryable=True)
+        what = (
+            f"{operation}: no complete answer within request_timeout; check endpoint_url, or allow more time"
+        )
+        return StoreError(Reason.TIMEOUT, what, retryable=True)
     if code in _TLS or (code in _CONNECTION and "SSL routines" in text and _ALERT in text):
-        return StoreError(Reason.TLS, f"TLS failed: {text}; check tls.ca_file and the certificate")
-    if code in _CONNECTION:
-        return StoreError(Reason.CONNECTION, f"connection failed: {text}", retryable=True)
+        advice = "check tls.ca_file, the certificate, and whether endpoint_url speaks TLS"
+        return StoreError(Reason.TLS, f"{text}; {advice}")
     if code in _CUT:
-        return StoreError(Reason.BAD_RESPONSE, "the answer was cut short", retryable=True)
+        return StoreError(Reason.BAD_RESPONSE, f"{operation}: the answer was cut short", retryable=True)
     if code in _REFUSED:
-        return StoreError(Reason.BAD_RESPONSE, _REFUSED[code])
-    return StoreError(Reason.CONNECTION, f"transfer failed: {text}", retryable=True)
+        return StoreError(Reason.BAD_RESPONSE, f"{operation}: {_REFUSED[code]}; check endpoint_url")
+    if code in _OUT_OF_RESOURCES:
+        advice = "raise the limit of open files or lower scan.concurrency"
+        return StoreError(Reason.CONNECTION, f"{text}; {advice}", retryable=True)
+    return StoreError(Reason.CONNECTION, f"{text}; check endpoint_url and the way there", retryable=True)

@@ -47,6 +47,8 @@ _ADVICE = {
     Reason.NOT_FOUND: "check the name, region and endpoint_url",
     Reason.THROTTLED: "lower scan.concurrency or scan less often",
     Reason.UNSUPPORTED: "this store or bucket type cannot do it",
+    Reason.SERVER_ERROR: "the store fails: see its own logs and status",
+    Reason.BAD_RESPONSE: "not what a store answers: check endpoint_url, region and any proxy",
 }
 # what must never reach a log: access keys, signatures, tokens
 _SECRETIVE = re.compile(
@@ -61,8 +63,9 @@ def refusal(operation: str, answer: Answer, code: str, message: str) -> StoreErr
     `code` and `message` are the store's own, '' where its body did not say. A 404 without a code proves
     nothing (a proxy, a wrong port) and is a bad response.
     """
-    reason = _reason(answer.status, code)
-    text = f"{operation}: HTTP {answer.status}{_said(code, message)}"
+    reason = _reason(answer, code)
+    said = _said(code, message) or f" ({kind_of(answer)})"
+    text = f"{operation}: HTTP {answer.status}{said}"
     if advice := _ADVICE.get(reason):
         text = f"{text}; {advice}"
     return StoreError(
@@ -103,7 +106,7 @@ def kind_of(answer: Answer) -> str:
     """Return in a few words what an answer's body looks like."""
     if not answer.body.strip():
         return "it is empty"
-    return "it is HTML" if b"<html" in answer.body[:1000].lower() else f"{len(answer.body)} bytes"
+    return "it is HTML" if _is_html(answer) else f"{len(answer.body)} bytes"
 
 
 def retry_after(answer: Answer) -> float | None:
@@ -113,7 +116,7 @@ def retry_after(answer: Answer) -> float | None:
         return float(text[:9])
     try:
         moment = parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return max(0.0, moment - answer.moment(default=moment))
 
@@ -124,14 +127,20 @@ def clean(text: str) -> str:
     return _SECRETIVE.sub("[hidden]", " ".join(printable.split()))[:_LONGEST_MESSAGE]
 
 
-def _reason(status: int, code: str) -> Reason:
+def _reason(answer: Answer, code: str) -> Reason:
     if reason := _REASON_OF_CODE.get(code):
         return reason
-    if reason := _REASON_OF_STATUS.get(status):
+    if answer.status == HTTPStatus.FORBIDDEN and _is_html(answer):
+        return Reason.BAD_RESPONSE  # a gateway's page, which does not say that the store knows us
+    if reason := _REASON_OF_STATUS.get(answer.status):
         return reason
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Reason.SERVER_ERROR
     return Reason.BAD_RESPONSE
+
+
+def _is_html(answer: Answer) -> bool:
+    return b"<html" in answer.body[:1000].lower()
 
 
 def _said(code: str, message: str) -> str:

@@ -68,7 +68,7 @@ class Answer:
         """Return the server's clock (its Date header) in Unix seconds, or `default` where it gave none."""
         try:
             return parsedate_to_datetime(self.headers["date"]).timestamp()
-        except (KeyError, ValueError, TypeError):
+        except (KeyError, ValueError, TypeError, IndexError, OverflowError):
             return default
 
 
@@ -159,7 +159,7 @@ class Transport:
         with self._handle() as handle:
             for option, value in self._options(request, remaining).items():
                 handle.setopt(option, value)
-            call.last = self._perform(handle)
+            call.last = self._perform(request.operation, handle)
         return call.last
 
     def close(self) -> None:
@@ -193,7 +193,7 @@ class Transport:
             with self._lock:
                 self._handles.append(handle)
 
-    def _perform(self, handle: pycurl.Curl) -> Answer:
+    def _perform(self, operation: str, handle: pycurl.Curl) -> Answer:
         reply = _Reply()
         handle.setopt(pycurl.HEADERFUNCTION, reply.header)
         handle.setopt(pycurl.WRITEFUNCTION, reply.write)
@@ -202,7 +202,7 @@ class Transport:
         except pycurl.error as error:
             if self._stop.is_set():
                 raise StoppingError from None
-            raise from_curl(error) from None
+            raise from_curl(operation, error) from None
         return Answer(handle.getinfo(pycurl.RESPONSE_CODE), reply.headers, bytes(reply.body))
 
     def _options(self, request: Request, remaining: float) -> dict[int, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +89,7 @@ class App:
         return Response(200, gzip(body), chosen.content_type, (vary, (b"content-encoding", b"gzip")))
 
     def _status(self, _: dict[str, str]) -> Response:
-        page = status_page(self.board.entries(), self.telemetry_path)
+        page = status_page(self.board.entries(), self.telemetry_path, time.time())
         return Response(200, page.encode(), _HTML)
 
     def _healthy(self, _: dict[str, str]) -> Response:

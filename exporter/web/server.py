@@ -132,9 +132,13 @@ class WebServer:
         """Begin to serve."""
         self._thread.start()
 
+    def begin_to_stop(self) -> None:
+        """Take no more requests; what is being answered is finished meanwhile."""
+        self._server.should_exit = True
+
     def stop(self, timeout: float = 3.0) -> None:
         """Finish what is being answered, at most `timeout` seconds, and close."""
-        self._server.should_exit = True
+        self.begin_to_stop()
         self._thread.join(timeout)
         self._socket.close()
 

@@ -25,6 +25,8 @@ body {{ margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }}
 .scroll {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; width: 100%; }}
 th, td {{ padding: .35rem .7rem; text-align: left; border-bottom: 1px solid #8884; vertical-align: top; }}
+td {{ white-space: nowrap; }}
+td.failing {{ white-space: normal; min-width: 18rem; }}
 td.number, th.number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
 .failing {{ color: #c62828; }}
 @media (prefers-color-scheme: dark) {{ .failing {{ color: #ff8a80; }} }}
@@ -34,10 +36,12 @@ td.number, th.number {{ text-align: right; font-variant-numeric: tabular-nums; w
 <h1>mpu-exporter</h1>
 <p>Multipart uploads in progress, as of each bucket's last scan. Version {version}.
 <a href="{telemetry_path}">Metrics</a>, <a href="/-/healthy">health</a>, <a href="/-/ready">readiness</a>.</p>
-<div class="scroll" tabindex="0">
+<p>{counts} As of {now}.</p>
+<div class="scroll" tabindex="0" role="region" aria-label="Buckets">
 <table>
-<thead><tr><th>Target</th><th>Bucket</th><th class="number">Uploads</th><th class="number">Pending</th>
-<th class="number">Stale</th><th>Oldest initiated</th><th>Last success</th><th>Last scan</th></tr></thead>
+<thead><tr><th>Target</th><th>Bucket</th><th>Last scan</th><th class="number">Uploads</th>
+<th class="number">Pending</th><th class="number">Stale</th><th>Oldest initiated</th>
+<th>Least recent activity</th><th>Last success</th></tr></thead>
 <tbody>
 {rows}
 </tbody>
@@ -50,10 +54,17 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _NOTHING = "–"  # noqa: RUF001 - a dash for people
 
 
-def status_page(entries: Sequence[Entry], telemetry_path: str) -> str:
-    """Return the page as HTML."""
-    rows = "\n".join(_row(entry) for entry in entries)
-    return _PAGE.format(version=__version__, telemetry_path=escape(telemetry_path), rows=rows)
+def status_page(entries: Sequence[Entry], telemetry_path: str, now: float) -> str:
+    """Return the page as HTML, failing buckets first. `now` is Unix seconds."""
+    failing = sum(entry.success is False for entry in entries)
+    ordered = sorted(entries, key=lambda entry: entry.success is not False)
+    return _PAGE.format(
+        version=__version__,
+        telemetry_path=escape(telemetry_path),
+        counts=f"{len(entries)} buckets, {failing} of them failing.",
+        now=_moment(now),
+        rows="\n".join(_row(entry) for entry in ordered),
+    )
 
 
 def human_bytes(size: int | None) -> str:
@@ -73,10 +84,11 @@ def _row(entry: Entry) -> str:
     )
     cells = [
         f"<td>{escape(entry.target)}</td><td>{escape(entry.bucket)}</td>",
+        _outcome(entry),
         *(f'<td class="number">{count}</td>' for count in counts),
         f"<td>{_moment(summary.oldest_initiated if summary else None)}</td>",
+        f"<td>{_moment(summary.oldest_activity if summary else None)}</td>",
         f"<td>{_moment(entry.last_success)}</td>",
-        _outcome(entry),
     ]
     return f"<tr>{''.join(cells)}</tr>"
 
@@ -87,7 +99,9 @@ def _outcome(entry: Entry) -> str:
     if entry.reason:
         return f'<td class="failing">failed: {entry.reason}<br>{escape(entry.message)}</td>'
     duration = f"{entry.duration:.1f} s" if entry.duration is not None else _NOTHING
-    return f"<td>{'complete' if entry.complete else 'some uploads unsized'}, {duration}</td>"
+    if entry.complete:
+        return f"<td>complete, {duration}</td>"
+    return f'<td class="failing">uploads unsized, {duration}<br>{escape(entry.message)}</td>'
 
 
 def _moment(seconds: float | None) -> str:

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 import boto3
 from bench.turns import take_turns
 from botocore.config import Config
+from fakes import Recorder
 
 from exporter.config.settings import BucketSettings, Credentials, Secret, StoreKind, TargetSettings
-from exporter.model import Reason, Upload
+from exporter.model import Upload
 from exporter.stores.s3 import S3Store
 from exporter.stores.transport import Transport
 
@@ -36,14 +37,6 @@ _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: 
 )
 
 
-class _Uncounted:
-    def sent(self, operation: str) -> None:
-        """Count nothing."""
-
-    def failed(self, operation: str, reason: Reason) -> None:
-        """Count nothing."""
-
-
 def listparts_cpu() -> dict[str, object]:
     """Compare the CPU per call, one call at a time; for information, there is no limit."""
     with _canned_server() as url:
@@ -56,7 +49,7 @@ def listparts_cpu() -> dict[str, object]:
             addressing_style="path",
             credentials=Credentials(access_key_id=Secret(KEY), secret_access_key=Secret(SECRET)),
         )
-        store = S3Store(target, Transport(_Uncounted(), threading.Event(), tls=target.tls, proxy_url=None))
+        store = S3Store(target, Transport(Recorder(), threading.Event(), tls=target.tls, proxy_url=None))
         client = boto3.client(
             "s3",
             endpoint_url=url,

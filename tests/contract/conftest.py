@@ -6,6 +6,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import trustme
+from contract.authority import Authority
+from contract.rig_obs import SIGNATURES
 from contract.rigs import RIGS, XML_RIGS, Opener, Rig, opener
 
 
@@ -73,3 +76,40 @@ def page_rig(request: pytest.FixtureRequest, _shared_rigs: Callable[[str], Rig])
 def one_rig(_shared_rigs: Callable[[str], Rig]) -> Rig:
     """Return a rig of any store, for what all stores leave to the transport and the retry loop."""
     return _shared_rigs("s3-path")
+
+
+@pytest.fixture
+def vault(_shared_rigs: Callable[[str], Rig]) -> Rig:
+    """Return a rig of Glacier, as new; see `rig`."""
+    return _shared_rigs("glacier")
+
+
+@pytest.fixture
+def open_vault() -> Iterator[Opener]:
+    """Return what opens a rig of Glacier."""
+    yield from _fresh_rigs("glacier")
+
+
+@pytest.fixture
+def open_obs() -> Iterator[Opener]:
+    """Return what opens a rig of OBS with this signature and these settings."""
+    with ExitStack() as stack:
+
+        def open_one(signature: str = "obs", /, **changes: object) -> Rig:
+            return stack.enter_context(SIGNATURES[signature](**changes))
+
+        yield open_one
+
+
+@pytest.fixture
+def obs_rig(open_obs: Opener) -> Rig:
+    """Return a rig of OBS of the test's own."""
+    return open_obs()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    ca = trustme.CA()
+    path = tmp_path_factory.mktemp("ca") / "ca.pem"
+    ca.cert_pem.write_to_path(path)
+    return Authority(ca, path)

@@ -5,20 +5,28 @@ arguments are the target's settings to change, `tls` (what the stand-in serves w
 listens), `name` (what it is called) and `bucket`; it yields a Rig and has to leave nothing behind.
 """
 
+import ssl
 import threading
-from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
 import pytest
-from servers.s3 import PARTS, UPLOADS, Listing, Part, Upload
+from fakes import Recorder
+from servers.s3 import PARTS, UPLOADS, Listing, Part, Upload, error
 from servers.standin import Fault, Faults, Reply, StandIn
 
-from exporter.config.settings import BucketSettings, ScanSettings, TargetSettings
-from exporter.model import PartTotals, Reason, StoreError
+from exporter.config.settings import (
+    BucketSettings,
+    Credentials,
+    ScanSettings,
+    Secret,
+    StoreKind,
+    TargetSettings,
+)
+from exporter.model import PartTotals, StoreError
 from exporter.model import Upload as ListedUpload
 from exporter.stores.base import Store
 from exporter.stores.paging import Caller, list_uploads, size_upload
@@ -41,27 +49,6 @@ __all__ = ["PARTS", "UPLOADS", "Part", "Upload"]
 SCAN = ScanSettings(request_timeout=10.0, timeout=30.0, retries=2)
 
 
-class Recorder:
-    """Counts what a transport reports."""
-
-    def __init__(self) -> None:
-        self.requests: Counter[str] = Counter()
-        self.failures: Counter[tuple[str, Reason]] = Counter()
-        self._lock = threading.Lock()
-
-    def clear(self) -> None:
-        self.requests.clear()
-        self.failures.clear()
-
-    def sent(self, operation: str) -> None:
-        with self._lock:
-            self.requests[operation] += 1
-
-    def failed(self, operation: str, reason: Reason) -> None:
-        with self._lock:
-            self.failures[operation, reason] += 1
-
-
 @dataclass
 class Rig:
     """One store in front of its stand-in. `jitter` is what the retry loop draws; 0 spares tests the wait."""
@@ -77,6 +64,8 @@ class Rig:
     """(status, code, message="No.") -> the reply in which this kind of server refuses."""
     limits: tuple[str, str] = ("max-uploads", "max-parts")
     """The parameters that carry `page_size`."""
+    server: Any = None
+    """What answers: its state can be told more than the suite asks of all."""
     jitter: Callable[[float, float], float] = lambda _low, _high: 0.0
     stop: threading.Event = field(default_factory=threading.Event)
     traffic: Recorder = field(default_factory=Recorder)
@@ -135,7 +124,7 @@ class Rig:
         self.fill([])
         self.faults.clear()
         self.standin.forget()
-        self.traffic.clear()
+        self.traffic.seen.clear()
 
     def close(self) -> None:
         self.store.close()
@@ -143,6 +132,41 @@ class Rig:
 
 
 Opener = Callable[..., Rig]
+
+
+@contextmanager
+def standing(
+    server: Any,
+    kind: StoreKind,
+    make_store: Callable[[TargetSettings, Transport], Store],
+    bucket: BucketSettings,
+    fill: Callable[[Sequence[Upload]], None] | None = None,
+    *,
+    refusal: Callable[..., Reply] = error,
+    limits: tuple[str, str] = ("max-uploads", "max-parts"),
+    tls: ssl.SSLContext | None = None,
+    host: str = "127.0.0.1",
+    name: str = "localhost",
+    **settings: object,
+) -> Iterator[Rig]:
+    """Open a rig of this server's state and store; `fill` where the state is not that of S3."""
+
+    def fill_bucket(uploads: Sequence[Upload]) -> None:
+        server.buckets[bucket.name] = list(uploads)
+
+    fill = fill or fill_bucket
+    fill([])
+    with StandIn(server, tls=tls, host=host, name=name) as standin:
+        keys = Credentials(None, Secret(server.key.access_key_id), Secret(server.key.secret))
+        target = TargetSettings(
+            "test", kind, (bucket,), scan=SCAN, endpoint_url=standin.url, credentials=keys
+        )
+        target = replace(target, **settings)
+        rig = Rig(standin, server.faults, target, bucket, make_store, fill, refusal, limits, server)
+        try:
+            yield rig
+        finally:
+            rig.close()
 
 
 def opener(name: str) -> Callable[..., AbstractContextManager[Rig]]:
@@ -160,11 +184,16 @@ def ids_of(uploads: Iterable[Upload]) -> list[str]:
     return [upload.upload_id for upload in uploads]
 
 
+def failure(ask: Callable[..., object], *arguments: object, **options: object) -> StoreError:
+    """Ask, which has to fail; return why."""
+    with pytest.raises(StoreError) as caught:
+        ask(*arguments, **options)
+    return caught.value
+
+
 def refused(rig: Rig, upload: Upload | None = None, **caller: object) -> StoreError:
     """List the bucket, or size the upload, which has to fail; return why."""
-    with pytest.raises(StoreError) as caught:
-        rig.size(upload, **caller) if upload else rig.ids(**caller)
-    return caught.value
+    return failure(rig.size, upload, **caller) if upload else failure(rig.ids, **caller)
 
 
 def fields(**changes: str | None) -> Callable[[Listing], Listing]:

@@ -4,12 +4,13 @@ import base64
 import os
 import ssl
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import trustme
+from contract.authority import NAMES, Authority
 from contract.rigs import SCAN, UPLOADS, Opener, Rig, Upload, refused
 from servers import free_port
 from servers.standin import Reply, Request, StandIn, forward_proxy
@@ -18,34 +19,7 @@ from exporter.config.settings import BucketSettings, TlsSettings
 from exporter.model import Reason
 
 BUCKET = BucketSettings("media")
-NAMES = ("localhost", "media.localhost")
 ONCE = replace(SCAN, retries=0)
-
-
-@dataclass
-class Authority:
-    """A CA and what it gives out."""
-
-    ca: trustme.CA
-    ca_file: Path
-
-    def context(self, *names: str, **dates: datetime) -> ssl.SSLContext:
-        """Return what a server with a certificate for these names serves with."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.ca.issue_cert(*(names or NAMES), **dates).configure_cert(context)
-        return context
-
-    @property
-    def tls(self) -> TlsSettings:
-        return TlsSettings(ca_file=self.ca_file)
-
-
-@pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    ca = trustme.CA()
-    path = tmp_path_factory.mktemp("ca") / "ca.pem"
-    ca.cert_pem.write_to_path(path)
-    return Authority(ca, path)
 
 
 def serving(open_rig: Opener, context: ssl.SSLContext, tls: TlsSettings, **settings: object) -> Rig:
@@ -209,7 +183,7 @@ class TestProxies:
 
     @pytest.mark.parametrize(
         ("status", "reason"),
-        [(407, Reason.CONNECTION), (502, Reason.SERVER_ERROR), (403, Reason.ACCESS_DENIED)],
+        [(407, Reason.CONNECTION), (502, Reason.SERVER_ERROR), (403, Reason.BAD_RESPONSE)],
     )
     def test_its_own_refusals(self, open_rig: Opener, status: int, reason: Reason):
         with refusing(status) as proxy:

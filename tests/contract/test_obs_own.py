@@ -1,12 +1,11 @@
 """What only OBS and its SDK do: every trap of the SDK has a test here that fails without its guard."""
 
 import socket
-import ssl
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,8 +14,9 @@ from pathlib import Path
 import obs.client
 import pytest
 import trustme
-from contract.rig_obs import SIGNATURES, ObsRig, Opener, failure, list_page, opening
-from contract.rigs import PARTS, UPLOADS, Part, Upload, ids_of, some_uploads
+from contract.authority import Authority
+from contract.rig_obs import SIGNATURES, list_page
+from contract.rigs import PARTS, UPLOADS, Opener, Part, Rig, Upload, failure, ids_of, some_uploads
 from servers.s3 import Key
 from servers.standin import Reply
 
@@ -25,115 +25,90 @@ from exporter.model import GoneError, Reason, StoreError
 from exporter.stores import obs_client
 
 
-@pytest.fixture
-def open_obs() -> Iterator[Opener]:
-    with opening() as open_one:
-        yield open_one
-
-
-@pytest.fixture
-def rig(open_obs: Opener) -> ObsRig:
-    return open_obs()
-
-
-@pytest.fixture
-def ca_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ssl.SSLContext]:
-    """Give a function that returns a server's side of TLS for a name, signed by a CA we trust or do not."""
-
-    def make(name: str, *, is_trusted: bool) -> ssl.SSLContext:
-        ca, server = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        ca.issue_cert(name).configure_cert(server)
-        (ca if is_trusted else trustme.CA()).cert_pem.write_to_path(tmp_path / "ca.pem")
-        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-        return server
-
-    return make
-
-
 class TestTheSdkSendsNothing:
     def test_no_connection_is_the_sdks_and_one_carries_all(
-        self, rig: ObsRig, monkeypatch: pytest.MonkeyPatch
+        self, obs_rig: Rig, monkeypatch: pytest.MonkeyPatch
     ):
         def refuse(*_: object) -> None:
             raise AssertionError("Python opened a connection")
 
         monkeypatch.setattr(socket.socket, "connect", refuse)
         uploads = some_uploads(5, parts=[Part(1, 5)])
-        rig.fill(uploads)
-        assert rig.ids() == ids_of(uploads)
-        assert [rig.size(upload).bytes for upload in uploads] == [5] * 5
-        assert (rig.standin.connections, len(rig.standin.requests)) == (1, 6)
-        assert not [request for request in rig.standin.requests if "connection" in request.headers]
+        obs_rig.fill(uploads)
+        assert obs_rig.ids() == ids_of(uploads)
+        assert [obs_rig.size(upload).bytes for upload in uploads] == [5] * 5
+        assert (obs_rig.standin.connections, len(obs_rig.standin.requests)) == (1, 6)
+        assert not [request for request in obs_rig.standin.requests if "connection" in request.headers]
 
     @pytest.mark.parametrize("status", [429, 500, 503])
-    def test_it_neither_retries_nor_sleeps(self, rig: ObsRig, monkeypatch: pytest.MonkeyPatch, status: int):
+    def test_it_neither_retries_nor_sleeps(self, obs_rig: Rig, monkeypatch: pytest.MonkeyPatch, status: int):
         monkeypatch.setattr(obs.client.time, "sleep", lambda _: pytest.fail("the SDK sleeps"))
-        rig.answer(UPLOADS, Reply(reset=True), on={1})
-        assert failure(rig).reason == Reason.CONNECTION
-        rig.answer(UPLOADS, rig.refusal(status, "InternalError"), on={2})
-        assert failure(rig).status == status
-        assert len(rig.standin.requests) == 2
+        obs_rig.answer(UPLOADS, Reply(reset=True), on={1})
+        assert failure(list_page, obs_rig).reason == Reason.CONNECTION
+        obs_rig.answer(UPLOADS, obs_rig.refusal(status, "InternalError"), on={2})
+        assert failure(list_page, obs_rig).status == status
+        assert len(obs_rig.standin.requests) == 2
 
     @pytest.mark.parametrize("status", [301, 302, 307])
-    def test_it_follows_no_redirect(self, rig: ObsRig, status: int):
-        moved = rig.refusal(status, "PermanentRedirect", "use the specified endpoint")
-        rig.answer(UPLOADS, replace(moved, headers={"Location": f"{rig.standin.url}/elsewhere"}))
-        error = failure(rig)
+    def test_it_follows_no_redirect(self, obs_rig: Rig, status: int):
+        moved = obs_rig.refusal(status, "PermanentRedirect", "use the specified endpoint")
+        obs_rig.answer(UPLOADS, replace(moved, headers={"Location": f"{obs_rig.standin.url}/elsewhere"}))
+        error = failure(list_page, obs_rig)
         assert (error.reason, error.status) == (Reason.BAD_RESPONSE, status)
         assert "use the specified endpoint" in str(error)
-        assert len(rig.standin.requests) == 1
+        assert len(obs_rig.standin.requests) == 1
 
     @pytest.mark.parametrize("kind", ["application/json", "text/html", "application/xml"])
     @pytest.mark.parametrize("body", [b"", b"{}", b"<html></html>", b"<ListMultipartUploadsResult>"])
-    def test_what_the_sdk_would_believe_is_refused(self, rig: ObsRig, kind: str, body: bytes):
-        rig.answer(UPLOADS, Reply(200, {"Content-Type": kind}, body))
-        rig.answer(PARTS, Reply(200, {"Content-Type": kind}, body))
-        assert failure(rig).reason == Reason.BAD_RESPONSE
+    def test_what_the_sdk_would_believe_is_refused(self, obs_rig: Rig, kind: str, body: bytes):
+        obs_rig.answer(UPLOADS, Reply(200, {"Content-Type": kind}, body))
+        obs_rig.answer(PARTS, Reply(200, {"Content-Type": kind}, body))
+        assert failure(list_page, obs_rig).reason == Reason.BAD_RESPONSE
         with pytest.raises(StoreError) as raised:
-            rig.size(Upload("key", "id"))
+            obs_rig.size(Upload("key", "id"))
         assert raised.value.reason == Reason.BAD_RESPONSE
 
-    def test_a_refusal_without_body_has_its_code_in_a_header(self, rig: ObsRig):
+    def test_a_refusal_without_body_has_its_code_in_a_header(self, obs_rig: Rig):
         headers = {"x-obs-error-code": "InvalidAccessKeyId", "x-obs-error-message": "unknown key"}
-        rig.answer(UPLOADS, Reply(403, headers))
-        error = failure(rig)
+        obs_rig.answer(UPLOADS, Reply(403, headers))
+        error = failure(list_page, obs_rig)
         assert (error.reason, error.code) == (Reason.CREDENTIALS, "InvalidAccessKeyId")
         assert "unknown key" in str(error)
 
     @pytest.mark.parametrize("code", ["NoSuchUpload", "NoSuchKey"])
-    def test_an_ended_upload_is_gone(self, rig: ObsRig, code: str):
-        rig.answer(PARTS, rig.refusal(404, code))
+    def test_an_ended_upload_is_gone(self, obs_rig: Rig, code: str):
+        obs_rig.answer(PARTS, obs_rig.refusal(404, code))
         with pytest.raises(GoneError):
-            rig.size(Upload("key", "id"))
-        assert rig.traffic.failures == {}
+            obs_rig.size(Upload("key", "id"))
+        assert obs_rig.traffic.failures == {}
 
     @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Asia/Shanghai", "UTC"])
-    def test_times_are_right_in_any_zone(self, rig: ObsRig, monkeypatch: pytest.MonkeyPatch, zone: str):
+    def test_times_are_right_in_any_zone(self, obs_rig: Rig, monkeypatch: pytest.MonkeyPatch, zone: str):
         summer = datetime(2026, 7, 1, 12, 0, 0, 250_000, tzinfo=UTC).timestamp()
         upload = Upload("key", "id", initiated=summer, parts=[Part(1, 5, modified=summer + 1)])
-        rig.fill([upload])
+        obs_rig.fill([upload])
         with monkeypatch.context() as patch:
             patch.setenv("TZ", zone)
             time.tzset()
-            listed, totals = rig.uploads(), rig.size(upload)
+            listed, totals = obs_rig.uploads(), obs_rig.size(upload)
         time.tzset()
         assert [upload.initiated for upload in listed] == [summer]
         assert totals.last_modified == summer + 1
 
-    def test_whatever_the_sdk_raises_is_a_store_error(self, rig: ObsRig, monkeypatch: pytest.MonkeyPatch):
+    def test_whatever_the_sdk_raises_is_a_store_error(self, obs_rig: Rig, monkeypatch: pytest.MonkeyPatch):
         def choke(*_: object, **__: object) -> None:
             raise KeyError("Signature=abc")
 
         monkeypatch.setattr(obs_client.ObsClient, "listMultipartUploads", choke)
-        error = failure(rig)
+        error = failure(list_page, obs_rig)
         assert (error.reason, error.retryable) == (Reason.INTERNAL, False)
         assert str(error) == f"{UPLOADS}: the SDK failed: KeyError: '[hidden]"
 
     def test_an_sdk_that_ends_without_an_answer_is_no_empty_bucket(
-        self, rig: ObsRig, monkeypatch: pytest.MonkeyPatch
+        self, obs_rig: Rig, monkeypatch: pytest.MonkeyPatch
     ):
         monkeypatch.setattr(obs_client.ObsClient, "listMultipartUploads", lambda *_, **__: None)
-        assert failure(rig).reason == Reason.INTERNAL
+        assert failure(list_page, obs_rig).reason == Reason.INTERNAL
 
     def test_it_says_nothing_when_it_is_first_compiled(self, tmp_path: Path):
         program = "import warnings; warnings.simplefilter('error', SyntaxWarning); "
@@ -160,7 +135,7 @@ class TestCredentials:
     )
     def test_without_them_nothing_is_sent(self, open_obs: Opener, credentials: Credentials):
         rig = open_obs(credentials=credentials)
-        error = failure(rig)
+        error = failure(list_page, rig)
         assert (error.reason, error.retryable) == (Reason.CREDENTIALS, False)
         assert "did not sign" not in str(error)
         assert "secret" not in str(error).replace("secret's file", "").replace("no secret", "")
@@ -169,19 +144,20 @@ class TestCredentials:
     def test_a_file_that_is_no_text_is_no_key(self, open_obs: Opener, tmp_path: Path):
         (tmp_path / "key").write_bytes(b"\xff\xfe")
         file = Secret(file=tmp_path / "key")
-        assert failure(open_obs(credentials=Credentials(None, file, file))).reason == Reason.CREDENTIALS
+        rig = open_obs(credentials=Credentials(None, file, file))
+        assert failure(list_page, rig).reason == Reason.CREDENTIALS
 
-    def test_a_request_the_sdk_left_unsigned_is_not_sent(self, rig: ObsRig, monkeypatch: pytest.MonkeyPatch):
+    def test_a_request_the_sdk_left_unsigned_is_not_sent(self, obs_rig: Rig, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(obs_client, "read_credentials", lambda _: ("", "", None))
-        error = failure(rig)
-        assert (error.reason, rig.standin.requests) == (Reason.CREDENTIALS, [])
+        error = failure(list_page, obs_rig)
+        assert (error.reason, obs_rig.standin.requests) == (Reason.CREDENTIALS, [])
         assert "did not sign" in str(error)
 
     def test_they_come_from_the_environment_where_none_are_configured(
         self, open_obs: Opener, monkeypatch: pytest.MonkeyPatch
     ):
         rig = open_obs(credentials=Credentials())
-        rig.obs.key = Key("ENVKEY", "env-secret", "env-token")
+        rig.server.key = Key("ENVKEY", "env-secret", "env-token")
         monkeypatch.setenv("OBS_ACCESS_KEY_ID", "ENVKEY")
         monkeypatch.setenv("OBS_SECRET_ACCESS_KEY", "env-secret")
         monkeypatch.setenv("OBS_SECURITY_TOKEN", "env-token")
@@ -193,13 +169,13 @@ class TestCredentials:
         rig = open_obs(credentials=Credentials(access_key_id=Secret(Key().access_key_id)))
         monkeypatch.setenv("OBS_ACCESS_KEY_ID", Key().access_key_id)
         monkeypatch.setenv("OBS_SECRET_ACCESS_KEY", Key().secret)
-        assert failure(rig).reason == Reason.CREDENTIALS
+        assert failure(list_page, rig).reason == Reason.CREDENTIALS
 
     def test_files_are_read_again_for_each_call(self, open_obs: Opener, tmp_path: Path):
         files = [tmp_path / name for name in ("key", "secret", "token")]
         rig = open_obs(credentials=Credentials(None, *(Secret(file=file) for file in files)))
         for key in (Key("ONE", "secret-1", "token-1"), Key("TWO", "secret-2", "token-2")):
-            rig.obs.key = key
+            rig.server.key = key
             for file, text in zip(files, (key.access_key_id, key.secret, key.token), strict=True):
                 file.write_text(f"{text}\n")
             assert list_page(rig) == []
@@ -217,15 +193,18 @@ class TestTls:
     def test_certificate_and_host_name_are_verified_by_default(
         self,
         open_obs: Opener,
-        ca_files: Callable[..., ssl.SSLContext],
+        authority: Authority,
+        monkeypatch: pytest.MonkeyPatch,
         name: str,
         *,
         is_trusted: bool,
         reason: Reason | None,
     ):
-        rig = open_obs(tls=ca_files(name, is_trusted=is_trusted))
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca_file))
+        signer = authority if is_trusted else Authority(trustme.CA(), Path())
+        rig = open_obs(tls=signer.context(name))
         rig.fill(some_uploads(2))
-        assert (failure(rig).reason if reason else len(list_page(rig))) == (reason or 2)
+        assert (failure(list_page, rig).reason if reason else len(list_page(rig))) == (reason or 2)
         assert len(rig.standin.requests) == (0 if reason else 1)
 
 
@@ -246,7 +225,7 @@ class TestThreads:
         assert sizes == [list(range(300))[n::32] for n in range(32)]
         assert len(rig.standin.requests) == 300
 
-    def test_two_calls_at_once_never_share_keys_or_names(self, rig: ObsRig, monkeypatch: pytest.MonkeyPatch):
+    def test_two_calls_at_once_never_share_keys_or_names(self, obs_rig: Rig, monkeypatch: pytest.MonkeyPatch):
         keys, met = iter([("ONE", "secret-1", None), ("TWO", "secret-2", "token")]), threading.Barrier(2)
         monkeypatch.setattr(obs_client, "read_credentials", lambda _: next(keys))
 
@@ -260,9 +239,9 @@ class TestThreads:
         for name in ("listMultipartUploads", "listParts"):
             monkeypatch.setattr(obs_client.ObsClient, name, meeting(getattr(obs_client.ObsClient, name)))
         with ThreadPoolExecutor(2) as pool:
-            calls = pool.submit(failure, rig), pool.submit(rig.size, Upload("key", "id"))
+            calls = pool.submit(failure, list_page, obs_rig), pool.submit(obs_rig.size, Upload("key", "id"))
         assert [call.exception() or call.result() for call in calls]
-        signed = {request.headers["authorization"].partition(":")[0] for request in rig.standin.requests}
-        tokens = {request.headers.get("x-obs-security-token") for request in rig.standin.requests}
+        signed = {request.headers["authorization"].partition(":")[0] for request in obs_rig.standin.requests}
+        tokens = {request.headers.get("x-obs-security-token") for request in obs_rig.standin.requests}
         assert (signed, tokens) == ({"OBS ONE", "OBS TWO"}, {None, "token"})
-        assert rig.traffic.requests == {UPLOADS: 1, PARTS: 1}
+        assert obs_rig.traffic.requests == {UPLOADS: 1, PARTS: 1}

@@ -3,30 +3,18 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from contract.rig_obs import BUCKET, SIGNATURES, ObsRig, Opener, failure, list_page, opening
-from contract.rigs import PARTS, UPLOADS, Part, Upload, some_uploads
+from contract.rig_obs import BUCKET, SIGNATURES, list_page
+from contract.rigs import PARTS, UPLOADS, Opener, Part, Rig, Upload, failure, some_uploads
 from servers.obs import sign, string_to_sign
 from servers.s3 import Key
 from servers.standin import Request
 
 from exporter.config.settings import Credentials, Secret
 from exporter.model import Reason
-
-
-@pytest.fixture
-def open_obs() -> Iterator[Opener]:
-    with opening() as open_one:
-        yield open_one
-
-
-@pytest.fixture
-def rig(open_obs: Opener) -> ObsRig:
-    return open_obs()
 
 
 def configured(key: Key) -> Credentials:
@@ -46,36 +34,36 @@ class TestTheStandIn:
     )
     def test_it_refuses_who_signs_wrongly(self, open_obs: Opener, signature: str, wrong: dict[str, str]):
         rig = open_obs(signature)
-        rig.obs.key = replace(rig.obs.key, **wrong)
-        assert failure(rig).reason == Reason.CREDENTIALS
+        rig.server.key = replace(rig.server.key, **wrong)
+        assert failure(list_page, rig).reason == Reason.CREDENTIALS
 
-    def test_it_encodes_as_a_form_when_asked(self, rig: ObsRig):
-        rig.fill([Upload("a b+c", "u")])
+    def test_it_encodes_as_a_form_when_asked(self, obs_rig: Rig):
+        obs_rig.fill([Upload("a b+c", "u")])
         date = datetime.now(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
         text = f"GET\n\n\n{date}\n/{BUCKET}/?uploads"
-        digest = hmac.new(rig.obs.key.secret.encode(), text.encode(), hashlib.sha1).digest()
+        digest = hmac.new(obs_rig.server.key.secret.encode(), text.encode(), hashlib.sha1).digest()
         headers = {
             "host": f"{BUCKET}.localhost",
             "date": date,
-            "authorization": f"OBS {rig.obs.key.access_key_id}:{base64.b64encode(digest).decode()}",
+            "authorization": f"OBS {obs_rig.server.key.access_key_id}:{base64.b64encode(digest).decode()}",
         }
-        page = rig.obs(Request("GET", "/?uploads&encoding-type=url", headers)).body.decode()
+        page = obs_rig.server(Request("GET", "/?uploads&encoding-type=url", headers)).body.decode()
         assert "<EncodingType>url</EncodingType>" in page
         assert "<Key>a+b%2Bc</Key>" in page
         assert 'xmlns="http://obs.myhwclouds.com/doc/2015-06-30/"' in page
         assert "DisplayName" not in page
 
-    def test_it_answers_the_negotiation(self, rig: ObsRig):
-        assert rig.obs(Request("HEAD", "/?apiversion", {})).headers == {"x-obs-api": "3.0"}
+    def test_it_answers_the_negotiation(self, obs_rig: Rig):
+        assert obs_rig.server(Request("HEAD", "/?apiversion", {})).headers == {"x-obs-api": "3.0"}
 
 
 class TestSignatures:
-    def test_obs_puts_the_bucket_in_the_host_and_speaks_only_obs(self, rig: ObsRig):
-        list_page(rig)
-        [request] = rig.standin.requests
-        assert request.host == f"{BUCKET}.localhost:{rig.standin.port}"
+    def test_obs_puts_the_bucket_in_the_host_and_speaks_only_obs(self, obs_rig: Rig):
+        list_page(obs_rig)
+        [request] = obs_rig.standin.requests
+        assert request.host == f"{BUCKET}.localhost:{obs_rig.standin.port}"
         assert request.target == "/?uploads"
-        assert request.headers["authorization"].startswith(f"OBS {rig.obs.key.access_key_id}:")
+        assert request.headers["authorization"].startswith(f"OBS {obs_rig.server.key.access_key_id}:")
         assert not [name for name in request.headers if name.startswith("x-amz-")]
 
     @pytest.mark.parametrize(("signature", "scheme"), [("v2", "AWS"), ("v4", "AWS4-HMAC-SHA256")])
@@ -101,7 +89,7 @@ class TestSignatures:
     def test_a_security_token_is_sent_and_signed(self, open_obs: Opener, signature: str):
         key = Key(token="token/+==")
         rig = open_obs(signature, credentials=configured(key))
-        rig.obs.key = key
+        rig.server.key = key
         rig.fill(some_uploads(2))
         assert len(list_page(rig)) == 2
         name = "x-obs-security-token" if signature == "obs" else "x-amz-security-token"
@@ -117,9 +105,9 @@ class TestSignatures:
         assert rig.store.signing_region == signed
         assert signature == "obs" or f"/{signed}/s3/" in rig.standin.requests[0].headers["authorization"]
 
-    def test_nothing_is_negotiated(self, rig: ObsRig):
-        rig.fill([Upload("key", "id", parts=[Part(1, 5)])])
-        assert rig.size(rig.obs.buckets[BUCKET][0]).bytes == 5
-        list_page(rig)
-        assert [request.method for request in rig.standin.requests] == ["GET", "GET"]
-        assert rig.traffic.requests == {UPLOADS: 1, PARTS: 1}
+    def test_nothing_is_negotiated(self, obs_rig: Rig):
+        obs_rig.fill([Upload("key", "id", parts=[Part(1, 5)])])
+        assert obs_rig.size(obs_rig.server.buckets[BUCKET][0]).bytes == 5
+        list_page(obs_rig)
+        assert [request.method for request in obs_rig.standin.requests] == ["GET", "GET"]
+        assert obs_rig.traffic.requests == {UPLOADS: 1, PARTS: 1}

@@ -5,8 +5,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
-from contract.rig_s3 import S3Rig, path_style, virtual_host
-from contract.rigs import PARTS, SCAN, UPLOADS, Opener, Part, Upload, fields, refused
+from contract.rig_s3 import path_style, virtual_host
+from contract.rigs import PARTS, SCAN, UPLOADS, Opener, Part, Rig, Upload, fields, refused
 from servers.standin import Reply
 
 from exporter.config.settings import BucketSettings
@@ -21,7 +21,7 @@ DIRECTORY = "logs--use1-az4--x-s3"
 def open_s3(request: pytest.FixtureRequest) -> Iterator[Opener]:
     with ExitStack() as stack:
 
-        def open_one(**settings: object) -> S3Rig:
+        def open_one(**settings: object) -> Rig:
             rig = stack.enter_context(request.param(**settings))
             rig.fill([UPLOAD])
             return rig
@@ -67,27 +67,27 @@ class TestStyles:
     @pytest.mark.parametrize("name", ["", "..", "a/b", "x" * 300, "a b"])
     def test_a_name_that_is_none_is_refused(self, open_path: Opener, name: str):
         rig = open_path(bucket=BucketSettings(name))
-        rig.s3.buckets.clear()
+        rig.server.buckets.clear()
         assert refused(rig).reason in {Reason.UNSUPPORTED, Reason.NOT_FOUND, Reason.BAD_RESPONSE}
-        rig.s3.refused.clear()
+        rig.server.refused.clear()
 
 
 class TestHeaders:
     def test_the_requester_pays_where_he_says_so(self, open_s3: Opener):
         rig = open_s3(request_payer="requester")
-        rig.s3.requester_pays.add("media")
+        rig.server.requester_pays.add("media")
         assert (rig.ids(), rig.size(UPLOAD).bytes) == (["id-1"], 7)
 
     def test_and_is_denied_where_not(self, open_s3: Opener):
         rig = open_s3()
-        rig.s3.requester_pays.add("media")
+        rig.server.requester_pays.add("media")
         assert refused(rig).reason == Reason.ACCESS_DENIED
         assert "x-amz-request-payer" not in rig.standin.requests[0].headers
 
     @pytest.mark.parametrize(("owner", "allowed"), [("111122223333", True), ("999999999999", False)])
     def test_the_expected_owner(self, open_s3: Opener, owner: str, *, allowed: bool):
         rig = open_s3(expected_bucket_owner="111122223333")
-        rig.s3.owners["media"] = owner
+        rig.server.owners["media"] = owner
         if allowed:
             assert (rig.ids(), rig.size(UPLOAD).bytes) == (["id-1"], 7)
         else:
@@ -104,7 +104,7 @@ class TestHeaders:
 class TestRegions:
     def test_a_redirect_is_followed_and_remembered(self, open_s3: Opener):
         rig = open_s3()
-        rig.s3.regions["media"] = "ap-south-1"
+        rig.server.regions["media"] = "ap-south-1"
         assert rig.ids() == ["id-1"]
         first = sum(rig.traffic.requests.values())
         assert rig.size(UPLOAD).bytes == 7
@@ -122,8 +122,8 @@ class TestRegions:
 
     def test_one_bucket_s_region_is_not_another_s(self, open_path: Opener):
         rig = open_path()
-        rig.s3.buckets["other"] = [UPLOAD]
-        rig.s3.regions |= {"media": "ap-south-1", "other": "eu-west-1"}
+        rig.server.buckets["other"] = [UPLOAD]
+        rig.server.regions |= {"media": "ap-south-1", "other": "eu-west-1"}
         rig.ids()
         rig.bucket = BucketSettings("other")
         assert rig.ids() == ["id-1"]
@@ -163,15 +163,15 @@ class TestRegions:
 class TestAccessPoints:
     def test_an_arn_goes_into_the_host_name(self):
         with virtual_host(bucket=BucketSettings(ARN)) as rig:
-            rig.s3.buckets["media"] = [UPLOAD]
-            rig.s3.aliases["reports-123456789012"] = "media"
+            rig.server.buckets["media"] = [UPLOAD]
+            rig.server.aliases["reports-123456789012"] = "media"
             assert (rig.ids(), rig.size(UPLOAD).bytes) == (["id-1"], 7)
             assert rig.standin.requests[0].host.startswith("reports-123456789012.localhost")
 
     def test_an_alias_is_a_name_whose_answer_names_the_bucket(self, open_s3: Opener):
         rig = open_s3(bucket=BucketSettings("reports-abc123-s3alias"))
-        rig.s3.buckets["media"] = [UPLOAD]
-        rig.s3.aliases["reports-abc123-s3alias"] = "media"
+        rig.server.buckets["media"] = [UPLOAD]
+        rig.server.aliases["reports-abc123-s3alias"] = "media"
         assert (rig.ids(), rig.size(UPLOAD).bytes) == (["id-1"], 7)
 
     @pytest.mark.parametrize("arn", ["arn:aws:s3:eu-west-1:123456789012:nothing/x", "arn:x"])

@@ -7,8 +7,8 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from contract.rig_s3 import S3Rig, path_style
-from contract.rigs import UPLOADS, Opener, Upload, refused
+from contract.rig_s3 import path_style
+from contract.rigs import UPLOADS, Opener, Rig, Upload, refused
 from servers import wait_until
 from servers.s3 import Key
 
@@ -23,7 +23,7 @@ CHAIN = Credentials()
 def open_s3() -> Iterator[Opener]:
     with ExitStack() as stack:
 
-        def open_one(**settings: object) -> S3Rig:
+        def open_one(**settings: object) -> Rig:
             rig = stack.enter_context(path_style(**settings))
             rig.fill([Upload("k", "id-1")])
             return rig
@@ -53,26 +53,26 @@ class TestStaticKeys:
 
     def test_a_clock_that_is_wrong(self, open_s3: Opener):
         rig = open_s3()
-        rig.s3.skew = 3600.0
+        rig.server.skew = 3600.0
         error = refused(rig)
         assert (error.reason, error.code) == (Reason.CREDENTIALS, "RequestTimeTooSkewed")
 
     @pytest.mark.parametrize("token", ["tok/en+=", "right"])
     def test_a_session_token_is_sent_and_signed(self, open_s3: Opener, token: str):
         rig = open_s3(credentials=static(token=token))
-        rig.s3.key.token = token
+        rig.server.key.token = token
         assert rig.ids() == ["id-1"]
 
     @pytest.mark.parametrize(("token", "code"), [("wrong", "InvalidToken"), (None, "InvalidToken")])
     def test_a_wrong_or_missing_token(self, open_s3: Opener, token: str | None, code: str):
         rig = open_s3(credentials=static(token=token))
-        rig.s3.key.token = "right"
+        rig.server.key.token = "right"
         error = refused(rig)
         assert (error.reason, error.code) == (Reason.CREDENTIALS, code)
 
     def test_an_expired_token(self, open_s3: Opener):
         rig = open_s3(credentials=static(token="late"))
-        rig.s3.key = replace(GOOD, token="late", expired=True)
+        rig.server.key = replace(GOOD, token="late", expired=True)
         error = refused(rig)
         assert (error.reason, error.code) == (Reason.CREDENTIALS, "ExpiredToken")
 
@@ -84,9 +84,9 @@ class TestFiles:
         token.write_text("first\n")
         credentials = Credentials(None, Secret(GOOD.access_key_id), Secret(file=secret), Secret(file=token))
         rig = open_s3(credentials=credentials)
-        rig.s3.key = replace(GOOD, token="first")
+        rig.server.key = replace(GOOD, token="first")
         assert rig.ids() == ["id-1"]
-        rig.s3.key = replace(GOOD, secret="rotated", token="second")
+        rig.server.key = replace(GOOD, secret="rotated", token="second")
         assert refused(rig).reason == Reason.CREDENTIALS
         secret.write_text("rotated")
         token.write_text("second")
@@ -117,7 +117,7 @@ class TestChain:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", GOOD.secret)
         monkeypatch.setenv("AWS_SESSION_TOKEN", "tok")
         rig = open_s3(credentials=CHAIN)
-        rig.s3.key.token = "tok"
+        rig.server.key.token = "tok"
         assert rig.ids() == ["id-1"]
 
     def test_configured_keys_stand_above_the_environment(

@@ -4,25 +4,15 @@ import itertools
 import threading
 import time
 
+from fakes import Recorder
 from servers.standin import Reply, StandIn
 
 from exporter.stores.transport import Request, Transport
 
 
-class Sent:
-    def __init__(self) -> None:
-        self.operations: list[str] = []
-
-    def sent(self, operation: str) -> None:
-        self.operations.append(operation)
-
-    def failed(self, operation: str, reason: str) -> None:
-        raise AssertionError((operation, reason))
-
-
 def test_a_request_sent_again_over_a_new_connection_counts_twice():
     number = itertools.count(1)
-    traffic = Sent()
+    traffic = Recorder()
     with StandIn(lambda _: Reply(reset=next(number) == 2)) as server:
         transport = Transport(traffic, threading.Event())
         for _ in range(2):
@@ -30,4 +20,4 @@ def test_a_request_sent_again_over_a_new_connection_counts_twice():
                 assert transport.send(Request("ListParts", "GET", server.url, [])).status == 200
         transport.close()
         assert len(server.requests) == 3
-    assert traffic.operations == ["ListParts"] * 3
+    assert traffic.seen == [("sent", "ListParts")] * 3

@@ -16,34 +16,18 @@ import pytest
 import yaml
 from docs.documents import DOCUMENTS, README, ROOT, anchors, blocks, code, files, links, table
 from servers import need
+from unit.boards import AGES, SUMMARY
 
 from exporter import cli
 from exporter.board import Board, Entry, ScanResult
 from exporter.config import BucketSettings, Settings, StoreKind, TargetSettings, load
 from exporter.metrics import BoardCollector, OwnWork, TargetCollector, process_registry
 from exporter.model import Reason
-from exporter.summary import Summary
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 ENVIRON = {"CEPH_KEY": "key", "OBS_KEY": "key", "OBS_SECRET": "secret"}
-SUMMARY = Summary(
-    uploads=1,
-    undated=0,
-    unsized=0,
-    empty=0,
-    parts=1,
-    bytes=1,
-    stale=1,
-    stale_bytes=1,
-    oldest_initiated=1.0,
-    oldest_activity=1.0,
-    age_counts=(1, 1),
-    age_sum=1.0,
-    bytes_by_class=(("STANDARD", 1),),
-    parts_known=True,
-)
 
 
 def full_registry() -> CollectorRegistry:
@@ -55,7 +39,7 @@ def full_registry() -> CollectorRegistry:
     target = TargetSettings("t", StoreKind.S3, (BucketSettings("good"), BucketSettings("bad")))
     stores = [(target, SimpleNamespace(operations=("ListParts",), signing_region="eu-west-1"))]
     registry = process_registry()
-    registry.register(BoardCollector(board, [60.0]))
+    registry.register(BoardCollector(board, AGES))
     registry.register(TargetCollector(stores))
     work = OwnWork(registry)
     work.preset(stores)

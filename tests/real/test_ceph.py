@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-from typing import TYPE_CHECKING
 
 import pytest
+from fakes import Recorder
+from servers import wait_until
 from servers.ceph import Ceph, User
 from servers.exporter import serving
 from servers.fill import Truth, fill
@@ -26,20 +26,7 @@ from exporter.scan import Scanner
 from exporter.stores.s3 import S3Store
 from exporter.stores.transport import Transport
 
-if TYPE_CHECKING:
-    from exporter.model import Reason
-
 CORE = ("mpu_uploads_in_progress", "mpu_pending_bytes", "mpu_oldest_initiated_timestamp_seconds")
-
-
-class Uncounted:
-    """A place for counts that nobody reads."""
-
-    def sent(self, operation: str) -> None:
-        """Leave it uncounted."""
-
-    def failed(self, operation: str, reason: Reason) -> None:
-        """Leave it uncounted."""
 
 
 def scanner(ceph: Ceph, **settings: object) -> Scanner:
@@ -55,7 +42,7 @@ def scanner(ceph: Ceph, **settings: object) -> Scanner:
             access_key_id=Secret(ceph.mpu.access_key), secret_access_key=Secret(ceph.mpu.secret_key)
         ),
     )
-    store = S3Store(target, Transport(Uncounted(), stop))
+    store = S3Store(target, Transport(Recorder(), stop))
     return Scanner(store, target.scan, (3600.0,), stop)
 
 
@@ -164,9 +151,8 @@ class TestServed:
             client.upload_part(
                 Bucket=ceph_bucket, Key=upload.key, UploadId=upload.upload_id, PartNumber=2, Body=b"y" * 5
             )
-            deadline = time.monotonic() + 30
-            while exporter.samples()["mpu_pending_bytes", ceph_bucket] != 15:
-                assert time.monotonic() < deadline
+            grown = ("mpu_pending_bytes", ceph_bucket)
+            wait_until("growth", lambda: exporter.samples()[grown] == 15, seconds=30, log=exporter.log)
 
     def test_each_failure_has_its_reason_and_touches_no_other_bucket(
         self, ceph: Ceph, ceph_bucket: str, tmp_path

@@ -6,14 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 from servers import need, wait_until
+from servers.exporter import Exporter
 
 from exporter.demo.uploads import BUCKETS, GROWING
 
@@ -58,16 +57,10 @@ class Demo:
 
     def gauges(self, name: str) -> dict[str, float]:
         """Return a metric's value of each bucket."""
-        address = re.search(r"^ {2}Metrics +(http://\S+/metrics)$", self.printed, re.MULTILINE)
+        address = re.search(r"^ {2}Metrics +(http://\S+)/metrics$", self.printed, re.MULTILINE)
         assert address, self.printed
-        with urllib.request.urlopen(address[1], timeout=10) as answer:
-            text = answer.read().decode()
-        return {
-            sample.labels["bucket"]: sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-            if sample.name == name
-        }
+        samples = Exporter(address[1], self.output, self.process).samples()
+        return {bucket: value for (metric, bucket), value in samples.items() if metric == name}
 
     def end(self, number: int = signal.SIGINT) -> float:
         """Send a signal and return the seconds until the demo has ended, with exit code 0."""
@@ -77,7 +70,7 @@ class Demo:
         return time.monotonic() - started
 
     def assert_nothing_left(self, before: set[int]) -> None:
-        assert {pid for pid in before if Path(f"/proc/{pid}").exists()} == set()
+        wait_until("ends", lambda: not any(Path(f"/proc/{pid}").exists() for pid in before), seconds=5)
         assert list(self.temporary.iterdir()) == []
 
 

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from contract.rigs import Recorder
+from fakes import Recorder
 from servers.ceph import OTHER, Ceph, User
 from servers.fill import Made, Truth, fill, odd_keys
 

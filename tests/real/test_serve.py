@@ -2,17 +2,17 @@
 
 import json
 import signal
-import sys
+import ssl
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from servers import free_port, running, wait_until
+import trustme
+from servers import free_port, wait_until
 from servers.exporter import Exporter, serving
 from servers.prometheus import promtool_check_metrics
 from servers.s3 import EPOCH, PARTS, S3, UPLOADS, Fault, Part, Upload
@@ -82,22 +82,11 @@ class TestNumbers:
         assert promtool_check_metrics(exporter.text()) == ""
 
     def test_serve_need_not_be_said(self, server: StandIn, tmp_path: Path):
-        file, log = tmp_path / "config.yaml", tmp_path / "log"
-        file.write_text(json.dumps({"targets": [target("prod", server.url, "media")]}))
-        address = f"127.0.0.1:{free_port()}"
-        command = [
-            sys.executable,
-            "-m",
-            "exporter",
-            f"--config.file={file}",
-            f"--web.listen-address={address}",
-        ]
-        with running(command, log) as process:
+        config = {"targets": [target("prod", server.url, "media")]}
+        with serving(tmp_path, config, command=()) as exporter:
+            log = exporter.log
             wait_until("first scan", lambda: "scan finished" in log.read_text(), log=log)
-            with urllib.request.urlopen(f"http://{address}/", timeout=10) as answer:
-                assert b"<td>media</td>" in answer.read()
-            process.terminate()
-            assert process.wait(10) == 0
+            assert "<td>media</td>" in exporter.text("/")
 
     def test_the_metrics_live_where_the_flag_says(self, server: StandIn, serve: Serve):
         exporter = serve(target("prod", server.url, "media"), flags=("--web.telemetry-path=/probe",))
@@ -214,3 +203,59 @@ class TestEnd:
             exporter.process.send_signal(number)
         assert exporter.process.wait(10) == 0
         assert "Traceback" not in exporter.log.read_text()
+
+
+def test_own_work_and_targets_are_shown(s3, server, serve):
+    s3.buckets["broken"] = []
+    s3.faults.add(Fault(UPLOADS, reply=lambda reply: LOGIN if b">broken<" in reply.body else reply))
+    exporter = serve(target("prod", server.url, "media", "broken", labels={"team": "x"}))
+    exporter.wait_tried("media", "broken")
+    text = exporter.text()
+    for line in (
+        'mpu_api_requests_total{operation="ListMultipartUploads",target="prod"} 2.0',
+        'mpu_api_requests_total{operation="ListParts",target="prod"} 3.0',
+        (
+            'mpu_api_request_failures_total{operation="ListMultipartUploads",reason="bad_response",target="prod"}'
+            " 1.0"
+        ),
+        'mpu_scan_failures_total{reason="bad_response",target="prod"} 1.0',
+        'mpu_target_buckets{target="prod"} 2.0',
+    ):
+        assert f"{line}\n" in text
+    assert 'team="x"' in text.partition("\nmpu_target_info{")[2].partition("\n")[0]
+
+
+def test_values_outlive_a_failing_store_and_scans_keep_to_the_interval(s3, server, serve):
+    exporter = serve(target("prod", server.url, "media"), scan={"interval": "1s", "retries": 0})
+    exporter.wait_tried("media")
+    s3.faults.add(Fault(UPLOADS, reply=lambda _: Reply(403)))
+    wait_until("failure", lambda: exporter.samples()["mpu_scan_success", "media"] == 0, seconds=10)
+    head = '\nmpu_scan_failures_total{reason="access_denied",target="prod"} '
+    wait_until(
+        "three failures", lambda: float(exporter.text().partition(head)[2].split()[0]) >= 3, seconds=30
+    )
+    assert exporter.samples()["mpu_uploads_in_progress", "media"] == 3
+
+
+def test_it_is_not_ready_while_first_scans_run(s3, server, serve):
+    s3.faults.add(Fault(UPLOADS, reply=lambda reply: replace(reply, hang=True)))
+    exporter = serve(target("hangs", server.url, "media", scan={"request_timeout": "10m"}))
+    with pytest.raises(urllib.error.HTTPError, match="503"):
+        exporter.text("/-/ready")
+
+
+def test_tls_and_proxy_settings_reach_the_requests(s3: S3, serve: Serve, tmp_path: Path):
+    authority, file = trustme.CA(), tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    s3.buckets["distrusted"], s3.buckets["proxied"] = [], []
+    with StandIn(s3, tls=context) as server:
+        exporter = serve(
+            target("trusts", server.url, "media", tls={"ca_file": str(file)}),
+            target("does-not", server.url, "distrusted"),
+            target("by-proxy", server.url, "proxied", proxy_url="http://127.0.0.1:1"),
+        )
+        exporter.wait_tried("media", "distrusted", "proxied")
+        reasons = [exporter.reason(bucket) for bucket in ("media", "distrusted", "proxied")]
+        assert reasons == [None, "tls", "connection"]

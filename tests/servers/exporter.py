@@ -59,15 +59,17 @@ class Exporter:
 
 
 @contextmanager
-def serving(folder: Path, config: Mapping[str, object], *flags: str) -> Iterator[Exporter]:
+def serving(
+    folder: Path, config: Mapping[str, object], *flags: str, command: tuple[str, ...] = ("serve",)
+) -> Iterator[Exporter]:
     """Run `mpu-exporter serve` on a free port with this config while the block lasts."""
     file, log = folder / "config.yaml", folder / "exporter.log"
     file.write_text(json.dumps(config))  # JSON is YAML
-    command = [
-        *(sys.executable, "-m", "exporter", "serve", f"--config.file={file}"),
+    line = [
+        *(sys.executable, "-m", "exporter", *command, f"--config.file={file}"),
         *("--web.listen-address=127.0.0.1:0", *flags),
     ]
-    with running(command, log) as process:
+    with running(line, log) as process:
         wait_until("exporter", lambda: "listening" in log.read_text() or process.poll() is not None, log=log)
         port = re.search(r"\bport\W+(\d+)", log.read_text())
         assert port, log.read_text()

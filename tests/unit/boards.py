@@ -1,7 +1,8 @@
 """A board with buckets on it, and what is drawn from it: what the tests of the web side share."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from fakes import NOW, Clock
 from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
 
 from exporter.board import Board, Entry, ScanResult
@@ -10,7 +11,6 @@ from exporter.metrics import BoardCollector
 from exporter.summary import Summary
 from exporter.web.app import App
 
-NOW = 1_790_000_000.0
 AGES = (3600.0, 86400.0)
 HOSTILE = "a\"b\\c\nd\re\tf<script>alert('x')</script>&amp;{}%s\u2028ä🪣"
 SUMMARY = Summary(
@@ -40,22 +40,12 @@ NOTHING = replace(
 )
 
 
-@dataclass
-class Clock:
-    """A monotonic clock that tests set."""
-
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 class Drawn:
     """A board, and the expositions and the application that show it."""
 
     def __init__(self, *buckets: str, ages: tuple[float, ...] = AGES, keep_for: float = 100.0):
         self.clock = Clock()
-        self.board = Board(self.clock)
+        self.board = Board(self.clock.monotonic)
         self.board.declare(self.entry(bucket, keep_for=keep_for) for bucket in buckets)
         self.collector = BoardCollector(self.board, ages)
         disable_created_metrics()

@@ -122,3 +122,45 @@ class TestDeclare:
         made = board(Clock())
         made.publish(KEY, result())
         assert entry(made) is entry(made)
+
+
+def test_a_success_between_breaks_the_row_of_not_found():
+    made = board(Clock())
+    made.fail(KEY, Reason.NOT_FOUND, "no bucket", 1.0)
+    made.publish(KEY, result(0))
+    made.fail(KEY, Reason.NOT_FOUND, "no bucket", 1.0)
+    assert entry(made).summary is not None
+
+
+def test_keep_for_begins_with_the_last_success():
+    clock = Clock(10_000.0)
+    made = board(clock, keep_for=3600.0)
+    made.publish(KEY, result(0))
+    made.fail(KEY, Reason.TIMEOUT, "why", 1.0)
+    clock.now += 3600.0
+    assert entry(made).summary is not None
+
+
+def test_all_are_tried_when_each_was_and_a_failure_is_a_try():
+    made = Board(Clock().monotonic)
+    made.declare([Entry("prod", "media", "s3", 1.0), Entry("prod", "other", "s3", 1.0)])
+    made.publish(KEY, result(0))
+    assert not made.all_tried()
+    made.fail(("prod", "other"), Reason.TIMEOUT, "why", 1.0)
+    assert made.all_tried()
+
+
+def test_a_failed_scan_is_not_complete():
+    made = board(Clock())
+    made.publish(KEY, result(0))
+    made.fail(KEY, Reason.TIMEOUT, "why", 1.0)
+    assert entry(made).complete is False
+
+
+def test_a_hold_between_says_nothing_of_the_bucket():
+    made = board(Clock())
+    made.publish(KEY, result(3))
+    made.fail(KEY, Reason.NOT_FOUND, "no bucket", 1.0)
+    made.fail(KEY, Reason.TIMEOUT, "not tried", None)
+    made.fail(KEY, Reason.NOT_FOUND, "no bucket", 1.0)
+    assert entry(made).summary is None

@@ -79,7 +79,7 @@ class TestUsage:
 
     @pytest.mark.parametrize("path", ["/metrics", "/probe/metrics", "/m.e-t_r~i/c5"])
     def test_they_may_live_anywhere_else(self, path: str):
-        arguments = cli._parser().parse_args(["serve", f"--web.telemetry-path={path}"])  # noqa: SLF001
+        arguments = cli._parser().parse_args(["serve", f"--web.telemetry-path={path}"])
         assert arguments.telemetry_path == path
 
     def test_version(self, capsys: pytest.CaptureFixture[str]):
@@ -162,5 +162,5 @@ class TestDemo:
         assert capsys.readouterr().err == "the demo needs its server: pip install 'mpu-exporter[demo]'\n"
 
     def test_it_listens_on_loopback_unless_told_otherwise(self):
-        assert cli._parser().parse_args(["demo"]).listen == "127.0.0.1:19340"  # noqa: SLF001
-        assert cli._parser().parse_args(["serve"]).listen == ":19340"  # noqa: SLF001
+        assert cli._parser().parse_args(["demo"]).listen == "127.0.0.1:19340"
+        assert cli._parser().parse_args(["serve"]).listen == ":19340"

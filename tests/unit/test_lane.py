@@ -92,7 +92,11 @@ class TestTargetThatFails:
         fail_in_a_row(made, failure=(reason, "why"))
         assert made.take(0.0) is None
         (hold,) = made.holds(0.0)
-        assert (hold.bucket.name, hold.reason, hold.message) == ("bucket-3", reason, "why")
+        assert (hold.bucket.name, hold.reason, hold.message) == (
+            "bucket-3",
+            reason,
+            "not tried, the target fails as a whole: why",
+        )
 
     def test_two_are_not_enough(self):
         made = lane()
@@ -112,6 +116,21 @@ class TestTargetThatFails:
         made = lane(buckets=10)
         fail_in_a_row(made, count=5, failure=(reason, "why"))
         assert made.take(0.0) is not None
+
+    def test_buckets_that_fail_for_good_hold_nobody(self):
+        """Of 300 buckets 100 may time out at every scan: after the first round that is nothing new."""
+        made = lane(buckets=6)
+        bad = {"bucket-0", "bucket-1", "bucket-2"}
+        for now in range(0, 3000, 10):
+            for bucket in take_all(made, float(now)):
+                made.finish(bucket, float(now), REFUSED if bucket.name in bad else None)
+            if now > 2 * INTERVAL:
+                assert made.holds(float(now)) == []
+
+    def test_a_bucket_that_did_not_fail_before_is_the_first_probe(self):
+        made = lane()
+        fail_in_a_row(made)
+        assert made.take(PROBE_SECONDS).name == "bucket-3"
 
     def test_a_held_bucket_is_named_once_an_interval(self):
         made = lane()
@@ -146,3 +165,68 @@ class TestTargetThatFails:
         made = lane(interval=5.0)
         fail_in_a_row(made)
         assert made.take(5.0) is not None
+
+
+def test_the_bucket_that_was_the_probe_is_not_scanned_again_at_once():
+    made = lane(buckets=6)
+    fail_in_a_row(made)
+    made.holds(0.0)
+    probe = made.take(60.0)
+    made.finish(probe, 60.0, None)
+    taken = []
+    while (bucket := made.take(60.0)) is not None:
+        taken.append(bucket.name)
+    assert probe.name not in taken
+
+
+def test_half_an_interval_lies_between_the_starts_of_a_scan_that_came_late():
+    made = lane(buckets=1)
+    made.finish(made.take(0.0), 1.0, None)
+    due = next(now for now in range(1, 1000) if made.take(float(now)))
+    made.finish(lane(buckets=1).take(0.0), due + 1.0, None)
+    late = due + 1.9 * INTERVAL  # the target had no worker left until now
+    bucket = made.take(late)
+    made.finish(bucket, late + 1.0, None)
+    assert made.take(late + INTERVAL / 2 - 1) is None
+
+
+def test_a_bucket_whose_scan_still_runs_is_not_held():
+    made = lane(buckets=5)
+    running = made.take(0.0)
+    fail_in_a_row(made)
+    assert running.name not in {hold.bucket.name for hold in made.holds(0.0)}
+
+
+def test_no_second_probe_while_one_runs_though_an_older_scan_ends():
+    made = lane(buckets=8)
+    older = made.take(0.0)
+    fail_in_a_row(made)
+    assert made.take(60.0) is not None
+    made.finish(older, 61.0, (Reason.CONNECTION, "connection refused"))
+    assert made.take(121.0) is None
+
+
+def test_a_hold_says_what_failed_last():
+    made = lane(buckets=8)
+    fail_in_a_row(made)
+    made.finish(made.take(60.0), 60.0, (Reason.TLS, "expired"))
+    (said,) = {(hold.reason, hold.message) for hold in made.holds(60.0)}
+    assert said == (Reason.TLS, "not tried, the target fails as a whole: expired")
+
+
+def test_an_internal_failure_says_nothing_of_the_target():
+    made = lane(buckets=8)
+    running = made.take(0.0)
+    fail_in_a_row(made)
+    made.finish(running, 1.0, (Reason.INTERNAL, "a bug"))
+    assert made.take(1.0) is None
+
+
+def test_a_scan_that_does_not_end_is_named_once():
+    made = lane(buckets=2)
+    running = made.take(0.0)
+    assert made.overdue(90.0, 90.0) == []
+    assert made.overdue(91.0, 90.0) == [running]
+    assert made.overdue(92.0, 90.0) == []
+    made.finish(running, 93.0, None)
+    assert made.overdue(1e6, 90.0) == []

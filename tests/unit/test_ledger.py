@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from fakes import NOW, upload
+from dataclasses import replace
+
+import pytest
+from fakes import DAY, NOW, upload
 
 from exporter.ledger import PROBE_SECONDS, Ledger
 from exporter.model import PartTotals
@@ -67,7 +70,7 @@ class TestRefusals:
     def test_a_store_that_refused_is_left_alone_for_an_hour(self):
         ledger = Ledger()
         assert ledger.may_ask(0.0)
-        ledger.note_refused(0.0)
+        ledger.note_refused(0.0, "no")
         assert (ledger.refused, ledger.may_ask(PROBE_SECONDS - 1), ledger.may_ask(PROBE_SECONDS)) == (
             True,
             False,
@@ -76,6 +79,50 @@ class TestRefusals:
 
     def test_an_answer_ends_it(self):
         ledger = Ledger()
-        ledger.note_refused(0.0)
+        ledger.note_refused(0.0, "no")
         ledger.note_answered()
         assert ledger.may_ask(0.0)
+
+
+def test_what_was_sized_before_a_failure_stays_known():
+    ledger = Ledger()
+    ledger.note_parts(upload(1), PartTotals(1, 10), NOW)
+    ledger.begin()
+    assert ledger.note_parts(upload(1), PartTotals(2, 20), NOW + 5) == NOW + 5
+    ledger.begin()
+    ledger.commit()  # a whole pass that did not see it: it has ended
+    assert ledger.note_parts(upload(1), PartTotals(2, 20), NOW + 9) == NOW
+
+
+@pytest.mark.parametrize("changed", [PartTotals(2, 10), PartTotals(1, 11)])
+def test_more_parts_or_more_bytes_are_activity(changed):
+    ledger = Ledger()
+    ledger.note_parts(upload(1, age=DAY), PartTotals(1, 10), NOW)
+    ledger.commit()
+    assert ledger.note_parts(upload(1, age=DAY), changed, NOW + 5) == NOW + 5
+
+
+def test_kept_parts_keep_their_activity():
+    ledger = Ledger()
+    ledger.note_parts(upload(1), PartTotals(1, 10), NOW)
+    ledger.commit()
+    ledger.note_parts(upload(1), PartTotals(2, 20), NOW + 5)
+    ledger.commit()
+    ledger.keep_parts(upload(1))
+    ledger.commit()
+    assert ledger.note_parts(upload(1), PartTotals(2, 20), NOW + 9) == NOW + 5
+
+
+def test_each_refusal_begins_the_hour_anew():
+    ledger = Ledger()
+    ledger.note_refused(1.0, "no")
+    ledger.note_refused(1.0 + PROBE_SECONDS, "no")
+    assert not ledger.may_ask(2 * PROBE_SECONDS)
+
+
+@pytest.mark.parametrize("other", [("key-1", "id-2"), ("key-2", "id-1")])
+def test_an_upload_is_known_by_key_and_id(other):
+    ledger = Ledger()
+    ledger.note_gone(upload(1))
+    ledger.commit()
+    assert ledger.note_gone(replace(upload(1), key=other[0], upload_id=other[1])) is False

@@ -14,7 +14,7 @@ from exporter import logs
 def restored() -> Iterator[None]:
     """Give the loggers back as they were."""
     root = logging.getLogger()
-    names = ("botocore", "uvicorn", "asyncio", *logs._QUIET)  # noqa: SLF001 - what it sets
+    names = ("botocore", "uvicorn", "asyncio", *logs._QUIET)
     before = root.level, list(root.handlers), {name: logging.getLogger(name).level for name in names}
     yield
     root.setLevel(before[0])

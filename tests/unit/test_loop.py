@@ -6,7 +6,8 @@ import logging
 import threading
 import time
 
-from fakes import NOW, Clock, error
+import schedule
+from fakes import NOW, Clock, error, upload
 
 from exporter.board import Board, Entry, ScanResult
 from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
@@ -22,6 +23,7 @@ class FakeScanner:
     def __init__(self, behave=lambda _: None):
         self.behave = behave
         self.scanned = []
+        self.unsized = 0
         self.running = self.most = 0
         self.lock = threading.Lock()
 
@@ -35,8 +37,10 @@ class FakeScanner:
         finally:
             with self.lock:
                 self.running -= 1
-        summary = Tally(now=NOW, stale_after=1.0, ages=(), with_parts=True).summary()
-        return ScanResult(summary, NOW, 0.5)
+        tally = Tally(now=NOW, stale_after=1.0, ages=(), with_parts=True)
+        for number in range(self.unsized):
+            tally.add_unsized(upload(number))
+        return ScanResult(tally.summary(), NOW, 0.5, "parts are refused" if self.unsized else "")
 
 
 class House:
@@ -65,7 +69,7 @@ class House:
 
     def tick(self):
         self.loop.tick()
-        assert self.loop.join(10)
+        assert self.loop.join(10) == []
         return {(entry.target, entry.bucket): entry for entry in self.board.entries()}
 
 
@@ -88,7 +92,7 @@ class TestWork:
         house.clock.now = 1e6
         house.loop.tick()
         release.set()
-        assert house.loop.join(10)
+        assert house.loop.join(10) == []
         assert len(scanner.scanned) == 1
 
     def test_a_bucket_keeps_its_ledger(self):
@@ -108,6 +112,17 @@ class TestWork:
             "scan finished",
             "bucket-0",
             0,
+        )
+
+    def test_warns_of_unsized_uploads_and_says_why(self, caplog):
+        scanner = FakeScanner()
+        scanner.unsized = 2
+        House(scanner, buckets=1).tick()
+        (record,) = caplog.records
+        assert (record.levelno, record.fields["unsized"], record.fields["error"]) == (
+            logging.WARNING,
+            2,
+            "parts are refused",
         )
 
 
@@ -177,18 +192,33 @@ class TestStop:
         thread.start()
         thread.join(10)
         assert not thread.is_alive()
-        assert house.loop.join(10)
+        assert house.loop.join(10) == []
         assert len(scanner.scanned) == 1
+
+    def test_a_probe_that_is_given_up_does_not_say_that_the_target_answers(self, caplog):
+        def refuse(_):
+            raise error(Reason.CONNECTION)
+
+        def give_up(_):
+            raise StoppingError
+
+        scanner = FakeScanner(refuse)
+        house = House(scanner, buckets=4, workers=1)
+        house.tick()
+        scanner.behave, house.clock.now = give_up, 100.0
+        with caplog.at_level(logging.INFO):
+            house.tick()
+        assert "target answers again" not in caplog.text
 
     def test_join_says_when_a_scan_does_not_end(self):
         release = threading.Event()
         house = House(FakeScanner(lambda _: release.wait(30)), buckets=1)
         house.loop.tick()
-        assert house.loop.join(0.05) is False
+        assert house.loop.join(0.05) == ["target-0"]
         release.set()
-        assert house.loop.join(10)
+        assert house.loop.join(10) == []
 
-    def test_ticks_go_on_once_a_second(self):
+    def test_ticks_go_on(self):
         scanner = FakeScanner()
         house = House(scanner, buckets=1)
         thread = threading.Thread(target=house.loop.run)
@@ -208,3 +238,102 @@ def replace_lane_by_a_broken_one():
             raise RuntimeError(now)
 
     return Broken()
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return condition()
+
+
+def test_a_target_holds_no_more_than_its_workers_however_often_it_ticks():
+    release = threading.Event()
+    scanner = FakeScanner(lambda _: release.wait(10))
+    house = House(scanner, buckets=6, workers=2)
+    for _ in range(3):
+        house.loop.tick()
+    assert wait_for(lambda: scanner.running == 2)
+    time.sleep(0.1)
+    assert len(scanner.scanned) == 2
+    release.set()
+    assert house.loop.join(10) == []
+    assert scanner.most == 2
+
+
+def test_a_worker_that_ended_is_free_again_and_forgotten():
+    house = House(FakeScanner(), buckets=1, workers=1)
+    for number in range(4):
+        house.clock.now = number * 1000.0
+        house.tick()
+    assert len(house.tracks[0].scanner.scanned) == 4
+    assert house.loop._threads == set()
+
+
+def test_each_bucket_has_a_ledger_of_its_own():
+    scanner = FakeScanner()
+    House(scanner, buckets=2).tick()
+    (_, first), (_, second) = scanner.scanned
+    assert first is not second
+
+
+def test_a_failure_shows_how_long_it_took_and_a_hold_does_not(caplog):
+    house = House(FakeScanner(), buckets=5, workers=1)
+
+    def behave(_):
+        house.clock.now += 7.0
+        raise error(Reason.CONNECTION)
+
+    house.tracks[0].scanner.behave = behave
+    house.tick()
+    entries = house.tick()
+    assert [e.duration for e in entries.values()] == [7.0, 7.0, 7.0, None, None]
+
+
+def test_our_own_bug_is_in_the_log_with_its_traceback(caplog):
+    def behave(_):
+        raise LookupError("a bug of the test")
+
+    house = House(FakeScanner(behave), buckets=1)
+    assert house.tick()["target-0", "bucket-0"].reason is Reason.INTERNAL
+    assert any(record.exc_info for record in caplog.records)
+
+
+def test_a_worker_that_cannot_be_started_leaves_its_bucket_to_the_next(monkeypatch):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    house = House(FakeScanner(), buckets=1, workers=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        house.loop.tick()
+    (entry,) = house.board.entries()
+    assert (entry.success, entry.reason) == (False, Reason.INTERNAL)
+    house.clock.now = 1000.0
+    assert house.tick()["target-0", "bucket-0"].success is True
+
+
+def test_a_scan_that_does_not_end_shows_as_timed_out():
+    release = threading.Event()
+    house = House(FakeScanner(lambda _: release.wait(30)), buckets=1)
+    house.loop.tick()
+    house.clock.now = 1e6
+    house.loop.tick()
+    (entry,) = house.board.entries()
+    assert (entry.success, entry.reason) == (False, Reason.TIMEOUT)
+    assert house.failures == [("target-0", Reason.TIMEOUT)]
+    release.set()
+    assert house.loop.join(10) == []
+    assert house.board.entries()[0].success is True
+
+
+def test_a_wall_clock_that_is_set_back_stops_no_scan(monkeypatch):
+    scanner = FakeScanner()
+    house = House(scanner, buckets=1)
+    monkeypatch.setattr(schedule.Scheduler, "idle_seconds", property(lambda _: 7200.0))
+    due_again = schedule.Scheduler.run_pending
+    monkeypatch.setattr(schedule.Scheduler, "run_pending", lambda self: due_again(self) or house.stop.set())
+    rescheduled = []
+    monkeypatch.setattr(schedule.Scheduler, "clear", lambda self: rescheduled.append(self))  # noqa: PLW0108
+    house.loop.run()
+    assert rescheduled == [house.loop._scheduler]

@@ -167,6 +167,19 @@ class TestRefusals:
         clock.now += PROBE_SECONDS
         assert scan(store, ledger, clock).summary.unsized == 0
 
+    def test_the_result_says_why_uploads_are_unsized_also_while_nothing_is_asked(self):
+        store, ledger, clock = (
+            FakeStore([upload(n) for n in range(80)], default_parts=REFUSED),
+            Ledger(),
+            Clock(),
+        )
+        assert scan(store, ledger, clock).trouble == str(REFUSED)
+        assert scan(store, ledger, clock).trouble == str(REFUSED)
+
+    def test_and_nothing_where_none_is(self):
+        store = FakeStore([upload(n) for n in range(20)], parts={"id-3": GONE})
+        assert scan(store).trouble == ""
+
 
 class TestListingFails:
     def test_fails_the_scan_at_once(self):

@@ -6,23 +6,13 @@ from pathlib import Path
 
 import pycurl
 import pytest
+from fakes import Recorder
 
 from exporter.model import GoneError, Reason, StoppingError, StoreError
 from exporter.stores.curl_errors import from_curl
 from exporter.stores.transport import REQUESTS_PER_CALL, Answer, Request, Transport, default_ca_file
 
 REQUEST = Request("ListParts", "GET", "http://127.0.0.1:1/", [])
-
-
-class Recorder:
-    def __init__(self) -> None:
-        self.seen: list[tuple[str, ...]] = []
-
-    def sent(self, operation: str) -> None:
-        self.seen.append(("sent", operation))
-
-    def failed(self, operation: str, reason: Reason) -> None:
-        self.seen.append(("failed", operation, reason))
 
 
 @pytest.fixture
@@ -55,15 +45,6 @@ class TestCalls:
         with pytest.raises(StoreError) as caught, transport.call("ListParts", time.monotonic() - 1):
             transport.send(REQUEST)
         assert (caught.value.reason, caught.value.retryable, traffic.seen) == (Reason.TIMEOUT, True, [])
-
-    def test_one_inside_of_another_is_the_same(self, transport: Transport, traffic: Recorder):
-        with (
-            pytest.raises(StoreError),
-            transport.call("ListParts", soon()),
-            transport.call("Other", soon()),
-        ):
-            transport.send(REQUEST)
-        assert traffic.seen == [("sent", "ListParts"), ("failed", "ListParts", Reason.CONNECTION)]
 
     def test_what_fails_after_the_answer_is_counted(self, transport: Transport, traffic: Recorder):
         with pytest.raises(StoreError):
@@ -112,7 +93,7 @@ class TestCurlErrors:
         ],
     )
     def test_what_they_mean(self, code: int, text: str, reason: Reason, *, retryable: bool):
-        error = from_curl(pycurl.error(code, text))
+        error = from_curl("ListParts", pycurl.error(code, text))
         assert (error.reason, error.retryable) == (reason, retryable)
 
 

@@ -218,9 +218,10 @@ class TestStatusPage:
         assert f"Version {__version__}." in page
         assert page.count("<tr><td>") == 2
         assert (
-            '<tr><td>prod</td><td>media</td><td class="number">5</td><td class="number">117.7 MiB</td>'
-            '<td class="number">2</td><td>2026-09-20 13:13:19 UTC</td><td>2026-09-21 14:13:32 UTC</td>'
-            "<td>some uploads unsized, 1.2 s</td></tr>"
+            '<tr><td>prod</td><td>media</td><td class="failing">uploads unsized, 1.2 s<br></td>'
+            '<td class="number">5</td><td class="number">117.7 MiB</td><td class="number">2</td>'
+            "<td>2026-09-20 13:13:19 UTC</td><td>2026-09-21 12:13:20 UTC</td>"
+            "<td>2026-09-21 14:13:32 UTC</td></tr>"
         ) in page
 
     def test_hostile_names_and_messages_stay_text(self, drawn: Drawn):
@@ -234,8 +235,16 @@ class TestStatusPage:
         drawn.board.fail(("prod", "media"), Reason.ACCESS_DENIED, "ListMultipartUploads: AccessDenied", 0.5)
         page = self.page(drawn)
         shown = '<td class="failing">failed: access_denied<br>ListMultipartUploads: AccessDenied</td>'
-        assert shown in page
-        assert '<td>media</td><td class="number">5</td>' in page
+        assert f'<td>media</td>{shown}<td class="number">5</td>' in page
+        assert "2 buckets, 1 of them failing." in page
+
+    def test_failing_buckets_come_first(self, drawn: Drawn):
+        names = [
+            bucket for _, bucket in sorted((entry.target, entry.bucket) for entry in drawn.board.entries())
+        ]
+        drawn.board.fail(("prod", names[-1]), Reason.TIMEOUT, "why", 0.5)
+        first = self.page(drawn).split("<tr><td>")[1]
+        assert "failed: timeout" in first
 
     def test_a_bucket_not_scanned_yet_shows_no_numbers(self):
         page = self.page(Drawn("new"))

@@ -1,0 +1,122 @@
+"""The families, read without the exposition: each shows its own number, or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from prometheus_client import CollectorRegistry
+from unit.boards import SUMMARY, Drawn
+
+from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
+from exporter.metrics import OwnWork, TargetCollector
+from exporter.model import Reason
+
+DISTINCT = replace(
+    SUMMARY,
+    uploads=11,
+    undated=2,
+    unsized=3,
+    empty=4,
+    parts=5,
+    bytes=6,
+    stale=7,
+    stale_bytes=8,
+    oldest_initiated=9.0,
+    oldest_activity=10.0,
+)
+
+
+def values(summary):
+    drawn = Drawn("media")
+    drawn.publish("media", summary)
+    return {family.name: family.samples[0].value for family in drawn.collector.collect()}
+
+
+def test_each_gauge_shows_its_own_number():
+    shown = values(DISTINCT)
+    assert [
+        shown[f"mpu_{name}"]
+        for name in (
+            *("uploads_in_progress", "undated_uploads", "unsized_uploads", "empty_uploads", "pending_parts"),
+            *("pending_bytes", "stale_uploads", "stale_bytes"),
+            *("oldest_initiated_timestamp_seconds", "oldest_activity_timestamp_seconds"),
+        )
+    ] == [11, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+
+
+def test_what_is_not_known_has_no_sample():
+    unknown = replace(
+        DISTINCT,
+        bytes=None,
+        parts=None,
+        empty=None,
+        stale_bytes=None,
+        bytes_by_class=(),
+        oldest_initiated=None,
+        oldest_activity=None,
+    )
+    gone = {
+        "mpu_pending_bytes",
+        "mpu_pending_parts",
+        "mpu_empty_uploads",
+        "mpu_stale_bytes",
+        "mpu_pending_bytes_by_class",
+        "mpu_oldest_initiated_timestamp_seconds",
+        "mpu_oldest_activity_timestamp_seconds",
+    }
+    assert gone & set(values(DISTINCT)) == gone
+    assert gone & set(values(unknown)) == set()
+    assert "mpu_unsized_uploads" not in values(replace(unknown, unsized=0, parts_known=False))
+
+
+class AnyStore:
+    operations = ("ListMultipartUploads", "ListParts")
+    signing_region = "eu-west-1"
+
+
+TARGET = TargetSettings(
+    "prod",
+    StoreKind.S3,
+    (BucketSettings("a"), BucketSettings("b")),
+    ScanSettings(interval=77.0),
+    endpoint_url="https://s3.example:9000/path",
+    stale_after=88.0,
+    labels=(("team", "media"),),
+)
+
+
+def test_what_is_said_of_a_target():
+    registry = CollectorRegistry()
+    registry.register(TargetCollector([(TARGET, AnyStore())]))
+    assert registry.get_sample_value("mpu_scan_interval_seconds", {"target": "prod"}) == 77.0
+    assert registry.get_sample_value("mpu_stale_after_seconds", {"target": "prod"}) == 88.0
+    assert registry.get_sample_value("mpu_target_buckets", {"target": "prod"}) == 2.0
+    labels = {
+        "target": "prod",
+        "store": "s3",
+        "endpoint_url": "https://s3.example:9000",
+        "signing_region": "eu-west-1",
+        "team": "media",
+    }
+    assert registry.get_sample_value("mpu_target_info", labels) == 1.0
+
+
+def test_own_work_begins_at_zero_for_every_reason_and_operation_and_counts():
+    registry = CollectorRegistry()
+    work = OwnWork(registry)
+    work.preset([(TARGET, AnyStore())])
+
+    def failures(reason):
+        return registry.get_sample_value("mpu_scan_failures_total", {"target": "prod", "reason": reason})
+
+    assert {failures(reason) for reason in Reason} == {0.0}
+    for operation in AnyStore.operations:
+        labels = {"target": "prod", "operation": operation}
+        assert registry.get_sample_value("mpu_api_requests_total", labels) == 0.0
+    work.scan_failed("prod", Reason.TLS)
+    work.request_sent("prod", "ListParts")
+    work.request_failed("prod", "ListParts", Reason.TLS)
+    assert failures("tls") == 1.0
+    labels = {"target": "prod", "operation": "ListParts"}
+    assert registry.get_sample_value("mpu_api_requests_total", labels) == 1.0
+    assert registry.get_sample_value("mpu_api_request_failures_total", labels | {"reason": "tls"}) == 1.0

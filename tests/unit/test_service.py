@@ -1,0 +1,34 @@
+"""What the service asks of the system before it begins."""
+
+import logging
+import resource
+
+import pytest
+
+from exporter.config.settings import BucketSettings, ScanSettings, Settings, StoreKind, TargetSettings
+from exporter.service import FILES_FOR_THE_REST, FILES_PER_CALL, _allow_files
+
+TARGET = TargetSettings(
+    "prod", StoreKind.S3, (BucketSettings("media"),), ScanSettings(workers=4, concurrency=99)
+)
+NEEDED = FILES_FOR_THE_REST + FILES_PER_CALL * 4 * 100
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "allowed"),
+    [
+        (256, 65536, NEEDED),
+        (256, resource.RLIM_INFINITY, NEEDED),
+        (256, 2000, 2000),
+        (65536, 65536, None),
+        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, None),
+    ],
+)
+def test_as_many_files_are_allowed_as_calls_need(monkeypatch, caplog, soft, hard, allowed):
+    asked = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
+    with caplog.at_level(logging.WARNING):
+        _allow_files(Settings((TARGET,)))
+    assert asked == ([] if allowed is None else [(allowed, hard)])
+    assert bool(caplog.records) == (allowed == 2000)
