@@ -21,7 +21,7 @@ _PAGE = """<!DOCTYPE html>
 <title>mpu-exporter</title>
 <style>
 :root {{ color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }}
-body {{ margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }}
+body {{ margin: 2rem auto; max-width: 90rem; padding: 0 1rem; }}
 .scroll {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; width: 100%; }}
 th, td {{ padding: .35rem .7rem; text-align: left; border-bottom: 1px solid #8884; vertical-align: top; }}
@@ -36,7 +36,7 @@ td.number, th.number {{ text-align: right; font-variant-numeric: tabular-nums; w
 <h1>mpu-exporter</h1>
 <p>Multipart uploads in progress, as of each bucket's last scan. Version {version}.
 <a href="{telemetry_path}">Metrics</a>, <a href="/-/healthy">health</a>, <a href="/-/ready">readiness</a>.</p>
-<p>{counts} As of {now}.</p>
+<p>{counts} As of {now}; all times are UTC.</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Buckets">
 <table>
 <thead><tr><th>Target</th><th>Bucket</th><th>Last scan</th><th class="number">Uploads</th>
@@ -107,4 +107,4 @@ def _outcome(entry: Entry) -> str:
 def _moment(seconds: float | None) -> str:
     if seconds is None:
         return _NOTHING
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")

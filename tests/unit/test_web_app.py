@@ -220,8 +220,8 @@ class TestStatusPage:
         assert (
             '<tr><td>prod</td><td>media</td><td class="failing">uploads unsized, 1.2 s<br></td>'
             '<td class="number">5</td><td class="number">117.7 MiB</td><td class="number">2</td>'
-            "<td>2026-09-20 13:13:19 UTC</td><td>2026-09-21 12:13:20 UTC</td>"
-            "<td>2026-09-21 14:13:32 UTC</td></tr>"
+            "<td>2026-09-20 13:13:19</td><td>2026-09-21 12:13:20</td>"
+            "<td>2026-09-21 14:13:32</td></tr>"
         ) in page
 
     def test_hostile_names_and_messages_stay_text(self, drawn: Drawn):
