@@ -143,7 +143,7 @@ class Loop:
                 track.lane.finish(bucket, self._monotonic(), failure)
                 bucket = None if self._stop.is_set() else track.lane.take(self._monotonic())
         except StoppingError:
-            log.debug("scan given up", extra={"fields": _fields(track, first)})
+            log.debug("scan given up", extra={"fields": _fields(track, bucket or first)})
         finally:
             with self._lock:
                 track.workers -= 1

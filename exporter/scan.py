@@ -144,7 +144,8 @@ class _Pass:
         finally:
             self._sizer.close()
         if self._gone >= GONE_AT_LEAST and self._gone > self._answers / 2:
-            self._tally.merge(self._gone_tally)  # not a race: the store lists what it does not have
+            self.trouble = self.trouble or GONE_YET_LISTED  # too many for a race
+            self._tally.merge(self._gone_tally)
         return self._tally.summary()
 
     def _size(self, upload: Upload) -> PartTotals:
@@ -188,10 +189,12 @@ class _Pass:
 
     def _add_gone(self, upload: Upload) -> None:
         self._gone += 1
-        self.trouble = self.trouble or GONE_YET_LISTED
         self._ledger.keep_parts(upload)
-        again = self._ledger.note_gone(upload)
-        (self._tally if again else self._gone_tally).add_unsized(upload)
+        if self._ledger.note_gone(upload):
+            self.trouble = self.trouble or GONE_YET_LISTED
+            self._tally.add_unsized(upload)
+        else:
+            self._gone_tally.add_unsized(upload)
 
     def _add_failed(self, upload: Upload, error: StoreError) -> None:
         self.trouble = str(error)

@@ -105,7 +105,7 @@ class Service:
             store.close()
 
     def stop(self) -> None:
-        """Ask everything to end; may be called from a signal handler."""
+        """Ask everything to end; from any thread but the one in `run`, signal handlers on it included."""
         self._stop.set()
 
     def _ready(self) -> bool:

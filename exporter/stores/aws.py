@@ -75,7 +75,8 @@ class AwsClient:
         self._read_error = read_error
         self._empty_page = empty_page
         self._client: Any = None
-        self._region = target.region or ""
+        self.region = target.region or ""
+        """The region requests are signed for; before the first call, the configured one or ''."""
         self._building = threading.Lock()  # neither sessions nor the making of their clients are thread-safe
 
     def ask(self, call: Call, method: str, parameters: dict[str, Any]) -> Answer:
@@ -94,11 +95,6 @@ class AwsClient:
         if call.last is None or call.last.status != HTTPStatus.OK:
             raise self._refusal(operation, call)
         return call.last
-
-    @property
-    def region(self) -> str:
-        """The region requests are signed for; before the first call, the configured one or ''."""
-        return self._region
 
     def _connected(self) -> Any:  # noqa: ANN401 - the SDK's clients are made at run time
         with self._building:
@@ -125,7 +121,7 @@ class AwsClient:
             endpoint_url=target.endpoint_url,
             config=_config(target),
         )
-        self._region = str(client.meta.region_name)
+        self.region = str(client.meta.region_name)
         # the server judges names: Ceph's `tenant:bucket` is none to the SDK
         client.meta.events.unregister("before-parameter-build.s3", validate_bucket_name)
         return client

@@ -20,21 +20,9 @@ _TLS = frozenset(
         pycurl.E_SSL_CRL_BADFILE,
     }
 )
-_CONNECTION = frozenset(
-    {
-        pycurl.E_COULDNT_CONNECT,
-        pycurl.E_COULDNT_RESOLVE_HOST,
-        pycurl.E_COULDNT_RESOLVE_PROXY,
-        pycurl.E_GOT_NOTHING,
-        pycurl.E_RECV_ERROR,
-        pycurl.E_SEND_ERROR,
-        97,  # CURLE_PROXY, newer than pycurl's names
-    }
-)
 _ALERT = "alert"
 """What TLS 1.3 says of our certificate comes after the handshake, as an error of reading."""
 _OUT_OF_RESOURCES = frozenset({pycurl.E_OUT_OF_MEMORY, pycurl.E_FAILED_INIT})
-_CUT = frozenset({pycurl.E_PARTIAL_FILE})
 _REFUSED = {
     pycurl.E_WRITE_ERROR: "the answer is larger than the cap or cannot be decoded",
     pycurl.E_BAD_CONTENT_ENCODING: "the body cannot be decoded",
@@ -52,14 +40,14 @@ def from_curl(operation: str, error: pycurl.error) -> StoreError:
             f"{operation}: no complete answer within request_timeout; check endpoint_url, or allow more time"
         )
         return StoreError(Reason.TIMEOUT, what, retryable=True)
-    if code in _TLS or (code in _CONNECTION and "SSL routines" in text and _ALERT in text):
-        advice = "check tls.ca_file, the certificate, and whether endpoint_url speaks TLS"
-        return StoreError(Reason.TLS, f"{text}; {advice}")
-    if code in _CUT:
+    if code == pycurl.E_PARTIAL_FILE:
         return StoreError(Reason.BAD_RESPONSE, f"{operation}: the answer was cut short", retryable=True)
     if code in _REFUSED:
         return StoreError(Reason.BAD_RESPONSE, f"{operation}: {_REFUSED[code]}; check endpoint_url")
     if code in _OUT_OF_RESOURCES:
         advice = "raise the limit of open files or lower scan.concurrency"
         return StoreError(Reason.CONNECTION, f"{text}; {advice}", retryable=True)
+    if code in _TLS or ("SSL routines" in text and _ALERT in text):
+        advice = "check tls.ca_file, the certificate, and whether endpoint_url speaks TLS"
+        return StoreError(Reason.TLS, f"{text}; {advice}")
     return StoreError(Reason.CONNECTION, f"{text}; check endpoint_url and the way there", retryable=True)

@@ -11,7 +11,7 @@ from fakes import BUCKET, DAY, GONE, NOW, REFUSED, Clock, FakeStore, error, uplo
 from exporter.config.settings import ScanSettings
 from exporter.ledger import PROBE_SECONDS, Ledger
 from exporter.model import Part, Reason, StoppingError, StoreError
-from exporter.scan import REFUSALS, Scanner
+from exporter.scan import GONE_YET_LISTED, OUT_OF_TIME, REFUSALS, Scanner
 
 
 def scan(store, ledger=None, clock=None, stop=None, **settings):
@@ -175,6 +175,15 @@ class TestRefusals:
         )
         assert scan(store, ledger, clock).trouble == str(REFUSED)
         assert scan(store, ledger, clock).trouble == str(REFUSED)
+
+    def test_uploads_that_ended_are_the_reason_only_where_they_are_counted(self):
+        ended = FakeStore([upload(n) for n in range(20)], parts={"id-3": GONE, "id-9": [Part(1, None, NOW)]})
+        assert scan(ended).trouble == OUT_OF_TIME
+        ledger = Ledger()
+        again = FakeStore([upload(n) for n in range(20)], parts={"id-3": GONE})
+        scan(again, ledger)
+        assert scan(again, ledger).trouble == GONE_YET_LISTED
+        assert scan(FakeStore([upload(n) for n in range(10)], default_parts=GONE)).trouble == GONE_YET_LISTED
 
     def test_and_nothing_where_none_is(self):
         store = FakeStore([upload(n) for n in range(20)], parts={"id-3": GONE})
