@@ -127,6 +127,17 @@ class TestTargetThatFails:
             if now > 2 * INTERVAL:
                 assert made.holds(float(now)) == []
 
+    def test_one_bucket_that_fails_again_and_again_is_nothing_new(self):
+        made = lane(buckets=2)
+        made.take(0.0)  # the other one's scan takes long: no success of its comes between
+        now = 0.0
+        for _ in range(2 * FAILURES_IN_A_ROW):
+            bad = made.take(now)
+            made.finish(bad, now, REFUSED)
+            now += 2 * INTERVAL
+        assert made.holds(now) == []
+        assert made.take(now) == bad
+
     def test_a_bucket_that_did_not_fail_before_is_the_first_probe(self):
         made = lane()
         fail_in_a_row(made)
