@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from exporter.model import PartTotals, Upload
 
@@ -123,6 +124,11 @@ class Tally:
         self._add_initiation(upload)
         self._add_activity(upload.initiated)
 
+    def add_counted_all(self, uploads: Collection[Upload]) -> None:
+        """Count a page of uploads whose parts are not asked for."""
+        for upload in uploads:
+            self.add_counted(upload)
+
     def merge(self, other: Tally) -> None:
         """Add all that `other` counted; it has to have been made with the same settings."""
         for name in (
@@ -188,6 +194,7 @@ class Tally:
             classes[OTHER_CLASS] = classes.get(OTHER_CLASS, 0) + classes.pop(last)
 
 
+@lru_cache(maxsize=64)
 def _label(storage_class: str) -> str:
     return storage_class if _CLASS_NAME.fullmatch(storage_class) else OTHER_CLASS
 

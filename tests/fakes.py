@@ -12,6 +12,7 @@ from exporter.model import GoneError, Part, Reason, StoreError, Upload
 from exporter.scan import Clocks
 from exporter.stores.base import Page
 from exporter.stores.folds import NumberedParts
+from exporter.stores.threads import ThreadedCalls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,9 @@ class Clock:
 
     def clocks(self) -> Clocks:
         return Clocks(self.monotonic, self.wall, lambda _low, _high: 0.0)
+
+    def is_set(self) -> bool:
+        return False
 
     def wait(self, seconds: float) -> bool:
         self.waited.append(seconds)
@@ -120,6 +124,9 @@ class FakeStore:
         finally:
             with self._lock:
                 self._at_once -= 1
+
+    def open(self, bucket, deadline) -> ThreadedCalls:
+        return ThreadedCalls(self)
 
     def new_fold(self) -> NumberedParts:
         return NumberedParts()

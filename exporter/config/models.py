@@ -133,6 +133,10 @@ class Target(Section):
     addressing_style: Literal["auto", "path", "virtual"] = Field(
         default="auto", description="Where the bucket's name goes: path or host name. Not for glacier."
     )
+    engine: Literal["auto", "wire", "boto3"] = Field(
+        default="auto",
+        description="s3 only: who lists and sizes; auto: wire (fast), boto3 where that cannot go.",
+    )
     signature: Literal["obs", "v2", "v4"] = Field(
         default="obs",
         description="obs only: how requests are signed; v2 and v4 for S3-compatible servers, path style.",

@@ -38,6 +38,7 @@ def _resolve_target(
         region=target.region,
         endpoint_url=target.endpoint_url,
         addressing_style=target.addressing_style,
+        engine=target.engine,
         signature=target.signature,
         account_id=target.account_id,
         stale_after=target.stale_after,

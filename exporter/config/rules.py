@@ -22,6 +22,7 @@ Values = dict[str, object]
 _GLACIER_PAGE = 50
 _STORES_OF = {
     "addressing_style": "s3 and obs",
+    "engine": "s3",
     "signature": "obs",
     "account_id": "glacier",
     "prefix": "s3 and obs",

@@ -1,13 +1,17 @@
-"""Validated settings: immutable, complete, every default filled in. Nothing here reads a file."""
+"""Validated settings: immutable, complete, every default filled in. Only a secret is read when asked for."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_SETTLED_SECONDS = 2.0
+"""What changed less long ago may change again without looking changed: clocks of file systems are coarse."""
 
 
 class StoreKind(StrEnum):
@@ -35,16 +39,26 @@ class ScanSettings:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A secret given in the config or in a file that is read again each time it is asked for."""
+    """A secret given in the config or in a file, looked at each time, and read again when it has changed."""
 
     text: str | None = field(default=None, repr=False)
     file: Path | None = None
+    _known: dict[tuple[int, ...], str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def read(self) -> str:
         """Return the secret. Raises OSError where its file cannot be read."""
-        if self.file is not None:
-            return self.file.read_text(encoding="utf-8").strip()
-        return self.text or ""
+        return (self.text or "") if self.file is None else self._read(self.file)
+
+    def _read(self, file: Path) -> str:
+        found = file.stat()
+        version = (found.st_dev, found.st_ino, found.st_size, found.st_ctime_ns)
+        text = self._known.get(version)
+        if text is None:
+            text = file.read_text(encoding="utf-8").strip()
+            self._known.clear()
+            if time.time() - found.st_ctime > _SETTLED_SECONDS:
+                self._known[version] = text
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +101,7 @@ class TargetSettings:
     region: str | None = None
     endpoint_url: str | None = None
     addressing_style: str = "auto"
+    engine: str = "auto"
     signature: str = "obs"
     account_id: str = "-"
     stale_after: float = 604800.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import threading
 from http import HTTPStatus
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 import botocore.exceptions
 import botocore.loaders
+import botocore.parsers
 import botocore.session
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
@@ -22,7 +24,8 @@ from exporter import __version__
 from exporter.model import Reason, StoreError
 from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION
 from exporter.stores.reasons import clean, refusal
-from exporter.stores.transport import Answer, Call, Request, Transport
+from exporter.stores.route import host_of
+from exporter.stores.transport import Call, Request, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,9 +33,11 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
 
     from exporter.config.settings import Credentials, Secret, TargetSettings
+    from exporter.stores.answers import Answer
 
 _DEFAULT_REGION = "us-east-1"
 _LOADER = botocore.loaders.create_loader()  # the SDK's parsed models: large, read-only, shared by all targets
+_HANDLERS = botocore.session.Session().get_component("event_emitter")  # the SDK's own; each target has a copy
 _PAGE_OPERATIONS = {UPLOADS_OPERATION, PARTS_OPERATION}
 _HELPING_OPERATIONS = {"CreateSession", "HeadBucket"}  # of the store itself; any other is the chain's (STS)
 _PROVIDER_ERRORS = (
@@ -47,7 +52,12 @@ _PROVIDER_ERRORS = (
     botocore.exceptions.SSOError,
     OSError,  # a secret's file
 )
-_STUMBLES = (ValueError, LookupError, TypeError, AttributeError, RuntimeError)  # of the SDK over odd answers
+_SDK_ERRORS = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError)
+# of the SDK over odd answers
+_STUMBLES = (
+    botocore.parsers.ResponseParserError,
+    *(ValueError, LookupError, TypeError, AttributeError, RuntimeError),
+)
 _NAME_ERRORS = (botocore.exceptions.ParamValidationError, UnicodeError)
 _NO_PROFILE = {"profile": (None, None, None, None)}
 
@@ -75,12 +85,45 @@ class AwsClient:
         self._read_error = read_error
         self._empty_page = empty_page
         self._client: Any = None
+        self._session: Any = None
+        self._prepared = threading.local()
         self.region = target.region or ""
         """The region requests are signed for; before the first call, the configured one or ''."""
         self._building = threading.Lock()  # neither sessions nor the making of their clients are thread-safe
 
     def ask(self, call: Call, method: str, parameters: dict[str, Any]) -> Answer:
         """Return the raw answer (status 200) to one call; raises StoreError with what went wrong."""
+        self._invoke(call, method, parameters)
+        if call.last is None or call.last.status != HTTPStatus.OK:
+            raise self._refusal(call.operation, call)
+        return call.last
+
+    def prepare(self, call: Call, method: str, parameters: dict[str, Any]) -> Request | None:
+        """Return a page's request as it would be sent, signed; None where another has to go before it.
+
+        Credentials are found or refreshed, which may take requests. Raises StoreError.
+        """
+        requests: list[Request] = []
+        self._prepared.requests = requests
+        try:
+            self._invoke(call, method, parameters)
+        except _NotFirstError:
+            return None
+        finally:
+            self._prepared.requests = None
+        return requests[-1]
+
+    def credentials(self, call: Call) -> ReadOnlyCredentials:
+        """Return the keys to sign with now, refreshed where they had to be. Raises StoreError."""
+        self._connected()
+        try:
+            if credentials := self._session.get_credentials():
+                return cast("ReadOnlyCredentials", credentials.get_frozen_credentials())
+            raise botocore.exceptions.NoCredentialsError
+        except (*_SDK_ERRORS, *_PROVIDER_ERRORS, *_STUMBLES) as error:
+            raise _no_credentials(call.operation, error) from error
+
+    def _invoke(self, call: Call, method: str, parameters: dict[str, Any]) -> None:
         operation = call.operation
         try:
             getattr(self._connected(), method)(**parameters)
@@ -92,9 +135,6 @@ class AwsClient:
             if not isinstance(error, _NAME_ERRORS):
                 self._client = None  # it would remember that there were no credentials, or a wrong region
             raise _from_sdk(operation, error, call) from error
-        if call.last is None or call.last.status != HTTPStatus.OK:
-            raise self._refusal(operation, call)
-        return call.last
 
     def _connected(self) -> Any:  # noqa: ANN401 - the SDK's clients are made at run time
         with self._building:
@@ -108,13 +148,15 @@ class AwsClient:
         core = botocore.session.Session(
             session_vars=_NO_PROFILE if configured else None,  # AWS_PROFILE may name one that is not there
             profile=target.credentials.profile,
+            event_hooks=copy.copy(_HANDLERS),
+            include_builtin_handlers=False,
         )
         core.register_component("data_loader", _LOADER)
         core.get_component("event_emitter").register("before-send", self._send)
         if configured:
             provider = _ConfiguredProvider(target.credentials)
             core.get_component("credential_provider").providers.insert(0, provider)
-        session = boto3.Session(botocore_session=core)
+        session = self._session = boto3.Session(botocore_session=core)
         client = session.client(
             self._service,  # type: ignore[call-overload]  # one of two, by the store
             region_name=target.region or session.region_name or _DEFAULT_REGION,
@@ -126,11 +168,16 @@ class AwsClient:
         client.meta.events.unregister("before-parameter-build.s3", validate_bucket_name)
         return client
 
-    def _send(self, request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse:
-        operation = event_name.rpartition(".")[2]
-        answer = self._transport.send(
-            Request(operation, request.method, request.url, _headers(request), _body(request))
-        )
+    def _send(self, request: AWSPreparedRequest, event_name: str, **_other: object) -> AWSResponse:
+        _, service, operation = event_name.split(".")[:3]
+        ours = Request(operation, request.method, request.url, _headers(request), _body(request))
+        prepared = getattr(self._prepared, "requests", None)
+        if prepared is not None and service == self._service:  # and not of the credential chain
+            if operation not in _PAGE_OPERATIONS:
+                raise _NotFirstError
+            prepared.append(ours)
+            return AWSResponse(request.url, HTTPStatus.OK, HTTPHeaders(), _Body(self._empty_page))
+        answer = self._transport.send(ours)
         # Glacier's refusals are hidden too: botocore fails on a body that is no object or not UTF-8
         hidden = answer.status == HTTPStatus.OK or self._service == "glacier"
         is_page = operation in _PAGE_OPERATIONS and hidden
@@ -141,6 +188,10 @@ class AwsClient:
         if call.last is None:
             return StoreError(Reason.INTERNAL, f"{operation}: the SDK failed without an answer")
         return refusal(operation, call.last, *self._read_error(call.last))
+
+
+class _NotFirstError(Exception):
+    """The SDK has to send another request before the one that is prepared."""
 
 
 class _Body(io.BytesIO):
@@ -197,7 +248,9 @@ def _config(target: TargetSettings) -> Config:
 
 
 def _headers(request: AWSPreparedRequest) -> list[tuple[str, str]]:
-    return [(_text(name), _text(value)) for name, value in request.headers.items()]
+    signed = [(_text(name), _text(value)) for name, value in request.headers.items()]
+    # libcurl would send the host as the URL has it, and ask for whatever it can decode
+    return [("Host", host_of(request.url)), ("Accept-Encoding", "identity"), *signed]
 
 
 def _text(value: str | bytes) -> str:
@@ -213,7 +266,8 @@ def _body(request: AWSPreparedRequest) -> bytes | None:
 
 def _from_sdk(operation: str, error: Exception, call: Call) -> StoreError:
     kind = type(error).__name__
-    if isinstance(error, _PROVIDER_ERRORS):
+    asked = call.request.operation if call.request else operation
+    if isinstance(error, _PROVIDER_ERRORS) or asked not in {operation, *_HELPING_OPERATIONS}:
         return _no_credentials(operation, error)
     if isinstance(error, _NAME_ERRORS):
         return StoreError(Reason.UNSUPPORTED, f"{operation}: the SDK cannot ask for this name ({kind})")

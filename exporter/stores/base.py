@@ -1,15 +1,14 @@
-"""The seam between the scan and the stores: one marker in, one page out."""
+"""The seam between the scan and the stores: a question about a bucket in, one page out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from exporter.config.settings import BucketSettings
-    from exporter.model import Part, PartTotals, Upload
+    from exporter.model import Part, PartTotals, StoreError, Upload
 
 T = TypeVar("T")
 
@@ -20,8 +19,7 @@ Marker = tuple[str, ...]
 """Where a listing goes on, as the server gave it; only the store that made it reads it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class Page(NamedTuple, Generic[T]):
     """One proven answer to a listing.
 
     `truncated` is None where the answer does not say. `next_marker` is the server's own, None where it
@@ -29,30 +27,50 @@ class Page(Generic[T]):
     store's markers cannot be derived.
     """
 
-    items: Sequence[T]
+    items: Collection[T]
     truncated: bool | None
     next_marker: Marker | None = None
     last_marker: Marker | None = None
     storage_class: str = ""
 
 
+class Ask(NamedTuple):
+    """What one call asks for: the page of the bucket's uploads after `marker`, or of the upload's parts."""
+
+    bucket: BucketSettings
+    upload: Upload | None
+    marker: Marker | None
+
+
+Answered = tuple[object, "Page[Any] | StoreError"]
+"""The label that a call was started with, and what came of it."""
+
+
+class Calls(Protocol):
+    """The calls that one scan has in flight; for one thread. Each is one request, none is tried again."""
+
+    def start(self, ask: Ask, deadline: float, label: object) -> None:
+        """Send a call, which ends before `deadline` (a reading of the monotonic clock)."""
+
+    def answers(self, timeout: float) -> Sequence[Answered]:
+        """Wait for the calls that end next, at most `timeout` seconds. Raises StoppingError."""
+
+    def close(self) -> None:
+        """Give up what is in flight."""
+
+
 class PartFold(Protocol):
     """Adds up the parts of one upload, each counted once however often it is listed."""
 
-    def add(self, part: Part) -> None:
-        """Count one part."""
+    def add(self, parts: Collection[Part]) -> None:
+        """Count the parts of one page."""
 
     def totals(self, storage_class: str) -> PartTotals:
         """Return what was counted so far."""
 
 
 class Store(Protocol):
-    """What a store can do for a scan.
-
-    The listing methods send one request, no retries, before `deadline` (a reading of the monotonic
-    clock), and raise StoreError where it failed or the answer did not prove itself. They may be called from
-    many threads at once.
-    """
+    """What a store can do for a scan. Scans of several buckets may use it at once."""
 
     @property
     def operations(self) -> tuple[str, ...]:
@@ -66,13 +84,11 @@ class Store(Protocol):
     def signing_region(self) -> str:
         """The region requests are signed for, '' where there is none or it is not known yet."""
 
-    def list_uploads(self, bucket: BucketSettings, marker: Marker | None, deadline: float) -> Page[Upload]:
-        """Return the page of the bucket's uploads that follows `marker`."""
+    def open(self, bucket: BucketSettings, deadline: float) -> Calls:
+        """Return what makes the calls of one scan of the bucket; one thread may use it.
 
-    def list_parts(
-        self, bucket: BucketSettings, upload: Upload, marker: Marker | None, deadline: float
-    ) -> Page[Part]:
-        """Return the page of the upload's parts that follows `marker`; raises GoneError if it has ended."""
+        Raises StoreError and StoppingError; takes no longer than `deadline` (monotonic clock).
+        """
 
     def new_fold(self) -> PartFold:
         """Return what adds up the parts of one upload."""

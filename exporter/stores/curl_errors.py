@@ -23,12 +23,15 @@ _TLS = frozenset(
 _ALERT = "alert"
 """What TLS 1.3 says of our certificate comes after the handshake, as an error of reading."""
 _OUT_OF_RESOURCES = frozenset({pycurl.E_OUT_OF_MEMORY, pycurl.E_FAILED_INIT})
+_TOO_LARGE = 100  # CURLE_TOO_LARGE
+_HEAD_TOO_LARGE = "Too large response headers"
+"""What libcurl says, under another code, of a head of more than 300 KiB."""
 _REFUSED = {
     pycurl.E_WRITE_ERROR: "the answer is larger than the cap or cannot be decoded",
     pycurl.E_BAD_CONTENT_ENCODING: "the body cannot be decoded",
     pycurl.E_UNSUPPORTED_PROTOCOL: "the answer is not HTTP/1",
     8: "the answer is not HTTP",  # CURLE_WEIRD_SERVER_REPLY
-    100: "the headers are too large",  # CURLE_TOO_LARGE
+    _TOO_LARGE: "the headers are too large",
 }
 
 
@@ -42,7 +45,8 @@ def from_curl(operation: str, error: pycurl.error) -> StoreError:
         return StoreError(Reason.TIMEOUT, what, retryable=True)
     if code == pycurl.E_PARTIAL_FILE:
         return StoreError(Reason.BAD_RESPONSE, f"{operation}: the answer was cut short", retryable=True)
-    if code in _REFUSED:
+    if code in _REFUSED or _HEAD_TOO_LARGE in text:
+        code = code if code in _REFUSED else _TOO_LARGE
         return StoreError(Reason.BAD_RESPONSE, f"{operation}: {_REFUSED[code]}; check endpoint_url")
     if code in _OUT_OF_RESOURCES:
         advice = "raise the limit of open files or lower scan.concurrency"

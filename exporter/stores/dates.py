@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 EARLIEST = datetime(2006, 1, 1, tzinfo=UTC).timestamp()
 """No store is older: Amazon S3 opened in March 2006."""
@@ -17,6 +21,8 @@ _ISO = re.compile(
 )
 _OTHER_FORMATS = ("%Y/%m/%d %H:%M:%S", "%a %b %d %H:%M:%S %Y")
 _LONGEST = 64
+_USUAL = "0000-00-00T00:00:00.000Z"
+_TO_ZEROS = str.maketrans("123456789", "000000000")
 
 
 def read(text: str | None) -> float | None:
@@ -40,6 +46,18 @@ def read_believable(text: str | None, store_now: float) -> float | None:
     if seconds is None or not EARLIEST <= seconds <= store_now + TOLERANCE_SECONDS:
         return None
     return seconds
+
+
+def read_column(texts: Sequence[str], store_now: float) -> list[float | None]:
+    """Return what `read_believable` does for each text; faster where all are as Amazon S3 writes them."""
+    if texts and "".join(texts).translate(_TO_ZEROS) == _USUAL * len(texts):
+        try:
+            moments = list(map(datetime.timestamp, map(datetime.fromisoformat, texts)))
+        except ValueError:  # no date, or texts that only together look like dates
+            moments = [0.0]
+        if min(moments) >= EARLIEST and max(moments) <= store_now + TOLERANCE_SECONDS:
+            return cast("list[float | None]", moments)
+    return [read_believable(text, store_now) for text in texts]
 
 
 def _moment(text: str) -> float:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from exporter.model import Part, PartTotals
+from typing import TYPE_CHECKING
+
+from exporter.model import Part, Parts, PartTotals
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 
 class NumberedParts:
@@ -15,8 +20,30 @@ class NumberedParts:
         self._bytes: int | None = 0
         self._last_modified: float | None = None
 
-    def add(self, part: Part) -> None:
-        """Count one part; one without a readable number or size leaves the bytes unknown."""
+    def add(self, parts: Collection[Part]) -> None:
+        """Count the parts of a page; one without a readable number or size leaves the bytes unknown."""
+        if not (isinstance(parts, Parts) and self._add_flawless(parts)):
+            for part in parts:
+                self._add_one(part)
+
+    def _add_flawless(self, parts: Parts) -> bool:
+        """Count parts all at once; false, and none is counted, where one repeats or lacks anything."""
+        numbers = set(parts.starts)
+        if len(numbers) < len(parts) or not self._numbers.isdisjoint(numbers) or self._bytes is None:
+            return False
+        try:  # to add and to compare what is not known is a TypeError
+            newest = max(parts.modified, default=self._last_modified)  # type: ignore[type-var]
+            total = sum(parts.sizes)  # type: ignore[arg-type]
+        except TypeError:
+            return False
+        if None in numbers or newest is None:
+            return False
+        self._numbers |= numbers  # type: ignore[arg-type]
+        self._bytes += total
+        self._last_modified = max(newest, self._last_modified or newest)
+        return True
+
+    def _add_one(self, part: Part) -> None:
         if part.start is None:
             self._nameless += 1
         elif part.start in self._numbers:
@@ -42,12 +69,13 @@ class RangedParts:
         self._ranges: set[tuple[int, int]] = set()
         self._unreadable = 0
 
-    def add(self, part: Part) -> None:
-        """Count one part; one whose range cannot be read leaves the bytes unknown."""
-        if part.start is None or part.size is None:
-            self._unreadable += 1
-        else:
-            self._ranges.add((part.start, part.start + part.size))
+    def add(self, parts: Collection[Part]) -> None:
+        """Count the parts of a page; one whose range cannot be read leaves the bytes unknown."""
+        for start, size, _ in parts:
+            if start is None or size is None:
+                self._unreadable += 1
+            else:
+                self._ranges.add((start, start + size))
 
     def totals(self, storage_class: str) -> PartTotals:
         """Return the sum so far."""

@@ -18,12 +18,14 @@ from exporter.stores.aws import AwsClient
 from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION, Marker, Page
 from exporter.stores.folds import RangedParts
 from exporter.stores.reasons import bad_response, ended, error_in_success, kind_of
+from exporter.stores.threads import ThreadedCalls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.config.settings import BucketSettings, TargetSettings
-    from exporter.stores.transport import Answer, Call, Transport
+    from exporter.stores.answers import Answer
+    from exporter.stores.transport import Call, Transport
 
 STORAGE_CLASS = "GLACIER"
 LARGEST_LIMIT = 50
@@ -77,6 +79,10 @@ class GlacierStore:
                     raise ended(PARTS_OPERATION, error) from error
                 raise
             return read_parts(answer, bucket.name, upload.upload_id)
+
+    def open(self, bucket: BucketSettings, deadline: float) -> ThreadedCalls:  # noqa: ARG002 - nothing to ask first
+        """Return what makes the calls of one scan."""
+        return ThreadedCalls(self)
 
     def new_fold(self) -> RangedParts:
         """Return what adds up the parts of one upload."""
@@ -176,7 +182,7 @@ def _prove_vault(fields: dict[str, Any], vault: str, operation: str) -> None:
 
 def _document(body: bytes) -> object:
     """Return what JSON in UTF-8 says. Raises ValueError, and RecursionError where it is too deep."""
-    return json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse)
+    return _DECODER.decode(body.decode("utf-8"))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -188,6 +194,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse)
 
 
 def _text(fields: dict[str, Any], name: str) -> str:

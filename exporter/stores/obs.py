@@ -12,6 +12,7 @@ from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION
 from exporter.stores.folds import NumberedParts
 from exporter.stores.obs_client import ObsCaller
 from exporter.stores.obs_settings import sign_region
+from exporter.stores.threads import ThreadedCalls
 from exporter.stores.xmlpages import read_parts, read_uploads
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ class ObsStore:
         with self._transport.call(PARTS_OPERATION, deadline) as call:
             answer = self._sdk.ask(call, "listParts", bucket.name, upload.key, upload.upload_id, **options)
             return read_parts(answer, bucket.name, self._clock())
+
+    def open(self, bucket: BucketSettings, deadline: float) -> ThreadedCalls:  # noqa: ARG002 - nothing to ask first
+        """Return what makes the calls of one scan."""
+        return ThreadedCalls(self)
 
     def new_fold(self) -> NumberedParts:
         """Return what adds up the parts of one upload."""

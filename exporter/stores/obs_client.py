@@ -18,7 +18,7 @@ from exporter.model import Reason, StoppingError, StoreError
 from exporter.stores.base import PARTS_OPERATION
 from exporter.stores.obs_settings import read_credentials, read_server, sign_region
 from exporter.stores.reasons import clean, ended, is_gone, refusal
-from exporter.stores.transport import Answer, Call, Request, Transport
+from exporter.stores.transport import Call, Request, Transport
 from exporter.stores.xmlpages import read_error
 
 with warnings.catch_warnings():  # where it is not compiled yet, Python complains of its string escapes
@@ -28,6 +28,7 @@ with warnings.catch_warnings():  # where it is not compiled yet, Python complain
 
 if TYPE_CHECKING:
     from exporter.config.settings import TargetSettings
+    from exporter.stores.answers import Answer
 
 _HOST_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PATH_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")  # Ceph's tenant:bucket
@@ -36,9 +37,9 @@ _PATH_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")  # Ceph's tenant:bucke
 class ObsCaller:
     """One target's calls through the SDK. Safe to use from many threads.
 
-    The SDK believes answers that prove nothing, so it is shown an empty one: it cannot retry, follow a
-    redirect, sleep or choke. Every call has its own copy of the client, so that neither keys nor answers can
-    get mixed up between threads.
+    The SDK believes answers that prove nothing, so it is shown none: it cannot retry, follow a redirect,
+    sleep or choke. Every thread has its own copy of the client, so that neither keys nor answers can get
+    mixed up between threads.
     """
 
     def __init__(self, target: TargetSettings, transport: Transport) -> None:
@@ -47,6 +48,7 @@ class ObsCaller:
         self._transport = transport
         self._building = threading.Lock()
         self._client: Any = None
+        self._local = threading.local()
 
     def ask(self, call: Call, method: str, *names: str, **options: object) -> Answer:
         """Return the raw answer (status 200) to one call of the SDK's `method`.
@@ -68,13 +70,20 @@ class ObsCaller:
         return _accepted(call)
 
     def _signer(self, operation: str, bucket: str) -> Any:  # noqa: ANN401 - the SDK is untyped
-        client = copy.copy(self._shared_client())
+        client = self._own_client()
         if not (_PATH_BUCKET if client.path_style else _HOST_BUCKET).fullmatch(bucket):
             where = "path" if client.path_style else "host name (try addressing_style: path)"
             text = f"{operation}: the bucket's name does not fit into a {where}"
             raise StoreError(Reason.UNSUPPORTED, text)
         client.refresh(*read_credentials(self._target.credentials))
         client.session = _Session(self._transport, operation)
+        return client
+
+    def _own_client(self) -> Any:  # noqa: ANN401
+        """Return this thread's client."""
+        client = getattr(self._local, "client", None)
+        if client is None:
+            client = self._local.client = copy.copy(self._shared_client())
         return client
 
     def _shared_client(self) -> Any:  # noqa: ANN401
@@ -85,7 +94,7 @@ class ObsCaller:
 
     def _build(self) -> Any:  # noqa: ANN401
         target, server = self._target, read_server(self._target)
-        client = ObsClient(
+        client = _Signer(
             server="http://server",  # the SDK splits URLs at every colon: told the pieces below
             signature=target.signature,
             region=sign_region(target),
@@ -105,6 +114,13 @@ class ObsCaller:
         return {"x-amz-date": datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")}
 
 
+class _Signer(ObsClient):  # type: ignore[misc]  # untyped
+    """The SDK's client, which signs and hands over to its session, and reads no answer."""
+
+    def _parse_xml(self, *_: object) -> None:
+        """Read nothing: our reader does, and the SDK's takes as long as its signature."""
+
+
 class _Session:
     """Stands where the SDK keeps its connections, for one call."""
 
@@ -112,7 +128,7 @@ class _Session:
         self._transport = transport
         self._operation = operation
 
-    def do_request(self, request: Any, *_: object) -> _EmptyReply:  # noqa: ANN401
+    def do_request(self, request: Any, *_: object) -> None:  # noqa: ANN401
         """Send what the SDK has signed; raises StoreError, also where it has not (it may, without keys)."""
         if not request.headers.get("Authorization"):
             raise StoreError(Reason.CREDENTIALS, f"{self._operation}: the SDK did not sign; nothing was sent")
@@ -122,41 +138,16 @@ class _Session:
         path, mark, query = request.url.partition("?")
         url = path + mark + query.replace("/", "%2F")  # what `v4` has signed; the SDK sends the slash itself
         self._transport.send(Request(self._operation, request.method, url, tuple(headers.items())))
-        return _EmptyReply()
-
-
-class _EmptyReply:
-    """What the SDK is shown of every answer, by the names it asks."""
-
-    status = HTTPStatus.OK
-    reason = ""
-
-    def getheaders(self) -> tuple[()]:
-        return ()
-
-    def getheader(self, _: str, default: str | None = None) -> str | None:
-        return default
-
-    def read(self, _: int = 0) -> bytes:
-        return b""
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 class _Convertor(Convertor):  # type: ignore[misc]  # untyped
     """Puts a listing's parameters into the query as they are, where the SDK's drops blank ones.
 
-    A key marker of one space would start the listing over. Answers are not read here.
+    A key marker of one space would start the listing over.
     """
 
     def trans_list_multipart_uploads(self, **parameters: Any) -> dict[str, dict[str, str | None]]:  # noqa: ANN401
         return {"pathArgs": {"uploads": None, **parameters["multipart"]}}
-
-    def parseListMultipartUploads(self, *_: object) -> None:  # noqa: N802 - the SDK's name
-        """Read nothing."""
-
-    parseListParts = parseListMultipartUploads  # noqa: N815
 
 
 def _accepted(call: Call) -> Answer:

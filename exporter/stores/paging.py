@@ -1,32 +1,29 @@
-"""The page loop and the retry loop that all stores share.
+"""The page loop that all stores share, and what walks with it: machines without input or output of their own.
 
-The page loop is a small machine without input or output of its own: it says which page to ask for and is
-shown the answer, so that whoever drives it may do so on a thread or over an event loop.
+A flow is a generator that yields what to ask, is sent the page (or thrown the error) and returns what it
+found, so that whoever drives it may do so on threads or over one event loop. `flows.py` drives them.
 """
 
 from __future__ import annotations
 
-import random
-import time
-from dataclasses import dataclass
+from collections.abc import Generator
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from exporter.model import Part, PartTotals, Reason, StoppingError, StoreError, Upload
+from exporter.model import Part, Parts, PartTotals, Reason, StoreError, Upload
+from exporter.stores.base import Ask
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Collection, Hashable
 
     from exporter.config.settings import BucketSettings
-    from exporter.stores.base import Marker, Page, Store
+    from exporter.stores.base import Marker, Page, PartFold
 
 T = TypeVar("T")
+Flow = Generator[Ask, "Page[Any]", T]
 
 BARREN_PAGES = 1000
 """So many pages in a row without a new item are no listing; a few are legal (filtered pages)."""
-BACKOFF_BASE_SECONDS = 0.5
-BACKOFF_CAP_SECONDS = 20.0
 
 # An upload at a page's edge may end before the next page is asked for; servers then refuse the marker.
 _REFUSED_MARKER = {
@@ -46,18 +43,18 @@ class PageLoop(Generic[T]):
     Ends only where the store says so, drops repeats, and refuses a listing that does not move.
     """
 
-    def __init__(self, identity: Callable[[T], Hashable]) -> None:
-        """Make a loop that knows an item again by `identity`."""
+    def __init__(self, identities: Callable[[Collection[T]], Collection[Hashable]]) -> None:
+        """Make a loop that knows items again by their `identities`; None as one is never known again."""
         self.marker: Marker | None = None
         self.done = False
-        self._identity = identity
+        self._identities = identities
         self._page_before: set[Hashable] = set()
         self._markers_seen: set[int] = set()
         self._barren = 0
 
-    def accept(self, page: Page[T]) -> list[T]:
+    def accept(self, page: Page[T]) -> Collection[T]:
         """Take the page asked for and return its items that are new. Raises StoreError (bad_response)."""
-        fresh = self._fresh(page)
+        fresh = self._fresh(page.items)
         self._barren = 0 if fresh else self._barren + 1
         if page.truncated is False or (page.truncated is None and page.next_marker is None):
             self.done = True
@@ -65,16 +62,19 @@ class PageLoop(Generic[T]):
             self._go_on(page)
         return fresh
 
-    def _fresh(self, page: Page[T]) -> list[T]:
-        known, self._page_before = self._page_before, set()
+    def _fresh(self, items: Collection[T]) -> Collection[T]:
+        if not items:
+            return items
+        identities = self._identities(items)
+        known, self._page_before = self._page_before, set(identities)
+        if len(self._page_before) == len(items) and known.isdisjoint(self._page_before):
+            return items
+        known = known - {None}
         fresh = []
-        for item in page.items:
-            identity = self._identity(item)
-            if identity not in known and identity not in self._page_before:
+        for identity, item in zip(identities, items, strict=True):
+            if identity not in known:
                 fresh.append(item)
-            self._page_before.add(identity)
-        if not page.items:
-            self._page_before = known
+                known |= set() if identity is None else {identity}
         return fresh
 
     def _go_on(self, page: Page[T]) -> None:
@@ -88,81 +88,53 @@ class PageLoop(Generic[T]):
         self.marker = marker
 
 
+def new_listing() -> PageLoop[Upload]:
+    """Return the loop over a bucket's uploads."""
+    return PageLoop(lambda uploads: [upload[:2] for upload in uploads])  # key and id
+
+
+def next_page(listing: PageLoop[Upload], bucket: BucketSettings) -> Flow[Collection[Upload]]:
+    """Ask for the listing's next page; returns the uploads in it that are new.
+
+    Raises StoreError where the page fails, RestartError where the listing has to start over. A store that
+    answers NoSuchUpload to the first page has none.
+    """
+    marker = listing.marker
+    try:
+        page = yield Ask(bucket, None, marker)
+    except StoreError as error:
+        if marker is not None and (error.status, error.code) in _REFUSED_MARKER:
+            raise RestartError from error
+        if marker is None and (error.status, error.code) == (HTTPStatus.NOT_FOUND, "NoSuchUpload"):
+            listing.done = True
+            return ()
+        raise
+    return listing.accept(page)
+
+
+def size_upload(bucket: BucketSettings, upload: Upload, fold: PartFold) -> Flow[PartTotals]:
+    """Ask for all parts of the upload; returns what they add up to.
+
+    Raises StoreError, GoneError where the upload has ended.
+    """
+    page: Page[Part] = yield Ask(bucket, upload, None)
+    if page.truncated is False:  # nearly always: all parts on one page, in which the fold finds repeats
+        fold.add(page.items)
+        return fold.totals(page.storage_class)
+    loop: PageLoop[Part] = PageLoop(_identities)
+    storage_class = page.storage_class
+    fold.add(loop.accept(page))
+    while not loop.done:
+        page = yield Ask(bucket, upload, loop.marker)
+        storage_class = page.storage_class or storage_class
+        fold.add(loop.accept(page))
+    return fold.totals(storage_class)
+
+
+def _identities(parts: Collection[Part]) -> Collection[Hashable]:
+    """Return the numbers of parts that have some, else the parts themselves (Glacier's ranges)."""
+    return parts.starts if isinstance(parts, Parts) else parts
+
+
 def _stuck(what: str) -> StoreError:
     return StoreError(Reason.BAD_RESPONSE, f"the listing {what}", status=200)
-
-
-@dataclass(slots=True)
-class Caller:
-    """Makes calls with retries, none of which outlasts the scan.
-
-    Times are seconds of the monotonic clock; `deadline` is the scan's.
-    """
-
-    request_timeout: float
-    retries: int
-    deadline: float
-    stop: threading.Event
-    monotonic: Callable[[], float] = time.monotonic
-    jitter: Callable[[float, float], float] = random.uniform
-
-    def ask(self, attempt: Callable[[float], T]) -> T:
-        """Return what `attempt` returns, called with its own deadline and again while that may help.
-
-        Throttling, 5xx, timeouts and connection faults are tried again after a full-jitter pause, no
-        shorter than the server's Retry-After. Raises StoreError and StoppingError.
-        """
-        tries = 0
-        while True:
-            now = self.monotonic()
-            if now >= self.deadline:
-                raise StoreError(Reason.TIMEOUT, "scan.timeout is over")
-            try:
-                return attempt(min(self.deadline, now + self.request_timeout))
-            except StoreError as error:
-                if not error.retryable or tries >= self.retries:
-                    raise
-                self._pause(error, tries)
-            tries += 1
-
-    def _pause(self, error: StoreError, tries: int) -> None:
-        pause = self.jitter(0.0, min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2**tries))
-        pause = max(pause, error.retry_after or 0.0)
-        if self.monotonic() + pause >= self.deadline:
-            raise error
-        if self.stop.wait(pause):
-            raise StoppingError
-
-
-def list_uploads(store: Store, bucket: BucketSettings, caller: Caller) -> Iterator[list[Upload]]:
-    """Yield the bucket's uploads page by page, each once.
-
-    Raises StoreError where a page fails after its retries, RestartError where the listing has to start
-    over. A store that answers NoSuchUpload to the first page has none.
-    """
-    loop: PageLoop[Upload] = PageLoop(lambda upload: (upload.key, upload.upload_id))
-    while not loop.done:
-        marker = loop.marker
-        try:
-            page = caller.ask(lambda deadline: store.list_uploads(bucket, marker, deadline))  # noqa: B023
-        except StoreError as error:
-            if marker is not None and (error.status, error.code) in _REFUSED_MARKER:
-                raise RestartError from error
-            if marker is None and (error.status, error.code) == (HTTPStatus.NOT_FOUND, "NoSuchUpload"):
-                return
-            raise
-        yield loop.accept(page)
-
-
-def size_upload(store: Store, bucket: BucketSettings, upload: Upload, caller: Caller) -> PartTotals:
-    """Return what the upload's parts add up to. Raises StoreError, GoneError where the upload has ended."""
-    loop: PageLoop[Part] = PageLoop(lambda part: part)
-    fold = store.new_fold()
-    storage_class = ""
-    while not loop.done:
-        marker = loop.marker
-        page = caller.ask(lambda deadline: store.list_parts(bucket, upload, marker, deadline))  # noqa: B023
-        storage_class = page.storage_class or storage_class
-        for part in loop.accept(page):
-            fold.add(part)
-    return fold.totals(storage_class)

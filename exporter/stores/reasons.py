@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from exporter.model import GoneError, Reason, StoreError
 
 if TYPE_CHECKING:
-    from exporter.stores.transport import Answer
+    from exporter.stores.answers import Answer
 
 _CODES = {
     Reason.CREDENTIALS: """InvalidAccessKeyId SignatureDoesNotMatch ExpiredToken ExpiredTokenException

@@ -5,32 +5,32 @@ API: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.ht
 
 from __future__ import annotations
 
+import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from exporter.model import StoreError
-from exporter.stores.aws import AwsClient
+from exporter.model import Reason, StoreError
 from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION
 from exporter.stores.folds import NumberedParts
-from exporter.stores.reasons import ended, is_gone
-from exporter.stores.xmlpages import read_error, read_parts, read_uploads
+from exporter.stores.s3_boto import S3ByBoto
+from exporter.stores.threads import ThreadedCalls
+from exporter.stores.wire import Wire, WireCalls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.config.settings import BucketSettings, TargetSettings
-    from exporter.model import Part, Upload
-    from exporter.stores.base import Marker, Page
+    from exporter.stores.base import Calls
     from exporter.stores.transport import Transport
 
-_EMPTY_PAGE = b"<ListMultipartUploadsResult/>"
-_ALIAS_SUFFIXES = ("-s3alias", "--ol-s3", "--xa-s3")
+log = logging.getLogger(__name__)
 
 
 class S3Store:
-    """Lists uploads and parts through boto3, one call per page.
+    """Lists uploads and parts through the wire engine, or through boto3 where that cannot go.
 
-    Neither a delimiter nor an encoding is ever asked for: both make servers disagree.
+    The wire engine signs by plain Signature Version 4: directory buckets have sessions of their own, and
+    multi-region access points Signature Version 4A.
     """
 
     operations = (UPLOADS_OPERATION, PARTS_OPERATION)
@@ -42,47 +42,27 @@ class S3Store:
         """Make the store of a target; the SDK's client is made by the first call."""
         self._target = target
         self._transport = transport
-        self._clock = clock
-        self._client = AwsClient(target, "s3", transport, lambda answer: read_error(answer.body), _EMPTY_PAGE)
+        self._boto = S3ByBoto(target, transport, clock)
+        self._wire = Wire(transport, self._boto, target.scan.page_size, clock)
+        self._told: set[str] = set()
 
     @property
     def signing_region(self) -> str:
         """The region requests are signed for."""
-        return self._client.region
+        return self._boto.region
 
-    def list_uploads(self, bucket: BucketSettings, marker: Marker | None, deadline: float) -> Page[Upload]:
-        """Return the page after `marker`, which is the pair (key marker, upload id marker)."""
-        key_marker, id_marker = marker or ("", "")
-        parameters = self._parameters(
-            bucket,
-            Prefix=bucket.prefix,
-            KeyMarker=key_marker,
-            UploadIdMarker=id_marker,
-            MaxUploads=self._target.scan.page_size,
-        )
-        with self._transport.call(UPLOADS_OPERATION, deadline) as call:
-            answer = self._client.ask(call, "list_multipart_uploads", parameters)
-            return read_uploads(answer, _named(bucket.name), self._clock())
-
-    def list_parts(
-        self, bucket: BucketSettings, upload: Upload, marker: Marker | None, deadline: float
-    ) -> Page[Part]:
-        """Return the page of parts after `marker`, which is a part number as text."""
-        parameters = self._parameters(
-            bucket,
-            Key=upload.key,
-            UploadId=upload.upload_id,
-            PartNumberMarker=int(marker[0]) if marker else None,
-            MaxParts=self._target.scan.page_size,
-        )
-        with self._transport.call(PARTS_OPERATION, deadline) as call:
-            try:
-                answer = self._client.ask(call, "list_parts", parameters)
-            except StoreError as error:
-                if is_gone(error):
-                    raise ended(PARTS_OPERATION, error) from error
-                raise
-            return read_parts(answer, _named(bucket.name), self._clock())
+    def open(self, bucket: BucketSettings, deadline: float) -> Calls:
+        """Return what makes the calls of one scan of the bucket. Raises StoreError."""
+        if self._target.engine == "boto3":
+            return ThreadedCalls(self._boto)
+        route = self._wire.route(bucket, deadline)
+        if route is not None:
+            return WireCalls(self._wire, bucket, route)
+        if self._target.engine == "wire":
+            what = f"{UPLOADS_OPERATION}: not signed by plain SigV4; set engine: auto or boto3"
+            raise StoreError(Reason.UNSUPPORTED, what)
+        self._tell(bucket)
+        return ThreadedCalls(self._boto)
 
     def new_fold(self) -> NumberedParts:
         """Return what adds up the parts of one upload."""
@@ -92,22 +72,8 @@ class S3Store:
         """Close the connections."""
         self._transport.close()
 
-    def _parameters(self, bucket: BucketSettings, **own: str | int | None) -> dict[str, Any]:
-        """Return the call's parameters; what is None or empty is not sent."""
-        parameters = {
-            "Bucket": bucket.name,
-            "RequestPayer": self._target.request_payer,
-            "ExpectedBucketOwner": self._target.expected_bucket_owner,
-            **own,
-        }
-        return {name: value for name, value in parameters.items() if value not in (None, "")}
-
-
-def _named(bucket: str) -> str | None:
-    """Return the name an answer has to carry, None where it carries the real bucket's instead.
-
-    Access points are reached by ARN or alias; Ceph's `tenant:bucket` answers with the bucket alone.
-    """
-    if bucket.startswith("arn:") or bucket.endswith(_ALIAS_SUFFIXES):
-        return None
-    return bucket
+    def _tell(self, bucket: BucketSettings) -> None:
+        if bucket.name not in self._told:
+            self._told.add(bucket.name)
+            fields = {"target": self._target.name, "bucket": bucket.name, "engine": "boto3"}
+            log.info("not signed by plain SigV4: the bucket is read through boto3", extra={"fields": fields})

@@ -1,38 +1,34 @@
 """The one way out: every request of a target, the SDKs' too, is sent by its transport.
 
 It owns the deadline to the last byte, the cap on bodies, the trusted CAs, the proxy, the kept connections
-and the count of requests. Built on libcurl, whose timeout a dripping server cannot stretch.
+and the count of requests. Built on libcurl, whose timeout a dripping server cannot stretch. What blocks is
+sent by `send`; many requests at once, from one thread, go through a `Multi` that it lends.
 """
 
 from __future__ import annotations
 
-import os
-import ssl
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import certifi
 import pycurl
 
-from exporter.config.settings import TlsSettings
 from exporter.model import GoneError, Reason, StoppingError, StoreError
+from exporter.stores.answers import Answer, Reply
 from exporter.stores.curl_errors import from_curl
+from exporter.stores.curls import Curls, aim
+from exporter.stores.multi import Multi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-BODY_CAP_BYTES = 64 * 1024 * 1024
-"""A page is refused beyond this; a page of 1,000 uploads with the longest keys has 3 MiB."""
+    from exporter.config.settings import TlsSettings
+
 REQUESTS_PER_CALL = 6
 """A call that sends more is being led in a circle (an SDK following redirects)."""
-_HEADER_CAP_BYTES = 128 * 1024
-_CONNECTIONS_PER_HANDLE = 4
 
 
 class Traffic(Protocol):
@@ -56,54 +52,15 @@ class Request:
     body: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back: status, headers by lower-case name, body."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    def moment(self, default: float) -> float:
-        """Return the server's clock (its Date header) in Unix seconds, or `default` where it gave none."""
-        try:
-            return parsedate_to_datetime(self.headers["date"]).timestamp()
-        except (KeyError, ValueError, TypeError, IndexError, OverflowError):
-            return default
-
-
 @dataclass(slots=True)
 class Call:
-    """One call to a store: what it may take, what it sent, and what came back last."""
+    """One call to a store: what it may take, how often it sent, what it sent last and what came back."""
 
     operation: str
     deadline: float
     sent: int = 0
+    request: Request | None = None
     last: Answer | None = None
-
-
-@dataclass(slots=True)
-class _Reply:
-    headers: dict[str, str] = field(default_factory=dict)
-    header_bytes: int = 0
-    body: bytearray = field(default_factory=bytearray)
-
-    def header(self, line: bytes) -> int | None:
-        self.header_bytes += len(line)
-        if self.header_bytes > _HEADER_CAP_BYTES:
-            return 0
-        name, colon, value = line.decode("latin-1").partition(":")
-        if colon:
-            self.headers[name.strip().lower()] = value.strip()
-        elif line.strip():  # a status line: what came before was an interim answer or the proxy's
-            self.headers.clear()
-        return None
-
-    def write(self, data: bytes) -> int | None:
-        if len(self.body) + len(data) > BODY_CAP_BYTES:
-            return 0
-        self.body += data
-        return None
 
 
 class Transport:
@@ -119,13 +76,12 @@ class Transport:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make a transport that gives up what is under way once `stop` is set."""
-        self._traffic = traffic
+        self.traffic = traffic
         self._stop = stop
-        self._tls = tls or TlsSettings()
-        self._proxy_url = proxy_url
+        self._curls = Curls(tls, proxy_url)
         self._monotonic = monotonic
-        self._ca_file = str(self._tls.ca_file or default_ca_file())
         self._handles: list[pycurl.Curl] = []
+        self._multis: list[Multi] = []
         self._lock = threading.Lock()
         self._local = threading.local()
 
@@ -140,7 +96,7 @@ class Transport:
             raise
         except StoreError as error:
             if call.sent:
-                self._traffic.failed(operation, error.reason)
+                self.traffic.failed(operation, error.reason)
             raise
         finally:
             self._local.call = None
@@ -155,19 +111,31 @@ class Transport:
             raise StoreError(Reason.INTERNAL, f"{request.operation} was sent outside of a call")
         remaining = self._admit(call)
         call.sent += 1
-        self._traffic.sent(request.operation)
+        call.request = request
+        self.traffic.sent(request.operation)
         with self._handle() as handle:
-            for option, value in self._options(request, remaining).items():
-                handle.setopt(option, value)
+            self._configure(handle, request, remaining)
             call.last = self._perform(request.operation, handle)
         return call.last
+
+    def borrow(self) -> Multi:
+        """Return what sends many requests at once for one thread, with the connections it kept."""
+        with self._lock:
+            return self._multis.pop() if self._multis else Multi(self._curls, self._monotonic)
+
+    def give_back(self, multi: Multi) -> None:
+        """Take back what was borrowed; what it has in flight is given up."""
+        multi.abandon()
+        with self._lock:
+            self._multis.append(multi)
 
     def close(self) -> None:
         """Close the kept connections that are not in use."""
         with self._lock:
-            handles, self._handles = self._handles, []
-        for handle in handles:
-            handle.close()
+            unused = [*self._handles, *self._multis]
+            self._handles, self._multis = [], []
+        for each in unused:
+            each.close()
 
     def _admit(self, call: Call) -> float:
         if self._stop.is_set():
@@ -193,8 +161,21 @@ class Transport:
             with self._lock:
                 self._handles.append(handle)
 
+    def _configure(self, handle: pycurl.Curl, request: Request, remaining: float) -> None:
+        self._curls.configure(handle, request.url)
+        aim(handle, request.url, [_header_line(name, value) for name, value in request.headers], remaining)
+        handle.setopt(pycurl.NOPROGRESS, False)  # noqa: FBT003 - takes no keywords
+        handle.setopt(pycurl.XFERINFOFUNCTION, self._progress)
+        handle.setopt(pycurl.PREREQFUNCTION, self._count_repeats(request.operation))
+        if request.method == "HEAD":
+            handle.setopt(pycurl.NOBODY, True)  # noqa: FBT003
+        elif request.method != "GET":
+            handle.setopt(pycurl.CUSTOMREQUEST, request.method)
+        if request.body:
+            handle.setopt(pycurl.POSTFIELDS, request.body)
+
     def _perform(self, operation: str, handle: pycurl.Curl) -> Answer:
-        reply = _Reply()
+        reply = Reply()
         handle.setopt(pycurl.HEADERFUNCTION, reply.header)
         handle.setopt(pycurl.WRITEFUNCTION, reply.write)
         try:
@@ -203,34 +184,7 @@ class Transport:
             if self._stop.is_set():
                 raise StoppingError from None
             raise from_curl(operation, error) from None
-        return Answer(handle.getinfo(pycurl.RESPONSE_CODE), reply.headers, bytes(reply.body))
-
-    def _options(self, request: Request, remaining: float) -> dict[int, Any]:
-        options: dict[int, Any] = {
-            pycurl.URL: request.url,
-            pycurl.PATH_AS_IS: True,  # keys may hold `..`; what was signed is what is sent
-            pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
-            pycurl.HTTPHEADER: [_header_line(name, value) for name, value in request.headers],
-            pycurl.ACCEPT_ENCODING: "",  # decode what comes encoded, though `identity` is asked for
-            pycurl.TIMEOUT_MS: max(1, int(remaining * 1000)),
-            pycurl.CONNECTTIMEOUT_MS: max(1, int(remaining * 1000)),
-            pycurl.NOSIGNAL: True,
-            pycurl.NOPROGRESS: False,
-            pycurl.XFERINFOFUNCTION: self._progress,
-            pycurl.MAXCONNECTS: _CONNECTIONS_PER_HANDLE,
-            pycurl.TCP_KEEPALIVE: True,
-            pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
-            pycurl.PREREQFUNCTION: self._count_repeats(request.operation),
-            **self._tls_options(),
-            **self._proxy_options(request.url),
-        }
-        if request.method == "HEAD":
-            options[pycurl.NOBODY] = True
-        elif request.method != "GET":
-            options[pycurl.CUSTOMREQUEST] = request.method
-        if request.body:
-            options[pycurl.POSTFIELDS] = request.body
-        return options
+        return reply.answer(handle.getinfo(pycurl.RESPONSE_CODE))
 
     def _count_repeats(self, operation: str) -> Callable[..., int]:
         """Return what libcurl calls before each sending; it sends again where a kept connection has died."""
@@ -238,43 +192,13 @@ class Transport:
 
         def about_to_send(*_: object) -> int:
             if next(sendings) > 0:
-                self._traffic.sent(operation)
+                self.traffic.sent(operation)
             return int(pycurl.PREREQFUNC_OK)
 
         return about_to_send
 
-    def _tls_options(self) -> dict[int, Any]:
-        verify = not self._tls.insecure_skip_verify
-        options: dict[int, Any] = {
-            pycurl.CAINFO: self._ca_file,
-            pycurl.SSL_VERIFYPEER: verify,
-            pycurl.SSL_VERIFYHOST: 2 if verify else 0,
-        }
-        if self._tls.cert_file:
-            options[pycurl.SSLCERT] = str(self._tls.cert_file)
-            options[pycurl.SSLKEY] = str(self._tls.key_file or self._tls.cert_file)
-        return options
-
-    def _proxy_options(self, url: str) -> dict[int, Any]:
-        if self._proxy_url:
-            return {pycurl.PROXY: self._proxy_url, pycurl.NOPROXY: ""}
-        # of the environment's names libcurl leaves HTTP_PROXY out, fearing CGI; we are none
-        upper = os.environ.get("HTTP_PROXY")
-        if upper and url.startswith("http://") and not os.environ.get("http_proxy"):
-            return {pycurl.PROXY: upper}
-        return {}
-
     def _progress(self, *_: int) -> int:
         return 1 if self._stop.is_set() else 0
-
-
-def default_ca_file() -> Path:
-    """Return the trust store of every store: the environment's, else the system's, else certifi's."""
-    for name in ("SSL_CERT_FILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        if value := os.environ.get(name):
-            return Path(value)
-    paths = (ssl.get_default_verify_paths().cafile, "/etc/ssl/certs/ca-certificates.crt")
-    return next((Path(path) for path in paths if path and Path(path).is_file()), Path(certifi.where()))
 
 
 def _header_line(name: str, value: str) -> str:

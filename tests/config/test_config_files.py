@@ -100,6 +100,7 @@ def test_every_store():
             buckets=(BucketSettings("from-environment"),),
             scan=ScanSettings(retries=5, workers=1),
             addressing_style="virtual",
+            engine="wire",
             labels=(("team", "media"), ("on", "call")),
             credentials=Credentials(
                 None,

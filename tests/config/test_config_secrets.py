@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import ConfigError, load
+from exporter.config import ConfigError, Secret, load, settings
 from exporter.config.document import read_document
 from exporter.config.validate import validate
 
@@ -87,3 +87,76 @@ def test_file_is_read_again_each_time(tmp_path: Path, config: Path):
     assert secret.read() == "first"
     Path(secret.file).write_text("second\n")
     assert secret.read() == "second"
+
+
+class TestFileThatHasNotChanged:
+    """It is not read again. Another's text is as long, so that only the rest tells them apart."""
+
+    @pytest.fixture
+    def file(self, tmp_path: Path):
+        file = tmp_path / "secret"
+        file.write_text("first\n")
+        return file
+
+    @pytest.fixture
+    def reads(self, monkeypatch: pytest.MonkeyPatch):
+        """Return the files that were read."""
+        reads, read_text = [], Path.read_text
+        monkeypatch.setattr(Path, "read_text", lambda *args, **_: reads.append(args) or read_text(*args))
+        return reads
+
+    @pytest.fixture
+    def _settled(self, monkeypatch: pytest.MonkeyPatch):
+        """Take every file for one that changed long ago."""
+        monkeypatch.setattr(settings, "_SETTLED_SECONDS", -60.0)
+
+    @pytest.mark.usefixtures("_settled")
+    def test_it_is_read_once(self, file: Path, reads: list[object]):
+        secret = Secret(file=file)
+        assert [secret.read() for _ in range(3)] == ["first"] * 3
+        assert len(reads) == 1
+        file.write_text("now longer\n")
+        assert [secret.read() for _ in range(3)] == ["now longer"] * 3
+        assert len(reads) == 2
+
+    def test_one_that_changed_just_now_may_be_changing_still(self, file: Path, reads: list[object]):
+        secret = Secret(file=file)
+        assert [secret.read() for _ in range(3)] == ["first"] * 3
+        assert len(reads) == 3
+
+    @pytest.mark.usefixtures("_settled")
+    def test_another_in_its_place_is_read(self, file: Path, tmp_path: Path):
+        secret = Secret(file=file)
+        secret.read()
+        other = tmp_path / "other"
+        other.write_text("other\n")
+        other.replace(file)
+        assert secret.read() == "other"
+
+    @pytest.mark.usefixtures("_settled")
+    def test_a_link_that_leads_elsewhere_is_followed_as_kubernetes_turns_them(self, tmp_path: Path):
+        for name in ("old", "new"):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "secret").write_text(name)
+        data = tmp_path / "..data"
+        data.symlink_to("old")
+        secret = Secret(file=data / "secret")
+        assert secret.read() == "old"
+        (tmp_path / "turned").symlink_to("new")
+        (tmp_path / "turned").replace(data)
+        assert secret.read() == "new"
+
+    @pytest.mark.usefixtures("_settled")
+    def test_one_that_is_gone_is_an_error(self, file: Path):
+        secret = Secret(file=file)
+        secret.read()
+        file.unlink()
+        with pytest.raises(OSError, match="No such file"):
+            secret.read()
+
+    @pytest.mark.usefixtures("_settled")
+    def test_what_is_known_is_in_no_repr_and_makes_no_difference(self, file: Path):
+        one, other = Secret(file=file), Secret(file=file)
+        one.read()
+        assert "first" not in repr(one)
+        assert (one, hash(one)) == (other, hash(other))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import trustme
 from contract.authority import Authority
+from contract.outcomes import Engines, both_engines
 from contract.rig_obs import SIGNATURES
 from contract.rigs import RIGS, XML_RIGS, Opener, Rig, opener
 
@@ -66,16 +67,41 @@ def xml_rig(request: pytest.FixtureRequest, _shared_rigs: Callable[[str], Rig]) 
     return _shared_rigs(request.param)
 
 
-@pytest.fixture(params=["s3-path", "obs-virtual"])
+@pytest.fixture(params=["s3-path", "s3-boto3", "obs-virtual"])
 def page_rig(request: pytest.FixtureRequest, _shared_rigs: Callable[[str], Rig]) -> Rig:
     """Return one rig per store whose pages are XML, for what lies in the page and not in the request."""
     return _shared_rigs(request.param)
 
 
+@pytest.fixture(params=["s3-path", "s3-boto3"])
+def one_rig(request: pytest.FixtureRequest, _shared_rigs: Callable[[str], Rig]) -> Rig:
+    """Return a rig of any store, for what all leave to the retry loop, and to one of two ways of sending."""
+    return _shared_rigs(request.param)
+
+
 @pytest.fixture
-def one_rig(_shared_rigs: Callable[[str], Rig]) -> Rig:
-    """Return a rig of any store, for what all stores leave to the transport and the retry loop."""
-    return _shared_rigs("s3-path")
+def open_wire() -> Iterator[Opener]:
+    """Return what opens a rig of S3's wire engine."""
+    yield from _fresh_rigs("s3-path")
+
+
+@pytest.fixture
+def wire(open_wire: Opener) -> Rig:
+    """Return a rig of S3's wire engine, of the test's own."""
+    return open_wire()
+
+
+@pytest.fixture(params=["s3-path", "s3-boto3"])
+def open_engine(request: pytest.FixtureRequest) -> Iterator[Opener]:
+    """Return what opens a rig of S3 through each engine."""
+    yield from _fresh_rigs(request.param)
+
+
+@pytest.fixture(scope="module")
+def engines() -> Iterator[Engines]:
+    """Return what gives a rig of each engine of S3, both holding the same."""
+    with both_engines() as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -7,13 +7,14 @@ listens), `name` (what it is called) and `bucket`; it yields a Rig and has to le
 
 import ssl
 import threading
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
 import pytest
+from asking import Asker
 from fakes import Recorder
 from servers.s3 import PARTS, UPLOADS, Listing, Part, Upload, error
 from servers.standin import Fault, Faults, Reply, StandIn
@@ -29,12 +30,12 @@ from exporter.config.settings import (
 from exporter.model import PartTotals, StoreError
 from exporter.model import Upload as ListedUpload
 from exporter.stores.base import Store
-from exporter.stores.paging import Caller, list_uploads, size_upload
 from exporter.stores.transport import Transport
 
 RIGS = {
     "s3-path": "contract.rig_s3:path_style",
     "s3-virtual": "contract.rig_s3:virtual_host",
+    "s3-boto3": "contract.rig_s3:by_boto3",
     "obs-virtual": "contract.rig_obs:virtual_host",
     "obs-v2": "contract.rig_obs:path_v2",
     "obs-v4": "contract.rig_obs:path_v4",
@@ -58,7 +59,7 @@ class Rig:
     target: TargetSettings
     bucket: BucketSettings
     make_store: Callable[[TargetSettings, Transport], Store]
-    fill: Callable[[Sequence[Upload]], None]
+    fill: Callable[[Collection[Upload]], None]
     """Set what is true: these uploads are in progress in the bucket."""
     refusal: Callable[..., Reply]
     """(status, code, message="No.") -> the reply in which this kind of server refuses."""
@@ -92,7 +93,7 @@ class Rig:
         """Give this reply instead of the true one."""
         self.fault(operation, on, reply=lambda _: reply)
 
-    def caller(self, **changes: object) -> Caller:
+    def asker(self, **changes: object) -> Asker:
         scan = self.target.scan
         settings: dict[str, Any] = {
             "request_timeout": scan.request_timeout,
@@ -100,24 +101,24 @@ class Rig:
             "stop": self.stop,
             "jitter": self.jitter,
         }
-        caller = Caller(**{"deadline": 0.0} | settings | changes)
+        asker = Asker(**settings | changes)
         if "deadline" not in changes:
-            caller.deadline = caller.monotonic() + scan.timeout
-        return caller
+            asker.deadline = asker.monotonic() + scan.timeout
+        return asker
 
-    def pages(self, **caller: object) -> Iterator[list[ListedUpload]]:
-        return list_uploads(self.store, self.bucket, self.caller(**caller))
+    def pages(self, **asker: object) -> Iterator[Sequence[ListedUpload]]:
+        return self.asker(**asker).pages(self.store, self.bucket)
 
-    def uploads(self, **caller: object) -> list[ListedUpload]:
-        return [upload for page in self.pages(**caller) for upload in page]
+    def uploads(self, **asker: object) -> list[ListedUpload]:
+        return [upload for page in self.pages(**asker) for upload in page]
 
-    def ids(self, **caller: object) -> list[str]:
+    def ids(self, **asker: object) -> list[str]:
         """Return the upload ids listed, in order."""
-        return [upload.upload_id for upload in self.uploads(**caller)]
+        return [upload.upload_id for upload in self.uploads(**asker)]
 
-    def size(self, upload: Upload, **caller: object) -> PartTotals:
+    def size(self, upload: Upload, **asker: object) -> PartTotals:
         listed = ListedUpload(upload.key, upload.upload_id, upload.initiated, upload.storage_class)
-        return size_upload(self.store, self.bucket, listed, self.caller(**caller))
+        return self.asker(**asker).size(self.store, self.bucket, listed)
 
     def reset(self) -> None:
         """Forget what was set and seen, so that another test finds the rig as new; connections are kept."""
@@ -140,7 +141,7 @@ def standing(
     kind: StoreKind,
     make_store: Callable[[TargetSettings, Transport], Store],
     bucket: BucketSettings,
-    fill: Callable[[Sequence[Upload]], None] | None = None,
+    fill: Callable[[Collection[Upload]], None] | None = None,
     *,
     refusal: Callable[..., Reply] = error,
     limits: tuple[str, str] = ("max-uploads", "max-parts"),
@@ -151,7 +152,7 @@ def standing(
 ) -> Iterator[Rig]:
     """Open a rig of this server's state and store; `fill` where the state is not that of S3."""
 
-    def fill_bucket(uploads: Sequence[Upload]) -> None:
+    def fill_bucket(uploads: Collection[Upload]) -> None:
         server.buckets[bucket.name] = list(uploads)
 
     fill = fill or fill_bucket
@@ -191,9 +192,9 @@ def failure(ask: Callable[..., object], *arguments: object, **options: object) -
     return caught.value
 
 
-def refused(rig: Rig, upload: Upload | None = None, **caller: object) -> StoreError:
+def refused(rig: Rig, upload: Upload | None = None, **asker: object) -> StoreError:
     """List the bucket, or size the upload, which has to fail; return why."""
-    return failure(rig.size, upload, **caller) if upload else failure(rig.ids, **caller)
+    return failure(rig.size, upload, **asker) if upload else failure(rig.ids, **asker)
 
 
 def fields(**changes: str | None) -> Callable[[Listing], Listing]:

@@ -9,6 +9,7 @@ from fakes import Clock
 from servers.standin import Reply
 
 from exporter.model import GoneError, Reason, StoppingError
+from exporter.stores.transport import REQUESTS_PER_CALL
 
 UPLOAD = Upload("secret-key-name", "id-1", parts=[Part(1, 7)])
 HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
@@ -111,7 +112,8 @@ class TestReasons:
             rig.answer(asked_too, Reply(status, headers))
         error = refused(rig, asked(operation))
         assert error.reason == Reason.BAD_RESPONSE
-        assert sum(rig.traffic.requests.values()) <= 6
+        asked_before = rig.target.engine == "wire"  # once by itself, then boto3 is let follow
+        assert sum(rig.traffic.requests.values()) <= REQUESTS_PER_CALL + asked_before
 
 
 class TestRetries:
@@ -146,9 +148,9 @@ class TestRetries:
             later = {"Retry-After": formatdate(now + 1, usegmt=True), "Date": formatdate(now, usegmt=True)}
         one_rig.fill([UPLOAD])
         one_rig.answer(UPLOADS, Reply(503, later), {1})
-        clock = Clock()
-        assert one_rig.ids(stop=clock) == ["id-1"]
-        assert clock.waited == [1.0]
+        clock = Clock(time.monotonic())
+        assert one_rig.ids(stop=clock, monotonic=clock.monotonic) == ["id-1"]
+        assert clock.waited == [pytest.approx(1.0)]
 
     @pytest.mark.parametrize("asked_for", ["3600", "999999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"])
     def test_retry_after_never_outlasts_the_scan(self, one_rig: Rig, asked_for: str):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 
 import pytest
+from contract.keys import CONTROL_KEYS, ODD_KEYS
 from contract.rigs import PARTS, SCAN, UPLOADS, Opener, Part, Rig, Upload, body, fields, items, refused
 from servers.s3 import Listing
 from servers.standin import Reply
@@ -48,40 +49,6 @@ UNBELIEVABLE = [
     "9999-12-31T23:59:59.999999999Z",
     "2024-02-29T12:34:56+99:99",
     "x" * 10_000,
-]
-ODD_KEYS = [
-    "a b",
-    " ",
-    "a+b",
-    "%41",
-    "a%2Fb",
-    "a//b",
-    "/lead",
-    "trail/",
-    "..",
-    "../../etc",
-    "a/../b",
-    "./a",
-    "ü ß 漢字 🙂",
-    "é" * 450,
-    "&amp;<>\"'",
-    "]]>",
-    "\u2028\u00a0\u0085",
-    "\ue000\ue000000001",
-    "?uploads#x&y=1;z",
-    "None",
-    "~*'()!$@:,=",
-    "\\",
-    "\x7f",
-]
-CONTROL_KEYS = [
-    "a\x01b",
-    "\x08",
-    "\x1f\x0b\x0c",
-    "\x07 & \x1b[31m",
-    "\ue000\x01\ue000",
-    "\ufffe",
-    "\uffff\x02",
 ]
 
 

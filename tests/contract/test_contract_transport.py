@@ -168,7 +168,7 @@ class TestBodies:
     def test_a_body_over_the_cap_is_refused(
         self, rig: Rig, monkeypatch: pytest.MonkeyPatch, status: int, *, packed: bool
     ):
-        monkeypatch.setattr("exporter.stores.transport.BODY_CAP_BYTES", 100_000)
+        monkeypatch.setattr("exporter.stores.answers.BODY_CAP_BYTES", 100_000)
         rig.fill([UPLOAD])
         padded = body(lambda text: text + b" " * 100_000)
         rig.fault(UPLOADS, reply=lambda reply: replace(padded(reply), status=status, gzip=packed))
@@ -230,6 +230,12 @@ class TestConnections:
         hung.start()
         assert rig.ids() == ["id-1"]
         hung.join()
+
+    def test_a_host_in_capitals_is_the_same_host(self, open_rig: Opener):
+        rig = open_rig(name="LocalHost")
+        rig.fill([UPLOAD])
+        assert rig.ids() == ["id-1"]
+        assert rig.size(UPLOAD).bytes == 7
 
     def test_ipv6(self, open_rig: Opener):
         if not socket.has_ipv6 or not _binds("::1"):

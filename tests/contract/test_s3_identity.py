@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from contract.rig_s3 import path_style
+from contract.rig_s3 import by_boto3, path_style
 from contract.rigs import UPLOADS, Opener, Rig, Upload, refused
 from servers import wait_until
 from servers.s3 import Key
@@ -19,12 +19,12 @@ GOOD = Key()
 CHAIN = Credentials()
 
 
-@pytest.fixture
-def open_s3() -> Iterator[Opener]:
+@pytest.fixture(params=[path_style, by_boto3])
+def open_s3(request: pytest.FixtureRequest) -> Iterator[Opener]:
     with ExitStack() as stack:
 
         def open_one(**settings: object) -> Rig:
-            rig = stack.enter_context(path_style(**settings))
+            rig = stack.enter_context(request.param(**settings))
             rig.fill([Upload("k", "id-1")])
             return rig
 
@@ -75,6 +75,15 @@ class TestStaticKeys:
         rig.server.key = replace(GOOD, token="late", expired=True)
         error = refused(rig)
         assert (error.reason, error.code) == (Reason.CREDENTIALS, "ExpiredToken")
+
+    @pytest.mark.parametrize("odd", ["\ufeffbyte order mark", "tök", "a\x00b"])
+    @pytest.mark.parametrize("what", ["key_id", "token"])
+    def test_keys_that_fit_no_header_are_a_failure_of_the_scan(self, open_s3: Opener, what: str, odd: str):
+        rig = open_s3(credentials=static(**{what: odd}))
+        error = refused(rig)
+        assert error.reason in {Reason.CREDENTIALS, Reason.UNSUPPORTED}
+        assert odd not in str(error)
+        assert rig.standin.requests == []
 
 
 class TestFiles:

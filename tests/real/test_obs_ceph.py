@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
+from asking import Asker
 from fakes import Recorder
 from servers.ceph import OTHER, Ceph, User
 from servers.fill import Made, Truth, fill, odd_keys
@@ -20,7 +21,6 @@ from exporter.config.settings import (
 )
 from exporter.model import Reason, StoreError, Upload
 from exporter.stores.obs import ObsStore
-from exporter.stores.paging import Caller, list_uploads, size_upload
 from exporter.stores.transport import Transport
 
 
@@ -44,17 +44,14 @@ class Asked:
     def close(self) -> None:
         self.store.close()
 
-    def caller(self) -> Caller:
-        return Caller(30.0, 3, threading.TIMEOUT_MAX, threading.Event())
-
     def uploads(self) -> list[Upload]:
-        return [upload for page in list_uploads(self.store, self.bucket, self.caller()) for upload in page]
+        return [upload for page in Asker().pages(self.store, self.bucket) for upload in page]
 
     def sizes(self, uploads: list[Upload]) -> list[tuple[int, int | None]]:
         """Return parts and bytes of each upload."""
 
         def size(upload: Upload) -> tuple[int, int | None]:
-            totals = size_upload(self.store, self.bucket, upload, self.caller())
+            totals = Asker().size(self.store, self.bucket, upload)
             return totals.parts, totals.bytes
 
         with ThreadPoolExecutor(16) as pool:

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Install the Debian packages whose servers the tests run. Starts no service; says nothing when all is there.
+# Arguments are further needs: COMMAND_OR_FILE=PACKAGE.
 set -euo pipefail
 
 packages=()
-needs() { # COMMAND PACKAGE: the package, unless the command is there
-  command -v "$1" >/dev/null || packages+=("$2")
+needs() { # COMMAND PACKAGE: the package, unless the command, or a file of that path, is there
+  [[ $1 == /* && -e $1 ]] || PATH=$PATH:/usr/sbin command -v "$1" >/dev/null || packages+=("$2")
 }
 
 needs ceph-mon ceph-mon
@@ -12,6 +13,7 @@ needs ceph-osd ceph-osd
 needs radosgw radosgw
 needs ceph ceph-common
 needs prometheus prometheus
+for need in "$@"; do needs "${need%%=*}" "${need#*=}"; done
 "${PYTHON:-python3}" -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
 ((${#packages[@]})) || exit 0
 

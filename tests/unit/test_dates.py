@@ -77,3 +77,48 @@ class TestBelievable:
     def test_from_2006_to_a_quarter_of_an_hour_past_the_store_s_clock(self, text: str, *, believed: bool):
         found = dates.read_believable(text, NOW)
         assert found == (dates.read(text) if believed else None)
+
+
+def iso(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{round(moment.microsecond / 1000):03}Z"
+
+
+usual = moments.map(lambda moment: iso(moment.replace(microsecond=moment.microsecond % 999_000)))
+odd = st.sampled_from(
+    [
+        *(
+            "",
+            " ",
+            "nonsense",
+            "2026-W01-1T00:00:00.000Z",
+            "2026-01-01x00:00:00.000Z",
+            "2026-02-30T00:00:00.000Z",
+        ),
+        *("2026-01-01T24:00:00.000Z", "2026-01-01T00:00:00.000z", "2026-01-01T00:00:00.000Z ", "2026-01-01"),
+        *(
+            "T00:00:00.000Z",
+            "2026-01-01T00:00:00.0000Z",
+            "2026-01-01T00:00:00.00Z",
+            "2026-01-01T00:00:00,000Z",
+        ),
+        *("\u0662\u0660\u0662\u0664-01-01T00:00:00.000Z", "2026-01-01T00:00:00Z", "2026/01/01 00:00:00"),
+    ]
+)
+
+
+class TestColumn:
+    @settings(deadline=None)
+    @given(st.lists(usual, max_size=5), st.lists(odd, max_size=2), st.randoms(use_true_random=False))
+    @example(["2026-01-01T00:01:00.001Z"], [], None)
+    @example([], ["2026-01-01", "T00:00:00.000Z"], None)
+    def test_each_is_read_as_if_it_stood_alone(self, texts: list[str], others: list[str], rng: object):
+        column = texts + others
+        if rng:
+            rng.shuffle(column)
+        assert dates.read_column(column, NOW) == [dates.read_believable(text, NOW) for text in column]
+
+    @settings(deadline=None)
+    @given(st.lists(st.integers(int(dates.EARLIEST * 1000), int(NOW * 1000))))
+    def test_believable_dates_are_exact(self, milliseconds: list[int]):
+        texts = [iso(datetime.fromtimestamp(number / 1000, UTC)) for number in milliseconds]
+        assert dates.read_column(texts, NOW) == [number / 1000 for number in milliseconds]

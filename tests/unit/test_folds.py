@@ -1,10 +1,10 @@
 """Sums of parts: each counted once, and unknown where any is unknown."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.model import Part, PartTotals
+from exporter.model import Part, Parts, PartTotals
 from exporter.stores.base import PartFold
 from exporter.stores.folds import NumberedParts, RangedParts
 
@@ -13,10 +13,15 @@ numbered = st.dictionaries(st.integers(1, 10_000), sizes, max_size=30)
 ranges = st.lists(st.tuples(st.integers(0, 300), st.integers(1, 50)), max_size=20)
 
 
-def totals(fold: PartFold, parts: list[Part]) -> PartTotals:
-    for part in parts:
-        fold.add(part)
+def totals(fold: PartFold, *pages: list[Part]) -> PartTotals:
+    for page in pages:
+        fold.add(page)
     return fold.totals("")
+
+
+def in_columns(*pages: list[Part]) -> PartTotals:
+    """Count pages as a store gives them that numbers its parts."""
+    return totals(NumberedParts(), *map(Parts.of, pages))
 
 
 class TestNumbered:
@@ -31,6 +36,35 @@ class TestNumbered:
         rng.shuffle(listed)
         newest = max((1e9 + number for number in truth), default=None)
         assert totals(NumberedParts(), listed) == PartTotals(len(truth), sum(truth.values()), newest)
+
+    @settings(deadline=None)
+    @given(
+        st.lists(
+            st.lists(
+                st.builds(
+                    Part,
+                    st.one_of(st.none(), st.integers(1, 12)),
+                    st.one_of(st.none(), sizes),
+                    st.one_of(st.none(), st.floats(1e9, 2e9)),
+                ),
+                max_size=6,
+            ),
+            max_size=4,
+        )
+    )
+    @example([[Part(1, 5, 1e9), Part(1, 6, 2e9)]])
+    @example([[Part(None, 5, 1e9)]])
+    @example([[Part(1, None, 1e9)]])
+    @example([[Part(1, 5, None)], [Part(2, 5, None)]])
+    def test_columns_add_up_as_part_by_part(self, pages: list[list[Part]]):
+        assert in_columns(*pages) == totals(NumberedParts(), *pages)
+
+    @given(st.lists(numbered, max_size=4))
+    def test_flawless_columns_of_many_pages_add_up(self, truths: list[dict[int, int]]):
+        pages = [[Part(number, size, 1e9 + number) for number, size in truth.items()] for truth in truths]
+        first = {number: size for truth in reversed(truths) for number, size in truth.items()}
+        newest = max((1e9 + number for number in first), default=None)
+        assert in_columns(*pages) == PartTotals(len(first), sum(first.values()), newest)
 
     def test_a_number_with_another_size_counts_once(self):
         assert totals(NumberedParts(), [Part(1, 5), Part(1, 700), Part(1, None)]) == PartTotals(1, 5)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from fakes import DAY, NOW, upload
 
@@ -125,4 +123,4 @@ def test_an_upload_is_known_by_key_and_id(other):
     ledger = Ledger()
     ledger.note_gone(upload(1))
     ledger.commit()
-    assert ledger.note_gone(replace(upload(1), key=other[0], upload_id=other[1])) is False
+    assert ledger.note_gone(upload(1)._replace(key=other[0], upload_id=other[1])) is False

@@ -113,6 +113,8 @@ def test_own_work_begins_at_zero_for_every_reason_and_operation_and_counts():
     for operation in AnyStore.operations:
         labels = {"target": "prod", "operation": operation}
         assert registry.get_sample_value("mpu_api_requests_total", labels) == 0.0
+    for name in ("halved", "restored"):
+        assert registry.get_sample_value(f"mpu_concurrency_{name}_total", {"target": "prod"}) == 0.0
     work.scan_failed("prod", Reason.TLS)
     work.request_sent("prod", "ListParts")
     work.request_failed("prod", "ListParts", Reason.TLS)
@@ -120,3 +122,28 @@ def test_own_work_begins_at_zero_for_every_reason_and_operation_and_counts():
     labels = {"target": "prod", "operation": "ListParts"}
     assert registry.get_sample_value("mpu_api_requests_total", labels) == 1.0
     assert registry.get_sample_value("mpu_api_request_failures_total", labels | {"reason": "tls"}) == 1.0
+
+
+def test_requests_are_counted_under_their_own_target_and_operation_each_time():
+    registry = CollectorRegistry()
+    work = OwnWork(registry)
+    sent = [("prod", "ListParts"), ("prod", "HeadBucket"), ("test", "ListParts"), ("prod", "ListParts")]
+    for target, operation in sent:
+        work.request_sent(target, operation)
+    counted = {
+        (target, operation): registry.get_sample_value(
+            "mpu_api_requests_total", {"target": target, "operation": operation}
+        )
+        for target, operation in sent
+    }
+    assert counted == {("prod", "ListParts"): 2, ("prod", "HeadBucket"): 1, ("test", "ListParts"): 1}
+
+
+def test_halvings_and_restorings_are_counted_apart():
+    registry = CollectorRegistry()
+    work = OwnWork(registry)
+    work.concurrency_halved("prod")
+    work.concurrency_halved("prod")
+    work.concurrency_restored("prod")
+    assert registry.get_sample_value("mpu_concurrency_halved_total", {"target": "prod"}) == 2.0
+    assert registry.get_sample_value("mpu_concurrency_restored_total", {"target": "prod"}) == 1.0

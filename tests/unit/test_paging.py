@@ -1,63 +1,69 @@
-"""The page loop and the retry loop, with neither network nor clock."""
+"""The page loop, and what walks with it: neither network nor clock."""
 
 import itertools
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
-from fakes import Clock
+from fakes import GONE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.config.settings import BucketSettings
-from exporter.model import Part, PartTotals, Reason, StoppingError, StoreError, Upload
-from exporter.stores.base import Marker, Page
+from exporter.model import Part, Parts, PartTotals, Reason, StoreError, Upload
+from exporter.stores.base import Ask, Marker, Page
 from exporter.stores.folds import NumberedParts
-from exporter.stores.paging import BARREN_PAGES, Caller, PageLoop, RestartError, list_uploads, size_upload
+from exporter.stores.paging import (
+    BARREN_PAGES,
+    Flow,
+    PageLoop,
+    RestartError,
+    _identities,
+    new_listing,
+    next_page,
+    size_upload,
+)
 
 BUCKET = BucketSettings("b")
 
 
-@dataclass
-class FakeStore:
-    """Answers with these pages or errors, in turn."""
+class Answers:
+    """Answers what flows ask with these pages or errors, in turn; `asked` is what they asked."""
 
-    answers: list[Page[Upload] | Page[Part] | StoreError]
-    markers: list[Marker | None] = field(default_factory=list)
+    def __init__(self, *answers: Page[Any] | StoreError) -> None:
+        self.left = list(answers)
+        self.asked: list[Ask] = []
 
-    def list_uploads(self, _bucket: BucketSettings, marker: Marker | None, _deadline: float) -> Page[Upload]:
-        self.markers.append(marker)
-        answer = self.answers.pop(0)
-        if isinstance(answer, StoreError):
-            raise answer
-        return answer
+    def to(self, flow: Flow[Any]) -> Any:
+        """Return what the flow returns, raise what it raises."""
+        move, what = flow.send, None
+        while True:
+            try:
+                self.asked.append(move(what))
+            except StopIteration as end:
+                return end.value
+            what = self.left.pop(0)
+            move = flow.throw if isinstance(what, StoreError) else flow.send
 
-    def list_parts(
-        self, bucket: BucketSettings, _upload: Upload, marker: Marker | None, deadline: float
-    ) -> Page[Part]:
-        return self.list_uploads(bucket, marker, deadline)
-
-    def new_fold(self) -> NumberedParts:
-        return NumberedParts()
-
-
-def caller(clock: Clock, **changes: object) -> Caller:
-    settings = {"request_timeout": 30.0, "retries": 3, "deadline": 1000.0, "jitter": lambda _low, high: high}
-    return Caller(**settings | {"stop": clock, "monotonic": clock.monotonic} | changes)
-
-
-def failing(*, retryable: bool, retry_after: float | None = None) -> StoreError:
-    return StoreError(Reason.THROTTLED, "no", retryable=retryable, retry_after=retry_after)
+    @property
+    def markers(self) -> list[Marker | None]:
+        return [ask.marker for ask in self.asked]
 
 
 def upload(number: int) -> Upload:
     return Upload("k", f"{number}")
 
 
-def listing(store: FakeStore) -> list[str]:
-    clock = Clock(100.0)
-    return [found.upload_id for page in list_uploads(store, BUCKET, caller(clock)) for found in page]
+def ids(uploads: Sequence[Upload]) -> list[str]:
+    return [found.upload_id for found in uploads]
+
+
+def listing(answers: Answers) -> list[str]:
+    loop, found = new_listing(), []
+    while not loop.done:
+        found += ids(answers.to(next_page(loop, BUCKET)))
+    assert answers.left == []
+    return found
 
 
 def pages(*groups: list[int], last: Page[Upload] | None = None) -> Iterator[Page[Upload]]:
@@ -66,53 +72,130 @@ def pages(*groups: list[int], last: Page[Upload] | None = None) -> Iterator[Page
     yield last or Page([], truncated=False)
 
 
+def refusal(status: int, code: str) -> StoreError:
+    return StoreError(Reason.BAD_RESPONSE, "no", status=status, code=code)
+
+
 class TestPageLoop:
     def test_markers_are_followed_as_given(self):
-        store = FakeStore(list(pages([1], [2], [3])))
-        assert listing(store) == ["1", "2", "3"]
-        assert store.markers == [None, ("m0", ""), ("m1", ""), ("m2", "")]
+        answers = Answers(*pages([1], [2], [3]))
+        assert listing(answers) == ["1", "2", "3"]
+        assert answers.markers == [None, ("m0", ""), ("m1", ""), ("m2", "")]
+
+    def test_each_page_of_the_bucket_s_uploads_is_asked_for_once(self):
+        answers = Answers(*pages([1], [2]))
+        listing(answers)
+        assert {(ask.bucket, ask.upload) for ask in answers.asked} == {(BUCKET, None)}
+        assert len(answers.asked) == 3
 
     @pytest.mark.parametrize("truncated", [False, None])
     def test_an_end_is_an_end(self, *, truncated: bool | None):
-        assert listing(FakeStore([Page([upload(1)], truncated=truncated)])) == ["1"]
+        assert listing(Answers(Page([upload(1)], truncated=truncated))) == ["1"]
+
+    def test_a_marker_stands_in_for_what_is_not_said(self):
+        first = Page([upload(1)], truncated=None, next_marker=("m",))
+        assert listing(Answers(first, Page([upload(2)], truncated=None))) == ["1", "2"]
 
     def test_false_stands_above_a_marker(self):
-        assert listing(FakeStore([Page([upload(1)], truncated=False, next_marker=("m",))])) == ["1"]
+        assert listing(Answers(Page([upload(1)], truncated=False, next_marker=("m",)))) == ["1"]
 
     def test_the_last_pair_stands_in_for_a_marker(self):
         first = Page([upload(1)], truncated=True, last_marker=("k", "1"))
-        store = FakeStore([first, Page([], truncated=False)])
-        listing(store)
-        assert store.markers == [None, ("k", "1")]
+        answers = Answers(first, Page([], truncated=False))
+        listing(answers)
+        assert answers.markers == [None, ("k", "1")]
+
+    def test_the_server_s_marker_stands_above_the_last_pair(self):
+        first = Page([upload(1)], truncated=True, next_marker=("m", ""), last_marker=("k", "1"))
+        answers = Answers(first, Page([], truncated=False))
+        listing(answers)
+        assert answers.markers == [None, ("m", "")]
+
+    def test_one_that_goes_on_but_says_not_where_fails(self):
+        with pytest.raises(StoreError, match="says not where it goes on") as caught:
+            listing(Answers(Page([upload(1)], truncated=True)))
+        assert (caught.value.reason, caught.value.status) == (Reason.BAD_RESPONSE, 200)
+
+    def test_markers_that_repeat_fail(self):
+        again = [Page([upload(number)], truncated=True, next_marker=("m",)) for number in range(2)]
+        with pytest.raises(StoreError, match="does not move") as caught:
+            listing(Answers(*again))
+        assert (caught.value.reason, caught.value.retryable) == (Reason.BAD_RESPONSE, False)
+
+    def test_markers_that_alternate_fail(self):
+        turns = [Page([upload(n)], truncated=True, next_marker=(f"{n % 2}",)) for n in range(3)]
+        with pytest.raises(StoreError, match="does not move"):
+            listing(Answers(*turns))
 
     def test_repeats_of_the_page_before_are_dropped(self):
-        assert listing(FakeStore(list(pages([1, 2, 2], [2, 1, 3], [3, 4])))) == ["1", "2", "3", "4"]
+        assert listing(Answers(*pages([1, 2, 2], [2, 1, 3], [3, 4]))) == ["1", "2", "3", "4"]
 
     def test_repeats_are_dropped_over_an_empty_page(self):
-        assert listing(FakeStore(list(pages([1, 2], [], [2, 3])))) == ["1", "2", "3"]
+        assert listing(Answers(*pages([1, 2], [], [2, 3]))) == ["1", "2", "3"]
+
+    def test_an_upload_is_known_by_its_key_and_its_id(self):
+        twice = [Upload("k", "1", 5.0), Upload("k", "1", 6.0, "GLACIER"), Upload("l", "1"), Upload("k", "2")]
+        assert listing(Answers(Page(twice, truncated=False))) == ["1", "1", "2"]
+
+    def test_an_item_without_identity_is_never_known_again(self):
+        loop: PageLoop[Part] = PageLoop(lambda parts: [part.start for part in parts])
+        nameless = Part(None, 5)
+        assert loop.accept(
+            Page([nameless, Part(1, 5), nameless, Part(1, 6)], truncated=True, next_marker=("1",))
+        ) == [
+            nameless,
+            Part(1, 5),
+            nameless,
+        ]
+        assert loop.accept(Page([nameless, Part(1, 5)], truncated=False)) == [nameless]
+
+    def test_parts_are_known_by_their_numbers_ranges_by_themselves(self):
+        assert list(_identities(Parts([1, None], [5, 6], [None, None]))) == [1, None]
+        assert _identities([Part(0, 5)]) == [Part(0, 5)]
+
+    def test_items_may_be_known_by_themselves(self):
+        loop: PageLoop[Part] = PageLoop(lambda parts: parts)
+        parts = [Part(1, 5), Part(1, 6), Part(1, 5)]
+        assert loop.accept(Page(parts, truncated=True, next_marker=("1",))) == parts[:2]
+        assert loop.accept(Page([*parts, Part(2, 5)], truncated=False)) == [Part(2, 5)]
 
     def test_only_the_page_before_is_remembered(self):
-        loop: PageLoop[Upload] = PageLoop(lambda item: item.upload_id)
+        loop: PageLoop[Upload] = PageLoop(lambda items: [item.upload_id for item in items])
         for page in itertools.islice(pages(*([number] for number in range(100))), 100):
             loop.accept(page)
         assert len(loop._page_before) == 1
 
     def test_markers_that_never_repeat_do_not_go_on_for_ever(self):
-        numbers = range(BARREN_PAGES * 2)
-        store = FakeStore([Page([upload(1)], truncated=True, next_marker=(f"{n}", "")) for n in numbers])
+        answers = Answers(
+            *(Page([upload(1)], truncated=True, next_marker=(f"{n}", "")) for n in range(BARREN_PAGES * 2))
+        )
         with pytest.raises(StoreError) as caught:
-            listing(store)
+            listing(answers)
         assert caught.value.reason == Reason.BAD_RESPONSE
+        assert len(answers.asked) == BARREN_PAGES + 1
 
     def test_pages_without_news_may_be_many(self):
         empty = [Page([], truncated=True, next_marker=(str(number),)) for number in range(BARREN_PAGES - 1)]
-        assert listing(FakeStore([*empty, Page([upload(1)], truncated=False)])) == ["1"]
+        assert listing(Answers(*empty, Page([upload(1)], truncated=False))) == ["1"]
+
+    def test_they_are_counted_from_the_last_news(self):
+        markers = iter(range(BARREN_PAGES * 2))
+        turns = [[], [1], [], [2]]
+        empties = [
+            Page([upload(item) for item in group], truncated=True, next_marker=(f"{next(markers)}",))
+            for group in turns
+            for _ in range(1 if group else BARREN_PAGES - 1)
+        ]
+        assert listing(Answers(*empties, Page([], truncated=False))) == ["1", "2"]
 
     @settings(deadline=None)
     @given(st.lists(st.lists(st.integers(0, 30), max_size=5), max_size=10))
-    def test_nothing_is_lost_whatever_the_pages(self, groups: list[list[int]]):
-        found = listing(FakeStore(list(pages(*groups))))
-        assert set(found) == {str(number) for group in groups for number in group}
+    def test_each_is_found_in_order_but_not_again_on_the_page_after(self, groups: list[list[int]]):
+        expected, before = [], []
+        for group in groups:
+            expected += [item for item in dict.fromkeys(group) if item not in before]
+            before = group or before
+        assert listing(Answers(*pages(*groups))) == [f"{number}" for number in expected]
 
 
 class TestRestart:
@@ -121,97 +204,55 @@ class TestRestart:
         [(404, "NoSuchUpload"), (400, "InvalidArgument"), (400, "InvalidParameterValueException")],
     )
     def test_a_marker_that_is_refused(self, status: int, code: str):
-        refusal = StoreError(Reason.BAD_RESPONSE, "no", status=status, code=code)
         (first, *_) = pages([1])
         with pytest.raises(RestartError):
-            listing(FakeStore([first, refusal]))
+            listing(Answers(first, refusal(status, code)))
 
     @pytest.mark.parametrize(("status", "code"), [(404, "NoSuchBucket"), (403, "NoSuchUpload"), (400, "")])
     def test_any_other_refusal_is_a_failure(self, status: int, code: str):
-        refusal = StoreError(Reason.BAD_RESPONSE, "no", status=status, code=code)
         (first, *_) = pages([1])
         with pytest.raises(StoreError):
-            listing(FakeStore([first, refusal]))
+            listing(Answers(first, refusal(status, code)))
 
     def test_no_such_upload_at_first_means_none(self):
-        assert (
-            listing(FakeStore([StoreError(Reason.BAD_RESPONSE, "", status=404, code="NoSuchUpload")])) == []
-        )
+        assert listing(Answers(refusal(404, "NoSuchUpload"))) == []
+
+    @pytest.mark.parametrize(
+        ("status", "code"), [(400, "InvalidArgument"), (403, "NoSuchUpload"), (404, "NoSuchBucket")]
+    )
+    def test_any_other_refusal_at_first_is_a_failure(self, status: int, code: str):
+        error = refusal(status, code)
+        with pytest.raises(StoreError) as caught:
+            listing(Answers(error))
+        assert caught.value is error
 
 
 class TestSizing:
-    def test_the_storage_class_of_any_page_is_kept(self):
-        first = Page([Part(1, 5)], truncated=True, next_marker=("1",), storage_class="GLACIER")
-        store = FakeStore([first, Page([Part(2, 6)], truncated=False)])
-        assert size_upload(store, BUCKET, upload(1), caller(Clock(100.0))) == PartTotals(
-            2, 11, None, "GLACIER"
-        )
+    def size(self, *answers: Page[Part] | StoreError) -> PartTotals:
+        self.answers = Answers(*answers)
+        return self.answers.to(size_upload(BUCKET, upload(1), NumberedParts()))
 
+    def test_all_pages_add_up(self):
+        first = Page([Part(1, 5), Part(2, 6)], truncated=True, next_marker=("2",))
+        assert self.size(first, Page([Part(3, 7)], truncated=False)) == PartTotals(3, 18)
+        assert self.answers.asked == [Ask(BUCKET, upload(1), None), Ask(BUCKET, upload(1), ("2",))]
 
-class TestCaller:
-    def attempts(self, *outcomes: StoreError | str, **changes: object) -> tuple[list[float], list[float]]:
-        """Ask with these outcomes in turn; return the deadlines given and the pauses made."""
-        clock, deadlines, left = Clock(100.0), [], list(outcomes)
+    def test_an_upload_without_parts(self):
+        assert self.size(Page([], truncated=False)) == PartTotals(0, 0)
 
-        def attempt(deadline: float) -> str:
-            deadlines.append(deadline)
-            outcome = left.pop(0)
-            if isinstance(outcome, StoreError):
-                raise outcome
-            return outcome
+    @pytest.mark.parametrize("classes", [("GLACIER", ""), ("", "GLACIER"), ("STANDARD", "GLACIER")])
+    def test_the_storage_class_of_any_page_is_kept(self, classes: tuple[str, str]):
+        first = Page([Part(1, 5)], truncated=True, next_marker=("1",), storage_class=classes[0])
+        last = Page([Part(2, 6)], truncated=False, storage_class=classes[1])
+        assert self.size(first, last) == PartTotals(2, 11, None, "GLACIER")
 
-        self.clock = clock
-        assert caller(clock, **changes).ask(attempt) == "done"
-        return deadlines, clock.waited
+    def test_a_listing_of_parts_that_does_not_move_fails(self):
+        again = [Page([Part(number, 5)], truncated=True, next_marker=("1",)) for number in range(2)]
+        with pytest.raises(StoreError, match="does not move"):
+            self.size(*again)
 
-    def test_what_may_pass_is_tried_again(self):
-        again = failing(retryable=True)
-        deadlines, pauses = self.attempts(again, again, again, "done")
-        assert pauses == [0.5, 1.0, 2.0]
-        assert deadlines == [130.0, 130.5, 131.5, 133.5]
-
-    def test_pauses_have_a_cap(self):
-        _, pauses = self.attempts(*[failing(retryable=True)] * 9, "done", retries=9)
-        assert max(pauses) == 20.0
-
-    def test_jitter_is_full(self):
-        _, pauses = self.attempts(failing(retryable=True), "done", jitter=lambda low, _high: low)
-        assert pauses == [0.0]
-
-    def test_retry_after_is_a_floor(self):
-        _, pauses = self.attempts(failing(retryable=True, retry_after=7.0), "done")
-        assert pauses == [7.0]
-        _, pauses = self.attempts(failing(retryable=True, retry_after=0.1), "done")
-        assert pauses == [0.5]
-
-    def test_the_last_error_is_the_one_raised(self):
-        errors = [failing(retryable=True) for _ in range(4)]
+    @pytest.mark.parametrize("error", [GONE, refusal(400, "InvalidArgument"), refusal(404, "NoSuchUpload")])
+    def test_an_error_is_the_upload_s_outcome(self, error: StoreError):
         with pytest.raises(StoreError) as caught:
-            self.attempts(*errors)
-        assert caught.value is errors[3]
-
-    def test_what_will_not_pass_is_not_tried_again(self):
-        with pytest.raises(StoreError):
-            self.attempts(failing(retryable=False), "done")
-
-    @pytest.mark.parametrize("retry_after", [900.0, 1e9])
-    def test_a_pause_beyond_the_scan_is_not_begun(self, retry_after: float):
-        with pytest.raises(StoreError) as caught:
-            self.attempts(failing(retryable=True, retry_after=retry_after), "done")
-        assert (caught.value.reason, self.clock.waited) == (Reason.THROTTLED, [])
-
-    def test_a_call_never_outlasts_the_scan(self):
-        deadlines, _ = self.attempts("done", deadline=110.0)
-        assert deadlines == [110.0]
-
-    @pytest.mark.parametrize("deadline", [100.0, 99.0])
-    def test_no_call_begins_after_it(self, deadline: float):
-        with pytest.raises(StoreError) as caught:
-            self.attempts("done", deadline=deadline)
-        assert (caught.value.reason, caught.value.retryable) == (Reason.TIMEOUT, False)
-
-    def test_stopping_ends_a_pause(self):
-        stop = threading.Event()
-        stop.set()
-        with pytest.raises(StoppingError):
-            self.attempts(failing(retryable=True), "done", stop=stop)
+            self.size(Page([Part(1, 5)], truncated=True, next_marker=("1",)), error)
+        assert caught.value is error

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from exporter.model import GoneError, Reason, StoreError
 from exporter.stores import reasons
-from exporter.stores.transport import Answer
+from exporter.stores.answers import Answer
 
 SECRETS = [
     "AKIAIOSFODNN7EXAMPLE",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 from fakes import BUCKET, DAY, GONE, NOW, REFUSED, Clock, FakeStore, error, upload
 
 from exporter.config.settings import ScanSettings
 from exporter.ledger import PROBE_SECONDS, Ledger
-from exporter.model import Part, Reason, StoppingError, StoreError
+from exporter.model import Part, Reason, StoreError
 from exporter.scan import GONE_YET_LISTED, OUT_OF_TIME, REFUSALS, Scanner
 
 
@@ -59,14 +58,6 @@ class TestCounting:
         store = FakeStore([upload(n) for n in range(40)], before_parts=lambda _: barrier.wait(10))
         assert scan(store, concurrency=4).summary.unsized == 0
         assert store.most_at_once == 4
-
-    def test_holds_no_more_uploads_than_are_in_flight(self):
-        """The listing waits for the sizing: page two is not asked for while page one is unsized."""
-        asked_before_page = []
-        store = FakeStore([upload(n) for n in range(20)], page_size=10)
-        store.before_page = lambda _: asked_before_page.append(sum(store.asked.values()))
-        scan(store, concurrency=1)
-        assert asked_before_page[1] >= 9
 
 
 class TestOneUploadsTrouble:
@@ -231,81 +222,6 @@ class TestListingFails:
         store.listing_errors = {0: error(Reason.BAD_RESPONSE, 400, "InvalidArgument")}
         with pytest.raises(StoreError):
             scan(store)
-
-
-class TestTime:
-    def test_over_before_the_listing_ended_fails_the_scan(self):
-        clock = Clock()
-        store = FakeStore([upload(n) for n in range(30)], page_size=10)
-        store.before_page = lambda number: setattr(clock, "now", 61.0 * number)
-        with pytest.raises(StoreError) as caught:
-            scan(store, clock=clock, timeout=60.0)
-        assert caught.value.reason is Reason.TIMEOUT
-
-    def test_over_after_it_leaves_the_rest_unsized(self):
-        clock = Clock()
-        store = FakeStore([upload(n) for n in range(20)], page_size=20)
-        store.before_parts = lambda _: setattr(clock, "now", clock.now + 10)
-        summary = scan(store, clock=clock, timeout=100.0, concurrency=1).summary
-        assert summary.uploads == 20
-        assert 7 <= 20 - summary.unsized <= 8
-
-    def test_the_last_quarter_is_for_the_listing(self):
-        """A bucket whose sizing alone would take longer than the timeout still gets its counts."""
-        clock = Clock()
-        store = FakeStore([upload(n) for n in range(100)], page_size=10)
-        store.before_parts = lambda _: setattr(clock, "now", clock.now + 10)
-        assert scan(store, clock=clock, timeout=100.0, concurrency=1).summary.uploads == 100
-
-    def test_a_call_gets_no_more_than_request_timeout_nor_than_the_scan_has_left(self):
-        deadlines = []
-        clock = Clock()
-        store = FakeStore([upload(n) for n in range(20)], page_size=10)
-        listing = store.list_uploads
-
-        def listed(bucket, marker, deadline):
-            deadlines.append(deadline)
-            clock.now = 55.0
-            return listing(bucket, marker, deadline)
-
-        store.list_uploads = listed
-        scan(store, clock=clock, timeout=60.0, request_timeout=30.0)
-        assert deadlines == [30.0, 60.0]
-
-    def test_ages_are_those_at_the_start_and_never_negative(self):
-        clock = Clock()
-        store = FakeStore([upload(1, age=-60.0), upload(2, age=100.0)])
-        store.before_page = lambda _: setattr(clock, "now", 50.0)
-        summary = scan(store, clock=clock).summary
-        assert summary.age_sum == 100.0
-
-    def test_undated_uploads_are_counted_and_left_out_of_every_age(self):
-        summary = scan(FakeStore([upload(1, age=None), upload(2, age=100.0)])).summary
-        assert (summary.uploads, summary.undated, summary.age_counts[-1]) == (2, 1, 1)
-
-
-class TestStopping:
-    def test_a_scan_under_way_is_given_up_without_a_failure(self):
-        stop = threading.Event()
-        store = FakeStore([upload(n) for n in range(20)], default_parts=StoppingError())
-        with pytest.raises(StoppingError):
-            scan(store, stop=stop)
-
-    def test_a_pause_between_two_tries_ends_with_it(self):
-        stop = threading.Event()
-        stop.set()
-        store = FakeStore([upload(1)])
-        store.listing_errors = {0: error(Reason.THROTTLED, 503, retryable=True)}
-        with pytest.raises(StoppingError):
-            scan(store, stop=stop)
-
-    def test_no_thread_is_left_behind(self):
-        before = set(threading.enumerate())
-        scan(FakeStore([upload(n) for n in range(50)]))
-        deadline = time.monotonic() + 5
-        while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert left == set()
 
 
 class TestStoresWithoutPartTimes:

@@ -1,12 +1,14 @@
-"""What the service asks of the system before it begins."""
+"""What the service asks of the system before it begins, and what it puts together."""
 
 import logging
 import resource
+from dataclasses import replace
+from unittest.mock import Mock, call
 
 import pytest
 
 from exporter.config.settings import BucketSettings, ScanSettings, Settings, StoreKind, TargetSettings
-from exporter.service import FILES_FOR_THE_REST, FILES_PER_CALL, _allow_files
+from exporter.service import FILES_FOR_THE_REST, FILES_PER_CALL, Service, _allow_files
 
 TARGET = TargetSettings(
     "prod", StoreKind.S3, (BucketSettings("media"),), ScanSettings(workers=4, concurrency=99)
@@ -32,3 +34,19 @@ def test_as_many_files_are_allowed_as_calls_need(monkeypatch, caplog, soft, hard
         _allow_files(Settings((TARGET,)))
     assert asked == ([] if allowed is None else [(allowed, hard)])
     assert bool(caplog.records) == (allowed == 2000)
+
+
+def test_each_target_s_halvings_are_counted_under_its_name():
+    work, other = Mock(), replace(TARGET, name="other")
+    stores = [(target, Mock()) for target in (TARGET, other)]
+    for track in Service._tracks(Mock(), Settings((TARGET, other)), stores, work):
+        pace = track.scanner.pace(TARGET.buckets[0])
+        pace.throttled(0)
+        for _ in range(99 * 99):
+            pace.succeeded()
+    assert work.mock_calls == [
+        call.concurrency_halved("prod"),
+        call.concurrency_restored("prod"),
+        call.concurrency_halved("other"),
+        call.concurrency_restored("other"),
+    ]

@@ -146,6 +146,13 @@ def test_merging_any_split_equals_one_tally(
     assert merged.summary() == whole.summary()
 
 
+@given(st.lists(_any_found, max_size=12))
+def test_a_page_counted_at_once_is_each_of_it_counted(found: list[Found]):
+    together = tally(with_parts=False)
+    together.add_counted_all([item.upload for item in found])
+    assert together.summary() == summary(*found, with_parts=False)
+
+
 def test_a_bucket_without_uploads_is_zeros_and_no_moments():
     assert summary() == Summary(0, 0, 0, 0, 0, 0, 0, 0, None, None, (0, 0, 0), 0.0, (), parts_known=True)
 

@@ -10,7 +10,8 @@ from fakes import Recorder
 
 from exporter.model import GoneError, Reason, StoppingError, StoreError
 from exporter.stores.curl_errors import from_curl
-from exporter.stores.transport import REQUESTS_PER_CALL, Answer, Request, Transport, default_ca_file
+from exporter.stores.curls import default_ca_file
+from exporter.stores.transport import REQUESTS_PER_CALL, Request, Transport
 
 REQUEST = Request("ListParts", "GET", "http://127.0.0.1:1/", [])
 
@@ -109,8 +110,3 @@ class TestTrust:
 
     def test_there_is_always_one(self):
         assert default_ca_file().is_file()
-
-
-@pytest.mark.parametrize("text", [None, "", "soon", "Thu, 99 Foo 2024 12:34:56 GMT"])
-def test_a_clock_that_is_none_is_ours(text: str | None):
-    assert Answer(200, {"date": text} if text is not None else {}, b"").moment(7.0) == 7.0

@@ -8,7 +8,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from exporter.model import Reason, StoreError
-from exporter.stores.transport import Answer
+from exporter.stores.answers import Answer
 from exporter.stores.xmlpages import read_error, read_parts, read_uploads
 
 NOW = 1.8e9

@@ -1,0 +1,221 @@
+"""Drives many flows at once over the calls of one store: sends what they ask, tries again, hands out results.
+
+All on the thread of the scan: a pause between two tries is an entry in a heap and holds nobody up.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import random
+import time
+from collections import deque
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING, Any, Protocol
+
+from exporter.model import Reason, StoppingError, StoreError
+from exporter.stores.paging import RestartError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.stores.base import Ask, Calls, Page
+    from exporter.stores.paging import Flow
+
+log = logging.getLogger(__name__)
+
+BACKOFF_BASE_SECONDS = 0.5
+BACKOFF_CAP_SECONDS = 20.0
+_SLICE_SECONDS = 0.2
+"""How soon a stop is noticed while waiting."""
+
+
+class Pace(Protocol):
+    """How many calls may be in flight; see `exporter.pace.Pace`."""
+
+    limit: int
+    epoch: int
+
+    def throttled(self, epoch: int) -> None:
+        """Note that a call begun in `epoch` was throttled."""
+
+    def succeeded(self) -> None:
+        """Note that a call succeeded."""
+
+
+class Stop(Protocol):
+    """What says that the process is ending: a `threading.Event`."""
+
+    def is_set(self) -> bool:
+        """Whether it is."""
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for it, at most so many seconds; returns whether it is."""
+
+
+@dataclass(slots=True)
+class Patience:
+    """How long a call may take, and how often it is tried again; none outlasts `deadline`.
+
+    Seconds; `deadline` is a reading of the monotonic clock, and may be moved while calls are made.
+    """
+
+    request_timeout: float
+    retries: int
+    deadline: float
+
+
+@dataclass(slots=True, eq=False)
+class _Run:
+    """A flow under way: what it asks now, and how often that was tried."""
+
+    flow: Flow[Any]
+    label: object
+    patience: Patience
+    ask: Ask | None = None
+    tries: int = 0
+    epoch: int = 0
+
+
+Ended = tuple[object, Any]
+"""The label that a flow was started with, and what it returned, or the error that ended it."""
+
+
+def pause_before(error: StoreError, tries: int, jitter: Callable[[float, float], float]) -> float:
+    """Return the seconds to wait before the next try: full jitter, but what the server asked for at least.
+
+    https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    """
+    drawn = jitter(0.0, min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2**tries))
+    return max(drawn, error.retry_after or 0.0)
+
+
+class Flows:
+    """Runs flows until they end. For one thread."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        pace: Pace,
+        stop: Stop,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        jitter: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        """Make a driver of flows over `calls`; `jitter` draws the pause between two tries."""
+        self.active = 0
+        """Flows that have not ended."""
+        self._calls = calls
+        self._pace = pace
+        self._stop = stop
+        self._monotonic = monotonic
+        self._jitter = jitter
+        self._in_flight = 0
+        self._ready: deque[_Run] = deque()
+        self._pausing: list[tuple[float, int, _Run]] = []
+        self._order = count()
+        self._ended: list[Ended] = []
+
+    def start(self, flow: Flow[Any], label: object, patience: Patience) -> None:
+        """Begin a flow; what becomes of it comes out of `ended` under this label."""
+        self.active += 1
+        self._step(_Run(flow, label, patience), flow.send, None)
+
+    def ended(self) -> list[Ended]:
+        """Wait until flows end and return them; [] where none is active.
+
+        Raises StoppingError.
+        """
+        self._send_ready()
+        while self.active and not self._ended:
+            self._wait()
+            self._send_ready()
+        ended, self._ended = self._ended, []
+        return ended
+
+    def pause_no_more(self) -> None:
+        """Have what pauses go on at once: there is no time left to wait for it."""
+        self._ready.extend(run for _, _, run in self._pausing)
+        self._pausing.clear()
+
+    def close(self) -> None:
+        """Give up what is under way."""
+        self._calls.close()
+
+    def _step(self, run: _Run, move: Callable[[Any], Ask], with_what: object) -> None:
+        """Let the flow go on (send) or fail (throw), and send what it asks next."""
+        try:
+            run.ask = move(with_what)
+        except StopIteration as end:
+            self._end(run, end.value)
+        except (StoreError, RestartError) as error:
+            self._end(run, error)
+        except Exception as error:  # our own bug is one flow's trouble, like any other
+            log.exception("a flow failed unexpectedly")
+            self._end(run, StoreError(Reason.INTERNAL, f"unexpected {type(error).__name__}"))
+        else:
+            run.tries = 0
+            self._send(run)
+
+    def _end(self, run: _Run, outcome: object) -> None:
+        self.active -= 1
+        self._ended.append((run.label, outcome))
+
+    def _send(self, run: _Run) -> None:
+        """Send what the flow asks, or have it wait for its turn."""
+        if self._in_flight >= self._pace.limit:
+            self._ready.append(run)
+            return
+        patience, now = run.patience, self._monotonic()
+        if now >= patience.deadline:
+            self._step(run, run.flow.throw, StoreError(Reason.TIMEOUT, "scan.timeout is over"))
+            return
+        run.epoch = self._pace.epoch
+        self._in_flight += 1
+        assert run.ask is not None  # noqa: S101
+        self._calls.start(run.ask, min(patience.deadline, now + patience.request_timeout), run)
+
+    def _send_ready(self) -> None:
+        """Send what has paused for long enough, as far as the pace allows."""
+        while self._pausing and self._pausing[0][0] <= self._monotonic():
+            self._ready.append(heapq.heappop(self._pausing)[2])
+        while self._ready and self._in_flight < self._pace.limit:
+            self._send(self._ready.popleft())
+
+    def _wait(self) -> None:
+        if self._stop.is_set():
+            raise StoppingError
+        if not self._in_flight:
+            if self._stop.wait(max(0.0, self._pausing[0][0] - self._monotonic())):
+                raise StoppingError
+            return
+        for run, answer in self._calls.answers(self._slice()):
+            self._in_flight -= 1
+            self._take(run, answer)  # type: ignore[arg-type]  # the label that we gave
+
+    def _slice(self) -> float:
+        if not self._pausing:
+            return _SLICE_SECONDS
+        return min(_SLICE_SECONDS, max(0.0, self._pausing[0][0] - self._monotonic()))
+
+    def _take(self, run: _Run, answer: Page[Any] | StoreError) -> None:
+        if not isinstance(answer, StoreError):
+            self._pace.succeeded()
+            self._step(run, run.flow.send, answer)
+            return
+        if answer.reason is Reason.THROTTLED:
+            self._pace.throttled(run.epoch)
+        elif not answer.retryable:
+            self._pace.succeeded()  # refused, but not for having asked too often
+        if not (answer.retryable and run.tries < run.patience.retries and self._pause(run, answer)):
+            self._step(run, run.flow.throw, answer)
+
+    def _pause(self, run: _Run, error: StoreError) -> bool:
+        """Let the flow wait before its next try; false where that would outlast its time."""
+        due = self._monotonic() + pause_before(error, run.tries, self._jitter)
+        if due >= run.patience.deadline:
+            return False
+        run.tries += 1
+        heapq.heappush(self._pausing, (due, next(self._order), run))
+        return True

@@ -1,0 +1,122 @@
+"""S3 through boto3, one blocking call per page; and what boto3 knows of the way to a bucket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from exporter.model import StoreError
+from exporter.stores.aws import AwsClient
+from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION
+from exporter.stores.reasons import ended, is_gone
+from exporter.stores.route import read_route
+from exporter.stores.xmlpages import read_error, read_parts, read_uploads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from botocore.credentials import ReadOnlyCredentials
+
+    from exporter.config.settings import BucketSettings, TargetSettings
+    from exporter.model import Part, Upload
+    from exporter.stores.base import Marker, Page
+    from exporter.stores.route import Route
+    from exporter.stores.transport import Transport
+
+_EMPTY_PAGE = b"<ListMultipartUploadsResult/>"
+_ALIAS_SUFFIXES = ("-s3alias", "--ol-s3", "--xa-s3")
+
+
+class S3ByBoto:
+    """Lists uploads and parts through boto3.
+
+    Neither a delimiter nor an encoding is ever asked for: both make servers disagree.
+    """
+
+    def __init__(self, target: TargetSettings, transport: Transport, clock: Callable[[], float]) -> None:
+        """Make it for a target; the SDK's client is made by the first call. `clock` is Unix seconds."""
+        self._target = target
+        self._transport = transport
+        self._clock = clock
+        self._client = AwsClient(target, "s3", transport, lambda answer: read_error(answer.body), _EMPTY_PAGE)
+
+    @property
+    def region(self) -> str:
+        """The region requests are signed for, unless a bucket turns out to be elsewhere."""
+        return self._client.region
+
+    def list_uploads(self, bucket: BucketSettings, marker: Marker | None, deadline: float) -> Page[Upload]:
+        """Return the page after `marker`, which is the pair (key marker, upload id marker)."""
+        return self.follow(bucket, marker, deadline)[0]
+
+    def list_parts(
+        self, bucket: BucketSettings, upload: Upload, marker: Marker | None, deadline: float
+    ) -> Page[Part]:
+        """Return the page of parts after `marker`, which is a part number as text."""
+        parameters = self._parameters(
+            bucket,
+            Key=upload.key,
+            UploadId=upload.upload_id,
+            PartNumberMarker=int(marker[0]) if marker else None,
+            MaxParts=self._target.scan.page_size,
+        )
+        with self._transport.call(PARTS_OPERATION, deadline) as call:
+            try:
+                answer = self._client.ask(call, "list_parts", parameters)
+            except StoreError as error:
+                if is_gone(error):
+                    raise ended(PARTS_OPERATION, error) from error
+                raise
+            return read_parts(answer, name_to_prove(bucket.name), self._clock())
+
+    def follow(
+        self, bucket: BucketSettings, marker: Marker | None, deadline: float
+    ) -> tuple[Page[Upload], Route | None]:
+        """Return a page as `list_uploads` does, and the way it took in the end; see `route`."""
+        with self._transport.call(UPLOADS_OPERATION, deadline) as call:
+            answer = self._client.ask(call, "list_multipart_uploads", self._listing(bucket, marker))
+            page = read_uploads(answer, name_to_prove(bucket.name), self._clock())
+            return page, read_route(call.request) if call.request else None
+
+    def route(self, bucket: BucketSettings, deadline: float) -> Route | None:
+        """Return the way to the bucket, None where it is not one of plain signatures.
+
+        Nothing is sent to the store. Raises StoreError, where there are no credentials for example.
+        """
+        with self._transport.call(UPLOADS_OPERATION, deadline) as call:
+            request = self._client.prepare(call, "list_multipart_uploads", self._listing(bucket, None))
+            return read_route(request) if request else None
+
+    def credentials(self, deadline: float) -> ReadOnlyCredentials:
+        """Return the keys to sign with now. Raises StoreError."""
+        with self._transport.call(UPLOADS_OPERATION, deadline) as call:
+            return self._client.credentials(call)
+
+    def _listing(self, bucket: BucketSettings, marker: Marker | None) -> dict[str, Any]:
+        key_marker, id_marker = marker or ("", "")
+        return self._parameters(
+            bucket,
+            Prefix=bucket.prefix,
+            KeyMarker=key_marker,
+            UploadIdMarker=id_marker,
+            MaxUploads=self._target.scan.page_size,
+        )
+
+    def _parameters(self, bucket: BucketSettings, **own: str | int | None) -> dict[str, Any]:
+        """Return the call's parameters; what is None or empty is not sent."""
+        parameters = {
+            "Bucket": bucket.name,
+            "RequestPayer": self._target.request_payer,
+            "ExpectedBucketOwner": self._target.expected_bucket_owner,
+            **own,
+        }
+        return {name: value for name, value in parameters.items() if value not in (None, "")}
+
+
+def name_to_prove(bucket: str) -> str | None:
+    """Return the name an answer has to carry, None where it carries the real bucket's instead.
+
+    Access points are reached by ARN or alias; Ceph's `tenant:bucket` answers with the bucket alone.
+    """
+    if bucket.startswith("arn:") or bucket.endswith(_ALIAS_SUFFIXES):
+        return None
+    return bucket

@@ -1,0 +1,108 @@
+"""Signature Version 4 of GETs without a body, cheap enough to be made for every call.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from botocore.credentials import ReadOnlyCredentials
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+PAYLOAD_HEADER = "x-amz-content-sha256"
+DATE_HEADER = "x-amz-date"
+TOKEN_HEADER = "x-amz-security-token"  # noqa: S105 - a header's name
+
+
+@dataclass(frozen=True, slots=True, repr=False)  # a repr would show the keys
+class _Moment:
+    """What the requests of one second and the same credentials have in common."""
+
+    second: int
+    credentials: ReadOnlyCredentials
+    signing_key: bytes
+    canonical_end: str
+    """The canonical request after its query: headers, their names, hash of the body."""
+    text_start: str
+    """The text to sign, up to the hash of the canonical request."""
+    authorization_start: str
+    lines: tuple[str, ...]
+
+
+class Signer:
+    """Signs requests that differ in path, query and time only. Safe to use from many threads."""
+
+    def __init__(self, host: str, region: str, service: str, headers: Sequence[tuple[str, str]]) -> None:
+        """Make the signer of a host.
+
+        `host` is the Host header's value; `headers` are further ones that are sent and signed each time,
+        with lower-case names. Raises KeyError where `x-amz-content-sha256` is not among them, since S3
+        takes no request without it.
+        """
+        self._host = host
+        self._scope_end = f"{region}/{service}/aws4_request"
+        self._headers = {name: _trim(value) for name, value in headers}
+        self._payload = self._headers[PAYLOAD_HEADER]
+        self._moment: _Moment | None = None  # replaced as a whole: another thread may be reading it
+
+    def lines(self, credentials: ReadOnlyCredentials, path: str, query: str, now: float) -> list[str]:
+        """Return every line of the signed request's head that this signer answers for, as libcurl takes them.
+
+        `path` and `query` are percent-encoded, the query sorted by name with a `=` after each; `now` is the
+        server's time in Unix seconds, of which the fraction does not count.
+        """
+        moment = self._moment_of(credentials, int(now))
+        canonical = f"GET\n{path}\n{query}\n{moment.canonical_end}"
+        text = f"{moment.text_start}{sha256(canonical.encode()).hexdigest()}"
+        signature = hmac.digest(moment.signing_key, text.encode(), "sha256").hex()
+        return [f"{moment.authorization_start}{signature}", *moment.lines]
+
+    def _moment_of(self, credentials: ReadOnlyCredentials, second: int) -> _Moment:
+        moment = self._moment
+        if moment is None or moment.second != second or moment.credentials != credentials:
+            moment = self._moment = self._prepare(credentials, second)
+        return moment
+
+    def _prepare(self, credentials: ReadOnlyCredentials, second: int) -> _Moment:
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
+        scope = f"{stamp[:8]}/{self._scope_end}"
+        sent = {**self._headers, DATE_HEADER: stamp}
+        if credentials.token:
+            sent[TOKEN_HEADER] = _trim(credentials.token)
+        signed = sorted({"host": self._host, **sent}.items())
+        names = ";".join(name for name, _ in signed)
+        block = "".join(f"{name}:{value}\n" for name, value in signed)
+        credential = f"Credential={credentials.access_key}/{scope}"
+        return _Moment(
+            second,
+            credentials,
+            _signing_key(credentials.secret_key or "", scope),
+            canonical_end=f"{block}\n{names}\n{self._payload}",
+            text_start=f"{ALGORITHM}\n{stamp}\n{scope}\n",
+            authorization_start=f"Authorization: {ALGORITHM} {credential}, SignedHeaders={names}, Signature=",
+            lines=(f"Host: {self._host}", *(_line(name, value) for name, value in sent.items())),
+        )
+
+
+def _signing_key(secret: str, scope: str) -> bytes:
+    key = f"AWS4{secret}".encode()
+    for step in scope.split("/"):
+        key = hmac.digest(key, step.encode(), "sha256")
+    return key
+
+
+def _trim(value: str) -> str:
+    """Return a header's value as it is signed; sent like that, no value can begin a line of its own."""
+    return " ".join(value.split())
+
+
+def _line(name: str, value: str) -> str:
+    return f"{name}: {value}" if value else f"{name};"  # libcurl's way to send a header that is empty

@@ -1,0 +1,57 @@
+"""Asks a store as a scan does, one question after the other."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from exporter.config.settings import BucketSettings
+from exporter.model import PartTotals, Upload
+from exporter.pace import Pace
+from exporter.stores.base import Store
+from exporter.stores.flows import Flows, Patience
+from exporter.stores.paging import Flow, new_listing, next_page, size_upload
+
+
+@dataclass
+class Asker:
+    """How a store is asked: times are seconds, `deadline` is a reading of the monotonic clock."""
+
+    request_timeout: float = 30.0
+    retries: int = 3
+    deadline: float = threading.TIMEOUT_MAX
+    stop: Any = field(default_factory=threading.Event)
+    monotonic: Callable[[], float] = time.monotonic
+    jitter: Callable[[float, float], float] = random.uniform
+
+    def pages(self, store: Store, bucket: BucketSettings) -> Iterator[Collection[Upload]]:
+        """Yield the bucket's uploads page by page, each once."""
+        listing = new_listing()
+        with self.flows(store, bucket) as flows:
+            while not listing.done:
+                yield self._ask(flows, next_page(listing, bucket))
+
+    def size(self, store: Store, bucket: BucketSettings, upload: Upload) -> PartTotals:
+        """Return what the upload's parts add up to."""
+        with self.flows(store, bucket) as flows:
+            return self._ask(flows, size_upload(bucket, upload, store.new_fold()))
+
+    @contextmanager
+    def flows(self, store: Store, bucket: BucketSettings, concurrency: int = 32) -> Iterator[Flows]:
+        opened_by = min(self.deadline, self.monotonic() + self.request_timeout)
+        calls = store.open(bucket, opened_by)
+        flows = Flows(calls, Pace(concurrency), self.stop, monotonic=self.monotonic, jitter=self.jitter)
+        try:
+            yield flows
+        finally:
+            flows.close()
+
+    def _ask(self, flows: Flows, flow: Flow[Any]) -> Any:
+        flows.start(flow, None, Patience(self.request_timeout, self.retries, self.deadline))
+        ((_, outcome),) = flows.ended()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome

@@ -1,0 +1,36 @@
+"""Keys that break careless readers."""
+
+ODD_KEYS = [
+    "a b",
+    " ",
+    "a+b",
+    "%41",
+    "a%2Fb",
+    "a//b",
+    "/lead",
+    "trail/",
+    "..",
+    "../../etc",
+    "a/../b",
+    "./a",
+    "ü ß 漢字 🙂",
+    "é" * 450,
+    "&amp;<>\"'",
+    "]]>",
+    "\u2028\u00a0\u0085",
+    "\ue000\ue000000001",
+    "?uploads#x&y=1;z",
+    "None",
+    "~*'()!$@:,=",
+    "\\",
+    "\x7f",
+]
+CONTROL_KEYS = [
+    "a\x01b",
+    "\x08",
+    "\x1f\x0b\x0c",
+    "\x07 & \x1b[31m",
+    "\ue000\x01\ue000",
+    "\ufffe",
+    "\uffff\x02",
+]

@@ -1,0 +1,119 @@
+"""Whole scans over a rig, and what its server sees of them."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from contract.rigs import PARTS, UPLOADS, Part, Rig, Upload
+from servers.s3 import EPOCH
+from servers.standin import Reply, Request
+
+from exporter.board import ScanResult
+from exporter.ledger import Ledger
+from exporter.scan import Clocks, Scanner
+from exporter.summary import Summary
+
+NOW = EPOCH + 30 * 86400
+AGES = (86400.0, 7 * 86400.0, 28 * 86400.0)
+PATIENCE = 5.0
+"""So many seconds a request is held at most for others that have to come: fewer than a call may take."""
+
+
+def scanner(rig: Rig, **settings: object) -> Scanner:
+    """Return a scanner of the rig; `new_pace` and settings of the scan may be given."""
+    options = {name: settings.pop(name) for name in ("new_pace",) if name in settings}
+    clocks = Clocks(wall=lambda: NOW, jitter=rig.jitter)
+    return Scanner(rig.store, replace(rig.target.scan, **settings), AGES, rig.stop, clocks, **options)
+
+
+def scan(rig: Rig, **settings: object) -> ScanResult:
+    return scanner(rig, **settings).scan(rig.bucket, Ledger())
+
+
+def summary_of(rig: Rig, **settings: object) -> Summary:
+    """Scan, which has to size every upload, and return what was found."""
+    result = scan(rig, **settings)
+    assert (result.trouble, result.summary.unsized) == ("", 0)
+    return result.summary
+
+
+def sized_uploads(count: int) -> list[Upload]:
+    """Return uploads of one part each, of 1, 2, 3, … bytes."""
+    return [Upload(f"key/{n:04}", f"u{n:04}", parts=[Part(1, n + 1)]) for n in range(count)]
+
+
+def bytes_of(uploads: list[Upload]) -> int:
+    return sum(part.size for upload in uploads for part in upload.parts)
+
+
+def operation_of(request: Request) -> str:
+    return PARTS if "uploadId" in request.query else UPLOADS
+
+
+def received(rig: Rig) -> Counter[str]:
+    """Return how many requests of each kind reached the server."""
+    return Counter(operation_of(request) for request in rig.standin.requests)
+
+
+@dataclass
+class Together:
+    """Holds requests until so many are held at once, so that they are known to be in flight together."""
+
+    count: int
+    then: Callable[[], object] = lambda: None
+    """What is done once they are, before the first of them is let go."""
+    _held: int = 0
+    _full: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def is_full(self) -> bool:
+        return self._full.is_set()
+
+    def hold(self) -> None:
+        with self._lock:
+            self._held += 1
+            if self._held == self.count:
+                self.then()
+                self._full.set()
+        assert self._full.wait(PATIENCE), f"{self._held} requests were in flight, not {self.count}"
+
+
+@dataclass
+class AtOnce:
+    """Counts the requests that are being answered at the same time."""
+
+    now: int = 0
+    most: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def counted(self):
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        try:
+            yield self.now
+        finally:
+            with self._lock:
+                self.now -= 1
+
+
+def answering(rig: Rig, answer: Callable[[Request], Reply | None], operation: str = PARTS) -> None:
+    """Answer requests of this kind so; None: truly."""
+
+    def decide(request: Request, truly: Callable[[], Reply]) -> Reply:
+        reply = answer(request) if operation_of(request) == operation else None
+        return truly() if reply is None else reply
+
+    rig.server.answer = decide
+
+
+def spoiling(rig: Rig, upload_id: str, spoil: Callable[[Reply], Reply]) -> None:
+    """Spoil the answers about the parts of one upload."""
+
+    def decide(request: Request, truly: Callable[[], Reply]) -> Reply:
+        return spoil(truly()) if request.argument("uploadId") == upload_id else truly()
+
+    rig.server.answer = decide

@@ -1,0 +1,97 @@
+"""Both engines of S3 come to the same, whatever a server does: the same sums, reasons and requests."""
+
+import pytest
+from contract.faults import Misbehave
+from contract.misbehaviours import FIELDS, PAGING, XML
+from contract.outcomes import Engines, Outcome, outcome, renew
+from contract.refusals import BY_HAND, LATE, ON_THE_WAY, REDIRECTS, REFUSALS
+from contract.rigs import UPLOADS, Part, Rig, Upload
+from contract.scans import NOW
+from servers.s3 import EPOCH
+
+DAY = 86400.0
+UPLOADS_HELD = [
+    Upload("a", "u0000", EPOCH, parts=[Part(1, 5)]),
+    Upload("a", "u0001", EPOCH + 5, "GLACIER", [Part(1, 2**40), Part(2, 7)]),
+    Upload("dir/../ü +%41", "u0002", EPOCH + 2 * DAY, "", [Part(n, n, NOW - n) for n in (1, 5, 9_999)]),
+    Upload(
+        "dir/k", "u0003", EPOCH + 20 * DAY, "STANDARD_IA", [Part(n, 100 * n, EPOCH + n) for n in range(1, 6)]
+    ),
+    Upload("empty", "u0004", NOW - 3600),
+    *[Upload(f"many/{n}", f"u0{n}", NOW - n * DAY, parts=[Part(1, n)]) for n in range(100, 108)],
+]
+
+MANY = [
+    Upload(f"dir/{key}{n}", f"u{n:04}", parts=[Part(1, n)]) for n in range(20) for key in ("a", "b&<", "ü")
+]
+
+
+def agreed(rigs: tuple[Rig, Rig], misbehave: Misbehave, **settings: object) -> tuple[Outcome, Outcome]:
+    """Return what each engine came to at its own server; it has to be the same, and to leave no trace."""
+    found = []
+    for rig in rigs:
+        misbehave(rig)
+        found.append(outcome(rig, **settings))
+    assert found[0] == found[1]
+    renew(rigs[0], UPLOADS_HELD)
+    assert outcome(rigs[0]).is_true(UPLOADS_HELD)
+    return found[0], found[1]
+
+
+def agreed_and_asked_alike(rigs: tuple[Rig, Rig], misbehave: Misbehave) -> None:
+    """Assert that both sent as much; about single uploads a scan that fails has sent more or less."""
+    one, other = agreed(rigs, misbehave)
+    assert one.requests[UPLOADS] == other.requests[UPLOADS]
+    assert one.summary is None or one.requests == other.requests
+
+
+@pytest.mark.parametrize("what", PAGING)
+@pytest.mark.parametrize("page_size", [2, None])
+def test_paging(engines: Engines, page_size: int | None, what: str):
+    agreed(engines(page_size, UPLOADS_HELD), PAGING[what])
+
+
+@pytest.mark.parametrize("what", XML)
+def test_xml(engines: Engines, what: str):
+    agreed_and_asked_alike(engines(None, UPLOADS_HELD), XML[what])
+
+
+@pytest.mark.parametrize("what", [what for what in XML if what.endswith("listing")])
+def test_xml_of_a_long_page_is_read_as_that_of_short_ones(engines: Engines, what: str):
+    found = []
+    for page_size in (2, None):
+        wire, _ = engines(page_size, MANY)
+        XML[what](wire)
+        found.append(outcome(wire))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("what", FIELDS)
+def test_fields(engines: Engines, what: str):
+    agreed_and_asked_alike(engines(2, UPLOADS_HELD), FIELDS[what])
+
+
+@pytest.mark.parametrize("what", REFUSALS)
+def test_refusals(engines: Engines, what: str):
+    agreed_and_asked_alike(engines(2, UPLOADS_HELD), REFUSALS[what])
+
+
+@pytest.mark.parametrize("what", REDIRECTS)
+def test_redirects(engines: Engines, what: str):
+    agreed(engines(2, UPLOADS_HELD), REDIRECTS[what])
+
+
+@pytest.mark.parametrize("what", ON_THE_WAY)
+@pytest.mark.parametrize("page_size", [2, None])
+def test_on_the_way(engines: Engines, page_size: int | None, what: str):
+    agreed(engines(page_size, UPLOADS_HELD), ON_THE_WAY[what])
+
+
+@pytest.mark.parametrize("what", BY_HAND)
+def test_answers_written_by_hand(engines: Engines, what: str):
+    agreed(engines(2, UPLOADS_HELD), BY_HAND[what])
+
+
+@pytest.mark.parametrize("what", LATE)
+def test_answers_that_come_too_late(engines: Engines, what: str):
+    agreed(engines(None, UPLOADS_HELD), LATE[what], request_timeout=0.2, retries=0, concurrency=16)

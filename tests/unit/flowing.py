@@ -1,0 +1,132 @@
+"""Flows over calls that answer as a script says, on a clock that moves only while something is waited for."""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fakes import BUCKET, Clock
+
+from exporter.model import Reason, StoreError
+from exporter.pace import Pace
+from exporter.stores.base import Answered, Ask, Page
+from exporter.stores.flows import Flows, Patience
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from exporter.stores.paging import Flow
+
+PAGE: Page[Any] = Page([], truncated=False)
+
+
+def name_of(ask: Ask) -> str:
+    """Return what `ask_for` was told to ask for."""
+    assert ask.marker is not None
+    return ask.marker[0]
+
+
+def ask_for(*names: str) -> Flow[str]:
+    """Ask for these pages, one after the other; return the last one's name."""
+    for name in names:
+        yield Ask(BUCKET, None, (name,))
+    return names[-1]
+
+
+def failing(
+    reason: Reason = Reason.THROTTLED, *, retryable: bool = True, retry_after: float | None = None
+) -> StoreError:
+    return StoreError(reason, "no", retryable=retryable, retry_after=retry_after)
+
+
+class Begun(NamedTuple):
+    """A call as it was begun: when, what for, until when; how many were then in flight, and allowed."""
+
+    when: float
+    name: str
+    deadline: float
+    in_flight: int
+    allowed: int
+
+
+@dataclass
+class ScriptedCalls:
+    """Calls that end after `seconds` with the next outcome of their script, without one with a page."""
+
+    clock: Clock
+    pace: Any
+    scripts: dict[str, list[StoreError]] = field(default_factory=dict)
+    seconds: Callable[[str], float] = lambda _: 0.0
+    begun: list[Begun] = field(default_factory=list)
+    timeouts: list[float] = field(default_factory=list)
+    closed: bool = False
+    _in_flight: list[tuple[float, int, str, object]] = field(default_factory=list)
+    _order: Any = field(default_factory=count)
+
+    def start(self, ask: Ask, deadline: float, label: object) -> None:
+        name = name_of(ask)
+        ends = self.clock.now + self.seconds(name)
+        heapq.heappush(self._in_flight, (ends, next(self._order), name, label))
+        self.begun.append(Begun(self.clock.now, name, deadline, len(self._in_flight), self.pace.limit))
+
+    def answers(self, timeout: float) -> Sequence[Answered]:
+        self.timeouts.append(timeout)
+        end = self.clock.now + timeout
+        self.clock.now = max(self.clock.now, min(end, self._in_flight[0][0]))
+        ended = []
+        while self._in_flight and self._in_flight[0][0] <= self.clock.now:
+            _, _, name, label = heapq.heappop(self._in_flight)
+            script = self.scripts.get(name)
+            ended.append((label, script.pop(0) if script else PAGE))
+        return ended
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Stream:
+    """Flows with all that they depend on; time begins at 100."""
+
+    def __init__(self, pace: Pace | None = None, stop: Any = None, **calls: Any) -> None:
+        self.clock = Clock(100.0)
+        self.pace = pace or Pace(32)
+        self.calls = ScriptedCalls(self.clock, self.pace, **calls)
+        self.jitter: Callable[[float, float], float] = lambda _low, high: high
+        self.flows = Flows(
+            self.calls,
+            self.pace,
+            stop or self.clock,
+            monotonic=self.clock.monotonic,
+            jitter=self._draw,
+        )
+
+    def _draw(self, low: float, high: float) -> float:
+        return self.jitter(low, high)
+
+    def start(
+        self,
+        *names: str,
+        request_timeout: float = 30.0,
+        retries: int = 3,
+        deadline: float = 1000.0,
+        label: object = None,
+    ) -> Patience:
+        """Begin a flow that asks for these; its label is its last one's name."""
+        patience = Patience(request_timeout, retries, deadline)
+        self.flows.start(ask_for(*names), names[-1] if label is None else label, patience)
+        return patience
+
+    def all(self) -> dict[Any, Any]:
+        """Return what each flow came to, by its label, after all have ended."""
+        outcomes: dict[Any, Any] = {}
+        while ended := self.flows.ended():
+            for label, outcome in ended:
+                assert label not in outcomes
+                outcomes[label] = outcome
+        return outcomes
+
+    def when(self, name: str) -> list[float]:
+        """Return when the calls for this were begun."""
+        return [begun.when for begun in self.calls.begun if begun.name == name]
