@@ -2,7 +2,8 @@
 
 import random
 
-from bench.turns import take_turns
+from bench.measure import cost, take_turns
+from bench.verdict import Row, at_most, shown, verdict
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
@@ -20,7 +21,7 @@ LIMIT_MS = 50.0
 NOW = 1_790_000_000.0
 
 
-def scrape_2000_buckets() -> dict[str, object]:
+def scrape_2000_buckets(rounds: int) -> Row:
     """Compare a scrape of ours with one that renders everything anew; both compress alike."""
     settings = Settings(tuple(_target(number) for number in range(TARGETS)))
     board = Board()
@@ -44,19 +45,15 @@ def scrape_2000_buckets() -> dict[str, object]:
     scan(1.0)
     exposition.render()
     body = exposition.render()
-    times = take_turns(
-        lambda: gzip(exposition.render()),
-        lambda: gzip(generate_latest(full)),
+    ours, baseline = take_turns(
+        rounds,
+        lambda: cost(lambda: gzip(exposition.render())),
+        lambda: cost(lambda: gzip(generate_latest(full))),
         between=lambda: scan(CHANGED),
     )
-    return {
-        **times,
-        "limit_ms": LIMIT_MS,
-        "ok": float(str(times["ours_ms"])) <= LIMIT_MS,
-        "lines": body.count(b"\n"),
-        "bytes": len(body),
-        "gzip_bytes": len(gzip(body)),
-    }
+    sizes = {"lines": body.count(b"\n"), "bytes": len(body), "gzip_bytes": len(gzip(body))}
+    within = at_most("ms of CPU", ours.cpu * 1000, LIMIT_MS)
+    return verdict([within], ours=shown(ours), baseline=shown(baseline), **sizes)
 
 
 def _target(number: int) -> TargetSettings:

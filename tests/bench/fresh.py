@@ -1,0 +1,31 @@
+"""Processes of their own: what one costs from its start to its end, and one that scans a bucket once."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from bench.measure import Cost
+from bench.ours import write_config
+from bench.pages import Bucket
+
+SCAN = Path(__file__).with_name("scanonce.py")
+
+
+def run(command: list[str], output: Path, env: Mapping[str, str] | None = None) -> Cost:
+    """Run a command to its end, its output into a file; raises RuntimeError where it fails."""
+    started = time.perf_counter()
+    with output.open("wb") as file, subprocess.Popen(command, stdout=file, env=env) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{command}: exit code {process.returncode}")
+    return Cost(time.perf_counter() - started, used.ru_utime + used.ru_stime)
+
+
+def scan(folder: Path, target: dict[str, object], bucket: Bucket) -> Cost:
+    """Run a process that loads a config and scans its bucket; its report is in `scan.json`."""
+    file = write_config(folder, target)
+    return run([sys.executable, str(SCAN), str(file), str(bucket.uploads)], folder / "scan.json")

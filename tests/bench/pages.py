@@ -1,0 +1,91 @@
+"""Canned answers of Amazon S3 as files: a bucket's uploads page by page, one answer about parts for all.
+
+A page is found by the marker that asks for it: the last key of page 122 holds `page-000122`, and the file of
+the page after it is `uploads-000122.xml`. The first page is `uploads-.xml`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from pathlib import Path
+
+PAGE = 1000
+PART_BYTES = 8 * 1024 * 1024
+_BEGAN = datetime(2025, 1, 1)  # noqa: DTZ001 - written with a Z
+_XML = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<{0} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{1}</{0}>'
+)
+_WHO = (
+    "<Initiator><ID>arn:aws:iam::123456789012:user/backup</ID><DisplayName>backup</DisplayName></Initiator>"
+    "<Owner><ID>8a6925ce4adf588a4c4b1b0bd3d2e1f2</ID><DisplayName>archive</DisplayName></Owner>"
+    "<StorageClass>STANDARD</StorageClass>"
+)
+_PART = (
+    "<Part><PartNumber>{}</PartNumber><LastModified>2025-02-01T00:01:00.000Z</LastModified>"
+    "<ETag>&quot;7778aef83f66abc1fa1e8477f296d394&quot;</ETag><Size>{}</Size></Part>"
+)
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """What a bucket holds: so many uploads, each of so many parts."""
+
+    name: str
+    uploads: int
+    parts: int = 0
+    part_bytes: int = PART_BYTES
+
+    @property
+    def totals(self) -> tuple[int, int, int]:
+        """The uploads, all their parts, and the bytes of these."""
+        return self.uploads, self.uploads * self.parts, self.uploads * self.parts * self.part_bytes
+
+
+def names(uploads: int) -> Iterator[tuple[str, str]]:
+    """Return key and upload id of so many uploads, in a store's order."""
+    for number in range(uploads):
+        page, place = divmod(number, PAGE)
+        yield f"backups/page-{page:06}/{place:04}.tar.zst", f"{number:08}.VXBsb2FkSWRzQXJlTG9uZw{'x' * 64}"
+
+
+def write(folder: Path, bucket: Bucket) -> None:
+    """Write the pages of a bucket into its folder."""
+    home = folder / bucket.name
+    home.mkdir(parents=True)
+    uploads, marker = names(bucket.uploads), ("", "")
+    for first in range(0, bucket.uploads, PAGE):
+        page = list(islice(uploads, PAGE))
+        after = f"{first // PAGE - 1:06}" if first else ""
+        text = _listing(bucket, page, marker, first)
+        (home / f"uploads-{after}.xml").write_text(text, encoding="utf-8")
+        marker = page[-1]
+    (home / "parts.xml").write_text(_parts(bucket), encoding="utf-8")
+
+
+def _listing(bucket: Bucket, page: list[tuple[str, str]], marker: tuple[str, str], first: int) -> str:
+    more = "true" if first + len(page) < bucket.uploads else "false"
+    (key_marker, id_marker), (last_key, last_id) = marker, page[-1]
+    head = (
+        f"<Bucket>{bucket.name}</Bucket><KeyMarker>{key_marker}</KeyMarker>"
+        f"<UploadIdMarker>{id_marker}</UploadIdMarker><NextKeyMarker>{last_key}</NextKeyMarker>"
+        f"<NextUploadIdMarker>{last_id}</NextUploadIdMarker><MaxUploads>{PAGE}</MaxUploads>"
+        f"<IsTruncated>{more}</IsTruncated>"
+    )
+    items = [
+        f"<Upload><Key>{key}</Key><UploadId>{upload_id}</UploadId>{_WHO}"
+        f"<Initiated>{(_BEGAN + timedelta(seconds=first + place)).isoformat()}.000Z</Initiated></Upload>"
+        for place, (key, upload_id) in enumerate(page)
+    ]
+    return _XML.format("ListMultipartUploadsResult", head + "".join(items))
+
+
+def _parts(bucket: Bucket) -> str:
+    [(key, upload_id)] = names(1)
+    head = (
+        f"<Bucket>{bucket.name}</Bucket><Key>{key}</Key><UploadId>{upload_id}</UploadId>{_WHO}"
+        f"<PartNumberMarker>0</PartNumberMarker><NextPartNumberMarker>{bucket.parts}</NextPartNumberMarker>"
+        f"<MaxParts>1000</MaxParts><IsTruncated>false</IsTruncated>"
+    )
+    items = "".join(_PART.format(number, bucket.part_bytes) for number in range(1, bucket.parts + 1))
+    return _XML.format("ListPartsResult", head + items)
