@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 _TRUE, _FALSE = {"true", "1"}, {"false", "0"}
 _MOST_DIGITS = 19
+_FIELDS = (
+    *("Bucket", "IsTruncated", "StorageClass"),
+    *("NextKeyMarker", "NextUploadIdMarker", "NextPartNumberMarker"),
+)
 
 
 def read_uploads(answer: Answer, bucket: str | None, now: float) -> Page[Upload]:
@@ -24,8 +28,8 @@ def read_uploads(answer: Answer, bucket: str | None, now: float) -> Page[Upload]
 
     `now` is our clock, used where the answer does not carry the store's. Raises StoreError (bad_response).
     """
-    document = _prove(answer, "ListMultipartUploadsResult", "Upload", UPLOADS_OPERATION, bucket)
-    keys, ids, initiated, classes = document.columns("Key", "UploadId", "Initiated", "StorageClass")
+    document = _prove(answer, "ListMultipartUploadsResult", UPLOADS_OPERATION, bucket)
+    keys, ids, initiated, classes = document.columns("Upload", "Key", "UploadId", "Initiated", "StorageClass")
     if not (all(keys) and all(ids)):
         raise bad_response(UPLOADS_OPERATION, "an upload without key or upload id")
     moments = dates.read_column(initiated, answer.moment(default=now))
@@ -41,8 +45,8 @@ def read_uploads(answer: Answer, bucket: str | None, now: float) -> Page[Upload]
 
 def read_parts(answer: Answer, bucket: str | None, now: float) -> Page[Part]:
     """Return the page of parts in `answer`; see `read_uploads`."""
-    document = _prove(answer, "ListPartsResult", "Part", PARTS_OPERATION, bucket)
-    texts, sizes, modified = document.columns("PartNumber", "Size", "LastModified")
+    document = _prove(answer, "ListPartsResult", PARTS_OPERATION, bucket)
+    texts, sizes, modified = document.columns("Part", "PartNumber", "Size", "LastModified")
     numbers = _integers(texts)
     moments = dates.read_column(modified, answer.moment(default=now))
     last = next((number for number in reversed(numbers) if number is not None), None)
@@ -70,9 +74,9 @@ def error_fields(body: bytes) -> dict[str, str]:
     return document.texts() if document.name == "Error" else {}
 
 
-def _prove(answer: Answer, root: str, item: str, operation: str, bucket: str | None) -> Document:
+def _prove(answer: Answer, root: str, operation: str, bucket: str | None) -> Document:
     try:
-        document = Document(answer.body, item)
+        document = Document(answer.body, *_FIELDS)
     except DoctypeError:
         raise bad_response(operation, "the answer has a DOCTYPE, which no store sends") from None
     except NotXmlError:

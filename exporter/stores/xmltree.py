@@ -7,8 +7,10 @@ all items at once.
 from __future__ import annotations
 
 import re
+import threading
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
+from xml.parsers import expat
 
 from lxml import etree
 
@@ -23,8 +25,15 @@ _FORBIDDEN = re.compile(
 _ESCAPED = re.compile(f"{_ESCAPE}([0-9a-f]{{6}})")
 _LAST_CODE_POINT = 0x10FFFF
 _ENCODING_ERRORS = {etree.ErrorTypes.ERR_UNKNOWN_ENCODING, etree.ErrorTypes.ERR_UNSUPPORTED_ENCODING}
-_FEW = 40
-"""Up to so many children of the root, walking over them is faster than XPaths."""
+_MOST_REPAIRS = 4_000_000
+"""A page of 1,000 keys, all of them control characters, has a quarter of it; 64 MiB of zeros have more."""
+# what leaves no place for a DOCTYPE, and no doubt about the encoding
+_PLAIN_HEAD = re.compile(
+    rb"(?:\xef\xbb\xbf)?"
+    rb"(?:<\?xml\s+version=[\"']1\.0[\"'](?:\s+encoding=[\"'](?i:utf-8)[\"'])?"
+    rb"(?:\s+standalone=[\"'](?:yes|no)[\"'])?\s*\?>)?"
+    rb"\s*<[A-Za-z_]"
+)
 
 
 class DoctypeError(Exception):
@@ -35,29 +44,27 @@ class NotXmlError(Exception):
     """The body is not a well-formed document, not even after the repair of forbidden characters."""
 
 
+class _RootReachedError(Exception):
+    pass
+
+
 class Document:
     """A parsed document: the fields below its root, and those of the items among them.
 
-    Fields are known by their local name, whatever their namespace; of a repeated one the first counts. What
-    is not there is ''.
+    Fields are known by their local name, whatever their namespace. Of a repeated one the first counts: below
+    the root the first of all, in an item the first in the root's namespace before any other. What is not
+    there is ''.
     """
 
-    def __init__(self, body: bytes, item: str = "") -> None:
-        """Parse a body, whose root's children of the name `item` are its items.
+    def __init__(self, body: bytes, *fields: str) -> None:
+        """Parse a body; of the fields below the root only the named are read, all where none is named.
 
         Raises DoctypeError and NotXmlError.
         """
         self._root, self._repaired = _parse(body)
-        namespace, _, self.name = self._root.tag.rpartition("}")
-        self._item = item
-        self._paths = _Paths.of(namespace[1:], item) if len(self._root) > _FEW else None
-        self._items: list[etree._Element] = []
-        self._fields: list[tuple[str, str]] = []
-        for child in self._paths.others(self._root) if self._paths else self._root:
-            if (name := _local(child.tag)) == item:
-                self._items.append(child)
-            else:
-                self._fields.append((name, child.text or ""))
+        self.name = _local(self._root.tag)
+        children = self._root.iterchildren(*_any_namespace(fields))
+        self._fields = [(_local(child.tag), child.text or "") for child in children]
         self._firsts = dict(reversed(self._fields))
 
     def text(self, name: str) -> str:
@@ -72,22 +79,17 @@ class Document:
         """Return the texts of all fields below the root."""
         return {name: self._own(text) for name, text in self._firsts.items()}
 
-    def columns(self, *names: str) -> list[list[str]]:
+    def columns(self, item: str, *names: str) -> list[list[str]]:
         """Return for each name the texts of all items' fields, in the order of the items."""
-        columns = None
-        if self._paths and not self._items:  # items found so far are not in the root's namespace
-            columns = self._paths.columns(self._root, names)
-        if columns is None:
-            columns = self._walk(names)
+        items = list(self._root.iterchildren(f"{{*}}{item}"))
+        namespace = self._root.tag.rpartition("}")[0][1:]
+        columns: list[list[str]] = [path(self._root) for path in _paths(namespace, item, names)]
+        for number, column in enumerate(columns):
+            # it has one node an item at most: as many as there are items, and each is its item's
+            if len(column) != len(items) or not _are_texts(column):
+                tags = f"{{{namespace}}}{names[number]}", f"{{*}}{names[number]}"
+                columns[number] = [_first(each, *tags) for each in items]
         return [list(map(self._own, column)) for column in columns] if self._repaired else columns
-
-    def _walk(self, names: Sequence[str]) -> list[list[str]]:
-        """Read item by item: the way for few, and for those that do not all have the same fields."""
-        items = self._items
-        if self._paths:
-            items = [child for child in self._root if _local(child.tag) == self._item]
-        rows = [_texts(item) for item in items]
-        return [[row.get(name) or "" for row in rows] for name in names]
 
     def _own(self, text: str) -> str:
         """Return the store's own text of one that was repaired."""
@@ -96,58 +98,68 @@ class Document:
         return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
 
 
-class _Paths:
-    """XPaths over the items in one namespace, each of which fetches a field of all items at once."""
+class _Parsers(threading.local):
+    """One thread's parsers: threads that share one wait for each other."""
 
-    def __init__(self, namespace: str, item: str) -> None:
-        self._namespaces = {"s": namespace} if namespace else None
-        self._prefix = "s:" if namespace else ""
-        self._item = f"{self._prefix}{item}"
-        self._count = self._compiled(f"count({self._item})")
-        self._fields: dict[str, Callable[..., Any]] = {}
-        self.others = self._compiled(f"*[not(self::{self._item})]")
-
-    @classmethod
-    @lru_cache(maxsize=16)
-    def of(cls, namespace: str, item: str) -> Self:
-        """Return those of a namespace; they are compiled once."""
-        return cls(namespace, item)
-
-    def columns(self, root: etree._Element, names: Sequence[str]) -> list[list[str]] | None:
-        """Return the columns; None where some item lacks a text, and so none can be told whose it is.
-
-        Each XPath gives one text an item at most.
-        """
-        items = self._count(root)
-        columns = [self._field(name)(root) for name in names]
-        return columns if all(len(column) == items for column in columns) else None
-
-    def _field(self, name: str) -> Callable[..., Any]:
-        if name not in self._fields:
-            self._fields[name] = self._compiled(f"{self._item}/{self._prefix}{name}[1]/text()[1]")
-        return self._fields[name]
-
-    def _compiled(self, path: str) -> Callable[..., Any]:
-        return etree.XPath(path, namespaces=self._namespaces, smart_strings=False)
+    def __init__(self) -> None:
+        self.utf_8 = _parser("utf-8")
+        self.as_declared = _parser(None)
 
 
 def _parse(body: bytes) -> tuple[etree._Element, bool]:
     """Return the root, and whether the body had to be repaired."""
     try:
-        return _checked(etree.fromstring(body, _parser())), False
-    except (etree.XMLSyntaxError, ValueError) as error:
-        if getattr(error, "code", None) in _ENCODING_ERRORS:
+        return _parse_once(body), False
+    except (etree.XMLSyntaxError, expat.ExpatError, ValueError, LookupError) as error:
+        if not _may_be_repaired(error):
             raise NotXmlError from None
-        repaired = _FORBIDDEN.sub(_escape, body.decode("utf-8-sig", "surrogateescape"))
+    text = body.decode("utf-8-sig", "surrogateescape")
+    repaired = _FORBIDDEN.sub(_escape, text, count=_MOST_REPAIRS)
     try:
-        return _checked(etree.fromstring(repaired.encode("utf-8"), _parser("utf-8"))), True
-    except (etree.XMLSyntaxError, ValueError):
+        return _parse_once(repaired.encode("utf-8"), encoding_known=True), True
+    except (etree.XMLSyntaxError, expat.ExpatError, ValueError, LookupError):
         raise NotXmlError from None
 
 
-@lru_cache(maxsize=2)
-def _parser(encoding: str | None = None) -> etree.XMLParser:
-    """Return a parser, which several threads may use; `encoding` overrides what the document says."""
+def _may_be_repaired(error: Exception) -> bool:
+    """Whether it is the text that is wrong, and not its encoding that one of the parsers cannot read."""
+    if isinstance(error, etree.XMLSyntaxError):
+        return getattr(error, "code", None) not in _ENCODING_ERRORS
+    return isinstance(error, expat.ExpatError)
+
+
+def _parse_once(body: bytes, *, encoding_known: bool = False) -> etree._Element:
+    plain = _PLAIN_HEAD.match(body)
+    if not plain:
+        _refuse_doctype(body, "utf-8" if encoding_known else None)
+    return etree.fromstring(body, _PARSERS.utf_8 if plain or encoding_known else _PARSERS.as_declared)
+
+
+def _refuse_doctype(body: bytes, encoding: str | None) -> None:
+    """Read up to the root element, so that no entity is ever declared.
+
+    Raises DoctypeError where a DOCTYPE comes first, ExpatError, and ValueError or LookupError where the
+    encoding cannot be read.
+    """
+    parser = expat.ParserCreate(encoding)
+    parser.StartDoctypeDeclHandler = _raise_doctype
+    parser.StartElementHandler = _raise_root_reached
+    try:
+        parser.Parse(body, True)  # noqa: FBT003 - takes no keywords
+    except _RootReachedError:
+        return
+
+
+def _raise_doctype(*_: object) -> None:
+    raise DoctypeError
+
+
+def _raise_root_reached(*_: object) -> None:
+    raise _RootReachedError
+
+
+def _parser(encoding: str | None) -> etree.XMLParser:
+    """Return a parser; `encoding` overrides what the document says."""
     return etree.XMLParser(
         encoding=encoding,
         resolve_entities=False,
@@ -160,10 +172,7 @@ def _parser(encoding: str | None = None) -> etree.XMLParser:
     )
 
 
-def _checked(root: etree._Element) -> etree._Element:
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise DoctypeError
-    return root
+_PARSERS = _Parsers()
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -179,12 +188,35 @@ def _is_allowed(point: int) -> bool:
     return _FORBIDDEN.fullmatch(chr(point)) is None
 
 
-def _texts(item: etree._Element) -> dict[str, str | None]:
-    """Return the texts of an item's fields."""
-    texts = {_local(child.tag): child.text for child in item}
-    if len(texts) < len(item):  # of a repeated one the first counts
-        texts = {_local(child.tag): child.text for child in reversed(item)}
-    return texts
+def _first(item: etree._Element, *tags: str) -> str:
+    """Return the text of the item's first child with the first of the tags that it has any of."""
+    for tag in tags:
+        for child in item.iterchildren(tag):
+            return child.text or ""
+    return ""
+
+
+def _are_texts(nodes: Sequence[str]) -> bool:
+    """Whether no node is an element: a field that begins with one has no text."""
+    try:
+        "".join(nodes)
+    except TypeError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=16)
+def _paths(namespace: str, item: str, names: tuple[str, ...]) -> list[Callable[..., Any]]:
+    """Return for each name what fetches the first node of each item's first such field, in one namespace."""
+    namespaces = {"s": namespace} if namespace else None
+    prefix = "s:" if namespace else ""
+    paths = [f"{prefix}{item}/{prefix}{name}[1]/node()[1]" for name in names]
+    return [etree.XPath(path, namespaces=namespaces, smart_strings=False) for path in paths]
+
+
+@lru_cache(maxsize=64)
+def _any_namespace(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{{*}}{name}" for name in names)
 
 
 @lru_cache(maxsize=256)

@@ -1,14 +1,20 @@
 """XML pages: whatever the key, it comes back as it was; whatever else comes, it is refused."""
 
 import itertools
+import re
+import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from exporter.model import Reason, StoreError
+from exporter.model import Part, Reason, StoreError, Upload
+from exporter.stores import dates, xmltree
 from exporter.stores.answers import Answer
+from exporter.stores.base import Page
 from exporter.stores.xmlpages import read_error, read_parts, read_uploads
 
 NOW = 1.8e9
@@ -110,6 +116,48 @@ class TestProof:
         with pytest.raises(StoreError, match="DOCTYPE"):
             read_uploads(Answer(200, {}, text.encode()), None, NOW)
 
+    @pytest.mark.parametrize(
+        "dtd", ["x [<!ENTITY", "x [<!ENTITY a 'ha'> <", "html><html><p>", "x [" + "<!ENTITY a 'b'>" * 999]
+    )
+    def test_a_doctype_is_refused_at_sight(self, dtd: str):
+        """What follows is not even looked at, so that entities cost nothing."""
+        body = f"<!DOCTYPE {dtd}".encode()
+        with pytest.raises(StoreError, match="DOCTYPE"):
+            read_uploads(Answer(200, {}, body), None, NOW)
+        assert read_error(body) == ("", "")
+
+    @pytest.mark.parametrize("encoding", ["KOI-99", "Shift_JIS", "UTF-7", "mac_latin2"])
+    @pytest.mark.parametrize("key", ["k", "\x01"])
+    def test_an_encoding_that_cannot_be_read_is_refused(self, encoding: str, key: str):
+        body = f'<?xml version="1.0" encoding="{encoding}"?>'.encode() + page(key).body
+        with pytest.raises(StoreError):
+            read_uploads(Answer(200, {}, body), None, NOW)
+
+    @pytest.mark.parametrize("encoding", ["iso-8859-1", "windows-1252", "koi8-r", "utf-16"])
+    def test_an_encoding_that_is_declared_is_used(self, encoding: str):
+        key = "ж" if encoding == "koi8-r" else "é"
+        text = f'<?xml version="1.0" encoding="{encoding}"?>{page(key).body.decode()}'
+        assert keys_of(Answer(200, {}, text.encode(encoding))) == [key]
+
+    def test_a_page_that_is_repaired_is_read_as_utf_8(self):
+        key = "é\x01"
+        text = f'<?xml version="1.0" encoding="iso-8859-1"?>{page(key).body.decode()}'
+        assert keys_of(Answer(200, {}, text.encode())) == [key]
+
+    @pytest.mark.parametrize(
+        "declared", ["", '<?xml version="1.0" encoding="UTF-8"?>', "<!-- c -->", "<?p i?>"]
+    )
+    def test_what_comes_before_the_root_changes_nothing(self, declared: str):
+        for mark in ("", "\ufeff"):
+            body = f"{mark}{declared}\n{page('é').body.decode()}".encode()
+            assert keys_of(Answer(200, {}, body)) == ["é"]
+
+    def test_more_to_repair_than_any_page_has_is_refused(self, monkeypatch):
+        monkeypatch.setattr(xmltree, "_MOST_REPAIRS", 3)
+        assert keys_of(page("\x01\x02\x03")) == ["\x01\x02\x03"]
+        with pytest.raises(StoreError):
+            keys_of(page("\x01\x02\x03\x04"))
+
     def test_entities_nobody_declared_are_refused(self):
         with pytest.raises(StoreError):
             read_uploads(page("&laugh;"), None, NOW)
@@ -142,7 +190,199 @@ class TestErrors:
     def test_they_are_read_in_any_namespace(self, text: str):
         assert read_error(text.encode()) == ("NoSuchUpload", "gone")
 
+    @pytest.mark.parametrize("count", [1, 100])
+    def test_a_document_of_many_elements_says_nothing(self, count: int):
+        assert read_error(b"<html>" + b"<p/>" * count + b"</html>") == ("", "")
+        assert read_error(b"<Error>" + b"<p/>" * count + b"<Code>c</Code></Error>") == ("c", "")
+
     @settings(deadline=None)
     @given(st.binary(max_size=100))
+    @example(b"<a>" * 100_000 + b"</a>" * 100_000)
+    @example(b"<?xml version='1.0' encoding='idna'?><Error/>")
     def test_anything_else_says_nothing(self, text: bytes):
         assert read_error(text) == ("", "")
+
+
+# --- columns, against an oracle that reads item by item
+
+
+@dataclass(frozen=True)
+class Kind:
+    root: str
+    item: str
+    fields: dict[str, str]
+    """What an item says where nothing is odd; `#` is its number, of three digits."""
+
+
+DATE = "2026-01-01T00:01:00.#Z"
+PARTS = Kind("ListPartsResult", "Part", {"PartNumber": "#", "Size": "8388#", "LastModified": DATE})
+UPLOADS = Kind(
+    "ListMultipartUploadsResult",
+    "Upload",
+    {"Key": "dir/key #", "UploadId": "id-#", "Initiated": DATE, "StorageClass": "STANDARD"},
+)
+NAMESPACES = (
+    ("", ""),
+    ("", " xmlns='urn:s'"),
+    ("s:", " xmlns:s='urn:s'"),
+    ("", " xmlns='urn:s' xmlns:g='urn:g'"),
+)
+ODD_TEXTS = (
+    *("", " 7\n", "7" * 19, "7" * 20, "-1", "1_0", "\u0661", "\u00b2", "é", "0", "\ue000000041"),
+    *("2005-01-01T00:00:00.000Z", "2999-01-01T00:00:00.000Z", "2026-W01-1T00:00:00.000Z", "2026-01-01"),
+)
+# {0}: the field as the page writes it, {1}: its text, {2}: its name alone
+ODD_FIELDS = (
+    *("", "<{0}/>", "<{0}> {1} </{0}>", "<{0}>{1}</{0}><{0}>9</{0}>", "<{0}/><{0}>{1}</{0}>"),
+    *("<{0}><b/>{1}</{0}>", "<{0}>{1}<b/>9</{0}>", "<{0}>{1}<!-- c -->9</{0}>", "<{0}>{1}<?p i?>9</{0}>"),
+    *("<{0}>{1}<![CDATA[9]]></{0}>", "<{0}><![CDATA[]]></{0}>", "<b><{0}>9</{0}></b>", "<b/><{0}>{1}</{0}>"),
+    *("<f:{2} xmlns:f='urn:f'>{1}</f:{2}>", "<{2} xmlns='urn:f'>{1}</{2}>", "<{0} xml:lang='en'>{1}</{0}>"),
+    *("<f:{2} xmlns:f='urn:f'>9</f:{2}><{0}>{1}</{0}>", "<{0}/><f:{2} xmlns:f='urn:f'>9</f:{2}>"),
+    *(f"<{{0}}>{text}</{{0}}>" for text in ODD_TEXTS),
+)
+# {0}: the item as the page writes it, {1}: its fields, {2}: its name alone
+ODD_ITEMS = (
+    *("", "<{0}/>", "<b><{0}>{1}</{0}></b>", "<{0}>text{1}text</{0}>", "<!-- c --><{0}>{1}</{0}>"),
+    *("<f:{2} xmlns:f='urn:f'>{1}</f:{2}>", "<{0}><b>{1}</b></{0}>", "<{0}>{1}<{0}>{1}</{0}></{0}>"),
+)
+HEADS = (
+    *(
+        "<IsTruncated>true</IsTruncated>",
+        "<IsTruncated>false</IsTruncated>",
+        "<IsTruncated> 1 </IsTruncated>",
+    ),
+    *(
+        "<StorageClass> GLACIER </StorageClass>",
+        "<StorageClass/>",
+        "<f:StorageClass xmlns:f='urn:f'>C</f:StorageClass>",
+    ),
+    *("<NextPartNumberMarker>7</NextPartNumberMarker>", "<NextPartNumberMarker> 0 </NextPartNumberMarker>"),
+    *("<NextKeyMarker>k</NextKeyMarker>", "<NextUploadIdMarker>i</NextUploadIdMarker>", "<Bucket>b</Bucket>"),
+)
+few = st.integers(0, 2)
+
+
+@st.composite
+def bodies(draw: st.DrawFn, kind: Kind) -> bytes:
+    """Draw a page that is flawless but for a few fields, a few items, or one field of all items."""
+    prefix, declared = draw(st.sampled_from(NAMESPACES))
+    names = draw(st.permutations(list(kind.fields)))
+    count = draw(st.integers(0, 50))
+    odd_column = dict.fromkeys(
+        draw(st.lists(st.sampled_from(names), max_size=1)), draw(st.sampled_from(ODD_FIELDS))
+    )
+    rows = [{name: odd_column.get(name, "<{0}>{1}</{0}>") for name in names} for _ in range(count)]
+    for _ in range(draw(few) if rows else 0):
+        draw(st.sampled_from(rows))[draw(st.sampled_from(names))] = draw(st.sampled_from(ODD_FIELDS))
+    items = ["<{0}>{1}</{0}>"] * count
+    for _ in range(draw(few) if rows else 0):
+        items[draw(st.integers(0, count - 1))] = draw(st.sampled_from(ODD_ITEMS))
+    written = [
+        item.format(prefix + kind.item, _fields(kind, row, prefix, number), kind.item)
+        for number, (item, row) in enumerate(zip(items, rows, strict=True), 100)
+    ]
+    written[:0] = draw(st.lists(st.sampled_from(HEADS), max_size=3))
+    written += draw(st.lists(st.sampled_from(HEADS), max_size=2))
+    return f"<{prefix}{kind.root}{declared}>{''.join(written)}</{prefix}{kind.root}>".encode()
+
+
+def _fields(kind: Kind, row: dict[str, str], prefix: str, number: int) -> str:
+    texts = {name: text.replace("#", str(number)) for name, text in kind.fields.items()}
+    return "".join(written.format(prefix + name, texts[name], name) for name, written in row.items())
+
+
+def _local(element: ET.Element) -> str:
+    return element.tag.rpartition("}")[2]
+
+
+def _texts(element: ET.Element, name: str) -> list[str]:
+    return [child.text or "" for child in element if _local(child) == name]
+
+
+def _text(root: ET.Element, item: ET.Element, name: str) -> str:
+    """Return the first text of this name, one in the root's namespace before any other."""
+    own = [child for child in item if child.tag == root.tag.replace(_local(root), name)]
+    return [*[child.text or "" for child in own], *_texts(item, name), ""][0]
+
+
+def _number(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"\s*[0-9]{1,19}\s*", text) else None
+
+
+def _page(root: ET.Element, items: list[Part] | list[Upload], last: tuple[str, ...] | None) -> Page | None:
+    """Return the page of these items, None where it has to be refused."""
+    said = {text.strip() in {"true", "1"} for text in _texts(root, "IsTruncated")}
+    if len(said) > 1:
+        return None
+    return Page(items, said.pop() if said else None, None, last)
+
+
+def _slow_parts(body: bytes) -> Page[Part] | None:
+    root = ET.fromstring(body)
+    parts = [
+        Part(
+            _number(_text(root, item, "PartNumber")),
+            _number(_text(root, item, "Size")),
+            dates.read_believable(_text(root, item, "LastModified"), NOW),
+        )
+        for item in root
+        if _local(item) == "Part"
+    ]
+    numbers = [part.start for part in parts if part.start is not None]
+    found = _page(root, parts, (str(numbers[-1]),) if numbers else None)
+    marker = [*_texts(root, "NextPartNumberMarker"), ""][0].strip()
+    storage_class = [*_texts(root, "StorageClass"), ""][0].strip()
+    return found and found._replace(
+        next_marker=(marker,) if _number(marker) else None, storage_class=storage_class
+    )
+
+
+def _slow_uploads(body: bytes) -> Page[Upload] | None:
+    root = ET.fromstring(body)
+    uploads = [
+        Upload(
+            _text(root, item, "Key"),
+            _text(root, item, "UploadId"),
+            dates.read_believable(_text(root, item, "Initiated"), NOW),
+            _text(root, item, "StorageClass").strip(),
+        )
+        for item in root
+        if _local(item) == "Upload"
+    ]
+    if not all(upload.key and upload.upload_id for upload in uploads):
+        return None
+    found = _page(root, uploads, uploads[-1][:2] if uploads else None)
+    marker = tuple([*_texts(root, name), ""][0] for name in ("NextKeyMarker", "NextUploadIdMarker"))
+    return found and found._replace(next_marker=marker if marker[0] else None)
+
+
+def _read(read: object, body: bytes) -> Page | None:
+    try:
+        found = read(Answer(200, {}, body), "b", NOW)
+    except StoreError:
+        return None
+    return found._replace(items=list(found.items))
+
+
+class TestColumns:
+    @settings(deadline=None, max_examples=300)
+    @given(bodies(PARTS))
+    def test_parts_are_read_as_item_by_item(self, body: bytes):
+        assert _read(read_parts, body) == _slow_parts(body)
+
+    @settings(deadline=None, max_examples=300)
+    @given(bodies(UPLOADS))
+    def test_uploads_are_read_as_item_by_item(self, body: bytes):
+        assert _read(read_uploads, body) == _slow_uploads(body)
+
+    @pytest.mark.parametrize(("text", "size"), [("9" * 19, 10**19 - 1), ("9" * 20, None), ("", None)])
+    def test_a_size_has_up_to_19_digits(self, text: str, size: int | None):
+        body = f"<ListPartsResult><Part><Size>{text}</Size></Part></ListPartsResult>".encode()
+        assert _read(read_parts, body).items == [Part(None, size)]
+
+    def test_threads_read_alike(self):
+        texts = [page(*(f"{which}/{number}" for number in range(50))).body.decode() for which in range(40)]
+        named = [text.replace("Result>", f"Result xmlns='urn:{n % 20}'>", 1) for n, text in enumerate(texts)]
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda text: keys_of(Answer(200, {}, text.encode())), named * 5))
+        assert found == [[f"{which}/{number}" for number in range(50)] for which in range(40)] * 5
