@@ -1,4 +1,4 @@
-"""Many requests in flight on one thread: libcurl's multi interface, waited for with epoll.
+"""Many requests in flight on one thread: libcurl's multi interface, waited for with poll.
 
 https://curl.se/libcurl/c/curl_multi_socket_action.html
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import select
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pycurl
@@ -24,11 +23,11 @@ if TYPE_CHECKING:
 _SPARE_CONNECTIONS = 4
 _DIED = {pycurl.E_GOT_NOTHING, pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR}
 """How requests on a connection end that the server closed meanwhile."""
-_READABLE = select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR
+_READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 _EVENTS = {
-    pycurl.POLL_IN: select.EPOLLIN,
-    pycurl.POLL_OUT: select.EPOLLOUT,
-    pycurl.POLL_INOUT: select.EPOLLIN | select.EPOLLOUT,
+    pycurl.POLL_IN: select.POLLIN,
+    pycurl.POLL_OUT: select.POLLOUT,
+    pycurl.POLL_INOUT: select.POLLIN | select.POLLOUT,
 }
 
 Done = tuple[object, "Answer | pycurl.error", int]
@@ -69,8 +68,8 @@ class Multi:
         self._curls = curls
         self._monotonic = monotonic
         self._multi = pycurl.CurlMulti()
-        self._epoll = select.epoll()
-        self._wanted: dict[int, int] = {}
+        # not epoll: libcurl revokes and renews its interest at each request, a system call each with epoll
+        self._poll = select.poll()
         self._timer = math.inf
         self._idle: list[_Slot] = []
         self._busy: dict[pycurl.Curl, _Slot] = {}
@@ -113,7 +112,6 @@ class Multi:
             slot.handle.close()
         self._idle.clear()
         self._multi.close()
-        self._epoll.close()
 
     def _new_slot(self, url: str) -> _Slot:
         handle = pycurl.Curl()
@@ -125,10 +123,10 @@ class Multi:
         """Wait for what libcurl waits for, then tell it."""
         now = self._monotonic()
         if self._timer > now:
-            self._register()
-            for file, events in self._epoll.poll(max(0.0, min(self._timer, end) - now)):
+            milliseconds = math.ceil(max(0.0, min(self._timer, end) - now) * 1000)
+            for file, events in self._poll.poll(milliseconds):
                 action = pycurl.CSELECT_IN if events & _READABLE else 0
-                action |= pycurl.CSELECT_OUT if events & select.EPOLLOUT else 0
+                action |= pycurl.CSELECT_OUT if events & select.POLLOUT else 0
                 self._multi.socket_action(file, action)
             now = self._monotonic()
         if self._timer <= now:
@@ -176,21 +174,11 @@ class Multi:
         self._idle.append(slot)
 
     def _want(self, what: int, file: int, *_: object) -> None:
-        """Note what libcurl wants to know of a socket; most is revoked before we wait."""
-        self._wanted[file] = what
+        """Note what libcurl wants to know of a socket."""
+        if what != pycurl.POLL_REMOVE:
+            self._poll.register(file, _EVENTS[what])
+            return
+        self._poll.unregister(file)
 
     def _set_timer(self, milliseconds: int) -> None:
         self._timer = math.inf if milliseconds < 0 else self._monotonic() + milliseconds / 1000
-
-    def _register(self) -> None:
-        """Tell epoll. A number may by now mean another socket, which it has to be told of anew."""
-        for file, what in self._wanted.items():
-            if what == pycurl.POLL_REMOVE:
-                with suppress(OSError):
-                    self._epoll.unregister(file)
-                continue
-            try:
-                self._epoll.modify(file, _EVENTS[what])
-            except FileNotFoundError:
-                self._epoll.register(file, _EVENTS[what])
-        self._wanted.clear()

@@ -49,7 +49,9 @@ def read_parts(answer: Answer, bucket: str | None, now: float) -> Page[Part]:
     texts, sizes, modified = document.columns("Part", "PartNumber", "Size", "LastModified")
     numbers = _integers(texts)
     moments = dates.read_column(modified, answer.moment(default=now))
-    last = next((number for number in reversed(numbers) if number is not None), None)
+    last = numbers[-1] if numbers else None
+    if last is None:
+        last = next((number for number in reversed(numbers) if number is not None), None)
     return Page(
         items=Parts(numbers, _integers(sizes), moments),
         truncated=_truncated(document, PARTS_OPERATION),
@@ -92,7 +94,10 @@ def _prove(answer: Answer, root: str, operation: str, bucket: str | None) -> Doc
 
 
 def _truncated(document: Document, operation: str) -> bool | None:
-    said = {text.strip().lower() for text in document.all_texts("IsTruncated")}
+    texts = document.all_texts("IsTruncated")
+    if texts == ["false"]:
+        return False
+    said = {text.strip().lower() for text in texts}
     if not said:
         return None
     if said <= _TRUE:

@@ -24,6 +24,8 @@ _FORBIDDEN = re.compile(
 )
 _ESCAPED = re.compile(f"{_ESCAPE}([0-9a-f]{{6}})")
 _LAST_CODE_POINT = 0x10FFFF
+_FEW = 20
+"""So many items are read one by one faster than by XPaths."""
 _ENCODING_ERRORS = {etree.ErrorTypes.ERR_UNKNOWN_ENCODING, etree.ErrorTypes.ERR_UNSUPPORTED_ENCODING}
 _MOST_REPAIRS = 4_000_000
 """A page of 1,000 keys, all of them control characters, has a quarter of it; 64 MiB of zeros have more."""
@@ -82,13 +84,18 @@ class Document:
     def columns(self, item: str, *names: str) -> list[list[str]]:
         """Return for each name the texts of all items' fields, in the order of the items."""
         items = list(self._root.iterchildren(f"{{*}}{item}"))
-        namespace = self._root.tag.rpartition("}")[0][1:]
-        columns: list[list[str]] = [path(self._root) for path in _paths(namespace, item, names)]
+        tags, paths = _ways(self._root.tag, item, names)
+        if len(items) <= _FEW:
+            columns = list(map(list, zip(*[_row(each, tags) for each in items], strict=True)))
+            return self._owned(columns or [[] for _ in names])
+        columns = [path(self._root) for path in paths]
         for number, column in enumerate(columns):
             # it has one node an item at most: as many as there are items, and each is its item's
             if len(column) != len(items) or not _are_texts(column):
-                tags = f"{{{namespace}}}{names[number]}", f"{{*}}{names[number]}"
-                columns[number] = [_first(each, *tags) for each in items]
+                columns[number] = [_first(each, tags[number]) for each in items]
+        return self._owned(columns)
+
+    def _owned(self, columns: list[list[str]]) -> list[list[str]]:
         return [list(map(self._own, column)) for column in columns] if self._repaired else columns
 
     def _own(self, text: str) -> str:
@@ -188,10 +195,21 @@ def _is_allowed(point: int) -> bool:
     return _FORBIDDEN.fullmatch(chr(point)) is None
 
 
-def _first(item: etree._Element, *tags: str) -> str:
-    """Return the text of the item's first child with the first of the tags that it has any of."""
-    for tag in tags:
-        for child in item.iterchildren(tag):
+def _row(item: etree._Element, tags: Sequence[str]) -> list[str]:
+    """Return the texts of an item's fields."""
+    texts = {child.tag: child.text for child in item}
+    if len(texts) == len(item):
+        try:
+            return [texts[tag] or "" for tag in tags]
+        except KeyError:
+            pass
+    return [_first(item, tag) for tag in tags]
+
+
+def _first(item: etree._Element, tag: str) -> str:
+    """Return the text of an item's first field of this name, in the root's namespace before any other."""
+    for each in (tag, f"{{*}}{_local(tag)}"):
+        for child in item.iterchildren(each):
             return child.text or ""
     return ""
 
@@ -206,12 +224,19 @@ def _are_texts(nodes: Sequence[str]) -> bool:
 
 
 @lru_cache(maxsize=16)
-def _paths(namespace: str, item: str, names: tuple[str, ...]) -> list[Callable[..., Any]]:
-    """Return for each name what fetches the first node of each item's first such field, in one namespace."""
+def _ways(
+    root_tag: str, item: str, names: tuple[str, ...]
+) -> tuple[tuple[str, ...], list[Callable[..., Any]]]:
+    """Return for each name its tag in the root's namespace, and the XPath to each item's first such field.
+
+    The XPath fetches the first node of that field.
+    """
+    namespace = root_tag.rpartition("}")[0][1:]
     namespaces = {"s": namespace} if namespace else None
     prefix = "s:" if namespace else ""
     paths = [f"{prefix}{item}/{prefix}{name}[1]/node()[1]" for name in names]
-    return [etree.XPath(path, namespaces=namespaces, smart_strings=False) for path in paths]
+    tags = tuple(f"{{{namespace}}}{name}" if namespace else name for name in names)
+    return tags, [etree.XPath(path, namespaces=namespaces, smart_strings=False) for path in paths]
 
 
 @lru_cache(maxsize=64)

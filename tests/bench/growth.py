@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from bench import nginx
 from bench.measure import Cost, cost, take_turns
-from bench.ours import ours, target
+from bench.ours import calm, ours, target
 from bench.pages import Bucket
 from bench.verdict import Check, Row, at_most, figure, verdict
 
@@ -32,7 +32,7 @@ def _seconds(rounds: int, parts: str, uploads: list[int]) -> dict[int, float]:
 def _side(opened: ExitStack, server: nginx.Nginx, bucket: Bucket, parts: str) -> Callable[[], Cost]:
     scan = target(server.url, bucket.name, parts=parts)
     exporter = opened.enter_context(ours(server.folder, scan))
-    return lambda: cost(lambda: exporter.scan(bucket))
+    return lambda: cost(lambda: exporter.scan(bucket), around=calm)
 
 
 def _checks(what: str, seconds: dict[int, float]) -> list[Check]:

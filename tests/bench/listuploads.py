@@ -2,7 +2,7 @@
 
 from bench import nginx, plain
 from bench.measure import cost, take_turns
-from bench.ours import ours, target
+from bench.ours import calm, ours, target
 from bench.pages import PAGE, Bucket
 from bench.verdict import Row, against_server, at_least
 
@@ -15,7 +15,7 @@ def listuploads_1000_cpu(rounds: int) -> Row:
         with ours(server.folder, target(server.url, many.name, parts="never")) as exporter:
             mine, baseline, fastest = take_turns(
                 rounds,
-                lambda: cost(lambda: exporter.scan(many), many.uploads // PAGE),
+                lambda: cost(lambda: exporter.scan(many), many.uploads // PAGE, calm),
                 lambda: cost(lambda: plain.list_uploads(s3, few), few.uploads // PAGE),
                 lambda: server.uploads(many, connections=1),
             )

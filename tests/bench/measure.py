@@ -4,6 +4,7 @@ import gc
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import astuple, dataclass
 
 
@@ -20,12 +21,17 @@ class Cost:
         return 1 / self.wall
 
 
-def cost(work: Callable[[], object], calls: int = 1) -> Cost:
-    """Return what each of the calls that `work` makes costs this process."""
+def cost(
+    work: Callable[[], object],
+    calls: int = 1,
+    around: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Cost:
+    """Return what each of the calls that `work` makes costs this process; it is done within `around`."""
     gc.collect()
-    started, cpu = time.perf_counter(), time.process_time()
-    work()
-    return Cost((time.perf_counter() - started) / calls, (time.process_time() - cpu) / calls)
+    with around():
+        started, cpu = time.perf_counter(), time.process_time()
+        work()
+        return Cost((time.perf_counter() - started) / calls, (time.process_time() - cpu) / calls)
 
 
 def take_turns(

@@ -1,7 +1,10 @@
 """The exporter's whole way from a config to a summary. All scans and servers are made here."""
 
+import gc
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -54,7 +57,6 @@ class Ours:
     def __init__(self, settings: Settings) -> None:
         [target] = settings.targets
         [self._bucket] = target.buckets
-        calm_collector()  # as the exporter does when it starts
         self._stop = threading.Event()
         self._registry = process_registry()
         traffic = _Traffic(target.name, OwnWork(self._registry))
@@ -99,6 +101,16 @@ class Ours:
 def ours(folder: Path, target: dict[str, object]) -> Ours:
     """Return what scans this target; its config lies in `folder`."""
     return Ours(read_config(write_config(folder, target)))
+
+
+@contextmanager
+def calm() -> Iterator[None]:
+    """Have garbage collected as the exporter does it; baselines run as Python starts."""
+    before = gc.get_threshold()
+    calm_collector()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*before)
 
 
 def serve(settings: Settings) -> int:

@@ -33,6 +33,11 @@ def list_uploads(s3: S3Client, bucket: Bucket) -> list[Names]:
     return found
 
 
+def scan(s3: S3Client, bucket: Bucket, threads: int = 1) -> None:
+    """List a bucket and size what was found."""
+    size(s3, bucket, list_uploads(s3, bucket), threads)
+
+
 def size(s3: S3Client, bucket: Bucket, uploads: Iterable[Names], threads: int = 1) -> None:
     """List the parts of these uploads; raises AssertionError where one was missed."""
     paginator = s3.get_paginator("list_parts")

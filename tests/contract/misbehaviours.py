@@ -159,6 +159,10 @@ FIELDS: dict[str, Misbehave] = {
         for text in (None, "", " ")
     },
     **{
+        f"StorageClass of parts {text!r}": page(PARTS, fields(StorageClass=text))
+        for text in (None, "", " DEEP_ARCHIVE\n", "x" * 99)
+    },
+    **{
         f"StorageClass {text!r}": both(
             page(UPLOADS, each_item(StorageClass=text)), page(PARTS, fields(StorageClass=text))
         )

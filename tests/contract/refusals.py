@@ -135,6 +135,7 @@ ON_THE_WAY: dict[str, Misbehave] = each_way(
         "gzip that is not said": instead(Reply(200, {}, PACKED)),
         "half a gzip": instead(Reply(200, {"Content-Encoding": "gzip"}, PACKED[:-9])),
         "a close": sent(close=True),
+        "a silent close": sent(close_silently=True),
         "a length too short": both_of(headed(Content_Length="30"), sent(close=True)),
         "a length that is none": headed(Content_Length="x"),
         "endless headers": headed(**{f"X-{number}": "x" * 8000 for number in range(20)}),

@@ -1,5 +1,6 @@
 """Whole scans over a rig, and what its server sees of them."""
 
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -117,3 +118,18 @@ def spoiling(rig: Rig, upload_id: str, spoil: Callable[[Reply], Reply]) -> None:
         return spoil(truly()) if request.argument("uploadId") == upload_id else truly()
 
     rig.server.answer = decide
+
+
+def hung_up(rig: Rig) -> bool:
+    """Wait until the client has closed all its connections; false where it does not."""
+    for connection in list(rig.standin._sockets):
+        connection.settimeout(PATIENCE)
+        try:
+            said = connection.recv(1, socket.MSG_PEEK)
+        except TimeoutError:
+            return False
+        except OSError:
+            continue  # the server has seen it
+        if said:
+            return False
+    return True

@@ -5,8 +5,8 @@ from contract.faults import Misbehave
 from contract.misbehaviours import FIELDS, PAGING, XML
 from contract.outcomes import Engines, Outcome, outcome, renew
 from contract.refusals import BY_HAND, LATE, ON_THE_WAY, REDIRECTS, REFUSALS
-from contract.rigs import UPLOADS, Part, Rig, Upload
-from contract.scans import NOW
+from contract.rigs import PARTS, UPLOADS, Part, Rig, Upload
+from contract.scans import NOW, sized_uploads
 from servers.s3 import EPOCH
 
 DAY = 86400.0
@@ -95,3 +95,26 @@ def test_answers_written_by_hand(engines: Engines, what: str):
 @pytest.mark.parametrize("what", LATE)
 def test_answers_that_come_too_late(engines: Engines, what: str):
     agreed(engines(None, UPLOADS_HELD), LATE[what], request_timeout=0.2, retries=0, concurrency=16)
+
+
+def test_both_stop_asking_after_as_many_refusals(engines: Engines):
+    uploads = sized_uploads(70)
+    wire, boto3 = engines(None, uploads)
+    found = []
+    for rig in (wire, boto3):
+        rig.answer(PARTS, rig.refusal(403, "AccessDenied"))
+        found.append(outcome(rig, concurrency=32))
+    assert found[0].summary == found[1].summary
+    assert found[0].summary.unsized == 70
+    assert found[0].requests == found[1].requests == {UPLOADS: 1, PARTS: 50}
+
+
+def test_both_count_uploads_that_are_all_gone_as_unsized(engines: Engines):
+    uploads = sized_uploads(30)
+    wire, boto3 = engines(7, uploads)
+    found = []
+    for rig in (wire, boto3):
+        rig.answer(PARTS, rig.refusal(404, "NoSuchUpload"))
+        found.append(outcome(rig))
+    assert found[0] == found[1]
+    assert (found[0].summary.uploads, found[0].summary.unsized) == (30, 30)

@@ -1,6 +1,7 @@
 """Which engine reads a bucket: `auto` takes boto3 where plain SigV4 is not enough, and says so once."""
 
 import logging
+from pathlib import Path
 
 import pytest
 from contract.rigs import Opener, Rig, failure
@@ -104,6 +105,29 @@ def outcome(rig: Rig) -> object:
         return scan(rig).summary
     except StoreError as error:
         return error.reason
+
+
+SPOKEN = {
+    "accelerated": "use_accelerate_endpoint = true",
+    "virtual": "addressing_style = virtual",
+    "payloads signed": "payload_signing_enabled = true",
+    "another signature": "signature_version = s3",
+}
+
+
+class TestTheSdksOwnConfig:
+    @pytest.mark.parametrize("what", SPOKEN)
+    def test_means_the_same_to_every_engine(
+        self, open_wire: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+    ):
+        (tmp_path / "config").write_text(f"[default]\ns3 =\n  {SPOKEN[what]}\n")
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+        found = []
+        for engine in ("boto3", "auto", "wire"):
+            rig = open_wire(engine=engine)
+            rig.fill(HELD)
+            found.append((outcome(rig), received(rig), sorted(each.target for each in rig.standin.requests)))
+        assert found[0] == found[1] == found[2]
 
 
 class TestNames:

@@ -13,6 +13,7 @@ from contract.scans import (
     Together,
     answering,
     bytes_of,
+    hung_up,
     received,
     scan,
     sized_uploads,
@@ -85,10 +86,7 @@ class TestCount:
         wire.fill(HELD)
         summary_of(wire, concurrency=4)
         wire.store.close()
-        for connection in list(wire.standin._sockets):
-            with suppress(ConnectionError, OSError):
-                connection.settimeout(5)
-                assert connection.recv(1, socket.MSG_PEEK) == b""
+        assert hung_up(wire)
 
 
 class TestClosedByTheServer:

@@ -149,6 +149,15 @@ class TestDeadline:
         assert outcome.reason in {Reason.TIMEOUT, Reason.THROTTLED}
         assert (asked.clock.now, len(asked.when("a"))) == (102.0, 1)
 
+    def test_what_pauses_no_more_goes_on_at_once_and_only_once(self):
+        asked = stream(failing(retry_after=5.0), seconds={"a": 0.0, "b": 1.0, "slow": 60.0}.get)
+        for name in ("a", "b", "slow"):
+            asked.start(name)
+        assert asked.flows.ended() == [("b", "b")]
+        asked.flows.pause_no_more()
+        assert asked.all() == {"a": "a", "slow": "slow"}
+        assert (asked.when("a"), asked.flows.active) == ([100.0, 101.0], 0)
+
 
 class TestOutcomes:
     def run(self, flow, **calls):

@@ -77,6 +77,9 @@ def refusal(status: int, code: str) -> StoreError:
 
 
 class TestPageLoop:
+    def test_the_number_of_barren_pages_is_the_design_s(self):
+        assert BARREN_PAGES == 1000
+
     def test_markers_are_followed_as_given(self):
         answers = Answers(*pages([1], [2], [3]))
         assert listing(answers) == ["1", "2", "3"]
