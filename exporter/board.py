@@ -72,6 +72,17 @@ class Board:
         with self._lock:
             self._entries = {(entry.target, entry.bucket): entry for entry in entries}
 
+    def restore(self, key: Key, result: ScanResult, age: float) -> None:
+        """Show what an earlier process found `age` seconds ago, until a scan of this one has ended."""
+
+        def restored(entry: Entry) -> Entry:
+            if entry.success is not None or age > entry.keep_for:
+                return entry
+            fresh_at = self._monotonic() - age
+            return replace(entry, last_success=result.finished, summary=result.summary, fresh_at=fresh_at)
+
+        self._replace(key, restored)
+
     def publish(self, key: Key, result: ScanResult) -> None:
         """Show the result of a finished scan; a bucket that is no longer declared is left out."""
         summary = result.summary
@@ -104,10 +115,10 @@ class Board:
                     self._entries[key] = replace(entry, summary=None)
             return list(self._entries.values())
 
-    def all_tried(self) -> bool:
-        """Whether a first attempt has ended for every bucket."""
+    def all_shown(self) -> bool:
+        """Whether of every bucket a first attempt has ended, or an earlier process's result is shown."""
         with self._lock:
-            return all(entry.success is not None for entry in self._entries.values())
+            return all(entry.success is not None or entry.summary for entry in self._entries.values())
 
     def _replace(self, key: Key, change: Callable[[Entry], Entry]) -> None:
         with self._lock:

@@ -27,7 +27,9 @@ log = logging.getLogger(__name__)
 
 DEFAULT_LISTEN = ":19340"
 DEMO_LISTEN = "127.0.0.1:19340"
-FINE, BAD_USAGE = 0, 1
+FINE, BAD_USAGE, TARGET_FAILED = 0, 1, 2
+SIGNALLED = 128
+"""Added to the number of the signal that cut a command short: what shells make of it."""
 _PATH = re.compile(r"/[A-Za-z0-9._~/-]+")
 LAST_RESORT_SECONDS = 4.5
 """After so long a stopping process ends whatever still runs; Kubernetes and people wait no longer than 5."""
@@ -41,7 +43,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code: 0 fine, 1 bad config or usage."""
+    """Run a command and return its exit code: 0 fine, 1 bad config or usage, 2 a target failed."""
     os.environ["TZ"] = "UTC"
     time.tzset()
     options = _parser().parse_args(_with_command(sys.argv[1:] if arguments is None else arguments))
@@ -64,8 +66,19 @@ def check(options: argparse.Namespace) -> int:
     """Tell whether the config is valid, and how much it watches."""
     settings = load(options.config_file, os.environ)
     buckets = sum(len(target.buckets) for target in settings.targets)
-    print(f"{options.config_file}: valid; targets: {len(settings.targets)}, buckets: {buckets}")
-    return FINE
+    print(f"{options.config_file}: valid; targets: {len(settings.targets)}, buckets: {buckets}", flush=True)
+    return _estimate(settings) if options.estimate else FINE
+
+
+def _estimate(settings: Settings) -> int:
+    """List every bucket once and print what its scans will ask."""
+    _on_signals(_break_off)
+    from exporter.estimate_table import table  # noqa: PLC0415 - only this flag needs it
+    from exporter.foretell import foretell  # noqa: PLC0415 - loads the SDKs, which a mere check does without
+
+    foretold = foretell(settings)
+    print(table(foretold))
+    return TARGET_FAILED if any(isinstance(each.outcome, str) for each in foretold) else FINE
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -82,6 +95,7 @@ def run(
     on_start: Callable[[Service], None] = lambda _: None,
 ) -> int:
     """Serve `settings` until SIGTERM or Ctrl-C."""
+    from exporter.ledger import StateError  # noqa: PLC0415 - likewise
     from exporter.service import Service  # noqa: PLC0415 - loads the SDKs, which other commands do without
     from exporter.web.server import ListenError  # noqa: PLC0415 - likewise uvicorn
 
@@ -94,7 +108,11 @@ def run(
     fields = {"version": __version__, "port": service.port, "targets": len(settings.targets)}
     log.info("mpu-exporter is listening", extra={"fields": fields})
     on_start(service)
-    service.run()
+    try:
+        service.run()
+    except StateError as error:
+        print(error, file=sys.stderr)
+        return BAD_USAGE
     log.info("mpu-exporter has stopped")
     return FINE
 
@@ -108,6 +126,12 @@ def _leave(*_: object) -> None:
     """End a process that has not begun to serve; what it has begun is cleaned up on the way out."""
     _on_signals(signal.SIG_IGN)
     sys.exit(FINE)
+
+
+def _break_off(number: int, _: FrameType | None) -> None:
+    """End a process that has told nothing yet: not with 0, which would say that all is fine."""
+    _on_signals(signal.SIG_IGN)
+    sys.exit(SIGNALLED + number)
 
 
 def _stop(service: Service) -> None:
@@ -130,13 +154,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="mpu-exporter",
         description="Prometheus exporter for multipart uploads that were started and never finished.",
-        epilog="Without a command, `serve` is run. Exit codes: 0 fine, 1 bad config or usage.",
+        epilog="Without a command, `serve` is run. Exit codes: 0 fine, 1 bad config or usage, 2 a target failed.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"mpu-exporter {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     _add(commands, "serve", serve, (_config_flags, _web_flags))
-    _add(commands, "check", check, (_config_flags,))
+    _add(commands, "check", check, (_config_flags, _estimate_flag))
     demo_parser = _add(commands, "demo", demo, (_web_flags,))
     demo_parser.set_defaults(listen=DEMO_LISTEN)
     return parser
@@ -163,6 +187,14 @@ def _config_flags(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("config.yaml"),
         help="what to watch (default: config.yaml)",
+    )
+
+
+def _estimate_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--estimate",
+        action="store_true",
+        help="also list every bucket once and foretell requests and money of a month",
     )
 
 

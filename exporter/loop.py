@@ -39,8 +39,15 @@ class Track:
     target: TargetSettings
     lane: Lane
     scanner: Scans
+    new_ledger: Callable[[BucketSettings], Ledger] = lambda _: Ledger()
     ledgers: dict[str, Ledger] = field(default_factory=dict)
     workers: int = 0
+
+    def ledger(self, bucket: BucketSettings) -> Ledger:
+        """Return what is remembered of a bucket."""
+        if bucket.name not in self.ledgers:
+            self.ledgers[bucket.name] = self.new_ledger(bucket)
+        return self.ledgers[bucket.name]
 
 
 class Loop:
@@ -155,7 +162,7 @@ class Loop:
         Raises StoppingError, and nothing else.
         """
         started = self._monotonic()
-        ledger = track.ledgers.setdefault(bucket.name, Ledger())
+        ledger = track.ledger(bucket)
         log.debug("scan begins", extra={"fields": _fields(track, bucket)})
         try:
             self._show(track, bucket, track.scanner.scan(bucket, ledger))
@@ -175,11 +182,13 @@ class Loop:
         self._board.publish((track.target.name, bucket.name), result)
         summary = result.summary
         found = {"uploads": summary.uploads, "bytes": summary.bytes, "unsized": summary.unsized}
-        fields = _fields(track, bucket) | found | {"duration": round(result.duration, 3)}
+        overdue = {"overdue": summary.overdue or None}
+        fields = _fields(track, bucket) | found | overdue | {"duration": round(result.duration, 3)}
+        trouble = fields | {"error": result.trouble}
         if summary.unsized:
-            log.warning(
-                "scan finished, uploads unsized", extra={"fields": fields | {"error": result.trouble}}
-            )
+            log.warning("scan finished, uploads unsized", extra={"fields": trouble})
+        elif summary.overdue:
+            log.warning("scan finished, uploads not asked again in time", extra={"fields": trouble})
         else:
             log.info("scan finished", extra={"fields": fields})
 

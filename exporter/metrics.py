@@ -77,6 +77,11 @@ _STATE: tuple[tuple[str, str, Callable[[Summary], float | None]], ...] = (
         lambda summary: summary.unsized if summary.parts_known else None,
     ),
     (
+        "mpu_recheck_overdue_uploads",
+        "Uploads in progress that were not asked about again in time: their bytes are older than promised.",
+        lambda summary: summary.overdue if summary.parts_known else None,
+    ),
+    (
         "mpu_undated_uploads",
         "Uploads in progress whose initiation is not known; they are left out of every age.",
         lambda summary: summary.undated,
@@ -184,6 +189,15 @@ class OwnWork:
             "HTTP requests to the store that failed.",
             ["target", "operation", "reason"],
         )
+        self._saved = counter(
+            "mpu_api_requests_saved",
+            "ListParts calls that were not needed, since nothing can have changed for long.",
+            ["target"],
+        )
+        self._state_failures = counter(
+            "mpu_state_failures",
+            "Uses of the state file that failed; what is new waits in memory.",
+        )
         self._halved = counter(
             "mpu_concurrency_halved",
             "Times a bucket's calls in flight were halved because the store throttled.",
@@ -203,6 +217,7 @@ class OwnWork:
                 self._failures.labels(target.name, reason)
             for operation in store.operations:
                 self._requests.labels(target.name, operation)
+            self._saved.labels(target.name)
             self._halved.labels(target.name)
             self._restored.labels(target.name)
 
@@ -217,6 +232,14 @@ class OwnWork:
     def request_failed(self, target: str, operation: str, reason: Reason) -> None:
         """Count a failed request."""
         self._request_failures.labels(target, operation, reason).inc()
+
+    def requests_saved(self, target: str, count: int) -> None:
+        """Count calls that were not needed."""
+        self._saved.labels(target).inc(count)
+
+    def state_failed(self) -> None:
+        """Count a failed use of the state file."""
+        self._state_failures.inc()
 
     def concurrency_halved(self, target: str) -> None:
         """Count a halving of a bucket's calls in flight."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from exporter.board import Board, Entry
 from exporter.exposition import Exposition
 from exporter.lane import Lane
+from exporter.ledger import BucketName, Ledger, Shelf, State
 from exporter.loop import Loop, Track
 from exporter.metrics import BoardCollector, OwnWork, TargetCollector, process_registry
 from exporter.pace import Pace
@@ -26,7 +27,7 @@ from exporter.web.server import WebServer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.config.settings import Settings, TargetSettings
+    from exporter.config.settings import BucketSettings, Settings, TargetSettings
     from exporter.model import Reason
     from exporter.stores.base import Store
 
@@ -80,9 +81,9 @@ class Service:
         collector = BoardCollector(self._board, settings.ages)
         self._board.declare(_entries(settings))
         self._stores = [store for _, store in stores]
-        self._loop = Loop(
-            list(self._tracks(settings, stores, work)), self._board, self._stop, on_failure=work.scan_failed
-        )
+        self._state = State(settings.state_path, failed=work.state_failed)
+        self._tracks = list(self._make_tracks(settings, stores, work))
+        self._loop = Loop(self._tracks, self._board, self._stop, on_failure=work.scan_failed)
         app = App(
             self._board,
             Exposition(collector, registry),
@@ -98,24 +99,44 @@ class Service:
         return self._web.port
 
     def run(self) -> None:
-        """Scan and serve until `stop` is called."""
+        """Scan and serve until `stop` is called. Raises StateError where the state file cannot be used."""
         self._started = time.monotonic()
         calm_collector()
         self._web.start()
-        self._loop.run()
+        try:
+            if self._state.open(self._stop):
+                self._restore()
+                self._loop.run()
+        finally:
+            self._end()
+
+    def _restore(self) -> None:
+        """Show what an earlier process found, and forget buckets that are no longer watched."""
+        now = time.time()
+        self._state.keep_only(
+            _name(track.target, bucket) for track in self._tracks for bucket in track.target.buckets
+        )
+        for track in self._tracks:
+            for bucket in track.target.buckets:
+                if result := track.ledger(bucket).result:
+                    age = max(0.0, now - result.finished)
+                    self._board.restore((track.target.name, bucket.name), result, age)
+
+    def _end(self) -> None:
         self._web.begin_to_stop()
         if left := self._loop.join(STOP_SECONDS):
             log.info("scans did not end in time and are left behind", extra={"fields": {"targets": left}})
         self._web.stop(STOP_SECONDS / 2)
         for store in self._stores:
             store.close()
+        self._state.close()
 
     def stop(self) -> None:
         """Ask everything to end; from any thread but the one in `run`, signal handlers on it included."""
         self._stop.set()
 
     def _ready(self) -> bool:
-        return self._board.all_tried() or time.monotonic() - self._started >= READY_AFTER_SECONDS
+        return self._board.all_shown() or time.monotonic() - self._started >= READY_AFTER_SECONDS
 
     def _store(self, target: TargetSettings, work: OwnWork) -> Store:
         if target.tls.insecure_skip_verify:
@@ -126,7 +147,7 @@ class Service:
         )
         return make_store(target, transport)
 
-    def _tracks(
+    def _make_tracks(
         self, settings: Settings, stores: list[tuple[TargetSettings, Store]], work: OwnWork
     ) -> Iterator[Track]:
         now = time.monotonic()
@@ -138,8 +159,20 @@ class Service:
                 halved=partial(work.concurrency_halved, target.name),
                 restored=partial(work.concurrency_restored, target.name),
             )
-            scanner = Scanner(store, target.scan, settings.ages, self._stop, new_pace=new_pace)
-            yield Track(target, lane, scanner)
+            saved = partial(work.requests_saved, target.name)
+            scanner = Scanner(store, target.scan, settings.ages, self._stop, new_pace=new_pace, saved=saved)
+            yield Track(target, lane, scanner, partial(self._new_ledger, target, settings.ages))
+
+    def _new_ledger(self, target: TargetSettings, ages: tuple[float, ...], bucket: BucketSettings) -> Ledger:
+        meaning = (bucket.prefix, bucket.stale_after, ages, target.scan.parts == "never")
+        return Ledger(Shelf(self._state, _name(target, bucket)), repr(meaning))
+
+
+def _name(target: TargetSettings, bucket: BucketSettings) -> BucketName:
+    """Return what tells a bucket from any other, one of the same name on another server too."""
+    return BucketName(
+        target.name, target.store.value, target.endpoint_url or "", target.account_id, bucket.name
+    )
 
 
 def calm_collector() -> None:

@@ -61,6 +61,8 @@ class Summary:
     """Sorted by storage class."""
     parts_known: bool
     """False where the target is not asked for parts."""
+    overdue: int = 0
+    """How many are sized by what is remembered of them, though it was time to ask again."""
 
 
 class Tally:
@@ -80,7 +82,7 @@ class Tally:
         self._ages = tuple(ages)
         self.with_parts = with_parts
         self._uploads = self._undated = self._sized = self._unsized = 0
-        self._empty = self._parts = self._bytes = 0
+        self._empty = self._parts = self._bytes = self._overdue = 0
         self._stale = self._stale_sized = self._stale_bytes = 0
         self._oldest_initiated: float | None = None
         self._oldest_activity: float | None = None
@@ -114,6 +116,11 @@ class Tally:
         self._stale_bytes += totals.bytes if stale else 0
         self._add_class(_label(totals.storage_class or upload.storage_class or DEFAULT_CLASS), totals.bytes)
 
+    def add_overdue(self, upload: Upload, totals: PartTotals) -> None:
+        """Count an upload by the parts that it had when it was asked about last, which is too long ago."""
+        self._overdue += 1
+        self.add_sized(upload, totals)
+
     def add_unsized(self, upload: Upload) -> None:
         """Count an upload whose bytes are not known; its initiation stands for its activity."""
         self._unsized += 1
@@ -133,7 +140,7 @@ class Tally:
         """Add all that `other` counted; it has to have been made with the same settings."""
         for name in (
             *("_uploads", "_undated", "_sized", "_unsized", "_empty", "_parts", "_bytes"),
-            *("_stale", "_stale_sized", "_stale_bytes", "_age_sum"),
+            *("_stale", "_stale_sized", "_stale_bytes", "_age_sum", "_overdue"),
         ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self._oldest_initiated = _earlier(self._oldest_initiated, other._oldest_initiated)
@@ -161,6 +168,7 @@ class Tally:
             age_sum=self._age_sum / _MICROSECONDS,
             bytes_by_class=tuple(sorted(self._classes.items())) if self.with_parts else (),
             parts_known=self.with_parts,
+            overdue=self._overdue,
         )
 
     def _add_initiation(self, upload: Upload) -> None:
@@ -171,13 +179,15 @@ class Tally:
         age = self._age(upload.initiated)
         self._age_counts[bisect_left(self._ages, age)] += 1
         self._age_sum += round(age * _MICROSECONDS)
-        self._oldest_initiated = _earlier(self._oldest_initiated, upload.initiated)
+        if self._oldest_initiated is None or upload.initiated < self._oldest_initiated:
+            self._oldest_initiated = upload.initiated
 
     def _add_activity(self, activity: float | None) -> bool:
         """Judge by the last activity, None where it is not known; return whether the upload is stale."""
         if activity is None:
             return False
-        self._oldest_activity = _earlier(self._oldest_activity, activity)
+        if self._oldest_activity is None or activity < self._oldest_activity:
+            self._oldest_activity = activity
         stale = self._age(activity) >= self._stale_after
         self._stale += stale
         return stale

@@ -16,12 +16,25 @@ _MAX_SECRET_BYTES = 65536
 
 def find_file_faults(data: object, folder: Path) -> Iterator[Fault]:
     """Yield the path and text of every file that is named and cannot be used. `folder`: the config file's."""
+    state = as_mapping(as_mapping(data).get("state")).get("path")
+    if isinstance(state, str) and (fault := _find_state_fault(folder / state)):
+        yield ("state", "path"), fault
     for position, target in enumerate(as_list(as_mapping(data).get("targets"))):
         for section in ("credentials", "tls"):
             for key, name in _list_files(as_mapping(as_mapping(target).get(section))):
                 fault = _find_fault(folder / name, secret=section == "credentials")
                 if fault:
                     yield ("targets", position, section, key), fault
+
+
+def _find_state_fault(path: Path) -> str:
+    """Return what is wrong with the place of a file that need not be there yet, or the empty text."""
+    try:
+        if path.is_dir():
+            return "is a folder: name a file in it"
+        return "" if path.parent.is_dir() else "its folder is not there: make it, or name another"
+    except OSError as error:
+        return f"its folder cannot be read: {error.strerror}: check the path and its permissions"
 
 
 def _list_files(section: Values) -> Iterator[tuple[str, str]]:

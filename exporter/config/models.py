@@ -42,7 +42,13 @@ def _written(default: str, description: str) -> float:
 class Section(BaseModel):
     """A mapping of known keys."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, validate_default=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        validate_default=True,
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
+    )
 
 
 class Scan(Section):
@@ -55,9 +61,9 @@ class Scan(Section):
         default=3, ge=0, le=10, description="Further tries of a call: throttled, 5xx, connection lost."
     )
     keep_for: DurationOrZero = _written("24h", "How long the last good values outlive failing scans.")
-    parts: Literal["always", "never"] = Field(
-        default="always",
-        description="Ask for every upload's parts (always), or report counts and ages only (never).",
+    parts: Literal["remembered", "always", "never"] = Field(
+        default="remembered",
+        description="Whose parts are asked for: remembered (where they may have changed), always, never.",
     )
     page_size: int | None = Field(
         default=None,
@@ -67,6 +73,21 @@ class Scan(Section):
     )
     concurrency: int = Field(default=32, ge=1, le=1024, description="ListParts calls in flight per bucket.")
     workers: int = Field(default=2, ge=1, le=64, description="Buckets scanned at once, per target.")
+    max_requests: int | None = Field(
+        default=None,
+        ge=1,
+        description="Requests per scan: the listing always finishes, sizing stops here; null: no limit.",
+    )
+    requests_per_second: float | None = Field(
+        default=None, ge=0.01, le=100000, description="Requests of the target a second; null: no limit."
+    )
+    recheck_factor: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="An unchanged upload is asked again after this share of the time it had been idle ...",
+    )
+    recheck_at_least: Duration = _written("24h", "... and at least this often.")
 
 
 class Bucket(Section):
@@ -179,6 +200,20 @@ class Target(Section):
     expected_bucket_owner: OwnAccount | None = Field(
         default=None, description="s3 only: refuse buckets of any other account (12 digits)."
     )
+    price_per_1000_requests: float | None = Field(
+        default=None,
+        ge=0,
+        le=1_000_000,
+        description="What the store charges, for check --estimate.",
+    )
+
+
+class State(Section):
+    """Where the ledger is kept, which remembers uploads between scans."""
+
+    path: FileName | None = Field(
+        default=None, description="A file of the ledger's own, kept over restarts; null: in memory only."
+    )
 
 
 class File(Section):
@@ -191,6 +226,7 @@ class File(Section):
     scan: Scan = Field(
         default_factory=Scan, description="How buckets are scanned; targets may override each key."
     )
+    state: State = Field(default_factory=State, description="Where the ledger is kept.")
     ages: list[Duration] = Field(
         default=cast("list[float]", ["1h", "6h", "1d", "3d", "7d", "30d"]),
         max_length=50,

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 # The way to a value: keys and list positions from the top of the file.
 Where = tuple[str | int, ...]
 
+_WITH_DIGITS = {"price_per_1000_requests"}
+
 
 class ConfigError(Exception):
     """A config file that cannot be used. `problems` holds one line for each thing to mend."""
@@ -44,6 +46,8 @@ def show_path(where: Where) -> str:
 
 def _show_key(key: str) -> str:
     """Return a key without what may be a value: `{secret_access_key:abc}` without a space is one key."""
+    if key in _WITH_DIGITS:
+        return key
     return re.sub("[^a-z_].*", "…", key, count=1, flags=re.DOTALL) or '""'
 
 

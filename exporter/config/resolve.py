@@ -19,7 +19,8 @@ def resolve(file: models.File, folder: Path) -> settings.Settings:
     """Return the settings of a file. `folder` is the config file's: relative paths begin there."""
     scan = settings.ScanSettings(**dict(file.scan))
     targets = tuple(_resolve_target(target, scan, folder) for target in file.targets)
-    return settings.Settings(targets=targets, ages=tuple(file.ages))
+    state_path = _resolve_path(file.state.path, folder)
+    return settings.Settings(targets=targets, ages=tuple(file.ages), state_path=state_path)
 
 
 def _resolve_scan(base: settings.ScanSettings, scan: models.Scan) -> settings.ScanSettings:
@@ -48,6 +49,7 @@ def _resolve_target(
         proxy_url=target.proxy_url,
         request_payer=target.request_payer,
         expected_bucket_owner=target.expected_bucket_owner,
+        price_per_1000_requests=target.price_per_1000_requests,
     )
 
 

@@ -10,7 +10,7 @@ from exporter.config.models import File
 
 SCHEMA_FILE = Path(__file__).with_name("schema.json")
 _VARIABLE = {"type": "string", "pattern": r"\$\{", "description": "Text with environment variables: ${NAME}."}
-_NARROW_TYPES = {"integer", "boolean"}
+_NARROW_TYPES = {"integer", "number", "boolean"}
 _NARROW_KEYS = {"enum", "const", "pattern"}
 
 

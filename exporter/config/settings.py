@@ -31,10 +31,14 @@ class ScanSettings:
     request_timeout: float = 30.0
     retries: int = 3
     keep_for: float = 86400.0
-    parts: str = "always"
+    parts: str = "remembered"
     page_size: int | None = None
     concurrency: int = 32
     workers: int = 2
+    max_requests: int | None = None
+    requests_per_second: float | None = None
+    recheck_factor: float = 0.1
+    recheck_at_least: float = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +115,16 @@ class TargetSettings:
     proxy_url: str | None = field(default=None, repr=False)
     request_payer: str | None = None
     expected_bucket_owner: str | None = None
+    price_per_1000_requests: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The whole config. `ages` are the bounds of the age histogram in seconds, ascending."""
+    """The whole config. `ages` are the bounds of the age histogram in seconds, ascending.
+
+    `state_path` is where the ledger is kept; None: in memory.
+    """
 
     targets: tuple[TargetSettings, ...]
     ages: tuple[float, ...] = (3600.0, 21600.0, 86400.0, 259200.0, 604800.0, 2592000.0)
+    state_path: Path | None = None

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from exporter.config.problems import Where
 
 _EXPECTED = {
+    "finite_number": "a finite number",
+    "float_type": "a number, without quotes",
     "string_type": "text: put quotes around it",
     "int_type": "a whole number, without quotes",
     "bool_type": "true or false, without quotes",
@@ -100,8 +102,8 @@ def _describe(details: ErrorDetails, value: object) -> str:
         return "must be text: one value, not nothing, a list or a mapping"
     texts = {
         "literal_error": f"must be {context.get('expected')}",
-        "greater_than_equal": f"must be at least {context.get('ge')}",
-        "less_than_equal": f"must be at most {context.get('le')}",
+        "greater_than_equal": f"must be at least {context.get('ge', 0):g}",
+        "less_than_equal": f"must be at most {context.get('le', 0):g}",
         "too_short": "needs at least one entry",
         "too_long": f"must have at most {context.get('max_length')} entries",
         "value_error": str(context.get("error")),

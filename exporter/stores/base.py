@@ -60,7 +60,26 @@ class Calls(Protocol):
 
 
 class PartFold(Protocol):
-    """Adds up the parts of one upload, each counted once however often it is listed."""
+    """Adds up the parts of one upload, each counted once however often it is listed.
+
+    `run` is how many parts the list has from the first on without a gap, `run_bytes` what these hold; 0 where
+    the store's parts have no numbers.
+    """
+
+    @property
+    def run(self) -> int:
+        """Parts 1 to this number are all there."""
+
+    @property
+    def run_bytes(self) -> int:
+        """What those parts hold."""
+
+    @property
+    def left_out(self) -> int:
+        """Parts 1 to this number were not asked for, but taken as they had been counted before."""
+
+    def begin_with(self, run: int = 0, run_bytes: int = 0, last_modified: float | None = None) -> None:
+        """Begin again, as if parts 1 to `run` had been counted."""
 
     def add(self, parts: Collection[Part]) -> None:
         """Count the parts of one page."""

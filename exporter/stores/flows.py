@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 import logging
+import math
 import random
 import time
 from collections import deque
@@ -44,6 +45,13 @@ class Pace(Protocol):
         """Note that a call succeeded."""
 
 
+class Rate(Protocol):
+    """How many calls a second there may be; see `exporter.rate.Rate`."""
+
+    def reserve(self, now: float) -> float:
+        """Return the moment of the next call."""
+
+
 class Stop(Protocol):
     """What says that the process is ending: a `threading.Event`."""
 
@@ -58,12 +66,14 @@ class Stop(Protocol):
 class Patience:
     """How long a call may take, and how often it is tried again; none outlasts `deadline`.
 
-    Seconds; `deadline` is a reading of the monotonic clock, and may be moved while calls are made.
+    Seconds; `deadline` is a reading of the monotonic clock, and may be moved while calls are made. Once the
+    driver is committed to `most_calls`, none is tried again.
     """
 
     request_timeout: float
     retries: int
     deadline: float
+    most_calls: float = math.inf
 
 
 @dataclass(slots=True, eq=False)
@@ -94,7 +104,7 @@ def pause_before(error: StoreError, tries: int, jitter: Callable[[float, float],
 class Flows:
     """Runs flows until they end. For one thread."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it depends on
         self,
         calls: Calls,
         pace: Pace,
@@ -102,10 +112,14 @@ class Flows:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[float, float], float] = random.uniform,
+        rate: Rate | None = None,
     ) -> None:
         """Make a driver of flows over `calls`; `jitter` draws the pause between two tries."""
         self.active = 0
         """Flows that have not ended."""
+        self._rate = rate
+        self._turn: float | None = None
+        self._sent = 0
         self._calls = calls
         self._pace = pace
         self._stop = stop
@@ -116,6 +130,11 @@ class Flows:
         self._pausing: list[tuple[float, int, _Run]] = []
         self._order = count()
         self._ended: list[Ended] = []
+
+    @property
+    def committed(self) -> int:
+        """Calls that were sent or will be: those that wait for their turn, or to be tried again, too."""
+        return self._sent + len(self._ready) + len(self._pausing)
 
     def start(self, flow: Flow[Any], label: object, patience: Patience) -> None:
         """Begin a flow; what becomes of it comes out of `ended` under this label."""
@@ -164,40 +183,60 @@ class Flows:
 
     def _send(self, run: _Run) -> None:
         """Send what the flow asks, or have it wait for its turn."""
-        if self._in_flight >= self._pace.limit:
+        if self._may_send(run):
+            self._send_now(run)
+        elif self._rate is not None and run.ask and run.ask.upload is None:
+            self._ready.appendleft(run)  # where calls are rationed, the listing comes first
+        else:
             self._ready.append(run)
-            return
+
+    def _may_send(self, run: _Run) -> bool:
+        """Whether a call may be sent now, or need not be since its time is over."""
+        if self._in_flight >= self._pace.limit:
+            return False
+        now = self._monotonic()
+        if self._rate is None or now >= run.patience.deadline:
+            return True
+        if self._turn is None:
+            self._turn = self._rate.reserve(now)
+        return self._turn <= now
+
+    def _send_now(self, run: _Run) -> None:
         patience, now = run.patience, self._monotonic()
         if now >= patience.deadline:
             self._step(run, run.flow.throw, StoreError(Reason.TIMEOUT, "scan.timeout is over"))
             return
+        self._turn = None
         run.epoch = self._pace.epoch
         self._in_flight += 1
+        self._sent += 1
         assert run.ask is not None  # noqa: S101
         self._calls.start(run.ask, min(patience.deadline, now + patience.request_timeout), run)
 
     def _send_ready(self) -> None:
-        """Send what has paused for long enough, as far as the pace allows."""
+        """Send what has paused for long enough, as far as the pace and the rate allow."""
         while self._pausing and self._pausing[0][0] <= self._monotonic():
             self._ready.append(heapq.heappop(self._pausing)[2])
-        while self._ready and self._in_flight < self._pace.limit:
-            self._send(self._ready.popleft())
+        while self._ready and self._may_send(self._ready[0]):
+            self._send_now(self._ready.popleft())
 
     def _wait(self) -> None:
         if self._stop.is_set():
             raise StoppingError
         if not self._in_flight:
-            if self._stop.wait(max(0.0, self._pausing[0][0] - self._monotonic())):
+            if self._stop.wait(self._until_next()):
                 raise StoppingError
             return
-        for run, answer in self._calls.answers(self._slice()):
+        for run, answer in self._calls.answers(min(_SLICE_SECONDS, self._until_next())):
             self._in_flight -= 1
             self._take(run, answer)  # type: ignore[arg-type]  # the label that we gave
 
-    def _slice(self) -> float:
-        if not self._pausing:
-            return _SLICE_SECONDS
-        return min(_SLICE_SECONDS, max(0.0, self._pausing[0][0] - self._monotonic()))
+    def _until_next(self) -> float:
+        """Return the seconds until something can be sent that waits for a moment."""
+        moments = [self._pausing[0][0]] if self._pausing else []
+        if self._ready and self._turn is not None and self._in_flight < self._pace.limit:
+            moments.append(min(self._turn, *(run.patience.deadline for run in self._ready)))
+        return max(0.0, min(moments) - self._monotonic()) if moments else _SLICE_SECONDS
 
     def _take(self, run: _Run, answer: Page[Any] | StoreError) -> None:
         if not isinstance(answer, StoreError):
@@ -214,7 +253,7 @@ class Flows:
     def _pause(self, run: _Run, error: StoreError) -> bool:
         """Let the flow wait before its next try; false where that would outlast its time."""
         due = self._monotonic() + pause_before(error, run.tries, self._jitter)
-        if due >= run.patience.deadline:
+        if due >= run.patience.deadline or self.committed >= run.patience.most_calls:
             return False
         run.tries += 1
         heapq.heappush(self._pausing, (due, next(self._order), run))

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from exporter.model import Part, Parts, PartTotals, Reason, StoreError, Upload
+from exporter.model import GoneError, Part, Parts, PartTotals, Reason, StoreError, Upload
 from exporter.stores.base import Ask
 
 if TYPE_CHECKING:
@@ -113,11 +113,19 @@ def next_page(listing: PageLoop[Upload], bucket: BucketSettings) -> Flow[Collect
 
 
 def size_upload(bucket: BucketSettings, upload: Upload, fold: PartFold) -> Flow[PartTotals]:
-    """Ask for all parts of the upload; returns what they add up to.
+    """Ask for the parts of the upload that the fold has not counted; returns what all add up to.
 
-    Raises StoreError, GoneError where the upload has ended.
+    Raises StoreError, GoneError where the upload has ended. Where a store refuses to go on after the parts
+    already counted, all are asked for.
     """
-    page: Page[Part] = yield Ask(bucket, upload, None)
+    try:
+        page: Page[Part] = yield Ask(bucket, upload, (str(fold.run),) if fold.run else None)
+    except StoreError as error:
+        refused = (error.status, error.code) in _REFUSED_MARKER and not isinstance(error, GoneError)
+        if not fold.run or not refused:
+            raise
+        fold.begin_with()
+        page = yield Ask(bucket, upload, None)
     if page.truncated is False:  # nearly always: all parts on one page, in which the fold finds repeats
         fold.add(page.items)
         return fold.totals(page.storage_class)

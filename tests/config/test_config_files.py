@@ -91,14 +91,23 @@ def test_anchors_merges_and_handed_down_defaults():
 
 def test_every_store():
     environ = ENVIRON | {"PROXY": ""}
-    amazon, huawei, archive = load(CONFIGS / "good/stores.yaml", environ).targets
+    settings = load(CONFIGS / "good/stores.yaml", environ)
+    amazon, huawei, archive = settings.targets
     folder = CONFIGS / "good/../files"
+    assert folder / "state.db" == settings.state_path
     assert (
         TargetSettings(
             name="amazon",
             store=StoreKind.S3,
             buckets=(BucketSettings("from-environment"),),
-            scan=ScanSettings(retries=5, workers=1),
+            scan=ScanSettings(
+                retries=5,
+                workers=1,
+                max_requests=5000,
+                requests_per_second=2.0,
+                recheck_factor=1.0,
+                recheck_at_least=21600.0,
+            ),
             addressing_style="virtual",
             engine="wire",
             labels=(("team", "media"), ("on", "call")),
@@ -110,6 +119,7 @@ def test_every_store():
             ),
             request_payer="requester",
             expected_bucket_owner="123456789012",
+            price_per_1000_requests=0.005,
         )
         == amazon
     )

@@ -32,7 +32,7 @@ def entry(made):
 class TestBeforeTheFirstScan:
     def test_nothing_is_said(self):
         made = board(Clock())
-        assert (entry(made).success, entry(made).summary, made.all_tried()) == (None, None, False)
+        assert (entry(made).success, entry(made).summary, made.all_shown()) == (None, None, False)
 
 
 class TestSuccess:
@@ -41,7 +41,7 @@ class TestSuccess:
         made.publish(KEY, result(0))
         shown = entry(made)
         assert (shown.success, shown.complete, shown.last_success, shown.duration) == (True, True, NOW, 2.0)
-        assert made.all_tried()
+        assert made.all_shown()
 
     def test_is_incomplete_while_an_upload_is_unsized(self):
         made = board(Clock())
@@ -145,9 +145,9 @@ def test_all_are_tried_when_each_was_and_a_failure_is_a_try():
     made = Board(Clock().monotonic)
     made.declare([Entry("prod", "media", "s3", 1.0), Entry("prod", "other", "s3", 1.0)])
     made.publish(KEY, result(0))
-    assert not made.all_tried()
+    assert not made.all_shown()
     made.fail(("prod", "other"), Reason.TIMEOUT, "why", 1.0)
-    assert made.all_tried()
+    assert made.all_shown()
 
 
 def test_a_failed_scan_is_not_complete():

@@ -16,18 +16,24 @@ FLOORS = (
     {"__main__"},
     {"cli"},
     {"demo"},
-    {"service"},
-    {"loop", "web"},
+    {"service", "estimate_table"},
+    {"loop", "web", "foretell"},
     {"lane", "exposition"},
     {"scan", "metrics"},
-    {"stores"},
-    {"pace", "board", "ledger"},
+    {"sizing"},
+    {"stores", "candidates", "estimate"},
+    {"pace", "rate", "ledger"},
+    {"board"},
     {"summary"},
     {"model", "config", "logs"},
     {"__init__"},
 )
 FLOOR_OF = {room: number for number, floor in enumerate(reversed(FLOORS)) for room in floor}
-SEAMS = {"stores": {"base", "flows", "paging", "table", "transport"}, "demo": {"__init__"}}
+SEAMS = {
+    "ledger": {"__init__"},
+    "stores": {"base", "flows", "paging", "table", "transport"},
+    "demo": {"__init__"},
+}
 """What rooms let others import; the rest is their own affair."""
 
 

@@ -10,7 +10,8 @@ from fakes import BUCKET, DAY, GONE, NOW, REFUSED, Clock, FakeStore, error, uplo
 from exporter.config.settings import ScanSettings
 from exporter.ledger import PROBE_SECONDS, Ledger
 from exporter.model import Part, Reason, StoreError
-from exporter.scan import GONE_YET_LISTED, OUT_OF_TIME, REFUSALS, Scanner
+from exporter.scan import Scanner
+from exporter.sizing import GONE_YET_LISTED, OUT_OF_TIME, REFUSALS
 
 
 def scan(store, ledger=None, clock=None, stop=None, **settings):
@@ -228,14 +229,14 @@ class TestStoresWithoutPartTimes:
     def test_activity_is_the_initiation_at_first_then_when_the_parts_changed(self):
         store, ledger, clock = FakeStore([upload(1, age=DAY)], has_part_times=False), Ledger(), Clock()
         store.default_parts = [Part(1, 10)]
-        assert scan(store, ledger, clock).summary.oldest_activity == NOW - DAY
+        assert scan(store, ledger, clock, parts="always").summary.oldest_activity == NOW - DAY
         clock.now = 300.0
-        assert scan(store, ledger, clock).summary.oldest_activity == NOW - DAY
+        assert scan(store, ledger, clock, parts="always").summary.oldest_activity == NOW - DAY
         store.default_parts = [Part(1, 10), Part(2, 10)]
         clock.now = 600.0
-        assert scan(store, ledger, clock).summary.oldest_activity == NOW + 600.0
+        assert scan(store, ledger, clock, parts="always").summary.oldest_activity == NOW + 600.0
         clock.now = 900.0
-        assert scan(store, ledger, clock).summary.oldest_activity == NOW + 600.0
+        assert scan(store, ledger, clock, parts="always").summary.oldest_activity == NOW + 600.0
 
     def test_what_a_failed_scan_learnt_is_remembered(self):
         store, ledger, clock = FakeStore([upload(1, age=DAY)], has_part_times=False), Ledger(), Clock()

@@ -9,7 +9,7 @@ import pytest
 from fakes import BUCKET, DAY, GONE, NOW, REFUSED, Clock, FakeStore, error, upload
 from unit.test_scan import scan
 
-from exporter import lane, ledger
+from exporter import lane, ledger, sizing
 from exporter import scan as scan_module
 from exporter.config.settings import ScanSettings
 from exporter.ledger import PROBE_SECONDS, Ledger
@@ -19,7 +19,7 @@ from exporter.stores.base import Page
 
 
 def test_the_numbers_are_the_designs():
-    assert (scan_module.REFUSALS, scan_module.RESTARTS, scan_module.GONE_AT_LEAST) == (50, 2, 10)
+    assert (sizing.REFUSALS, scan_module.RESTARTS, sizing.GONE_AT_LEAST) == (50, 2, 10)
     assert ledger.PROBE_SECONDS == 3600.0
     assert lane.FAILURES_IN_A_ROW == 3
     assert {"connection", "tls", "timeout", "credentials"} == lane.TARGET_REASONS
@@ -39,8 +39,8 @@ def test_what_an_unfinished_scan_saw_end_does_not_count_at_the_next():
     store.listing_errors = {1: error(Reason.ACCESS_DENIED, 403)}
     with pytest.raises(StoreError):
         scan(store, ledger, concurrency=1)
-    scan(FakeStore(uploads), ledger)
-    assert scan(FakeStore(uploads, parts={"id-3": GONE}), ledger).summary.uploads == 19
+    scan(FakeStore(uploads), ledger, parts="always")
+    assert scan(FakeStore(uploads, parts={"id-3": GONE}), ledger, parts="always").summary.uploads == 19
 
 
 def test_a_listing_that_starts_over_gets_no_new_time():
@@ -108,7 +108,7 @@ def test_a_probe_that_succeeded_is_not_needed_again():
     scan(store, ledger, clock)
     clock.now += 300
     store.parts = {"id-0": REFUSED}
-    assert scan(store, ledger, clock, concurrency=1).summary.unsized == 1
+    assert scan(store, ledger, clock, concurrency=1, parts="always").summary.unsized == 1
 
 
 def test_a_probe_that_fails_for_another_reason_is_still_one_probe():
@@ -127,13 +127,13 @@ def test_a_probe_that_fails_for_another_reason_is_still_one_probe():
 def test_an_upload_unsized_once_keeps_its_activity():
     store, ledger, clock = FakeStore([upload(1, age=DAY)], has_part_times=False), Ledger(), Clock()
     store.default_parts = [Part(1, 10)]
-    scan(store, ledger, clock)
+    scan(store, ledger, clock, parts="always")
     store.default_parts, clock.now = [Part(1, 10), Part(2, 10)], 300.0
-    scan(store, ledger, clock)
+    scan(store, ledger, clock, parts="always")
     store.default_parts, clock.now = error(Reason.SERVER_ERROR, 500), 600.0
-    scan(store, ledger, clock)
+    scan(store, ledger, clock, parts="always")
     store.default_parts, clock.now = [Part(1, 10), Part(2, 10)], 900.0
-    assert scan(store, ledger, clock).summary.oldest_activity == NOW + 300.0
+    assert scan(store, ledger, clock, parts="always").summary.oldest_activity == NOW + 300.0
 
 
 def test_a_store_with_part_times_is_not_judged_by_when_we_saw_parts_change():

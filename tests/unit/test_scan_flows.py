@@ -16,7 +16,8 @@ from exporter.config.settings import BucketSettings, ScanSettings
 from exporter.ledger import Ledger
 from exporter.model import Part, Reason, StoppingError, StoreError
 from exporter.pace import Pace
-from exporter.scan import REFUSALS, Scanner
+from exporter.scan import Scanner
+from exporter.sizing import REFUSALS
 from exporter.stores.base import Page
 from exporter.stores.folds import NumberedParts
 
@@ -226,7 +227,7 @@ class TestStartingOver:
         store = StoreInTurn([upload(n) for n in range(8)], page_size=4)
         store.listing_errors = {1: error(Reason.BAD_RESPONSE, 404, "NoSuchUpload")}
         store.parts = {"id-0": error(Reason.SERVER_ERROR, 500, retryable=True)}
-        scanner(store, retries=2).scan(BUCKET, Ledger())
+        scanner(store, retries=2, parts="always").scan(BUCKET, Ledger())
         first, second = 2, 3
         assert store.asked["id-0"] == first + second
         assert {store.asked[f"id-{n}"] for n in range(1, 4)} == {2}

@@ -39,7 +39,7 @@ def test_as_many_files_are_allowed_as_calls_need(monkeypatch, caplog, soft, hard
 def test_each_target_s_halvings_are_counted_under_its_name():
     work, other = Mock(), replace(TARGET, name="other")
     stores = [(target, Mock()) for target in (TARGET, other)]
-    for track in Service._tracks(Mock(), Settings((TARGET, other)), stores, work):
+    for track in Service._make_tracks(Mock(), Settings((TARGET, other)), stores, work):
         pace = track.scanner.pace(TARGET.buckets[0])
         pace.throttled(0)
         for _ in range(99 * 99):

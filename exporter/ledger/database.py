@@ -1,0 +1,197 @@
+"""Opens the state file: a SQLite database that proves to be ours, or is set aside and made anew."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+APPLICATION_ID = 0x4D505531
+"""How SQLite tells our files from others: "MPU1"."""
+VERSION = 1
+"""Of the tables. A file of an earlier one is migrated, of a later one set aside."""
+MIGRATIONS: dict[int, str] = {}
+"""What makes a file of each earlier version one of the next."""
+SALT_BYTES = 16
+_SCHEMA = """
+CREATE TABLE salt (bytes BLOB NOT NULL);
+CREATE TABLE buckets (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, settings TEXT, notes TEXT);
+CREATE TABLE uploads (
+    bucket INTEGER NOT NULL,
+    id INTEGER NOT NULL,
+    asked REAL NOT NULL,
+    activity REAL NOT NULL,
+    dated INTEGER NOT NULL,
+    parts INTEGER,
+    bytes INTEGER,
+    class TEXT,
+    failed REAL,
+    run INTEGER,
+    run_bytes INTEGER,
+    read REAL,
+    PRIMARY KEY (bucket, id)
+) WITHOUT ROWID;
+"""
+_BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_CACHE_KIB = 4096
+_WAL_BYTES = 4 * 1024 * 1024
+_VACUUM_PAGES = 256
+
+
+class StateError(Exception):
+    """The state file cannot be used; the text says why, and what to do."""
+
+
+class ForeignError(Exception):
+    """A database, but none of ours, or of a version that we do not know."""
+
+
+def code_of(error: sqlite3.Error) -> int:
+    """Return SQLite's primary result code of an error, -1 where the module made it up."""
+    return getattr(error, "sqlite_errorcode", -1) & 0xFF
+
+
+def is_broken(error: sqlite3.Error) -> bool:
+    """Whether an error says that the file is damaged, or was never a database."""
+    return code_of(error) in _BROKEN
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether an error says that another process uses the file."""
+    return code_of(error) in _BUSY
+
+
+def in_memory(salt: bytes | None = None) -> sqlite3.Connection:
+    """Return a fresh database that lives as long as its connection."""
+    connection = _connect(":memory:")
+    _create(connection, salt)
+    return connection
+
+
+def open_file(path: Path, salt: bytes | None = None) -> sqlite3.Connection:
+    """Return the database at `path`, proven sound; what is none of ours is set aside with a warning.
+
+    A new one gets this `salt`, None: a random one. Raises sqlite3.Error where the file can be neither used
+    nor replaced: it is in use, or the disk is full.
+    """
+    try:
+        return _open_proven(path, salt)
+    except ForeignError as error:
+        reason = str(error)
+    except sqlite3.DatabaseError as error:
+        if not is_broken(error):
+            raise
+        reason = str(error)
+    set_aside(path, reason)
+    return _open_proven(path, salt)
+
+
+def set_aside(path: Path, reason: str) -> None:
+    """Rename a file that cannot be used, and what SQLite keeps beside it: nothing is deleted."""
+    suffix = f".set-aside-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
+    aside = path.with_name(path.name + suffix)
+    for end in ("-journal", "-wal", "-shm", ""):  # a log left behind would be played into the new file
+        with suppress(FileNotFoundError):
+            os.rename(f"{path}{end}", f"{aside}{end}")  # noqa: PTH104 - names with endings are no paths
+    text = "the state file cannot be read: it is set aside, and a new one is begun"
+    log.warning(text, extra={"fields": {"path": str(path), "aside": aside.name, "error": reason}})
+
+
+def _open_proven(path: Path, salt: bytes | None) -> sqlite3.Connection:
+    connection = _connect(path)
+    try:
+        _prove(connection, salt)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connect(path: Path | str) -> sqlite3.Connection:
+    """Connect without believing anything; `State` sees to it that one thread at a time uses it."""
+    if path != ":memory:":
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    return sqlite3.connect(path, timeout=0.0, isolation_level=None, check_same_thread=False)
+
+
+def _prove(connection: sqlite3.Connection, salt: bytes | None) -> None:
+    # exclusive: the log's index stays in our memory, which also works on network file systems
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+    connection.execute("BEGIN EXCLUSIVE")
+    connection.execute("COMMIT")
+    version = _read_version(connection)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
+    if version is None:
+        _create(connection, salt)
+        return
+    [[said]] = connection.execute("PRAGMA quick_check(1)")
+    if said != "ok":
+        raise ForeignError(said)
+    for step in range(version, VERSION):
+        connection.executescript(f"BEGIN; {MIGRATIONS[step]}; PRAGMA user_version = {step + 1}; COMMIT")
+    _prove_tables(connection)
+    _give_back_space(connection)
+
+
+def _read_version(connection: sqlite3.Connection) -> int | None:
+    """Return the version of the tables, None where there are none yet. Raises ForeignError."""
+    [[tables]] = connection.execute("SELECT count(*) FROM sqlite_schema")
+    [[owner]] = connection.execute("PRAGMA application_id")
+    [[version]] = connection.execute("PRAGMA user_version")
+    if not tables and not owner and not version:
+        return None
+    if owner != APPLICATION_ID:
+        raise ForeignError("it is a database of another program")
+    if version != VERSION and version not in MIGRATIONS:
+        raise ForeignError(f"it is of version {version}, and this program knows version {VERSION}")
+    return int(version)
+
+
+def _create(connection: sqlite3.Connection, salt: bytes | None) -> None:
+    """Make the tables, all or none of them."""
+    marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
+    salted = f"INSERT INTO salt VALUES (x'{(salt or os.urandom(SALT_BYTES)).hex()}');"  # noqa: S608 - hexadecimal
+    try:
+        connection.executescript(f"BEGIN; {_SCHEMA} {salted} {marks} COMMIT")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _prove_tables(connection: sqlite3.Connection) -> None:
+    """Raise ForeignError where the tables are not what this version has."""
+    try:
+        [[salt]] = connection.execute("SELECT bytes FROM salt")
+        connection.execute("SELECT number, name, settings, notes FROM buckets LIMIT 1").fetchall()
+        connection.execute(
+            "SELECT bucket, id, asked, activity, dated, parts, bytes, class, failed, run, run_bytes, read"
+            " FROM uploads LIMIT 1"
+        ).fetchall()
+    except (ValueError, sqlite3.OperationalError) as error:
+        if isinstance(error, sqlite3.Error) and code_of(error) != sqlite3.SQLITE_ERROR:
+            raise
+        raise ForeignError(f"its tables are not those of version {VERSION}") from None
+    if not isinstance(salt, bytes) or len(salt) != SALT_BYTES:
+        raise ForeignError("its salt is none")
+
+
+def _give_back_space(connection: sqlite3.Connection) -> None:
+    """Make a file smaller of which more than half is free; one that cannot be stays as it is."""
+    [[pages]] = connection.execute("PRAGMA page_count")
+    [[free]] = connection.execute("PRAGMA freelist_count")
+    if free > max(_VACUUM_PAGES, pages / 2):
+        with suppress(sqlite3.OperationalError):
+            connection.execute("VACUUM")

@@ -1,0 +1,37 @@
+"""When an upload is asked about again: the longer it has been idle, the later, but never later than a cap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_PHASES = 2**32
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """The rule of one target: `factor` of the time an upload had been idle, at most `at_least` seconds.
+
+    What was read is thus never older than one scan interval plus that. Uploads whose delay has reached the
+    cap are asked at a phase of their own, so that those first seen together do not stay due together.
+    """
+
+    factor: float = 0.1
+    at_least: float = 86400.0
+
+    def due(self, identity: int, asked: float, activity: float) -> float:
+        """Return the Unix time from which on to ask again.
+
+        `asked` is when the upload was last asked about, `activity` its last activity as it was then known.
+        """
+        delay = self._delay(asked, activity)
+        if delay < self.at_least:
+            return asked + delay
+        phase = identity % _PHASES / _PHASES * self.at_least
+        return asked + self.at_least - (asked - phase) % self.at_least
+
+    def is_at_cap(self, asked: float, activity: float) -> bool:
+        """Whether an upload is asked about at its phase: nothing has happened for very long."""
+        return self._delay(asked, activity) >= self.at_least
+
+    def _delay(self, asked: float, activity: float) -> float:
+        return self.factor * max(0.0, asked - activity)
