@@ -131,15 +131,20 @@ def _leave(*_: object) -> None:
 def _break_off(number: int, _: FrameType | None) -> None:
     """End a process that has told nothing yet: not with 0, which would say that all is fine."""
     _on_signals(signal.SIG_IGN)
+    _end_at_last(SIGNALLED + number)
     sys.exit(SIGNALLED + number)
 
 
 def _stop(service: Service) -> None:
-    last_resort = threading.Timer(LAST_RESORT_SECONDS, os._exit, [FINE])
-    last_resort.daemon = True
-    last_resort.start()
+    _end_at_last(FINE)
     # not on this thread: it may be inside the very lock that setting the event takes
     threading.Thread(target=service.stop, daemon=True).start()
+
+
+def _end_at_last(code: int) -> None:
+    last_resort = threading.Timer(LAST_RESORT_SECONDS, os._exit, [code])
+    last_resort.daemon = True
+    last_resort.start()
 
 
 def _with_command(arguments: Sequence[str]) -> list[str]:
@@ -154,7 +159,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="mpu-exporter",
         description="Prometheus exporter for multipart uploads that were started and never finished.",
-        epilog="Without a command, `serve` is run. Exit codes: 0 fine, 1 bad config or usage, 2 a target failed.",
+        epilog="Without a command, `serve` is run. "
+        "Exit codes: 0 fine, 1 bad config or usage, 2 a target failed.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"mpu-exporter {__version__}")

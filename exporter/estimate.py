@@ -148,7 +148,7 @@ def _asks(idle: float, scan: ScanSettings, scans: int) -> Iterator[_Asks]:
     if scan.parts == "never":
         return
     recheck = Recheck(scan.recheck_factor, scan.recheck_at_least)
-    begin = scans if scan.parts == "always" else min(scans, _scans_in_a_row(idle, scan))
+    begin = scans if scan.parts == "always" else _scans_in_a_row(idle, scan, scans)
     yield _Asks(0, begin, 1.0)
     while begin < scans:
         asked = (begin - 1) * scan.interval
@@ -161,9 +161,9 @@ def _asks(idle: float, scan: ScanSettings, scans: int) -> Iterator[_Asks]:
         begin += 1
 
 
-def _scans_in_a_row(idle: float, scan: ScanSettings) -> float:
+def _scans_in_a_row(idle: float, scan: ScanSettings, scans: int) -> int:
     """Return how many scans, the first included, ask one after the other, since the delay is so short."""
     if scan.recheck_factor == 0 or scan.recheck_at_least <= scan.interval:
-        return math.inf
+        return scans
     longest = scan.interval / scan.recheck_factor
-    return 1 if longest < idle else 2 + (longest - idle) // scan.interval
+    return 1 if longest < idle else min(scans, 2 + int((longest - idle) / scan.interval))

@@ -21,11 +21,11 @@ _NAMES = 2
 _MONEY = 2
 _FEW = 100
 _ASSUMPTIONS = """\
-Requests, listing included; steady: a scan after the first, on average; month: 30 days, the first scan included;
-plain: every upload is asked about at every scan. Cost is of each month, at the target's price_per_1000_requests.
-Assumed: every upload is idle since its initiation (the listing does not tell when parts came, and one without a
-date counts as begun now); one that still grows costs a request per scan. A part list longer than a page (1,000)
-costs one more request per further page, in both months. New uploads and retries come on top."""
+Requests include the listing's. Month: 30 days of scans, the first one included. Steady scan: one after the
+first, on average. Plain month: every upload is asked about at every scan. Cost: a month's, by the set price.
+Assumed: every upload has been idle since its initiation (without a date: since now), as a listing does not
+tell when parts came; one that still grows costs a request per scan. A part list longer than 1,000 costs up to
+one more request per further 1,000. New uploads and retries are not foreseen."""
 
 
 def table(foretold: Sequence[Foretold]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -14,14 +14,14 @@ from exporter.estimate import AGE_BOUNDS, Estimate, Listing, estimate_all, read_
 from exporter.ledger import Ledger
 from exporter.model import Reason, StoppingError, StoreError
 from exporter.scan import Scanner
-from exporter.stores.base import UPLOADS_OPERATION
 from exporter.stores.table import make_store
 from exporter.stores.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from exporter.config.settings import BucketSettings, Settings, TargetSettings
+    from exporter.stores.base import Answered, Ask, Calls, Store
 
 log = logging.getLogger(__name__)
 
@@ -38,22 +38,47 @@ class Foretold:
     outcome: Estimate | str
 
 
-@dataclass(slots=True)
 class _Traffic:
-    """Counts the requests that a listing takes; those that failed are not part of every scan."""
-
-    pages: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    """Counts nothing: what helps to find a bucket, or was tried again, is not part of every scan."""
 
     def sent(self, operation: str) -> None:
-        self._add(operation, 1)
+        pass
 
-    def failed(self, operation: str, reason: Reason) -> None:  # noqa: ARG002 - whatever the reason
-        self._add(operation, -1)
+    def failed(self, operation: str, reason: Reason) -> None:
+        pass
 
-    def _add(self, operation: str, number: int) -> None:
-        with self._lock:
-            self.pages += number * (operation == UPLOADS_OPERATION)
+
+class _CountingStore:
+    """A store, and how many pages of uploads it answered with: each of them is a request of every scan."""
+
+    def __init__(self, store: Store) -> None:
+        self.pages = 0
+        self.operations = store.operations
+        self.has_part_times = store.has_part_times
+        self.signing_region = store.signing_region
+        self.new_fold = store.new_fold
+        self.close = store.close
+        self._store = store
+
+    def open(self, bucket: BucketSettings, deadline: float) -> Calls:
+        return _CountedCalls(self._store.open(bucket, deadline), self)
+
+
+@dataclass(frozen=True, slots=True)
+class _CountedCalls:
+    calls: Calls
+    store: _CountingStore
+
+    def start(self, ask: Ask, deadline: float, label: object) -> None:
+        self.calls.start(ask, deadline, label)
+
+    def answers(self, timeout: float) -> Sequence[Answered]:
+        found = self.calls.answers(timeout)
+        self.store.pages += sum(not isinstance(outcome, StoreError) for _, outcome in found)
+        return found
+
+    def close(self) -> None:
+        self.calls.close()
 
 
 def foretell(settings: Settings) -> list[Foretold]:
@@ -83,19 +108,19 @@ def _foretell(stop: threading.Event, target: TargetSettings) -> list[Foretold]:
 
 def _list_all(target: TargetSettings, stop: threading.Event) -> list[Listing | str]:
     """Return each bucket's listing, or why it failed."""
-    traffic = _Traffic()
-    store = make_store(target, Transport(traffic, stop, tls=target.tls, proxy_url=target.proxy_url))
+    transport = Transport(_Traffic(), stop, tls=target.tls, proxy_url=target.proxy_url)
+    store = _CountingStore(make_store(target, transport))
     scanner = Scanner(store, replace(target.scan, parts="never"), AGE_BOUNDS, stop)
     try:
-        return list(_outcomes(target, scanner, traffic))
+        return list(_outcomes(target, scanner, store))
     finally:
         store.close()
 
 
-def _outcomes(target: TargetSettings, scanner: Scanner, traffic: _Traffic) -> Iterator[Listing | str]:
+def _outcomes(target: TargetSettings, scanner: Scanner, store: _CountingStore) -> Iterator[Listing | str]:
     for bucket in target.buckets:
         try:
-            yield _list_one(bucket, scanner, traffic)
+            yield _list_one(bucket, scanner, store)
         except StoppingError:
             raise
         except StoreError as error:
@@ -106,7 +131,8 @@ def _outcomes(target: TargetSettings, scanner: Scanner, traffic: _Traffic) -> It
             yield f"{Reason.INTERNAL}: unexpected {type(error).__name__}; please report it"
 
 
-def _list_one(bucket: BucketSettings, scanner: Scanner, traffic: _Traffic) -> Listing:
-    before = traffic.pages
+def _list_one(bucket: BucketSettings, scanner: Scanner, store: _CountingStore) -> Listing:
+    before = store.pages
     summary = scanner.scan(bucket, Ledger()).summary
-    return Listing(max(1, traffic.pages - before), read_groups(summary))
+    pages = max(1, store.pages - before)  # an empty bucket may answer with an error instead of a page
+    return Listing(pages, read_groups(summary))

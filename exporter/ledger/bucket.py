@@ -130,6 +130,7 @@ class Ledger:
         self._notes = self._notes._replace(result=result, gone=frozenset(self._gone))
         seen = self._seen if self._recalled else None
         self._shelf.settle(seen, self._rows, self._settings, write_notes(self._notes))
+        self._begin()
 
     @property
     def result(self) -> ScanResult | None:

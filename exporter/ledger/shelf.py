@@ -49,17 +49,20 @@ class Seen:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._ids = [array("q") for _ in range(_PARTITIONS)]
+        self._ids: dict[int, array[int]] = {}
 
     def add(self, identity: int) -> None:
         """Note an id, a signed number of 64 bits."""
-        self._ids[(identity >> _SHIFT) + _PARTITIONS // 2].append(identity)
+        number = identity >> _SHIFT
+        if number not in self._ids:
+            self._ids[number] = array("q")
+        self._ids[number].append(identity)
 
     def partitions(self) -> Iterable[tuple[int, int, set[int]]]:
         """Yield all ids piece by piece, with the first and the last that could be among them."""
-        for number, ids in enumerate(self._ids):
-            first = (number - _PARTITIONS // 2) << _SHIFT
-            yield first, first + (1 << _SHIFT) - 1, set(ids)
+        for number in range(-_PARTITIONS // 2, _PARTITIONS // 2):
+            first = number << _SHIFT
+            yield first, first + (1 << _SHIFT) - 1, set(self._ids.get(number, ()))
 
 
 class Shelf:

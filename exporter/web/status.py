@@ -95,7 +95,7 @@ def _row(entry: Entry) -> str:
 
 def _outcome(entry: Entry) -> str:
     if entry.success is None:
-        return "<td>not scanned yet</td>"
+        return f"<td>not scanned {'since the start' if entry.summary else 'yet'}</td>"
     if entry.reason:
         return f'<td class="failing">failed: {entry.reason}<br>{escape(entry.message)}</td>'
     duration = f"{entry.duration:.1f} s" if entry.duration is not None else _NOTHING

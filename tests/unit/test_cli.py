@@ -54,6 +54,7 @@ class TestUsage:
             (["serve", "more"], "unrecognized arguments: more"),
             (["check", "--web.listen-address=:1"], "unrecognized arguments: --web.listen-address=:1"),
             (["--config"], "unrecognized arguments: --config"),
+            (["serve", "--estimate"], "unrecognized arguments: --estimate"),
             (["serve", "--config.file"], "argument --config.file: expected one argument"),
             (["--log.level=loud"], "argument --log.level: invalid choice: 'loud'"),
             (["check", "--log.format=xml"], "argument --log.format: invalid choice: 'xml'"),

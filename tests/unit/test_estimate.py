@@ -1,0 +1,297 @@
+"""What a month of scans will ask, against a simulation that asks the ledger's own rule upload by upload."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import random
+import threading
+from itertools import pairwise
+
+import pytest
+from fakes import Clock, FakeStore, error, upload
+
+from exporter import foretell as foretelling
+from exporter.config.settings import BucketSettings, ScanSettings, Settings, StoreKind, TargetSettings
+from exporter.estimate import (
+    AGE_BOUNDS,
+    MONTH_SECONDS,
+    Estimate,
+    Group,
+    Listing,
+    estimate,
+    estimate_all,
+    read_groups,
+    total,
+)
+from exporter.estimate_table import table
+from exporter.foretell import Foretold, foretell
+from exporter.ledger import Ledger, Recheck
+from exporter.model import Reason, Upload
+from exporter.scan import Scanner
+from exporter.summary import Tally
+
+NOW = 1_790_000_000.0
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+ISSUE = Listing(10, (Group(10 * DAY, 9_900),))
+MIXES = {
+    "just begun": lambda chance: chance.uniform(0, 10 * MINUTE),
+    "of today": lambda chance: chance.uniform(0, DAY),
+    "of this month": lambda chance: chance.uniform(0, 30 * DAY),
+    "of any age": lambda chance: 10 ** chance.uniform(1, 7.5),
+    "old": lambda chance: chance.uniform(10 * DAY, 400 * DAY),
+}
+
+
+def scans_of(settings: ScanSettings) -> int:
+    return math.ceil(MONTH_SECONDS / settings.interval)
+
+
+def simulated(idles: list[float], settings: ScanSettings, room: float = math.inf) -> list[int]:
+    """Return how many uploads each scan of a month asks about, those due for longest first."""
+    recheck = Recheck(settings.recheck_factor, settings.recheck_at_least)
+    ids = [random.Random(number).getrandbits(64) - 2**63 for number in range(len(idles))]
+    waiting = [(0.0, number) for number in range(len(idles))]
+    asked = []
+    for scan in range(scans_of(settings)):
+        now, todo = NOW + scan * settings.interval, []
+        while waiting and len(todo) < room and waiting[0][0] <= now:
+            todo.append(heapq.heappop(waiting)[1])
+        for number in todo:
+            due = recheck.due(ids[number], now, NOW - idles[number])
+            heapq.heappush(waiting, (max(due, now + 1e-3), number))
+        asked.append(len(todo))
+    return asked
+
+
+def listed(idles: list[float], requests: int = 1) -> Listing:
+    """Return what a listing finds of these uploads, by way of a scan's own sums."""
+    tally = Tally(now=NOW, stale_after=DAY, ages=AGE_BOUNDS, with_parts=False)
+    for number, idle in enumerate(idles):
+        tally.add_counted(Upload(f"key-{number}", "id", NOW - idle))
+    return Listing(requests, read_groups(tally.summary()))
+
+
+def compare(idles: list[float], settings: ScanSettings, close: float) -> None:
+    """Compare estimate and simulation of a month."""
+    room = math.inf if settings.max_requests is None else settings.max_requests - 1
+    asked, foretold = simulated(idles, settings, room), estimate(listed(idles), settings)
+    assert foretold.uploads == len(idles)
+    assert foretold.first == pytest.approx(1 + asked[0])
+    assert foretold.month == pytest.approx(len(asked) + sum(asked), rel=close)
+    assert foretold.steady == pytest.approx(1 + sum(asked[1:]) / (len(asked) - 1), rel=close)
+
+
+def some(mix: str, number: int = 300) -> list[float]:
+    chance = random.Random(mix)
+    return [MIXES[mix](chance) for _ in range(number)]
+
+
+class TestRemembered:
+    @pytest.mark.parametrize("interval", [5 * MINUTE, HOUR])
+    @pytest.mark.parametrize("mix", MIXES)
+    def test_a_month_is_as_the_ledgers_rule_has_it(self, mix: str, interval: float):
+        compare(some(mix), ScanSettings(interval=interval), close=0.03)
+
+    @pytest.mark.parametrize(
+        ("factor", "at_least"),
+        [(0.0, DAY), (0.01, DAY), (1.0, DAY), (0.1, 7 * DAY), (0.1, HOUR), (0.1, MINUTE), (0.001, 60 * DAY)],
+    )
+    def test_whatever_the_factor_and_the_longest_delay(self, factor: float, at_least: float):
+        settings = ScanSettings(interval=HOUR / 2, recheck_factor=factor, recheck_at_least=at_least)
+        compare(some("of any age"), settings, close=0.03)
+
+    def test_the_issues_uploads_are_asked_once_a_day(self):
+        month = estimate(ISSUE, ScanSettings())
+        assert month.first == 9_910
+        assert month.steady == pytest.approx(10 + 9_900 / 288)
+        assert month.month == pytest.approx(10 * 8640 + 9_900 * 31, rel=0.001)
+        assert month.plain == 9_910 * 8640 == 85_622_400
+        assert month.times_less > 200
+
+    def test_an_upload_begun_now_is_asked_at_every_scan_for_an_hour(self):
+        settings = ScanSettings(interval=5 * MINUTE)
+        hour = simulated([0.0], settings)[:11]
+        assert hour == [1] * 11
+        compare([0.0] * 50, settings, close=0.02)
+
+    def test_scans_further_apart_than_any_delay_ask_about_every_upload(self):
+        month = estimate(ISSUE, ScanSettings(interval=2 * DAY))
+        assert month.month == month.plain == 15 * 9_910
+
+    @pytest.mark.parametrize("interval", [MONTH_SECONDS, 90 * DAY])
+    def test_a_month_may_have_a_single_scan(self, interval: float):
+        assert estimate(ISSUE, ScanSettings(interval=interval)) == Estimate(9_900, 9_910, 9_910, 9_910, 9_910)
+
+    def test_the_shortest_interval_takes_no_long_time(self):
+        settings = ScanSettings(interval=10.0, recheck_factor=0.0)
+        assert estimate(listed(some("of any age")), settings).month == 301 * 259_200
+
+
+@pytest.mark.parametrize("most", [None, 12])
+def test_a_month_is_as_scans_have_it(most: int | None):
+    ages, settings = some("of this month", 60), ScanSettings(interval=6 * HOUR, max_requests=most)
+    store, clock, ledger = FakeStore([upload(n, age) for n, age in enumerate(ages)]), Clock(), Ledger()
+    store.parts = {each.upload_id: [] for each in store.uploads}  # as idle as they are old
+    scanner = Scanner(store, settings, (), threading.Event(), clock.clocks())
+    asked = []
+    for _ in range(scans_of(settings)):
+        before = sum(store.asked.values())
+        scanner.scan(BucketSettings("media"), ledger)
+        asked.append(1 + sum(store.asked.values()) - before)
+        clock.now += settings.interval
+    month = estimate(listed(ages), settings)
+    assert month.first == asked[0]
+    assert month.month == pytest.approx(sum(asked), rel=0.04)
+
+
+class TestOtherParts:
+    def test_always_asks_about_every_upload_at_every_scan(self):
+        month = estimate(ISSUE, ScanSettings(parts="always"))
+        assert month == Estimate(9_900, 9_910, 9_910, 85_622_400, 85_622_400)
+        assert month.times_less == 1
+
+    def test_never_only_lists(self):
+        assert estimate(ISSUE, ScanSettings(parts="never")) == Estimate(9_900, 10, 10, 86_400, 85_622_400)
+
+    def test_without_uploads_there_is_only_the_listing(self):
+        assert estimate(Listing(1, ()), ScanSettings()) == Estimate(0, 1, 1, 8640, 8640)
+
+
+class TestBudgets:
+    def test_a_first_scan_is_cut_and_the_rest_has_its_turn_later(self):
+        free, capped = estimate(ISSUE, ScanSettings()), estimate(ISSUE, ScanSettings(max_requests=1000))
+        assert capped.first == 1000
+        assert capped.month == pytest.approx(free.month, rel=0.001)
+
+    def test_no_scan_asks_more_than_it_may(self):
+        month = estimate(ISSUE, ScanSettings(parts="always", max_requests=1000))
+        assert month == Estimate(9_900, 1000, 1000, 8_640_000, 85_622_400)
+
+    def test_the_listing_is_made_whatever_the_budget(self):
+        assert estimate(ISSUE, ScanSettings(max_requests=3)).month == 86_400
+
+    @pytest.mark.parametrize("most", [4, 11, 31, 101])
+    @pytest.mark.parametrize("mix", MIXES)
+    def test_a_month_is_as_the_rule_and_the_budget_have_it(self, mix: str, most: int):
+        compare(some(mix), ScanSettings(interval=HOUR, max_requests=most), close=0.05)
+
+    def test_a_rate_is_shared_by_the_buckets_of_a_target(self):
+        settings = ScanSettings(parts="always", requests_per_second=1.0)
+        one, other = estimate_all(
+            [Listing(10, (Group(0, 2_000),)), Listing(10, (Group(0, 5_000),))], settings
+        )
+        assert (one.steady, other.steady) == (pytest.approx(90), pytest.approx(210))
+
+    def test_a_rate_that_does_for_the_listings_alone_leaves_no_requests(self):
+        [month] = estimate_all([ISSUE], ScanSettings(requests_per_second=0.01))
+        assert month.month == 86_400
+
+    def test_a_rate_that_is_never_reached_changes_nothing(self):
+        [month] = estimate_all([ISSUE], ScanSettings(requests_per_second=1000.0))
+        assert month == estimate(ISSUE, ScanSettings())
+
+    def test_a_target_without_uploads_has_nothing_to_share(self):
+        settings = ScanSettings(requests_per_second=1.0)
+        assert estimate_all([Listing(1, ())], settings) == [Estimate(0, 1, 1, 8640, 8640)]
+        assert estimate_all([], settings) == []
+
+
+class TestGroups:
+    def test_every_upload_is_in_the_group_of_its_age(self):
+        idles = [0.0, 59.0, 61.0, HOUR, 10 * DAY, 100 * 365 * DAY]
+        groups = listed(idles).groups
+        assert [group.uploads for group in groups] == [2, 1, 1, 1, 1]
+        assert groups[0].idle == pytest.approx(30)
+        assert groups[2].idle == pytest.approx(HOUR, rel=0.03)
+        assert groups[-1].idle == AGE_BOUNDS[-1]
+
+    def test_bounds_are_close_to_each_other(self):
+        assert all(high / low < 1.05 for low, high in pairwise(AGE_BOUNDS))
+        assert AGE_BOUNDS[-1] > 30 * 365 * DAY
+
+    def test_an_upload_without_a_date_counts_as_begun_now(self):
+        tally = Tally(now=NOW, stale_after=DAY, ages=AGE_BOUNDS, with_parts=False)
+        tally.add_counted_all([Upload("a", "1"), Upload("b", "2"), Upload("c", "3", NOW - DAY)])
+        groups = read_groups(tally.summary())
+        assert groups[0] == Group(0.0, 2)
+        assert [group.uploads for group in groups] == [2, 1]
+
+    def test_no_uploads_are_no_groups(self):
+        assert listed([]).groups == ()
+
+
+def test_estimates_add_up():
+    one, other = Estimate(1, 2, 3, 4, 50), Estimate(10, 20, 30, 40, 500)
+    assert total([one, other]) == Estimate(11, 22, 33, 44, 550)
+
+
+def targets(*names: str) -> tuple[TargetSettings, ...]:
+    buckets = (BucketSettings("one"), BucketSettings("two"))
+    return tuple(TargetSettings(name, StoreKind.S3, buckets) for name in names)
+
+
+class TestForetell:
+    def test_what_no_one_expected_fails_a_bucket_and_nothing_else(self, monkeypatch, caplog):
+        class Surprising(FakeStore):
+            def open(self, bucket, deadline):
+                if bucket.name == "one":
+                    raise RuntimeError("a bug")
+                return super().open(bucket, deadline)
+
+        store = Surprising([upload(n) for n in range(25)], page_size=10)
+        monkeypatch.setattr(foretelling, "make_store", lambda target, transport: store)
+        one, two = foretell(Settings(targets("prod")))
+        assert (one.bucket, one.outcome) == ("one", "internal: unexpected RuntimeError; please report it")
+        assert isinstance(two.outcome, Estimate)
+        assert (two.outcome.uploads, two.outcome.first) == (25, 28)
+        assert "listing failed unexpectedly" in caplog.text
+        assert not store.asked
+
+    def test_targets_fail_on_their_own_and_keep_their_order(self, monkeypatch):
+        def make(target, transport):
+            refused = {n: error(Reason.ACCESS_DENIED) for n in range(2)}
+            return FakeStore(listing_errors=refused if target.name == "b" else {})
+
+        monkeypatch.setattr(foretelling, "make_store", make)
+        found = foretell(Settings(targets("a", "b", "c")))
+        assert [each.target.name for each in found] == ["a", "a", "b", "b", "c", "c"]
+        assert [isinstance(each.outcome, str) for each in found] == [False, False, True, True, False, False]
+        assert found[2].outcome == "access_denied: a access_denied of the test"
+
+    def test_an_exception_in_the_wait_ends_what_is_under_way(self, monkeypatch):
+        stopped = []
+
+        def make(target, transport):
+            if target.name == "a":
+                raise KeyboardInterrupt
+            return FakeStore(before_page=lambda _: stopped.append(transport._stop.wait(20)))
+
+        monkeypatch.setattr(foretelling, "make_store", make)
+        with pytest.raises(KeyboardInterrupt):
+            foretell(Settings(targets("a", "b")))
+        assert stopped in ([], [True])
+
+
+class TestTable:
+    def rows(self, *outcomes: Estimate | str) -> list[str]:
+        [target] = targets("prod")
+        return table([Foretold(target, f"b-{n}", each) for n, each in enumerate(outcomes)]).splitlines()
+
+    def test_a_stores_words_stay_on_their_line_and_give_the_terminal_no_orders(self):
+        [_, row, *_] = self.rows("bad_response: one\n two\x1b[2J")
+        assert row == "prod    b-0     failed: bad_response: one two?[2J"
+
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [(1.0, "1"), (1.04, "1"), (11.68, "11.7"), (99.5, "99.5"), (100.4, "100"), (1234567.8, "1,234,568")],
+    )
+    def test_numbers(self, value: float, text: str):
+        [_, row, *_] = self.rows(Estimate(1, 1, value, 1, 1))
+        assert row.split()[4] == text
+
+    def test_no_buckets_are_a_head_alone(self):
+        assert self.rows()[:2] == [
+            "target  bucket  uploads  first scan  steady scan  month  plain month  times less",
+            "",
+        ]
