@@ -125,12 +125,16 @@ class Ledger:
         self._gone.add(identity)
         return identity in self._notes.gone
 
-    def commit(self, result: ScanResult) -> None:
-        """Keep what the finished scan found, and nothing of uploads that it did not see."""
+    def commit(self, result: ScanResult) -> bool:
+        """Keep what the finished scan found, and nothing of uploads that it did not see.
+
+        False where it could not be written: then only this process knows.
+        """
         self._notes = self._notes._replace(result=result, gone=frozenset(self._gone))
         seen = self._seen if self._recalled else None
-        self._shelf.settle(seen, self._rows, self._settings, write_notes(self._notes))
+        kept = self._shelf.settle(seen, self._rows, self._settings, write_notes(self._notes))
         self._begin()
+        return kept
 
     @property
     def result(self) -> ScanResult | None:

@@ -40,6 +40,7 @@ CREATE TABLE uploads (
     PRIMARY KEY (bucket, id)
 ) WITHOUT ROWID;
 """
+_HEAD = b"SQLite format 3\0"
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _CACHE_KIB = 4096
@@ -107,6 +108,7 @@ def set_aside(path: Path, reason: str) -> None:
 
 
 def _open_proven(path: Path, salt: bytes | None) -> sqlite3.Connection:
+    _prove_head(path)
     connection = _connect(path)
     try:
         _prove(connection, salt)
@@ -114,6 +116,14 @@ def _open_proven(path: Path, salt: bytes | None) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _prove_head(path: Path) -> None:
+    """Raise ForeignError where a file is no database: SQLite would play a log into it before it says so."""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        head = file.read(len(_HEAD))
+        if head not in {b"", _HEAD}:
+            raise ForeignError("it is no database")
 
 
 def _connect(path: Path | str) -> sqlite3.Connection:

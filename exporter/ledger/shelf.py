@@ -102,10 +102,11 @@ class Shelf:
         """Write what waits; false where it has to wait on."""
         return self._write(lambda _connection, _number: None)
 
-    def settle(self, seen: Seen | None, rows: int, settings: str, notes: str) -> None:
+    def settle(self, seen: Seen | None, rows: int, settings: str, notes: str) -> bool:
         """Write what waits and what the finished scan noted, and forget the uploads that have ended.
 
-        Those are all but the `seen`, of which `rows` are remembered; None: nothing is known of any.
+        Those are all but the `seen`, of which `rows` are remembered; None: nothing is known of any. False
+        where it could not be written.
         """
         ended = self._ended(seen) if seen and self.flush() and self.count() != rows else []
 
@@ -115,7 +116,7 @@ class Shelf:
             change = "UPDATE buckets SET settings = ?, notes = ? WHERE number = ?"
             connection.execute(change, (settings, notes, number))
 
-        self._write(work)
+        return self._write(work)
 
     def notes(self) -> tuple[str, str] | None:
         """Return settings and notes as `settle` was given them last, None where it never was."""

@@ -142,21 +142,22 @@ class State:
                 raise
             return True
 
-        return self._attempt(transaction) is True
+        with self._lock:
+            done = self._attempt(transaction) is True
+            if done and self._failing:
+                self._failing = False
+                log.info("the state file can be used again", extra={"fields": self._fields()})
+            return done
 
     def _attempt(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
         with self._lock:
             if self._connection is None:
                 return None  # closed, or not open yet: the process is ending or starting
             try:
-                done = work(self._connection)
+                return work(self._connection)
             except sqlite3.Error as error:
                 self._fail(error)
                 return None
-            if self._failing:
-                self._failing = False
-                log.info("the state file can be used again", extra={"fields": self._fields()})
-            return done
 
     def _fail(self, error: sqlite3.Error) -> None:
         self._failed()

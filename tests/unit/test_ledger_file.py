@@ -1,0 +1,323 @@
+"""The state file: whatever lies at its place is opened, migrated or set aside, and never misread."""
+
+import logging
+import os
+import sqlite3
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+from servers.rememberer import NAME, START, Memory, kept, opened, remember, settle, totals
+
+from exporter.ledger import Ledger, Shelf, State, StateError, database
+from exporter.ledger.state import WAIT_SECONDS
+
+UPLOADS = 2000
+MOST_BYTES = 80
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+@pytest.fixture
+def filled(path: Path) -> Path:
+    """Give a file with uploads and a result in it."""
+    memory = opened(path)
+    remember(memory, range(UPLOADS))
+    settle(memory, 0)
+    remember(memory, range(UPLOADS))
+    memory.shelf.flush()
+    memory.state.close()
+    return path
+
+
+def aside(path: Path) -> list[Path]:
+    return sorted(path.parent.glob(f"{path.name}.set-aside-*"))
+
+
+def prove_rows(path: Path) -> int:
+    """Open the file and return how many uploads it knows; each has to be right."""
+    memory = opened(path)
+    found = kept(memory, range(UPLOADS))
+    memory.state.close()
+    for number, known in enumerate(found):
+        assert known is None or known[:5:3] == (START + number, totals(number).parts), number
+        assert known is None or known.bytes == totals(number).bytes
+    return sum(known is not None for known in found)
+
+
+def prove_begun_anew(path: Path, original: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert prove_rows(path) == 0
+    assert [each.read_bytes() for each in aside(path)] == [original]
+    assert "it is set aside, and a new one is begun" in caplog.text
+
+
+class TestWhatIsFound:
+    def test_our_own_file_is_read_whole(self, filled: Path):
+        assert prove_rows(filled) == UPLOADS
+        assert aside(filled) == []
+
+    def test_nothing_or_an_empty_file_is_a_beginning(self, path: Path):
+        path.touch()
+        assert prove_rows(path) == 0
+        assert aside(path) == []
+
+    @pytest.mark.parametrize("share", [0.001, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
+    def test_a_truncated_file_is_set_aside(self, filled: Path, share: float, caplog):
+        whole = filled.read_bytes()
+        filled.write_bytes(whole[: int(len(whole) * share)])
+        prove_begun_anew(filled, whole[: int(len(whole) * share)], caplog)
+
+    def test_a_zeroed_file_is_set_aside(self, filled: Path, caplog):
+        zeros = bytes(filled.stat().st_size)
+        filled.write_bytes(zeros)
+        prove_begun_anew(filled, zeros, caplog)
+
+    @pytest.mark.parametrize(
+        "content", [b"targets: []\n" * 50, b"x", b"\xff" * 5000, b"SQLite format 3\0" * 64]
+    )
+    def test_what_is_no_database_is_set_aside(self, path: Path, content: bytes, caplog):
+        path.write_bytes(content)
+        prove_begun_anew(path, content, caplog)
+
+    @pytest.mark.parametrize("page", range(1, 12))
+    def test_a_zeroed_page_is_found(self, filled: Path, page: int, caplog):
+        spoiled = bytearray(filled.read_bytes())
+        spoiled[page * 4096 : (page + 1) * 4096] = bytes(4096)
+        filled.write_bytes(spoiled)
+        prove_begun_anew(filled, bytes(spoiled), caplog)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "PRAGMA application_id = 7",
+            "PRAGMA application_id = 0",
+            "PRAGMA user_version = 999",
+            "PRAGMA user_version = 0",
+            "ALTER TABLE uploads RENAME COLUMN parts TO pieces",
+            "DROP TABLE buckets",
+            "DELETE FROM salt",
+            "UPDATE salt SET bytes = x'00'",
+            "INSERT INTO salt VALUES (x'00')",
+        ],
+    )
+    def test_what_is_of_another_program_or_version_is_set_aside(self, filled: Path, change: str, caplog):
+        with sqlite3.connect(filled) as other:
+            other.execute(change)
+        other.close()
+        prove_begun_anew(filled, filled.read_bytes(), caplog)
+
+    def test_a_database_of_another_program_is_kept_whole(self, path: Path, caplog):
+        other = sqlite3.connect(path)
+        other.execute("CREATE TABLE uploads (a)")
+        other.execute("INSERT INTO uploads VALUES (1)")
+        other.commit()
+        other.close()
+        prove_begun_anew(path, path.read_bytes(), caplog)
+
+    def test_an_earlier_version_is_migrated(self, filled: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(database, "VERSION", 2)
+        monkeypatch.setitem(database.MIGRATIONS, 1, "CREATE TABLE more (a)")
+        assert prove_rows(filled) == UPLOADS
+        with sqlite3.connect(filled) as other:
+            assert other.execute("PRAGMA user_version").fetchall() == [(2,)]
+            assert other.execute("SELECT * FROM more").fetchall() == []
+        other.close()
+
+    def test_the_log_beside_it_goes_along(self, filled: Path):
+        memory = opened(filled)
+        remember(memory, range(10))
+        memory.shelf.flush()
+        log = filled.with_name("state.db-wal")
+        frames = log.read_bytes()
+        memory.state.close()
+        filled.write_bytes(b"nothing of ours")
+        log.write_bytes(frames)
+        assert prove_rows(filled) == 0
+        assert [each.read_bytes() for each in aside(filled)] == [b"nothing of ours", frames]
+
+
+class TestDamagedInUse:
+    def test_it_is_set_aside_and_begun_anew_under_the_same_salt(self, filled: Path, caplog):
+        memory = opened(filled)
+        salt = memory.state.salt
+        with filled.open("r+b") as file:
+            file.seek(4096)
+            file.write(b"\xa5" * (filled.stat().st_size - 4096))
+        memory.state.read("PRAGMA shrink_memory")  # else it would be read from there
+        with caplog.at_level(logging.WARNING):
+            assert None in kept(memory, range(UPLOADS))
+            remember(memory, range(UPLOADS))
+            assert memory.shelf.flush()
+        assert "it is set aside, and a new one is begun" in caplog.text
+        assert memory.state.salt == salt
+        assert None not in kept(memory, range(UPLOADS))
+        memory.state.close()
+        assert prove_rows(filled) == UPLOADS
+        assert len(aside(filled)) >= 1
+
+
+class TestPlace:
+    def test_only_its_owner_may_read_it(self, filled: Path):
+        assert stat.S_IMODE(filled.stat().st_mode) == 0o600
+
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            ("no/state.db", "No such file or directory: the folder has to be there and writable"),
+            ("", "is a folder: name a file in it"),
+        ],
+    )
+    def test_a_folder_that_cannot_be_used_is_said(self, tmp_path: Path, name: str, text: str):
+        with pytest.raises(StateError, match=text):
+            State(tmp_path / name).open(threading.Event())
+
+    def test_a_file_for_a_folder_is_said(self, path: Path):
+        path.touch()
+        with pytest.raises(StateError, match="Not a directory"):
+            State(path / "state.db").open(threading.Event())
+
+
+class TestSecrecy:
+    def test_no_key_and_no_upload_id_is_stored_in_clear(self, path: Path):
+        memory = opened(path)
+        remember(memory, range(UPLOADS))
+        settle(memory, UPLOADS)
+        assert memory.shelf.flush()
+        written = b"".join(file.read_bytes() for file in path.parent.iterdir())
+        memory.state.close()
+        written += path.read_bytes()
+        assert b"media" in written  # the bucket's name may be read
+        assert b"nobody" not in written
+
+    def test_two_files_have_two_salts(self, tmp_path: Path):
+        salts = set()
+        for name in ("a", "b"):
+            memory = opened(tmp_path / name)
+            salts.add(memory.state.salt)
+            memory.state.close()
+        assert len(salts) == 2
+
+
+class TestSize:
+    def test_an_upload_takes_no_more_than_promised(self, path: Path):
+        memory = opened(path)
+        remember(memory, range(20_000))
+        memory.shelf.flush()
+        memory.state.close()
+        assert path.stat().st_size / 20_000 <= MOST_BYTES
+
+    def test_nor_after_half_of_them_were_replaced(self, path: Path):
+        memory = opened(path)
+        remember(memory, range(20_000))
+        settle(memory, 20_000)
+        remember(memory, range(20_000, 30_000))
+        memory.shelf.flush()
+        assert memory.shelf.count() == 20_000
+        memory.state.close()
+        assert path.stat().st_size / 20_000 <= MOST_BYTES
+
+    def test_room_that_is_no_longer_needed_is_given_back(self, path: Path):
+        memory = opened(path)
+        remember(memory, range(40_000))
+        settle(memory, 2)
+        memory.state.close()
+        large = path.stat().st_size
+        opened(path).state.close()
+        assert path.stat().st_size < large / 10
+
+
+class TestOtherConfig:
+    def test_buckets_that_are_no_longer_watched_are_forgotten(self, filled: Path):
+        memory = opened(filled)
+        other = NAME._replace(bucket="other")
+        memory.state.keep_only([other])
+        assert (Memory(memory.state).ledger.result, memory.shelf.count()) == (None, 0)
+        memory.state.close()
+
+    def test_those_that_are_stay(self, filled: Path):
+        memory = opened(filled)
+        memory.state.keep_only([NAME, NAME._replace(bucket="other")])
+        assert memory.shelf.count() == UPLOADS
+        memory.state.close()
+
+    @pytest.mark.parametrize(
+        "other", [{"endpoint_url": "https://b.example.com"}, {"target": "b"}, {"store": "obs"}]
+    )
+    def test_a_bucket_of_the_same_name_elsewhere_is_another(self, filled: Path, other: dict[str, str]):
+        memory = opened(filled)
+        shelf = Shelf(memory.state, NAME._replace(**other))
+        assert (shelf.count(), Ledger(shelf).result) == (0, None)
+        memory.state.close()
+
+    def test_a_result_under_other_settings_is_not_shown_but_its_uploads_are_known(self, filled: Path):
+        memory = opened(filled)
+        ledger = Ledger(memory.shelf, "other settings")
+        assert (ledger.result, memory.shelf.count()) == (None, UPLOADS)
+        memory.state.close()
+
+
+class TestOneProcess:
+    def test_a_second_waits_and_then_gives_up(self, filled: Path):
+        first, waited = opened(filled), []
+
+        class Stop:
+            def wait(self, timeout: float) -> bool:
+                waited.append(timeout)
+                return False
+
+        with pytest.raises(StateError, match="is used by another process: each needs a file of its own"):
+            State(filled).open(Stop(), monotonic=lambda: sum(waited))
+        assert sum(waited) == pytest.approx(WAIT_SECONDS, abs=1)
+        first.state.close()
+
+    def test_a_second_goes_on_where_the_first_ended(self, filled: Path):
+        first = opened(filled)
+
+        class Ending:
+            def wait(self, timeout: float) -> bool:
+                first.state.close()
+                return False
+
+        second = State(filled)
+        assert second.open(Ending())
+        assert Memory(second).shelf.count() == UPLOADS
+        second.close()
+
+    def test_a_second_that_is_stopped_stops(self, filled: Path):
+        first, stop = opened(filled), threading.Event()
+        stop.set()
+        assert State(filled).open(stop) is False
+        first.state.close()
+
+    def test_another_program_at_work_on_it_is_waited_for(self, filled: Path):
+        other = sqlite3.connect(filled)
+        other.execute("BEGIN EXCLUSIVE")
+
+        class Ending:
+            def wait(self, timeout: float) -> bool:
+                other.rollback()
+                other.close()
+                return False
+
+        state = State(filled)
+        assert state.open(Ending())
+        state.close()
+        assert aside(filled) == []
+
+    def test_a_closed_state_knows_nothing_and_fails_nothing(self, filled: Path):
+        memory = opened(filled)
+        memory.state.close()
+        remember(memory, range(600))
+        assert (memory.shelf.flush(), memory.shelf.count()) == (False, 0)
+
+
+def test_no_descriptor_is_left_open(filled: Path):
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    for _ in range(5):
+        opened(filled).state.close()
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
