@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from exporter.model import Upload
 
 OVERDUE_SHARE = 4
-"""One in so many is kept for the most overdue of the uploads that were sized before."""
+"""One in so many is kept for the most overdue of the uploads that were asked about before."""
 
 
 class Candidate(NamedTuple):
@@ -29,9 +29,9 @@ class Candidate(NamedTuple):
     urgency: float = 0.0
 
     @property
-    def was_sized(self) -> bool:
-        """Whether something is remembered of its parts."""
-        return self.known is not None and self.known.parts is not None
+    def was_asked(self) -> bool:
+        """Whether it was asked about before, in vain perhaps."""
+        return self.known is not None
 
 
 class InOrder:
@@ -59,7 +59,7 @@ class InOrder:
 
 
 class MostUrgent:
-    """As many as a budget allows: those never sized first, and a quarter of the most overdue."""
+    """As many as a budget allows: those never asked about first, and a quarter of the most overdue."""
 
     def __init__(self) -> None:
         """Begin with none."""
@@ -74,7 +74,7 @@ class MostUrgent:
     def add(self, candidate: Candidate) -> None:
         """Have one wait; not after the first `pop`."""
         entry = (-candidate.urgency, -next(self._order), candidate)  # so that the least urgent is on top
-        heapq.heappush(self._heaps[candidate.was_sized], entry)
+        heapq.heappush(self._heaps[candidate.was_asked], entry)
 
     def trim(self, most: int) -> Iterator[Candidate]:
         """Let no more than `most` wait on, and yield the others."""
@@ -85,7 +85,7 @@ class MostUrgent:
             yield heapq.heappop(longest)[-1]
 
     def pop(self) -> Candidate:
-        """Return the next: three never sized, one overdue, and so on."""
+        """Return the next: three never asked about, one overdue, and so on."""
         if self._turns is None:
             self._turns = deque(self._in_turn())
         return self._turns.popleft()

@@ -152,7 +152,7 @@ def _asks(idle: float, scan: ScanSettings, scans: int) -> Iterator[_Asks]:
     yield _Asks(0, begin, 1.0)
     while begin < scans:
         asked = (begin - 1) * scan.interval
-        if recheck.is_at_cap(asked, -idle):
+        if recheck.delay(asked, -idle) >= recheck.at_least:
             yield _Asks(begin, scans, min(1.0, scan.interval / scan.recheck_at_least))
             return
         begin = max(begin, math.ceil(recheck.due(0, asked, -idle) / scan.interval))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.candidates import Candidate, InOrder, MostUrgent
+from exporter.candidates import OVERDUE_SHARE, Candidate, InOrder, MostUrgent
 from exporter.ledger import Known, Run
 from exporter.model import GoneError, PartTotals, StoreError, Upload
 from exporter.stores.paging import size_upload
@@ -79,10 +79,10 @@ class Sizing:
         self._uses_known = settings.parts == "remembered"
         self._recalls = self._uses_known or not store.has_part_times
         self._asking = ledger.may_ask(tally.now)
-        self._refusals_left = 1 if ledger.refused else REFUSALS
+        self._refusals_left = 1 if ledger.refused else REFUSALS - ledger.refusals
         self._to_skip = ledger.to_skip  # a probe asks about another upload than the one before
         self._taken = self._sized = self._answers = self._gone = self._promised = 0
-        self._listed = False
+        self._listed, self._listing_calls = False, 0
         if not self._asking:
             self.trouble = ledger.refusal
 
@@ -133,7 +133,8 @@ class Sizing:
 
         With a budget, whose turn it is can only be said once all are `listed`.
         """
-        self._listed = listed
+        if listed and not self._listed:
+            self._listed, self._listing_calls = True, flows.committed
         if self._limited and not listed:
             return
         while len(self._todo) and flows.active < self._room(pace) + others:
@@ -146,8 +147,7 @@ class Sizing:
 
     def _ask(self, candidate: Candidate, flows: Flows) -> None:
         self._taken += 1
-        is_last = self._listed and not len(self._todo)
-        if not self._asking or (self._taken <= self._to_skip and not is_last):
+        if not self._asking or self._is_to_skip(candidate):
             self._leave(candidate, self.trouble or self._ledger.refusal)
         elif self._now() >= self.patience.deadline:
             self._leave(candidate, OVER_BUDGET if self._settings.requests_per_second else OUT_OF_TIME)
@@ -162,13 +162,32 @@ class Sizing:
             flow = size_upload(self._bucket, upload, fold)
             flows.start(flow, Asked(upload, identity, known, fold, calls), self.patience)
 
+    def _is_to_skip(self, candidate: Candidate) -> bool:
+        """Whether a probe leaves an upload out: one that was refused of late must not stand for all."""
+        if not self._ledger.refused or (self._listed and not len(self._todo)):
+            return False
+        if not self._uses_known:
+            return self._taken <= self._to_skip
+        failed = candidate.known.failed if candidate.known else None
+        return failed is not None and self._tally.now < failed + self._recheck.at_least
+
     def _is_spent(self, flows: Flows, calls: int) -> bool:
-        """Whether the budget does not admit so many more calls."""
+        """Whether the budget does not admit so many more calls.
+
+        More than it ever admits are let through by a quarter of it: no upload must wait for ever.
+        """
         most = self._settings.max_requests
-        return most is not None and flows.committed + self._promised + calls > most
+        if most is None:
+            return False
+        room = max(0, most - self._listing_calls)
+        needed = calls if calls <= room else max(1, room // OVERDUE_SHARE)
+        return flows.committed + self._promised + needed > most
 
     def _new_fold(self, known: Known | None) -> PartFold:
-        """Return what adds up the parts; known ones are left out, until it is time to read all again."""
+        """Return what adds up the parts; known ones are left out, until it is time to read all again.
+
+        That is where waiting for the next time would be too late.
+        """
         fold = self._store.new_fold()
         if (
             self._uses_known
@@ -177,8 +196,9 @@ class Sizing:
             and known.run_bytes is not None
             and known.read is not None
         ):
-            at_cap = self._recheck.is_at_cap(known.asked, known.activity)
-            if not at_cap and self._tally.now - known.read < self._recheck.at_least:
+            now = self._tally.now
+            next_time = now + self._recheck.delay(now, known.activity)
+            if next_time <= known.read + self._recheck.at_least:
                 fold.begin_with(known.run, known.run_bytes, known.activity if known.dated else None)
         return fold
 
@@ -227,8 +247,11 @@ class Sizing:
         self.trouble = str(error)
         if self._uses_known:
             self._ledger.note_failed(identity, self._tally.now, known)
-        if error.status in REFUSED_STATUSES or self._ledger.refused:
+        if self._ledger.refused:
             self._refusals_left -= 1
+        elif error.status in REFUSED_STATUSES and not (known and known.failed):
+            self._refusals_left -= 1  # one that was refused before says nothing new
+            self._ledger.note_refusal(remembered=self._uses_known)
         if not self._sized and self._refusals_left <= 0:
             self._asking = False
             self._ledger.note_refused(self._tally.now, str(error))

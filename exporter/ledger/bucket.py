@@ -156,6 +156,15 @@ class Ledger:
         """What the store said when it refused to list parts."""
         return self._notes.refusal
 
+    @property
+    def refusals(self) -> int:
+        """How many uploads were newly refused in a row, over scans that ask only about a few."""
+        return self._notes.refusals
+
+    def note_refusal(self, *, remembered: bool) -> None:
+        """Note that an upload was refused; where uploads are not remembered, each scan counts for itself."""
+        self._notes = self._notes._replace(refusals=self._notes.refusals + remembered)
+
     def note_refused(self, now: float, refusal: str) -> None:
         """Note that the store refuses to list parts, and what it said."""
         probes = self._notes.probes + self.refused
@@ -169,8 +178,8 @@ class Ledger:
 
     def note_answered(self) -> None:
         """Note that the store does list parts."""
-        if self.refused:
-            self._notes = self._notes._replace(refused_at=None, probes=0)
+        if self.refused or self.refusals:
+            self._notes = self._notes._replace(refused_at=None, probes=0, refusals=0)
 
     def _restore(self) -> Notes:
         """Return the notes of the process before, without a result that means something else today."""

@@ -25,6 +25,8 @@ class Notes(NamedTuple):
     refused_at: float | None = None
     refusal: str = ""
     probes: int = 0
+    refusals: int = 0
+    """Uploads newly refused in a row."""
 
 
 def write_notes(notes: Notes) -> str:
@@ -45,6 +47,7 @@ def read_notes(text: str) -> Notes:
             refused_at=plain["refused_at"],
             refusal=plain["refusal"],
             probes=plain["probes"],
+            refusals=plain["refusals"],
         )
     except (ValueError, TypeError, KeyError):
         return Notes()

@@ -23,15 +23,12 @@ class Recheck:
 
         `asked` is when the upload was last asked about, `activity` its last activity as it was then known.
         """
-        delay = self._delay(asked, activity)
+        delay = self.delay(asked, activity)
         if delay < self.at_least:
             return asked + delay
         phase = identity % _PHASES / _PHASES * self.at_least
         return asked + self.at_least - (asked - phase) % self.at_least
 
-    def is_at_cap(self, asked: float, activity: float) -> bool:
-        """Whether an upload is asked about at its phase: nothing has happened for very long."""
-        return self._delay(asked, activity) >= self.at_least
-
-    def _delay(self, asked: float, activity: float) -> float:
-        return self.factor * max(0.0, asked - activity)
+    def delay(self, asked: float, activity: float) -> float:
+        """Return for how many seconds at most an upload is left alone that was asked about at `asked`."""
+        return min(self.at_least, self.factor * max(0.0, asked - activity))

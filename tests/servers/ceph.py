@@ -5,13 +5,16 @@ folder and on free ports, so several may run at once. The data goes when the ser
 """
 
 import json
+import re
 import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import boto3
 import pytest
@@ -84,6 +87,20 @@ MPU = User("mpu", "MPUTESTACCESSKEY0001", "mpu-test-secret-key")
 OTHER = User("other", "MPUTESTACCESSKEY0002", "other-test-secret-key")
 
 
+# The gateway logs this by default: debug_rgw is 1.
+LOGGED = re.compile(r' beast: \S+ \S+ - \S+ \[(?P<at>[^\]]+)\] "(?P<method>\S+) (?P<url>\S+) HTTP/1.1" ')
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request as the gateway logged it: when it came (Unix seconds, to the ms), and what it asked."""
+
+    at: float
+    method: str
+    path: str
+    query: dict[str, str]
+
+
 @dataclass(frozen=True)
 class Ceph:
     """A running gateway: where it is, who may use it, and what Ceph itself counts."""
@@ -115,6 +132,21 @@ class Ceph:
         stats = json.loads(self.run("radosgw-admin", *GATEWAY, "bucket", "stats", f"--bucket={bucket}"))
         return stats["usage"].get("rgw.multimeta", {"num_objects": 0})["num_objects"]
 
+    def requests(self, bucket: str) -> list[Request]:
+        """Return what was asked of a bucket so far, by the gateway's own log."""
+        log, last = self.conf.with_name("client.rgw.log"), f"log-{uuid.uuid4().hex}"
+        self.client().list_multipart_uploads(Bucket=bucket, Prefix=last)
+
+        def is_written() -> bool:  # an answer may be read before its request is logged, a start may not
+            text = log.read_text(errors="replace")
+            return last in text and text.count("starting new request") == text.count(" beast: ")
+
+        wait_until("the gateway's log", is_written, seconds=30, log=log)
+        lines = log.read_text(errors="replace").splitlines()
+        asked = [_read_logged(found) for found in map(LOGGED.search, lines) if found]
+        own = [each for each in asked if unquote(each.path).split("/")[1] == bucket]
+        return [each for each in own if not each.query.get("prefix", "").startswith("log-")]
+
     def run(self, program: str, *arguments: str) -> str:
         """Run one of Ceph's own tools on this cluster."""
         command = [program, "-c", str(self.conf), *arguments]
@@ -122,6 +154,13 @@ class Ceph:
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)}: {done.stderr[-2000:]}")
         return done.stdout
+
+
+def _read_logged(found: re.Match[str]) -> Request:
+    url = urlsplit(found["url"])
+    query = dict(parse_qsl(url.query, keep_blank_values=True))
+    at = datetime.strptime(found["at"], "%d/%b/%Y:%H:%M:%S.%f %z").timestamp()
+    return Request(at, found["method"], url.path, query)
 
 
 @contextmanager
