@@ -24,6 +24,8 @@ REFUSALS = 50
 REFUSED_STATUSES = {403, 405, 501}
 GONE_AT_LEAST = 10
 """Below so many, uploads that end while a scan is under way are what every busy bucket has."""
+MOST_BEHIND_A_PROBE = 10_000
+"""So many uploads wait for what comes of a probe; the others for the next scan."""
 PAGE_OF_PARTS = 1000
 """So many parts a page has where nothing else is asked for."""
 OUT_OF_TIME = "no time was left to list their parts, or their sizes cannot be read"
@@ -74,9 +76,10 @@ class Sizing:
         self._gone_tally = tally.blank()
         self._now = now
         self._saved = saved
-        self._limited = settings.max_requests is not None or settings.requests_per_second is not None
-        self._todo = MostUrgent() if self._limited else InOrder()
         self._uses_known = settings.parts == "remembered"
+        limited = settings.max_requests is not None or settings.requests_per_second is not None
+        self._in_turn = limited or (ledger.refused and self._uses_known)  # a probe has its turns, too
+        self._todo = MostUrgent() if self._in_turn else InOrder()
         self._recalls = self._uses_known or not store.has_part_times
         self._asking = ledger.may_ask(tally.now)
         self._refusals_left = 1 if ledger.refused else REFUSALS - ledger.refusals
@@ -89,7 +92,7 @@ class Sizing:
     @property
     def waiting(self) -> int:
         """How many uploads wait to be asked about before the next page is needed."""
-        return 0 if self._limited else len(self._todo)
+        return 0 if self._in_turn else len(self._todo)
 
     def take(self, uploads: Collection[Upload], flows: Flows, *, listed: bool) -> None:
         """Take the uploads of a page: count those that need not be asked about, and have the others wait."""
@@ -101,9 +104,9 @@ class Sizing:
         else:
             for upload in uploads:
                 self._todo.add(Candidate(upload, 0, None))
-        if self._limited:
+        if self._in_turn:
             for candidate in self._todo.trim(self._budget(flows, listed=listed)):
-                self._leave(candidate, OVER_BUDGET)
+                self._leave(candidate, self._ledger.refusal if self._ledger.refused else OVER_BUDGET)
 
     def _take_one(self, upload: Upload, identity: int, known: Known | None) -> int:
         """Take an upload; return how many calls are saved by what is known of it."""
@@ -120,7 +123,7 @@ class Sizing:
 
     def _budget(self, flows: Flows, *, listed: bool) -> int:
         """Return how many uploads may wait at most."""
-        rooms = []
+        rooms = [MOST_BEHIND_A_PROBE] if self._ledger.refused else []
         if self._settings.max_requests is not None:
             rooms.append(self._settings.max_requests - flows.committed - (not listed))
         if self._settings.requests_per_second is not None:
@@ -131,11 +134,11 @@ class Sizing:
     def start(self, flows: Flows, pace: Pace, *, others: int, listed: bool) -> None:
         """Ask about as many uploads as may be; `others` are the flows that are not ours.
 
-        With a budget, whose turn it is can only be said once all are `listed`.
+        With a budget, or where one is a probe, whose turn it is can only be said once all are `listed`.
         """
         if listed and not self._listed:
             self._listed, self._listing_calls = True, flows.committed
-        if self._limited and not listed:
+        if self._in_turn and not listed:
             return
         while len(self._todo) and flows.active < self._room(pace) + others:
             self._ask(self._todo.pop(), flows)
@@ -147,7 +150,7 @@ class Sizing:
 
     def _ask(self, candidate: Candidate, flows: Flows) -> None:
         self._taken += 1
-        if not self._asking or self._is_to_skip(candidate):
+        if not self._asking or (not self._uses_known and self._taken <= self._to_skip):
             self._leave(candidate, self.trouble or self._ledger.refusal)
         elif self._now() >= self.patience.deadline:
             self._leave(candidate, OVER_BUDGET if self._settings.requests_per_second else OUT_OF_TIME)
@@ -161,15 +164,6 @@ class Sizing:
             self._promised += calls - 1
             flow = size_upload(self._bucket, upload, fold)
             flows.start(flow, Asked(upload, identity, known, fold, calls), self.patience)
-
-    def _is_to_skip(self, candidate: Candidate) -> bool:
-        """Whether a probe leaves an upload out: one that was refused of late must not stand for all."""
-        if not self._ledger.refused or (self._listed and not len(self._todo)):
-            return False
-        if not self._uses_known:
-            return self._taken <= self._to_skip
-        failed = candidate.known.failed if candidate.known else None
-        return failed is not None and self._tally.now < failed + self._recheck.at_least
 
     def _is_spent(self, flows: Flows, calls: int) -> bool:
         """Whether the budget does not admit so many more calls.
