@@ -1,5 +1,6 @@
 """Processes of their own: what one costs from its start to its end, and one that scans a bucket once."""
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from bench.ours import write_config
 from bench.pages import Bucket
 
 SCAN = Path(__file__).with_name("scanonce.py")
+LEDGER_SCAN = Path(__file__).with_name("ledgeronce.py")
 
 
 def run(command: list[str], output: Path, env: Mapping[str, str] | None = None) -> Cost:
@@ -29,3 +31,11 @@ def scan(folder: Path, target: dict[str, object], bucket: Bucket) -> Cost:
     """Run a process that loads a config and scans its bucket; its report is in `scan.json`."""
     file = write_config(folder, target)
     return run([sys.executable, str(SCAN), str(file), str(bucket.uploads)], folder / "scan.json")
+
+
+def ledger_scan(folder: Path, target: dict[str, object], bucket: Bucket, *state: str) -> dict[str, float]:
+    """Run a process as `ledgeronce.py` describes it, and return its report."""
+    file, output = write_config(folder, target), folder / "ledger.json"
+    arguments = [str(file), str(bucket.uploads), str(bucket.parts), *state]
+    run([sys.executable, str(LEDGER_SCAN), *arguments], output)
+    return json.loads(output.read_text(encoding="utf-8"))

@@ -16,7 +16,7 @@ from exporter.config import Settings, load
 from exporter.ledger import Ledger
 from exporter.metrics import OwnWork, process_registry
 from exporter.model import StoppingError
-from exporter.scan import Scanner
+from exporter.scan import Clocks, Scanner
 from exporter.service import Service, _Traffic, calm_collector
 from exporter.stores.table import make_store
 from exporter.stores.transport import Transport
@@ -25,7 +25,10 @@ from exporter.stores.transport import Transport
 def target(
     url: str, *buckets: str, name: str = "bench", keys: Keys = KEYS, **scan: object
 ) -> dict[str, object]:
-    """Return a target of the config; all that is not said is as by default."""
+    """Return a target of the config; all that is not said is as by default.
+
+    Except that each upload's parts are asked for by every scan, as by whom it is compared with.
+    """
     return {
         "name": name,
         "store": "s3",
@@ -34,7 +37,7 @@ def target(
         "endpoint_url": url,
         "addressing_style": "path",
         "credentials": {"access_key_id": keys[0], "secret_access_key": keys[1]},
-        "scan": scan,
+        "scan": {"parts": "always"} | scan,
     }
 
 
@@ -54,7 +57,7 @@ def read_config(file: Path) -> Settings:
 class Ours:
     """The scanner of a config's only target: store and transport kept from scan to scan, requests counted."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clocks: Clocks | None = None) -> None:
         [target] = settings.targets
         [self._bucket] = target.buckets
         self._stop = threading.Event()
@@ -62,7 +65,7 @@ class Ours:
         traffic = _Traffic(target.name, OwnWork(self._registry))
         transport = Transport(traffic, self._stop, tls=target.tls, proxy_url=target.proxy_url)
         self._store = make_store(target, transport)
-        self._scanner = Scanner(self._store, target.scan, settings.ages, self._stop)
+        self._scanner = Scanner(self._store, target.scan, settings.ages, self._stop, clocks)
 
     def __enter__(self) -> Self:
         return self
@@ -77,9 +80,9 @@ class Ours:
         """Give up the scan that is under way, if any."""
         self._stop.set()
 
-    def scan(self, bucket: Bucket) -> None:
-        """Scan once, as if for the first time; raises AssertionError where anything was missed."""
-        found = self._scanner.scan(self._bucket, Ledger()).summary
+    def scan(self, bucket: Bucket, ledger: Ledger | None = None) -> None:
+        """Scan once, None: as if for the first time; raises AssertionError where anything was missed."""
+        found = self._scanner.scan(self._bucket, ledger or Ledger()).summary
         uploads, parts, size = bucket.totals
         assert (found.uploads, found.undated, found.unsized) == (uploads, 0, 0), found
         assert (found.parts, found.bytes) == ((parts, size) if found.parts_known else (None, None)), found
@@ -98,9 +101,9 @@ class Ours:
         return sum(sample.value for sample in counted if sample.name == "mpu_api_requests_total")
 
 
-def ours(folder: Path, target: dict[str, object]) -> Ours:
+def ours(folder: Path, target: dict[str, object], clocks: Clocks | None = None) -> Ours:
     """Return what scans this target; its config lies in `folder`."""
-    return Ours(read_config(write_config(folder, target)))
+    return Ours(read_config(write_config(folder, target)), clocks)
 
 
 @contextmanager

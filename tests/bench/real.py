@@ -19,7 +19,7 @@ BUCKET = Bucket("media", 3000, 3, part_bytes=16)
 
 def ceph_3000x3(rounds: int) -> Row:
     """Compare a bucket listed and sized, 16 in flight against 16 threads."""
-    with _filled() as ceph, TemporaryDirectory() as folder:
+    with filled(BUCKET) as ceph, TemporaryDirectory() as folder:
         keys = (ceph.mpu.access_key, ceph.mpu.secret_key)
         s3 = plain.client(ceph.endpoint_url, IN_FLIGHT, keys)
         scan = target(ceph.endpoint_url, BUCKET.name, keys=keys, concurrency=IN_FLIGHT)
@@ -35,10 +35,11 @@ def ceph_3000x3(rounds: int) -> Row:
 
 
 @contextmanager
-def _filled() -> Iterator[Ceph]:
-    sizes = dict.fromkeys(range(1, BUCKET.parts + 1), BUCKET.part_bytes)
+def filled(bucket: Bucket) -> Iterator[Ceph]:
+    """Run a gateway with this bucket while the block lasts."""
+    sizes = dict.fromkeys(range(1, bucket.parts + 1), bucket.part_bytes)
     with cluster() as ceph:
         client = ceph.client()
-        client.create_bucket(Bucket=BUCKET.name)
-        fill(client, BUCKET.name, [key for key, _ in names(BUCKET.uploads)], lambda _: sizes)
+        client.create_bucket(Bucket=bucket.name)
+        fill(client, bucket.name, [key for key, _ in names(bucket.uploads)], lambda _: sizes)
         yield ceph

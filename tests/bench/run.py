@@ -17,10 +17,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.growth import growth
+from bench.idle import ceph_20000_idle
 from bench.latency import latency_30ms
+from bench.ledger import ledger_1m
 from bench.listparts import listparts_3_cpu, listparts_3_rate, listparts_1000_cpu
 from bench.listuploads import listuploads_1000_cpu
 from bench.memory import memory_1m
+from bench.month import month_10k
 from bench.rclone import rclone_100k
 from bench.real import ceph_3000x3
 from bench.scrape import scrape_2000_buckets
@@ -43,6 +46,9 @@ ROWS: dict[str, Callable[[int], Row]] = {
     "targets-200": targets_200,
     "rclone-100k": rclone_100k,
     "growth": growth,
+    "ceph-20000-idle": ceph_20000_idle,
+    "month-10k": month_10k,
+    "ledger-1m": ledger_1m,
 }
 
 

@@ -33,7 +33,8 @@ def _exporter() -> Start:
     with nginx.serving(*BUCKETS, log=True) as server, TemporaryDirectory() as folder:
         names = [bucket.name for bucket in BUCKETS]
         targets = [
-            target(server.url, name, name=name, keys=(f"key-{name}", f"secret-{name}")) for name in names
+            target(server.url, name, name=name, keys=(f"key-{name}", f"secret-{name}"), parts="remembered")
+            for name in names
         ]
         with serving(Path(folder), {"targets": targets}) as exporter:
             wait_until("first requests", lambda: server.asked() == set(names), log=exporter.log)

@@ -1,0 +1,45 @@
+"""A process that scans a config's bucket once: `ledgeronce.py CONFIG UPLOADS PARTS [STATE NOW]`.
+
+UPLOADS of so many PARTS is what it must find; with a state file, by what that remembers, and as if it were
+NOW (Unix seconds). Prints the seconds of opening the file and of the scan, the requests that this took, and
+by how many MiB the memory grew over what it was with all imports done.
+"""
+
+import json
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from bench.ours import Ours, read_config
+from bench.pages import Bucket
+from bench.procfs import memory_mib
+from bench.statefile import ledger_in
+
+from exporter.scan import Clocks
+from exporter.service import calm_collector
+
+
+def main(config: str, uploads: str, parts: str, state: str = "", now: str = "0") -> None:
+    """Scan and print."""
+    settings = read_config(Path(config))
+    [[bucket]] = [target.buckets for target in settings.targets]
+    clocks = Clocks(wall=lambda: float(now)) if state else None
+    calm_collector()
+    before, began = memory_mib("self", "VmRSS"), time.perf_counter()
+    with ledger_in(Path(state)) if state else nullcontext() as ledger, Ours(settings, clocks) as exporter:
+        opened = time.perf_counter()
+        exporter.scan(Bucket(bucket.name, int(uploads), int(parts)), ledger)
+        report = {
+            "seconds": time.perf_counter() - opened,
+            "open_s": opened - began,
+            "grown_mib": memory_mib("self") - before,
+            "requests": exporter.requests(),
+        }
+    json.dump(report, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,39 @@
+"""A state file on disk: opened as the exporter does it, and filled as by a scan before."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+from bench.pages import PAGE, Bucket, names
+
+from exporter.board import ScanResult
+from exporter.ledger import BucketName, Ledger, Shelf, State
+from exporter.model import PartTotals, Upload
+from exporter.summary import Tally
+
+INITIATED, LAST_PART = 1_735_689_600.0, 1_738_368_060.0
+"""About what the canned pages say: it has been so for long."""
+
+
+@contextmanager
+def ledger_in(file: Path) -> Iterator[Ledger]:
+    """Give the only bucket's ledger while the block lasts."""
+    state = State(file)
+    state.open(threading.Event())
+    yield Ledger(Shelf(state, BucketName("bench", "s3", "", "-", "bucket")))
+    state.close()
+
+
+def fill(file: Path, bucket: Bucket, now: float) -> None:
+    """Remember each upload of a bucket as if a scan that began at `now` had asked about it."""
+    totals = PartTotals(bucket.parts, bucket.parts * bucket.part_bytes, LAST_PART)
+    uploads = (Upload(key, upload_id, INITIATED) for key, upload_id in names(bucket.uploads))
+    tally = Tally(now=now, stale_after=0.0, ages=(), with_parts=True)
+    with ledger_in(file) as ledger:
+        while page := list(islice(uploads, PAGE)):
+            for upload, (identity, known) in zip(page, ledger.recall(page), strict=True):
+                ledger.note_parts(identity, upload, totals, now, known)
+                tally.add_sized(upload, totals)
+        ledger.commit(ScanResult(tally.summary(), now, 0.0))

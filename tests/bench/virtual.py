@@ -1,0 +1,73 @@
+"""A store and a clock of our own making: what a month of scans asks for is known within minutes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bench.pages import PAGE
+
+from exporter.config.settings import BucketSettings
+from exporter.model import Part, Parts, Upload
+from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION, Answered, Ask, Page
+from exporter.stores.folds import NumberedParts
+
+INTERVAL = 300.0
+"""Of `scan.interval`, in seconds."""
+DAY = 86400.0
+
+
+@dataclass
+class Clock:
+    """A wall clock that is set."""
+
+    now: float
+
+    def read(self) -> float:
+        """Return the time it is set to."""
+        return self.now
+
+
+class Store:
+    """Answers at once and on the scan's own thread; counts what it is asked."""
+
+    operations = (UPLOADS_OPERATION, PARTS_OPERATION)
+    has_part_times = True
+    signing_region = ""
+
+    def __init__(self, uploads: Sequence[Upload], parts: Callable[[Upload, int], Page[Part]]) -> None:
+        """Make a bucket of these uploads; `parts` returns an upload's page after a part's number."""
+        pages = [list(uploads[first : first + PAGE]) for first in range(0, len(uploads), PAGE)]
+        self._pages: list[Page[Upload]] = [
+            Page(items, number < len(pages), (str(number),)) for number, items in enumerate(pages, 1)
+        ]
+        self._parts = parts
+        self.requests = 0
+
+    def open(self, _bucket: BucketSettings, _deadline: float) -> "Store":
+        """Begin a scan."""
+        self._answers: list[Answered] = []
+        return self
+
+    def start(self, ask: Ask, _deadline: float, label: object) -> None:
+        """Answer a call; `answers` returns it."""
+        self.requests += 1
+        after = int(ask.marker[0]) if ask.marker else 0
+        page = self._parts(ask.upload, after) if ask.upload else self._pages[after]
+        self._answers.append((label, page))
+
+    def answers(self, _timeout: float) -> list[Answered]:
+        """Return what was answered since."""
+        answers, self._answers = self._answers, []
+        return answers
+
+    def new_fold(self) -> NumberedParts:
+        """Return what adds up the parts of one upload."""
+        return NumberedParts()
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def page_of(numbers: range, size: int, modified: Sequence[float], *, truncated: bool) -> Page[Part]:
+    """Return a page of these parts, all of one size."""
+    starts: list[int | None] = list(numbers)
+    return Page(Parts(starts, [size] * len(numbers), list(modified)), truncated, (str(numbers[-1]),))
