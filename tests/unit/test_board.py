@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fakes import NOW, Clock, upload
 
 from exporter.board import Board, Entry, ScanResult
@@ -164,3 +166,39 @@ def test_a_hold_between_says_nothing_of_the_bucket():
     made.fail(KEY, Reason.TIMEOUT, "not tried", None)
     made.fail(KEY, Reason.NOT_FOUND, "no bucket", 1.0)
     assert entry(made).summary is None
+
+
+RESULT = result()
+
+
+class TestRestored:
+    def board(self, clock: Clock, **entry: object) -> Board:
+        made = Board(clock.monotonic)
+        made.declare([Entry("prod", "media", "s3", 3600.0, **entry)])
+        return made
+
+    def test_is_shown_until_a_first_attempt_has_ended(self):
+        clock = Clock()
+        made = self.board(clock)
+        made.restore(KEY, RESULT, 60.0)
+        [shown] = made.entries()
+        assert (shown.success, shown.summary, shown.last_success) == (None, RESULT.summary, RESULT.finished)
+        assert made.all_shown()
+        made.publish(KEY, replace(RESULT, finished=1.0))
+        made.restore(KEY, RESULT, 60.0)
+        assert made.entries()[0].last_success == 1.0
+
+    def test_is_taken_down_after_failures_once_it_is_too_old(self):
+        clock = Clock()
+        made = self.board(clock)
+        made.restore(KEY, RESULT, 3000.0)
+        made.fail(KEY, Reason.TIMEOUT, "late", 1.0)
+        clock.now += 600
+        assert made.entries()[0].summary == RESULT.summary
+        clock.now += 1
+        assert made.entries()[0].summary is None
+
+    def test_is_not_shown_where_it_is_too_old_already(self):
+        made = self.board(Clock())
+        made.restore(KEY, RESULT, 3601.0)
+        assert (made.entries()[0].summary, made.all_shown()) == (None, False)

@@ -95,3 +95,43 @@ class TestRanged:
     @pytest.mark.parametrize("unknown", [Part(None, 5), Part(0, None), Part(None, None)])
     def test_one_unreadable_range_leaves_the_bytes_unknown(self, unknown: Part):
         assert totals(RangedParts(), [Part(0, 10), unknown]) == PartTotals(2, None)
+
+
+class TestRuns:
+    @given(st.lists(st.lists(st.integers(1, 12), max_size=6), max_size=4), st.booleans())
+    def test_a_run_is_what_is_there_from_the_first_part_on(self, pages, in_columns):
+        fold, sizes = NumberedParts(), {}
+        for page in pages:
+            listed = [Part(number, 100 + number, 1e9 + number) for number in page]
+            fold.add(Parts.of(listed) if in_columns else listed)
+            sizes |= {number: 100 + number for number in page}
+        assert set(range(1, fold.run + 1)) <= set(sizes)
+        assert fold.run_bytes == sum(sizes[number] for number in range(1, fold.run + 1))
+        if all(page == sorted(set(page)) for page in pages) and sum(pages, []) == sorted(set(sum(pages, []))):  # noqa: RUF017
+            assert fold.run + 1 not in sizes
+
+    @given(st.integers(1, 9), st.lists(st.integers(1, 15), max_size=10), st.booleans())
+    def test_parts_that_are_left_out_count_as_they_were(self, run, page, in_columns):
+        fold = NumberedParts(run, 1000, 1e9)
+        listed = [Part(number, 7, 1e9 + number) for number in page]
+        fold.add(Parts.of(listed) if in_columns else listed)
+        new = {number for number in page if number > run}
+        newest = max([1e9, *(1e9 + number for number in new)])
+        assert fold.totals("") == PartTotals(run + len(new), 1000 + 7 * len(new), newest)
+
+    def test_a_part_of_unknown_size_ends_it(self):
+        fold = NumberedParts()
+        fold.add([Part(1, 5), Part(2, None), Part(3, 5)])
+        assert (fold.run, fold.run_bytes) == (1, 5)
+
+    def test_it_can_begin_again(self):
+        fold = NumberedParts(5, 50, 1e9)
+        fold.begin_with()
+        fold.add([Part(1, 3, 2e9)])
+        assert (fold.totals(""), fold.run, fold.left_out) == (PartTotals(1, 3, 2e9), 1, 0)
+
+    def test_ranges_have_none(self):
+        fold = RangedParts()
+        fold.add([Part(0, 10)])
+        fold.begin_with(3, 30, 1e9)
+        assert (fold.totals(""), fold.run, fold.left_out) == (PartTotals(0, 0), 0, 0)
