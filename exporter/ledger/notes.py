@@ -49,7 +49,7 @@ def read_notes(text: str) -> Notes:
             probes=plain["probes"],
             refusals=plain["refusals"],
         )
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         return Notes()
 
 

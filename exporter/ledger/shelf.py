@@ -82,12 +82,11 @@ class Shelf:
 
     def fetch(self, ids: Sequence[int]) -> dict[int, Known]:
         """Return what is remembered of these uploads."""
-        number = self._state.number(self._name)
         found: dict[int, Known] = {}
-        for start in range(0, len(ids), _READ_AT_ONCE) if number is not None else ():
+        for start in range(0, len(ids), _READ_AT_ONCE):
             piece = ids[start : start + _READ_AT_ONCE]
-            padded = [number, *piece, *[piece[0]] * (_READ_AT_ONCE - len(piece))]  # one text, prepared once
-            found |= {row[0]: Known._make(row[1:]) for row in self._state.read(_READ, padded)}  # type: ignore[misc]
+            padded = [*piece, *[piece[0]] * (_READ_AT_ONCE - len(piece))]  # one text, prepared once
+            found |= {row[0]: Known._make(row[1:]) for row in self._read(_READ, *padded)}  # type: ignore[misc]
         if self._waiting:
             found |= {each: self._waiting[each] for each in ids if each in self._waiting}
         return found
@@ -120,8 +119,7 @@ class Shelf:
 
     def notes(self) -> tuple[str, str] | None:
         """Return settings and notes as `settle` was given them last, None where it never was."""
-        number = self._state.number(self._name)
-        rows = self._state.read("SELECT settings, notes FROM buckets WHERE number = ?", (number,))
+        rows = self._read("SELECT settings, notes FROM buckets WHERE number = ?")
         for settings, notes in rows:
             if isinstance(settings, str) and isinstance(notes, str):
                 return settings, notes
@@ -129,33 +127,41 @@ class Shelf:
 
     def count(self) -> int:
         """Return how many uploads are remembered, those aside that wait to be written."""
-        number = self._state.number(self._name)
-        rows = self._state.read("SELECT count(*) FROM uploads WHERE bucket = ?", (number,))
+        rows = self._read("SELECT count(*) FROM uploads WHERE bucket = ?")
         return int(rows[0][0]) if rows else 0  # type: ignore[call-overload]
 
     def _ended(self, seen: Seen) -> list[int]:
-        number = self._state.number(self._name)
         between = "SELECT id FROM uploads WHERE bucket = ? AND id BETWEEN ? AND ?"
         ended: list[int] = []
         for first, last, ids in seen.partitions():
-            rows = self._state.read(between, (number, first, last))
+            rows = self._read(between, first, last)
             ended += [row[0] for row in rows if row[0] not in ids]  # type: ignore[misc]
         return ended
 
+    def _read(self, sql: str, *values: object) -> list[tuple[object, ...]]:
+        """Return rows of this bucket, whose number is the first value."""
+        with self._state.lock:
+            number = self._state.number(self._name)
+            return [] if number is None else self._state.read(sql, (number, *values))
+
     def _write(self, work: Callable[[sqlite3.Connection, int], None]) -> bool:
         """Write what waits, and do the work, in one transaction; true where that is done."""
-        number = self._state.number(self._name)
-        rows = [(number, identity, *known) for identity, known in self._waiting.items()]
-
-        def write(connection: sqlite3.Connection) -> None:
-            connection.executemany(_WRITE, rows)
-            work(connection, number)  # type: ignore[arg-type]  # not None
-
-        if number is not None and self._state.write(write):
-            self._waiting.clear()
-            self._write_at = BATCH
-            return True
+        with self._state.lock:
+            number = self._state.number(self._name)
+            if number is not None and self._write_as(number, work):
+                self._waiting.clear()
+                self._write_at = BATCH
+                return True
         while len(self._waiting) > MOST_WAITING:
             del self._waiting[next(iter(self._waiting))]
         self._write_at = min(len(self._waiting) + BATCH, MOST_WAITING + BATCH)
         return False
+
+    def _write_as(self, number: int, work: Callable[[sqlite3.Connection, int], None]) -> bool:
+        rows = [(number, identity, *known) for identity, known in self._waiting.items()]
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.executemany(_WRITE, rows)
+            work(connection, number)
+
+        return self._state.write(write)

@@ -57,7 +57,8 @@ class State:
         self.salt = b""
         """What ids are hashed with, so that a hash tells nothing to who has not the file."""
         self._failed = failed
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
+        """Held while a bucket's number is used: another file may give it to another bucket."""
         self._file_lock = FileLock(path.with_name(f"{path.name}.lock")) if path else None
         self._numbers: dict[str, int] = {}
         self._failing = False
@@ -90,7 +91,7 @@ class State:
 
     def close(self) -> None:
         """Close the file and let other processes use it."""
-        with self._lock:
+        with self.lock:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
@@ -112,7 +113,7 @@ class State:
     def number(self, name: BucketName) -> int | None:
         """Return what a bucket is called in the tables, having added it where it is new; None on failure."""
         text = _text(name)
-        with self._lock:
+        with self.lock:
             if text not in self._numbers:
                 add = "INSERT INTO buckets (name) VALUES (?) ON CONFLICT (name) DO NOTHING"
                 if not self.write(lambda connection: connection.execute(add, (text,))):
@@ -142,7 +143,7 @@ class State:
                 raise
             return True
 
-        with self._lock:
+        with self.lock:
             done = self._attempt(transaction) is True
             if done and self._failing:
                 self._failing = False
@@ -150,7 +151,7 @@ class State:
             return done
 
     def _attempt(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
-        with self._lock:
+        with self.lock:
             if self._connection is None:
                 return None  # closed, or not open yet: the process is ending or starting
             try:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from servers import wait_until
+from servers import running, wait_until
 from servers.exporter import Exporter, serving
 from servers.s3 import EPOCH, S3, UPLOADS, Fault, Part, Upload
 from servers.standin import StandIn
@@ -44,10 +44,7 @@ def server(s3: S3) -> Iterator[StandIn]:
 
 @pytest.fixture
 def config(server: StandIn, tmp_path: Path) -> dict[str, object]:
-    keys = {
-        "access_key_id": "AKIAIOSFODNN7EXAMPLE",
-        "secret_access_key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-    }
+    keys = {"access_key_id": KEYS[0], "secret_access_key": KEYS[1]}
     target = {
         "name": "prod",
         "store": "s3",
@@ -113,13 +110,14 @@ def run_until_scanned(config: dict[str, object], place: Path, how: str) -> list[
     file, log = place / "config.yaml", place / "exporter.log"
     file.write_text(json.dumps(config))
     command = [sys.executable, "-m", "exporter", f"--config.file={file}", "--web.listen-address=127.0.0.1:0"]
-    with log.open("wb") as output, subprocess.Popen(command, stderr=output) as process:
+    with running(command, log) as process:
         wait_until("start", lambda: b"is listening" in log.read_bytes(), log=log)
         port = log.read_text().partition("port=")[2].split()[0]
         exporter = Exporter(f"http://127.0.0.1:{port}", log, process)
         exporter.wait_tried("media")
         known = values(exporter)
         process.kill() if how == "SIGKILL" else process.terminate()
+        process.wait(10)
     return known
 
 

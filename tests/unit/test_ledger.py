@@ -246,6 +246,7 @@ class TestNextProcess:
             "{}",
             "null",
             '{"result": {}}',
+            write_notes(Notes()).replace('"result": null', '"result": "none"'),
             write_notes(Notes(result())).replace("uploads", "files"),
             write_notes(Notes(result())).replace('"overdue": 0', '"overdue": 0, "more": 1'),
         ],
