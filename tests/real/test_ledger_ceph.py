@@ -177,10 +177,10 @@ class TestLongLists:
     def test_a_long_list_is_resumed_after_its_known_run(self, watch: Watch, store: str):
         watched = watch(store, page_size=5)
         [made] = watched.fill(1, dict.fromkeys(range(1, 13), 3))
-        assert watched.scan(5).markers == ["0", "5", "10"]
+        assert watched.scan(2).markers == ["0", "5", "10"]
         for number in range(13, 19):
             watched.put(made, number, 4)
-        resumed = watched.scan(5.6)
+        resumed = watched.scan(2.3)
         assert resumed.markers == ["12", "17"]
         assert sums(resumed) == (1, 18, 60)
         assert resumed.saved == 2
@@ -188,18 +188,18 @@ class TestLongLists:
     def test_parts_after_a_gap_are_read_again_and_exact(self, watch: Watch, store: str):
         watched = watch(store, page_size=5)
         [made] = watched.fill(1, {**dict.fromkeys(range(1, 8), 3), 9: 10, 10_000: 20})
-        assert sums(watched.scan(5)) == (1, 9, 51)
+        assert sums(watched.scan(2)) == (1, 9, 51)
         watched.put(made, 9, 11)
-        resumed = watched.scan(5.6)
+        resumed = watched.scan(2.3)
         assert resumed.markers == ["7"]
         assert sums(resumed) == (1, 9, 52)
 
     def test_a_part_replaced_in_the_run_is_seen_at_the_full_read(self, watch: Watch, store: str):
         watched = watch(store, page_size=5)
         [made] = watched.fill(1, dict.fromkeys(range(1, 8), 3))
-        watched.scan(5)
+        watched.scan(2)
         watched.put(made, 3, 100)
-        resumed, full = watched.scan(5.6), watched.scan(6.2)
+        resumed, full = watched.scan(2.3), watched.scan(3.1)
         assert [resumed.markers, full.markers] == [["7"], ["0", "5"]]
         assert [sums(resumed), sums(full)] == [(1, 7, 21), (1, 7, 118)]
 
@@ -214,9 +214,9 @@ class TestLongLists:
 def test_a_thousand_known_parts_are_not_listed_again(watch: Watch):
     watched = watch()
     [made] = watched.fill(1, dict.fromkeys(range(1, 1_201), 3))
-    first = watched.scan(5)
+    first = watched.scan(2)
     watched.put(made, 1_201, 4)
-    resumed = watched.scan(5.6)
+    resumed = watched.scan(2.3)
     assert [first.markers, resumed.markers] == [["0", "1000"], ["1200"]]
     assert [sums(first), sums(resumed)] == [(1, 1_200, 3_600), (1, 1_201, 3_604)]
     assert resumed.saved == 1
