@@ -41,6 +41,7 @@ CREATE TABLE uploads (
 ) WITHOUT ROWID;
 """
 _HEAD = b"SQLite format 3\0"
+_SMALLEST_PAGE = 512
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _CACHE_KIB = 4096
@@ -119,10 +120,13 @@ def _open_proven(path: Path, salt: bytes | None) -> sqlite3.Connection:
 
 
 def _prove_head(path: Path) -> None:
-    """Raise ForeignError where a file is no database: SQLite would play a log into it before it says so."""
+    """Raise ForeignError where a file is no database: SQLite would write to it before it says so.
+
+    What is shorter than a page it takes for an empty database.
+    """
     with suppress(FileNotFoundError), path.open("rb") as file:
-        head = file.read(len(_HEAD))
-        if head not in {b"", _HEAD}:
+        head = file.read(_SMALLEST_PAGE)
+        if head and (len(head) < _SMALLEST_PAGE or not head.startswith(_HEAD)):
             raise ForeignError("it is no database")
 
 

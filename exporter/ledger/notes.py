@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, fields
 from typing import Any, NamedTuple
 
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
 from exporter.board import ScanResult
 from exporter.summary import Summary
 
@@ -29,6 +31,29 @@ class Notes(NamedTuple):
     """Uploads newly refused in a row."""
 
 
+class _Kept(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Result(_Kept):
+    summary: dict[str, Any]
+    finished: float
+    duration: float
+    trouble: str
+
+
+class _Notes(_Kept):
+    result: _Result | None
+    gone: frozenset[int]
+    refused_at: float | None
+    refusal: str
+    probes: int
+    refusals: int
+
+
+_SUMMARY = TypeAdapter(Summary)
+
+
 def write_notes(notes: Notes) -> str:
     """Return the notes as JSON."""
     plain = notes._asdict()
@@ -40,25 +65,16 @@ def write_notes(notes: Notes) -> str:
 def read_notes(text: str) -> Notes:
     """Return the notes of a JSON text; what cannot be understood was never noted."""
     try:
-        plain = json.loads(text)
-        return Notes(
-            result=_read_result(plain["result"]),
-            gone=frozenset(plain["gone"]),
-            refused_at=plain["refused_at"],
-            refusal=plain["refusal"],
-            probes=plain["probes"],
-            refusals=plain["refusals"],
-        )
-    except (ValueError, TypeError, KeyError, AttributeError):
+        return _read(_Notes.model_validate_json(text))
+    except ValueError:  # pydantic's own error is one
         return Notes()
 
 
-def _read_result(plain: dict[str, Any] | None) -> ScanResult | None:
-    if plain is None:
-        return None
-    found = plain.pop("summary")
-    if set(found) != {field.name for field in fields(Summary)}:
-        raise ValueError("a summary of another version")
-    found["age_counts"] = tuple(found["age_counts"])
-    found["bytes_by_class"] = tuple((name, size) for name, size in found["bytes_by_class"])
-    return ScanResult(Summary(**found), **plain)
+def _read(kept: _Notes) -> Notes:
+    plain = dict(kept)
+    if kept.result is not None:
+        if set(kept.result.summary) != {field.name for field in fields(Summary)}:
+            raise ValueError("a summary of another version")
+        summary = _SUMMARY.validate_python(kept.result.summary)
+        plain["result"] = ScanResult(**dict(kept.result) | {"summary": summary})
+    return Notes(**plain)

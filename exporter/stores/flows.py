@@ -217,8 +217,21 @@ class Flows:
         """Send what has paused for long enough, as far as the pace and the rate allow."""
         while self._pausing and self._pausing[0][0] <= self._monotonic():
             self._ready.append(heapq.heappop(self._pausing)[2])
+        self._give_up_late()
         while self._ready and self._may_send(self._ready[0]):
             self._send_now(self._ready.popleft())
+
+    def _give_up_late(self) -> None:
+        """End what would wait for its turn though its time is over."""
+        now = self._monotonic()
+        if self._turn is None or all(now < run.patience.deadline for run in self._ready):
+            return
+        waiting, self._ready = self._ready, deque()
+        for run in waiting:
+            if now < run.patience.deadline:
+                self._ready.append(run)
+            else:
+                self._send_now(run)
 
     def _wait(self) -> None:
         if self._stop.is_set():

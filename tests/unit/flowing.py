@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +18,7 @@ from exporter.stores.flows import Flows, Patience
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from exporter.rate import Rate
     from exporter.stores.paging import Flow
 
 PAGE: Page[Any] = Page([], truncated=False)
@@ -89,7 +91,9 @@ class ScriptedCalls:
 class Stream:
     """Flows with all that they depend on; time begins at 100."""
 
-    def __init__(self, pace: Pace | None = None, stop: Any = None, **calls: Any) -> None:
+    def __init__(
+        self, pace: Pace | None = None, stop: Any = None, rate: Rate | None = None, **calls: Any
+    ) -> None:
         self.clock = Clock(100.0)
         self.pace = pace or Pace(32)
         self.calls = ScriptedCalls(self.clock, self.pace, **calls)
@@ -100,6 +104,7 @@ class Stream:
             stop or self.clock,
             monotonic=self.clock.monotonic,
             jitter=self._draw,
+            rate=rate,
         )
 
     def _draw(self, low: float, high: float) -> float:
@@ -112,9 +117,10 @@ class Stream:
         retries: int = 3,
         deadline: float = 1000.0,
         label: object = None,
+        most_calls: float = math.inf,
     ) -> Patience:
         """Begin a flow that asks for these; its label is its last one's name."""
-        patience = Patience(request_timeout, retries, deadline)
+        patience = Patience(request_timeout, retries, deadline, most_calls)
         self.flows.start(ask_for(*names), names[-1] if label is None else label, patience)
         return patience
 

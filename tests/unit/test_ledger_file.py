@@ -72,6 +72,12 @@ class TestWhatIsFound:
         filled.write_bytes(whole[: int(len(whole) * share)])
         prove_begun_anew(filled, whole[: int(len(whole) * share)], caplog)
 
+    @pytest.mark.parametrize("size", [1, 16, 99, 100, 101, 511, 512, 4095, 4096, 4097])
+    def test_or_cut_anywhere_in_its_first_page(self, filled: Path, size: int, caplog):
+        start = filled.read_bytes()[:size]
+        filled.write_bytes(start)
+        prove_begun_anew(filled, start, caplog)
+
     def test_a_zeroed_file_is_set_aside(self, filled: Path, caplog):
         zeros = bytes(filled.stat().st_size)
         filled.write_bytes(zeros)

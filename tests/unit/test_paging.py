@@ -259,3 +259,41 @@ class TestSizing:
         with pytest.raises(StoreError) as caught:
             self.size(Page([Part(1, 5)], truncated=True, next_marker=("1",)), error)
         assert caught.value is error
+
+
+class TestSizingOn:
+    """Sizing an upload of which parts 1 to 5 were counted before, 50 bytes."""
+
+    def size(self, *answers: Page[Part] | StoreError) -> PartTotals:
+        self.answers = Answers(*answers)
+        self.fold = NumberedParts(5, 50, 1e9)
+        return self.answers.to(size_upload(BUCKET, upload(1), self.fold))
+
+    @property
+    def markers(self) -> list[Marker | None]:
+        return [ask.marker for ask in self.answers.asked]
+
+    def test_goes_on_after_them(self):
+        first = Page([Part(6, 6)], truncated=True, next_marker=("6",))
+        assert self.size(first, Page([Part(7, 7)], truncated=False)) == PartTotals(7, 63, 1e9)
+        assert self.markers == [("5",), ("6",)]
+
+    def test_nothing_new_is_what_was_known(self):
+        assert self.size(Page(Parts.of([]), truncated=False)) == PartTotals(5, 50, 1e9)
+
+    @pytest.mark.parametrize("first", [1, 3, 5])
+    def test_parts_listed_again_count_once(self, first: int):
+        """Some servers count the marker in, others take no notice of it."""
+        listed = Parts.of([Part(number, 1000, 2e9) for number in range(first, 8)])
+        assert self.size(Page(listed, truncated=False)) == PartTotals(7, 2050, 2e9)
+
+    def test_a_server_that_refuses_the_marker_is_asked_from_the_beginning(self):
+        whole = Page([Part(1, 1), Part(2, 2)], truncated=False)
+        assert self.size(refusal(400, "InvalidArgument"), whole) == PartTotals(2, 3)
+        assert (self.markers, self.fold.left_out) == ([("5",), None], 0)
+
+    @pytest.mark.parametrize("error", [GONE, refusal(403, "AccessDenied"), refusal(500, "InternalError")])
+    def test_any_other_error_is_the_upload_s_outcome(self, error: StoreError):
+        with pytest.raises(StoreError) as caught:
+            self.size(error)
+        assert (caught.value, self.markers) == (error, [("5",)])
