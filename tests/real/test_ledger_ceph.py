@@ -58,6 +58,7 @@ class Watched:
 
     def __init__(self, ceph: Ceph, store: str, **settings: object) -> None:
         self.ceph, self.client, self.bucket = ceph, ceph.client(), f"ledger-{uuid.uuid4().hex[:12]}"
+        self.logged_before = ceph.log.stat().st_size
         self.client.create_bucket(Bucket=self.bucket)
         self.start, self.days, self.saved = time.time(), 0.0, 0
         stop = threading.Event()
@@ -91,13 +92,16 @@ class Watched:
 
     def scan(self, days: float) -> Scan:
         """Scan so many days from now."""
-        before, self.days, self.saved = len(self.ceph.requests(self.bucket)), days, 0
+        before, self.days, self.saved = len(self.requests()), days, 0
         summary = self.scanner.scan(BucketSettings(self.bucket), self.ledger).summary
-        asked = self.ceph.requests(self.bucket)[before:]
+        asked = self.requests()[before:]
         listings = [each for each in asked if "uploads" in each.query]
         parts = [each for each in asked if "uploadId" in each.query]
         assert len(asked) == len(listings) + len(parts)
         return Scan(summary, listings, parts, self.saved)
+
+    def requests(self) -> list[Request]:
+        return self.ceph.requests(self.bucket, self.logged_before)
 
     def fill(self, count: int, parts: dict[int, int], name: str = "key") -> list[Made]:
         return fill(self.client, self.bucket, [f"{name} {n}&" for n in range(count)], lambda _: parts)

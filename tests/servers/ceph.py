@@ -132,18 +132,28 @@ class Ceph:
         stats = json.loads(self.run("radosgw-admin", *GATEWAY, "bucket", "stats", f"--bucket={bucket}"))
         return stats["usage"].get("rgw.multimeta", {"num_objects": 0})["num_objects"]
 
-    def requests(self, bucket: str) -> list[Request]:
-        """Return what was asked of a bucket so far, by the gateway's own log."""
-        log, last = self.conf.with_name("client.rgw.log"), f"log-{uuid.uuid4().hex}"
+    @property
+    def log(self) -> Path:
+        """The gateway's log, which has a line for each request."""
+        return self.conf.with_name("client.rgw.log")
+
+    def requests(self, bucket: str, since: int) -> list[Request]:
+        """Return what was asked of a bucket, by the gateway's own log from so many bytes on."""
+        last = f"log-{uuid.uuid4().hex}"
         self.client().list_multipart_uploads(Bucket=bucket, Prefix=last)
 
-        def is_written() -> bool:  # an answer may be read before its request is logged, a start may not
-            text = log.read_text(errors="replace")
-            return last in text and text.count("starting new request") == text.count(" beast: ")
+        def text() -> str:
+            with self.log.open(errors="replace") as log:
+                log.seek(since)
+                return log.read()
 
-        wait_until("the gateway's log", is_written, seconds=30, log=log)
-        lines = log.read_text(errors="replace").splitlines()
-        asked = [_read_logged(found) for found in map(LOGGED.search, lines) if found]
+        def is_written() -> bool:  # an answer may be read before its request is logged, a start may not
+            logged = text()
+            return last in logged and logged.count("starting new request") <= logged.count(" beast: ")
+
+        wait_until("the gateway's log", is_written, seconds=30, log=self.log)
+        found = map(LOGGED.search, (line for line in text().splitlines() if bucket in line))
+        asked = [_read_logged(each) for each in found if each]
         own = [each for each in asked if unquote(each.path).split("/")[1] == bucket]
         return [each for each in own if not each.query.get("prefix", "").startswith("log-")]
 
