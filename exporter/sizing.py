@@ -192,7 +192,7 @@ class Sizing:
         ):
             now = self._tally.now
             next_time = now + self._recheck.delay(now, known.activity)
-            if next_time <= known.read + self._recheck.at_least:
+            if next_time < known.read + self._recheck.at_least:
                 fold.begin_with(known.run, known.run_bytes, known.activity if known.dated else None)
         return fold
 
