@@ -81,6 +81,7 @@ class Sizing:
         self._in_turn = limited or (ledger.refused and self._uses_known)  # a probe has its turns, too
         self._todo = MostUrgent() if self._in_turn else InOrder()
         self._recalls = self._uses_known or not store.has_part_times
+        self._parts_per_page = settings.page_size or PAGE_OF_PARTS
         self._asking = ledger.may_ask(tally.now)
         self._refusals_left = 1 if ledger.refused else REFUSALS - ledger.refusals
         self._to_skip = ledger.to_skip  # a probe asks about another upload than the one before
@@ -183,22 +184,17 @@ class Sizing:
         That is where waiting for the next time would be too late.
         """
         fold = self._store.new_fold()
-        if (
-            self._uses_known
-            and known
-            and known.run
-            and known.run_bytes is not None
-            and known.read is not None
-        ):
+        if self._uses_known and known and known.run and known.read is not None:
             now = self._tally.now
             next_time = now + self._recheck.delay(now, known.activity)
             if next_time < known.read + self._recheck.at_least:
-                fold.begin_with(known.run, known.run_bytes, known.activity if known.dated else None)
+                activity = known.activity if known.dated else None
+                fold.begin_with(known.run, known.run_bytes or 0, activity)
         return fold
 
     def _calls(self, parts: int) -> int:
         """Return how many calls it takes to list so many parts."""
-        return 1 + max(0, parts - 1) // (self._settings.page_size or PAGE_OF_PARTS)
+        return 1 + max(0, parts - 1) // self._parts_per_page
 
     def settle(self, asked: Asked, outcome: PartTotals | StoreError) -> None:
         """Count an upload by what came of asking about it."""
@@ -218,9 +214,7 @@ class Sizing:
             self._tally.add_sized(asked.upload, totals)
             return
         upload, identity, known, fold, _ = asked
-        run = (
-            Run(fold.run, fold.run_bytes) if fold.run >= (self._settings.page_size or PAGE_OF_PARTS) else None
-        )
+        run = Run(fold.run, fold.run_bytes) if fold.run >= self._parts_per_page else None
         read = known.read if known and fold.left_out else self._tally.now
         noted = self._ledger.note_parts(identity, upload, totals, self._tally.now, known, run=run, read=read)
         self._tally.add_sized(upload, totals, noted.activity if noted.dated else None)

@@ -43,13 +43,10 @@ class Ledger:
         self._shelf = shelf or Shelf(State(), BucketName("", "", "", "", ""))
         self._settings = settings
         self._notes = self._restore()
-        self._begin()
+        self.begin()
 
     def begin(self) -> None:
         """Forget what an unfinished pass over the listing noted; what was sized stays known."""
-        self._begin()
-
-    def _begin(self) -> None:
         self._seen = Seen()
         self._rows = 0
         self._recalled = False
@@ -88,13 +85,8 @@ class Ledger:
         initiation. `run` is how far the list has no gap, where that is worth keeping, and `read` when it was
         last read in full.
         """
-        activity = totals.last_modified if totals.parts else upload.initiated
         before = known if known and known.parts is not None else None
-        if activity is None and before is None:
-            activity = upload.initiated
-        elif activity is None and before is not None:
-            same = (before.parts, before.bytes) == (totals.parts, totals.bytes)
-            activity = before.activity if same and before.dated else None if same else now
+        activity = _last_activity(upload, totals, now, before)
         since = before.activity if before and not before.dated else now
         noted = Known(
             asked=now,
@@ -133,7 +125,7 @@ class Ledger:
         self._notes = self._notes._replace(result=result, gone=frozenset(self._gone))
         seen = self._seen if self._recalled else None
         kept = self._shelf.settle(seen, self._rows, self._settings, write_notes(self._notes))
-        self._begin()
+        self.begin()
         return kept
 
     @property
@@ -186,6 +178,17 @@ class Ledger:
         kept = self._shelf.notes()
         notes = read_notes(kept[1]) if kept else Notes()
         return notes if kept and kept[0] == self._settings else notes._replace(result=None)
+
+
+def _last_activity(upload: Upload, totals: PartTotals, now: float, before: Known | None) -> float | None:
+    said = totals.last_modified if totals.parts else upload.initiated
+    if said is not None:
+        return said
+    if before is None:
+        return upload.initiated
+    if (before.parts, before.bytes) != (totals.parts, totals.bytes):
+        return now
+    return before.activity if before.dated else None
 
 
 def _class_to_keep(upload: Upload, totals: PartTotals) -> str | None:

@@ -49,10 +49,6 @@ _WAL_BYTES = 4 * 1024 * 1024
 _VACUUM_PAGES = 256
 
 
-class StateError(Exception):
-    """The state file cannot be used; the text says why, and what to do."""
-
-
 class ForeignError(Exception):
     """A database, but none of ours, or of a version that we do not know."""
 

@@ -10,7 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
-from exporter.ledger.database import StateError, in_memory, is_broken, is_busy, open_file, set_aside
+from exporter.ledger.database import in_memory, is_broken, is_busy, open_file, set_aside
 from exporter.ledger.lock import FileLock
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ WAIT_SECONDS = 60.0
 """How long another process may keep the file: a rolling update starts one before it ends the other."""
 _LOOK_SECONDS = 0.2
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+class StateError(Exception):
+    """The state file cannot be used; the text says why, and what to do."""
 
 
 class Stop(Protocol):
@@ -60,7 +64,7 @@ class State:
         self.lock = threading.RLock()
         """Held while a bucket's number is used: another file may give it to another bucket."""
         self._file_lock = FileLock(path.with_name(f"{path.name}.lock")) if path else None
-        self._numbers: dict[str, int] = {}
+        self._numbers: dict[BucketName, int] = {}
         self._failing = False
         self._connection: sqlite3.Connection | None = None
         if path is None:
@@ -112,17 +116,17 @@ class State:
 
     def number(self, name: BucketName) -> int | None:
         """Return what a bucket is called in the tables, having added it where it is new; None on failure."""
-        text = _text(name)
         with self.lock:
-            if text not in self._numbers:
+            if name not in self._numbers:
+                text = _text(name)
                 add = "INSERT INTO buckets (name) VALUES (?) ON CONFLICT (name) DO NOTHING"
                 if not self.write(lambda connection: connection.execute(add, (text,))):
                     return None
                 rows = self.read("SELECT number FROM buckets WHERE name = ?", (text,))
                 if not rows:
                     return None
-                self._numbers[text] = int(rows[0][0])  # type: ignore[call-overload]
-            return self._numbers[text]
+                self._numbers[name] = int(rows[0][0])  # type: ignore[call-overload]
+            return self._numbers[name]
 
     def read(self, sql: str, values: Iterable[object] = ()) -> list[tuple[object, ...]]:
         """Return the rows; none where they cannot be read, as if nothing had been remembered."""

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from servers import free_port, running, wait_until
+from servers.exporter import SECRET_KEY, target
 from servers.s3 import S3, UPLOADS, Fault, Part, Upload, error
 from servers.standin import Reply, StandIn
 
 DAY = 86400.0
-SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 Rows = dict[tuple[str, str], list[str]]
 
 
@@ -41,12 +41,6 @@ def server(s3: S3) -> Iterator[StandIn]:
     assert s3.refused == []
 
 
-def target(name: str, url: str, *buckets: str, **settings: object) -> dict[str, object]:
-    keys = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": SECRET}
-    usual = {"store": "s3", "region": "eu-west-1", "addressing_style": "path", "credentials": keys}
-    return {"name": name, "endpoint_url": url, "buckets": buckets, **usual, **settings}
-
-
 def command(folder: Path, *targets: dict[str, object], flags: tuple[str, ...] = ("--estimate",)) -> list[str]:
     file = folder / "config.yaml"
     file.write_text(json.dumps({"scan": {"retries": 0, "request_timeout": "5s"}, "targets": targets}))
@@ -60,7 +54,7 @@ def estimate(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(*targets: dict[str, object], **options: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
         line = command(tmp_path, *targets, **options)
         done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
-        assert SECRET not in done.stdout + done.stderr
+        assert SECRET_KEY not in done.stdout + done.stderr
         return done
 
     return run

@@ -2,14 +2,13 @@
 
 import logging
 import os
-import random
 import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from servers.killing import kill_and_look, look
+from servers.killing import kill_again_and_again, look
 from servers.rememberer import START, kept, opened, remember, settle, totals
 
 from exporter.ledger import State
@@ -98,11 +97,10 @@ def test_a_file_left_on_a_full_disk_opens(small_disk: Path):
 
 
 def test_kill_9_on_a_full_disk_leaves_a_file_that_opens(small_disk: Path):
-    seed = random.SystemRandom().randrange(10**9)
     path = small_disk / "state.db"
-    kept = [kill_and_look(path, seed + number) for number in range(4)]
+    kept = kill_again_and_again(path, 4)
     fill_up(small_disk)
-    kept += [kill_and_look(path, seed + number) for number in range(3)]
+    kept += kill_again_and_again(path, 3)
     assert min(kept[1:]) > 0
 
 

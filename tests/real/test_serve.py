@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 import trustme
 from servers import free_port, wait_until
-from servers.exporter import Exporter, serving
+from servers.exporter import SECRET_KEY, Exporter, serving, target
 from servers.prometheus import promtool_check_metrics
 from servers.s3 import EPOCH, PARTS, S3, UPLOADS, Fault, Part, Upload
 from servers.standin import Reply, StandIn
 
-SECRETS = ("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "s3cr3t-of-the-proxy", "a-wrong-secret-key")
+SECRETS = (SECRET_KEY, "s3cr3t-of-the-proxy", "a-wrong-secret-key")
 LOGIN = Reply(200, {"Content-Type": "text/html"}, b"<!doctype html><title>Please log in</title>")
 Serve = Callable[..., Exporter]
 
@@ -54,12 +54,6 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
             return started.enter_context(serving(tmp_path, config, *flags))
 
         yield start
-
-
-def target(name: str, url: str, *buckets: str, **settings: object) -> dict[str, object]:
-    keys = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": SECRETS[0]}
-    usual = {"store": "s3", "region": "eu-west-1", "addressing_style": "path", "credentials": keys}
-    return {"name": name, "endpoint_url": url, "buckets": buckets, **usual, **settings}
 
 
 def lines(exporter: Exporter, message: str) -> list[str]:

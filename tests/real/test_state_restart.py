@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from servers import running, wait_until
-from servers.exporter import Exporter, serving
+from servers.exporter import Exporter, serving, target
 from servers.s3 import EPOCH, S3, UPLOADS, Fault, Part, Upload
 from servers.standin import StandIn
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COUNT = 40
-KEYS = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 SIZED = ("mpu_uploads_in_progress", "mpu_pending_bytes", "mpu_scan_last_success_timestamp_seconds")
 
 
@@ -44,18 +43,8 @@ def server(s3: S3) -> Iterator[StandIn]:
 
 @pytest.fixture
 def config(server: StandIn, tmp_path: Path) -> dict[str, object]:
-    keys = {"access_key_id": KEYS[0], "secret_access_key": KEYS[1]}
-    target = {
-        "name": "prod",
-        "store": "s3",
-        "region": "eu-west-1",
-        "addressing_style": "path",
-        "endpoint_url": server.url,
-        "buckets": ["media"],
-        "credentials": keys,
-        "scan": {"interval": "1h", "retries": 0},
-    }
-    return {"state": {"path": str(tmp_path / "state.db")}, "targets": [target]}
+    watched = target("prod", server.url, "media", scan={"interval": "1h", "retries": 0})
+    return {"state": {"path": str(tmp_path / "state.db")}, "targets": [watched]}
 
 
 def folder(tmp_path: Path, name: str) -> Path:

@@ -14,8 +14,17 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from servers import running, wait_until
 
+SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+"""Of the stand-ins' only user; good for nothing else."""
 Samples = dict[tuple[str, str], float]
 """Values by metric name and bucket."""
+
+
+def target(name: str, url: str, *buckets: str, **settings: object) -> dict[str, object]:
+    """Return a target of the config: buckets of a stand-in S3 server."""
+    keys = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": SECRET_KEY}
+    usual = {"store": "s3", "region": "eu-west-1", "addressing_style": "path", "credentials": keys}
+    return {"name": name, "endpoint_url": url, "buckets": buckets, **usual, **settings}
 
 
 @dataclass(frozen=True)

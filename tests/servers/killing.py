@@ -12,6 +12,12 @@ SCRIPT = Path(__file__).with_name("rememberer.py")
 LONGEST_SECONDS = 0.3
 
 
+def kill_again_and_again(path: Path, times: int) -> list[int]:
+    """Return what `kill_and_look` does, so many times on the same file."""
+    seed = random.SystemRandom().randrange(10**9)
+    return [kill_and_look(path, seed + number) for number in range(times)]
+
+
 def kill_and_look(path: Path, seed: int) -> int:
     """Run the process and end it by SIGKILL; return up to which upload it had said that all is kept.
 
