@@ -177,6 +177,13 @@ class TestBudget:
         bucket.scan(max_requests=11, retries=5)
         assert sum(bucket.store.asked.values()) == 10
 
+    def test_lists_of_several_pages_are_begun_only_where_all_fit(self):
+        bucket = Bucket(10)
+        bucket.store.default_parts = [Part(number, 10, NOW - DAY) for number in range(2, 9)]
+        bucket.scan(page_size=3)  # three calls each, and no run to leave out
+        assert bucket.scan(30 * DAY, page_size=3, max_requests=8).summary.overdue == 8
+        assert len(bucket.asked) == 2
+
     def test_calls_are_spaced_and_the_rest_waits_where_the_rate_is_low(self):
         bucket = Bucket(50)
         result = bucket.scan(requests_per_second=0.1, interval=200.0)
