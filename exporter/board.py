@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from exporter.summary import Summary
+    from exporter.worst import Worst
 
 MISSING_SCANS = 2
 """So many scans in a row that find no bucket take its values down; one may be a store's hiccup."""
@@ -25,13 +26,15 @@ Key = tuple[str, str]
 class ScanResult:
     """One finished scan. `finished` is Unix seconds, `duration` seconds.
 
-    `trouble` says why uploads were left unsized, '' where none was.
+    `trouble` says why uploads were left unsized, '' where none was. `worst` holds the worst uploads, None
+    where nobody asked for them.
     """
 
     summary: Summary
     finished: float
     duration: float
     trouble: str = ""
+    worst: Worst | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,13 +29,15 @@ class Reason(StrEnum):
 class Upload(NamedTuple):
     """A multipart upload in progress.
 
-    `initiated` is Unix seconds, or None where the store's text could not be believed.
+    `initiated` is Unix seconds, or None where the store's text could not be believed. `initiator` is who
+    began it, in the store's own words: an ARN or an id; '' where it does not say.
     """
 
     key: str
     upload_id: str
     initiated: float | None = None
     storage_class: str = ""
+    initiator: str = ""
 
 
 class Part(NamedTuple):
@@ -88,13 +90,26 @@ class PartTotals(NamedTuple):
     """What the parts of one upload add up to.
 
     `bytes` is None where the size of any part is not known. `last_modified` is the newest part's
-    time in Unix seconds, None without parts or where the store gives no part times.
+    time in Unix seconds, None without parts or where the store gives no part times. `abort_at` is when the
+    store says that it will abort the upload, None where it does not say.
     """
 
     parts: int
     bytes: int | None
     last_modified: float | None = None
     storage_class: str = ""
+    abort_at: float | None = None
+
+
+class Found(NamedTuple):
+    """An upload as a scan found it. Times are Unix seconds; None stands for what is not known."""
+
+    upload: Upload
+    activity: float | None
+    parts: int | None
+    bytes: int | None
+    storage_class: str
+    abort_at: float | None = None
 
 
 class StoreError(Exception):

@@ -17,6 +17,7 @@ from exporter.sizing import OUT_OF_TIME, Asked, Sizing
 from exporter.stores.flows import Flows, Patience, pause_before
 from exporter.stores.paging import RestartError, new_listing, next_page
 from exporter.summary import Tally
+from exporter.worst import Worst
 
 if TYPE_CHECKING:
     import threading
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from exporter.config.settings import BucketSettings, ScanSettings
     from exporter.ledger import Ledger
-    from exporter.model import Upload
+    from exporter.model import Found, Upload
     from exporter.stores.base import Calls, Store
     from exporter.summary import Summary
 
@@ -56,11 +57,12 @@ class Scanner:
         *,
         new_pace: Callable[[int], Pace] = Pace,
         saved: Callable[[int], None] = lambda _: None,
+        worst_limit: int = 0,
     ) -> None:
         """Make a scanner that gives up what is under way once `stop` is set.
 
         `new_pace` makes what adapts a bucket's calls in flight, of which there are so many at most; `saved`
-        is told of calls that what is remembered made needless.
+        is told of calls that what is remembered made needless. Results hold so many of the worst uploads.
         """
         self.store = store
         self.settings = settings
@@ -71,10 +73,18 @@ class Scanner:
         self.saved = saved
         self.recheck = Recheck(settings.recheck_factor, settings.recheck_at_least)
         self._rate = Rate(settings.requests_per_second) if settings.requests_per_second else None
+        self._worst_limit = worst_limit
         self._paces: dict[str, Pace] = {}
 
-    def scan(self, bucket: BucketSettings, ledger: Ledger) -> ScanResult:
+    def scan(
+        self,
+        bucket: BucketSettings,
+        ledger: Ledger,
+        new_watch: Callable[[], Callable[[Found], None]] | None = None,
+    ) -> ScanResult:
         """Return what the bucket's uploads are and hold.
+
+        `new_watch` returns what is told of each upload; it is called anew where the listing starts over.
 
         Raises StoreError where the listing failed or did not end within `scan.timeout`, StoppingError where
         `stop` was set. An upload that cannot be sized is counted and fails nothing.
@@ -82,14 +92,17 @@ class Scanner:
         started, now = self.clocks.monotonic(), self.clocks.wall()
         for _ in range(1 + RESTARTS):
             ledger.begin()
+            worst = Worst(self._worst_limit) if self._worst_limit else None
+            watch = _both(worst.add if worst else None, new_watch() if new_watch else None)
+            tally = self._tally(bucket, now, watch)
             try:
-                done = _Pass(self, bucket, ledger, self._tally(bucket, now), started + self.settings.timeout)
+                done = _Pass(self, bucket, ledger, tally, started + self.settings.timeout)
                 summary = done.run()
             except RestartError:
                 continue
             duration = self.clocks.monotonic() - started
             trouble = (done.trouble or OUT_OF_TIME) if summary.unsized or summary.overdue else ""
-            result = ScanResult(summary, self.clocks.wall(), duration, trouble)
+            result = ScanResult(summary, self.clocks.wall(), duration, trouble, worst)
             ledger.commit(result)
             return result
         raise StoreError(Reason.BAD_RESPONSE, "the store forgot its own marker again and again")
@@ -130,9 +143,24 @@ class Scanner:
             self._paces[bucket.name] = self._new_pace(self.settings.concurrency)
         return self._paces[bucket.name]
 
-    def _tally(self, bucket: BucketSettings, now: float) -> Tally:
+    def _tally(self, bucket: BucketSettings, now: float, watch: Callable[[Found], None] | None) -> Tally:
         with_parts = self.settings.parts != "never"
-        return Tally(now=now, stale_after=bucket.stale_after, ages=self._ages, with_parts=with_parts)
+        return Tally(
+            now=now, stale_after=bucket.stale_after, ages=self._ages, with_parts=with_parts, watch=watch
+        )
+
+
+def _both(
+    one: Callable[[Found], None] | None, other: Callable[[Found], None] | None
+) -> Callable[[Found], None] | None:
+    if one is None or other is None:
+        return one or other
+
+    def watch(found: Found) -> None:
+        one(found)
+        other(found)
+
+    return watch
 
 
 class _Pass:

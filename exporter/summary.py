@@ -13,8 +13,10 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from exporter.model import Found
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from exporter.model import PartTotals, Upload
 
@@ -71,16 +73,26 @@ class Tally:
     The order of adding and merging changes nothing.
     """
 
-    def __init__(self, *, now: float, stale_after: float, ages: Sequence[float], with_parts: bool) -> None:
+    def __init__(
+        self,
+        *,
+        now: float,
+        stale_after: float,
+        ages: Sequence[float],
+        with_parts: bool,
+        watch: Callable[[Found], None] | None = None,
+    ) -> None:
         """Make an empty tally of a scan that started at `now` (Unix seconds).
 
         An upload is stale `stale_after` seconds after its last activity; `ages` are the bounds of the age
-        histogram, ascending seconds; `with_parts` is False for a target with `parts: never`.
+        histogram, ascending seconds; `with_parts` is False for a target with `parts: never`. `watch` is told
+        of each upload that is counted.
         """
         self.now = now
         self._stale_after = stale_after
         self._ages = tuple(ages)
         self.with_parts = with_parts
+        self._watch = watch
         self._uploads = self._undated = self._sized = self._unsized = 0
         self._empty = self._parts = self._bytes = self._overdue = 0
         self._stale = self._stale_sized = self._stale_bytes = 0
@@ -105,6 +117,10 @@ class Tally:
         if last is None or totals.parts == 0:
             last = upload.initiated
         stale = self._add_activity(last)
+        if self._watch:
+            parts = totals.parts if totals.bytes is not None else None
+            storage_class = totals.storage_class or upload.storage_class or DEFAULT_CLASS
+            self._watch(Found(upload, last, parts, totals.bytes, storage_class, totals.abort_at))
         if totals.bytes is None:
             self._unsized += 1
             return
@@ -130,6 +146,9 @@ class Tally:
         """Count an upload whose parts are not asked for; its initiation stands for its activity."""
         self._add_initiation(upload)
         self._add_activity(upload.initiated)
+        if self._watch:
+            storage_class = upload.storage_class or DEFAULT_CLASS
+            self._watch(Found(upload, upload.initiated, None, None, storage_class))
 
     def add_counted_all(self, uploads: Collection[Upload]) -> None:
         """Count a page of uploads whose parts are not asked for."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.config.rules import Fault, Values, as_list, as_mapping
-from exporter.config.texts import find_secret_fault
+from exporter.config.texts import find_secret_fault, find_sse_key_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _MAX_SECRET_BYTES = 65536
@@ -20,11 +20,18 @@ def find_file_faults(data: object, folder: Path) -> Iterator[Fault]:
     if isinstance(state, str) and (fault := _find_state_fault(folder / state)):
         yield ("state", "path"), fault
     for position, target in enumerate(as_list(as_mapping(data).get("targets"))):
+        yield from _find_key_fault(position, as_mapping(target), folder)
         for section in ("credentials", "tls"):
             for key, name in _list_files(as_mapping(as_mapping(target).get(section))):
                 fault = _find_fault(folder / name, secret=section == "credentials")
                 if fault:
                     yield ("targets", position, section, key), fault
+
+
+def _find_key_fault(position: int, target: Values, folder: Path) -> Iterator[Fault]:
+    name = target.get("sse_customer_key_file")
+    if isinstance(name, str) and (fault := _find_fault(folder / name, secret=True, check=find_sse_key_fault)):
+        yield ("targets", position, "sse_customer_key_file"), fault
 
 
 def _find_state_fault(path: Path) -> str:
@@ -43,7 +50,7 @@ def _list_files(section: Values) -> Iterator[tuple[str, str]]:
             yield key, name
 
 
-def _find_fault(path: Path, *, secret: bool) -> str:
+def _find_fault(path: Path, *, secret: bool, check: Callable[[str], str] = find_secret_fault) -> str:
     """Return what is wrong with a file, or the empty text.
 
     Neither what it holds is shown nor its name: people put secrets there by mistake.
@@ -57,5 +64,5 @@ def _find_fault(path: Path, *, secret: bool) -> str:
         return f"the file cannot be read: {error.strerror}: check the path and its permissions"
     except UnicodeDecodeError:
         return "the file is not UTF-8 text: write the secret alone into it"
-    fault = find_secret_fault(text)
+    fault = check(text)
     return f"what the file holds {fault}" if fault else ""

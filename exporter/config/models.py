@@ -7,60 +7,43 @@ keys at once is in rules.py.
 # No postponed annotations here: pydantic reads them when a class is made.
 from typing import Annotated, Literal, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field
 
-from exporter.config import texts
-from exporter.config.durations import PATTERN, parse_duration, parse_positive_duration
-
-
-def _schema(**bounds: object) -> WithJsonSchema:
-    """Say in the JSON Schema what the validator before it checks."""
-    return WithJsonSchema({"type": "string", **bounds})
-
-
-_DurationText = Annotated[str, Field(pattern=PATTERN)]
-Duration = Annotated[float, BeforeValidator(parse_positive_duration, json_schema_input_type=_DurationText)]
-DurationOrZero = Annotated[float, BeforeValidator(parse_duration, json_schema_input_type=_DurationText)]
-Name = Annotated[str, AfterValidator(texts.check_name), _schema(minLength=1, maxLength=100)]
-Region = Annotated[str, AfterValidator(texts.check_region)]
-BucketName = Annotated[str, AfterValidator(texts.check_bucket), _schema(minLength=1)]
-LabelName = Annotated[str, AfterValidator(texts.check_label), _schema(pattern=texts.LABEL)]
-LabelValue = Annotated[str, AfterValidator(texts.check_label_value)]
-HttpUrl = Annotated[str, AfterValidator(texts.check_endpoint_url)]
-ProxyUrl = Annotated[str, AfterValidator(texts.check_proxy_url)]
-Account = Annotated[str, AfterValidator(texts.check_account), _schema(pattern=texts.ACCOUNT)]
-OwnAccount = Annotated[str, AfterValidator(texts.check_own_account), _schema(pattern=texts.OWN_ACCOUNT)]
-FileName = Annotated[str, AfterValidator(texts.check_file_name), _schema(minLength=1)]
-SecretText = Annotated[SecretStr, AfterValidator(texts.check_secret), _schema(minLength=1)]
-
-
-def _written(default: str, description: str) -> float:
-    """Make a field whose default is written as people write it; pydantic reads it like any other."""
-    return Field(default=cast("float", default), description=description)
-
-
-class Section(BaseModel):
-    """A mapping of known keys."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        validate_default=True,
-        hide_input_in_errors=True,
-        allow_inf_nan=False,
-    )
+from exporter.config.fields import (
+    Account,
+    BucketName,
+    Currency,
+    Duration,
+    DurationOrZero,
+    ExternalId,
+    FileName,
+    HttpUrl,
+    LabelName,
+    LabelValue,
+    Name,
+    OwnAccount,
+    Pattern,
+    Price,
+    ProxyUrl,
+    Region,
+    RoleArn,
+    SecretText,
+    Section,
+    SessionName,
+    written,
+)
 
 
 class Scan(Section):
     """How buckets are scanned. Under a target: what differs from the top-level `scan`."""
 
-    interval: Duration = _written("5m", "Time from the start of one scan of a bucket to the next.")
-    timeout: Duration = _written("1h", "The longest that one bucket's scan may take.")
-    request_timeout: Duration = _written("30s", "The longest one call may take, connect to last byte.")
+    interval: Duration = written("5m", "Time from the start of one scan of a bucket to the next.")
+    timeout: Duration = written("1h", "The longest that one bucket's scan may take.")
+    request_timeout: Duration = written("30s", "The longest one call may take, connect to last byte.")
     retries: int = Field(
         default=3, ge=0, le=10, description="Further tries of a call: throttled, 5xx, connection lost."
     )
-    keep_for: DurationOrZero = _written("24h", "How long the last good values outlive failing scans.")
+    keep_for: DurationOrZero = written("24h", "How long the last good values outlive failing scans.")
     parts: Literal["remembered", "always", "never"] = Field(
         default="remembered",
         description="Whose parts are asked for: remembered (where they may have changed), always, never.",
@@ -87,7 +70,7 @@ class Scan(Section):
         le=1,
         description="An unchanged upload is asked again after this share of the time it had been idle ...",
     )
-    recheck_at_least: Duration = _written("24h", "... and at least this often.")
+    recheck_at_least: Duration = written("24h", "... and at least this often.")
 
 
 class Bucket(Section):
@@ -111,6 +94,30 @@ def _read_bucket(value: object) -> object:
 BucketEntry = Annotated[Bucket, BeforeValidator(_read_bucket, json_schema_input_type=str | Bucket)]
 
 
+class Discover(Section):
+    """Which of the account's buckets or vaults are watched; found anew every so often."""
+
+    include: list[Pattern] = Field(
+        default=[],
+        description="Regular expressions; a name that one of them finds is watched; []: all names.",
+    )
+    exclude: list[Pattern] = Field(
+        default=[], description="Regular expressions; a name that one of them finds is left out."
+    )
+    refresh: Duration = written("1h", "How often the list of buckets or vaults is asked for.")
+
+
+class AssumeRole(Section):
+    """A role that is taken with the credentials found, by STS AssumeRole."""
+
+    role_arn: RoleArn = Field(description="The role's ARN: arn:aws:iam::123456789012:role/NAME.")
+    external_id: ExternalId | None = Field(
+        default=None, description="What the role's trust policy asks for; null: nothing."
+    )
+    session_name: SessionName = Field(default="mpu-exporter", description="What logs of the account show.")
+    duration: Duration = written("1h", "How long a session lasts, 15m to 12h; it is renewed before its end.")
+
+
 class Credentials(Section):
     """Whom requests are signed as. Left out: the SDK's own chain (environment, profile, role)."""
 
@@ -125,6 +132,9 @@ class Credentials(Section):
     session_token_file: FileName | None = Field(
         default=None, description="A file that holds the token of temporary keys."
     )
+    assume_role: AssumeRole | None = Field(
+        default=None, description="A role to take with these credentials. s3 and glacier."
+    )
 
 
 class Tls(Section):
@@ -136,6 +146,33 @@ class Tls(Section):
     insecure_skip_verify: bool = Field(default=False, description="Believe any certificate. For trials only.")
     cert_file: FileName | None = Field(default=None, description="Our own certificate (PEM); needs key_file.")
     key_file: FileName | None = Field(default=None, description="The key (PEM) of cert_file.")
+
+
+class Prices(Section):
+    """What a GiB costs a month, by the storage class that its bytes are billed as: `STANDARD_IA: 0.0125`."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Price]
+
+    currency: Currency = Field(default="USD", description="The prices' currency: three capital letters.")
+    default: Price | None = Field(
+        default=None, description="The price of classes not named here; null: their bytes have no price."
+    )
+
+
+class Top(Section):
+    """Whose uploads are counted apart: the largest groups, the rest together."""
+
+    by: list[Literal["prefix", "initiator"]] = Field(
+        default=["prefix", "initiator"],
+        description="prefix: by the first parts of the key; initiator: by who began them.",
+    )
+    depth: int = Field(
+        default=1, ge=1, le=10, description="How many parts of the key, split at /, are a prefix."
+    )
+    limit: int = Field(
+        default=10, ge=1, le=100, description="How many groups have a name; the rest is together."
+    )
 
 
 class Target(Section):
@@ -150,6 +187,12 @@ class Target(Section):
     )
     endpoint_url: HttpUrl | None = Field(
         default=None, description="The server, http or https; null: Amazon's own. Required for obs."
+    )
+    endpoint_urls: list[HttpUrl] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="s3 only: nodes that each know only their own uploads (MinIO); the union is taken.",
     )
     addressing_style: Literal["auto", "path", "virtual"] = Field(
         default="auto", description="Where the bucket's name goes: path or host name. Not for glacier."
@@ -172,13 +215,16 @@ class Target(Section):
         min_length=1,
         description="The vaults to watch: as buckets, without prefix. glacier only.",
     )
+    discover: Discover | None = Field(
+        default=None, description="Instead of buckets or vaults: watch those that the account has."
+    )
     account_id: Account = Field(
         default="-", description="glacier only: the vaults' account, 12 digits; -: our own."
     )
     prefix: str | None = Field(
         default=None, description="Only uploads whose key begins so; null: all. s3 and obs."
     )
-    stale_after: Duration = _written("7d", "An upload without activity for this long is stale.")
+    stale_after: Duration = written("7d", "An upload without activity for this long is stale.")
     labels: dict[LabelName, LabelValue] = Field(
         default={},
         description="Labels for mpu_target_info, for alert routing.",
@@ -200,11 +246,19 @@ class Target(Section):
     expected_bucket_owner: OwnAccount | None = Field(
         default=None, description="s3 only: refuse buckets of any other account (12 digits)."
     )
-    price_per_1000_requests: float | None = Field(
+    sse_customer_key_file: FileName | None = Field(
         default=None,
-        ge=0,
-        le=1_000_000,
-        description="What the store charges, for check --estimate.",
+        description="s3 only: a file with the key (base64 of 32 bytes) of SSE-C uploads; over TLS only.",
+    )
+    lifecycle: bool = Field(default=False, description="Also read each bucket's abort rules. s3 and obs.")
+    price_per_gib_month: Prices | None = Field(
+        default=None, description="Prices for mpu_estimated_monthly_cost; null: no such metric."
+    )
+    price_per_1000_requests: Price | None = Field(
+        default=None, description="What the store charges, for check --estimate."
+    )
+    top: Top | None = Field(
+        default=None, description="Counts uploads by prefix and initiator; null: not at all. s3 and obs."
     )
 
 

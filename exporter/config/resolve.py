@@ -50,6 +50,12 @@ def _resolve_target(
         request_payer=target.request_payer,
         expected_bucket_owner=target.expected_bucket_owner,
         price_per_1000_requests=target.price_per_1000_requests,
+        endpoint_urls=tuple(target.endpoint_urls or ()),
+        discover=_resolve_discover(target.discover),
+        sse_customer_key=_resolve_secret(None, target.sse_customer_key_file, folder),
+        lifecycle=target.lifecycle,
+        price_per_gib_month=_resolve_prices(target.price_per_gib_month),
+        top=_resolve_top(target.top),
     )
 
 
@@ -58,12 +64,30 @@ def _resolve_bucket(bucket: models.Bucket, target: models.Target) -> settings.Bu
     return settings.BucketSettings(bucket.name, prefix or None, bucket.stale_after or target.stale_after)
 
 
+def _resolve_discover(given: models.Discover | None) -> settings.DiscoverSettings | None:
+    if given is None:
+        return None
+    return settings.DiscoverSettings(tuple(given.include), tuple(given.exclude), given.refresh)
+
+
+def _resolve_prices(given: models.Prices | None) -> settings.Prices | None:
+    if given is None:
+        return None
+    by_class = sorted(given.__pydantic_extra__.items())
+    return settings.Prices(given.currency, given.default, tuple(by_class))
+
+
+def _resolve_top(given: models.Top | None) -> settings.TopSettings | None:
+    return None if given is None else settings.TopSettings(tuple(given.by), given.depth, given.limit)
+
+
 def _resolve_credentials(given: models.Credentials, folder: Path) -> settings.Credentials:
     return settings.Credentials(
         profile=given.profile,
         access_key_id=_resolve_secret(given.access_key_id, given.access_key_id_file, folder),
         secret_access_key=_resolve_secret(given.secret_access_key, given.secret_access_key_file, folder),
         session_token=_resolve_secret(given.session_token, given.session_token_file, folder),
+        assume_role=settings.AssumeRole(**dict(given.assume_role)) if given.assume_role else None,
     )
 
 

@@ -20,9 +20,14 @@ Fault = tuple["Where", str]
 Values = dict[str, object]
 
 _GLACIER_PAGE = 50
+_SHORTEST_SESSION, _LONGEST_SESSION = 900.0, 43200.0
 _STORES_OF = {
     "addressing_style": "s3 and obs",
     "engine": "s3",
+    "endpoint_urls": "s3",
+    "sse_customer_key_file": "s3",
+    "lifecycle": "s3 and obs",
+    "top": "s3 and obs",
     "signature": "obs",
     "account_id": "glacier",
     "prefix": "s3 and obs",
@@ -58,6 +63,7 @@ def _check_target(where: Where, target: Values, scan: Values) -> Iterator[Fault]
     if own_scan.keys() & {"timeout", "request_timeout"}:
         yield from _check_timeouts((*where, "scan"), own_scan, scan)
     yield from _check_buckets(where, target)
+    yield from _check_endpoints(where, target)
     yield from _check_credentials((*where, "credentials"), as_mapping(target.get("credentials")))
     yield from _check_tls((*where, "tls"), as_mapping(target.get("tls")))
     yield from _check_store_keys(where, target)
@@ -107,11 +113,23 @@ def _check_buckets(where: Where, target: Values) -> Iterator[Fault]:
     known = store in list(StoreKind)
     if known and _is_given(target, wrong):
         yield (*where, wrong), f"store {store} has {right}, not {wrong}: rename the key"
-    elif not _is_given(target, right) and not _is_given(target, wrong):
-        yield (*where, right), f"is required: list the {right} to watch"
+    elif _is_given(target, right) and _is_given(target, "discover"):
+        yield (*where, "discover"), f"is for targets without {right}: remove one of them"
+    elif not any(_is_given(target, key) for key in (right, wrong, "discover")):
+        yield (*where, right), f"is required: list the {right} to watch, or set discover"
     for key in (right, wrong):
         advice = "list it once; to watch more of its prefixes, use another target"
         yield from _check_unique((*where, key), as_list(target.get(key)), advice)
+
+
+def _check_endpoints(where: Where, target: Values) -> Iterator[Fault]:
+    urls = as_list(target.get("endpoint_urls"))
+    if urls and _is_given(target, "endpoint_url"):
+        yield (*where, "endpoint_urls"), "stands beside endpoint_url: remove one of them"
+    yield from _check_unique((*where, "endpoint_urls"), urls, "list each node once")
+    plain = [url for url in (target.get("endpoint_url"), *urls) if str(url).startswith("http://")]
+    if _is_given(target, "sse_customer_key_file") and plain:
+        yield (*where, "sse_customer_key_file"), "goes over https only: the key is sent with each request"
 
 
 def _is_given(values: Values, key: str) -> bool:
@@ -122,7 +140,8 @@ def _is_given(values: Values, key: str) -> bool:
 def _check_store_keys(where: Where, target: Values) -> Iterator[Fault]:
     store = target.get("store")
     for key, stores in _STORES_OF.items():
-        if isinstance(store, str) and _is_given(target, key) and store not in stores.split(" and "):
+        given = _is_given(target, key) and target[key] is not False
+        if isinstance(store, str) and given and store not in stores.split(" and "):
             yield (*where, key), f"is for store {stores} only, and this target's is {store}: remove it"
 
 
@@ -141,11 +160,19 @@ def _check_credentials(where: Where, given: Values) -> Iterator[Fault]:
         )
     if secret and not key:
         yield (*where, "access_key_id"), "is required beside secret_access_key: add it, or access_key_id_file"
+    yield from _check_role((*where, "assume_role"), as_mapping(given.get("assume_role")))
     if token and not key and not secret:
         yield (
             (*where, "session_token"),
             "is of no use without its keys: add access_key_id and secret_access_key",
         )
+
+
+def _check_role(where: Where, role: Values) -> Iterator[Fault]:
+    text = role.get("duration")
+    seconds = parse_duration(text) if isinstance(text, str) else None
+    if seconds is not None and not _SHORTEST_SESSION <= seconds <= _LONGEST_SESSION:
+        yield (*where, "duration"), "must be 15m to 12h: what STS allows"
 
 
 def _check_tls(where: Where, tls: Values) -> Iterator[Fault]:
@@ -165,6 +192,9 @@ def _check_obs(where: Where, target: Values) -> Iterator[Fault]:
             (*where, "credentials", "profile"),
             "is not for store obs: give access_key_id and secret_access_key",
         )
+    if _is_given(as_mapping(target.get("credentials")), "assume_role"):
+        text = "is not for store obs: give the server an agency, or the workload an identity"
+        yield (*where, "credentials", "assume_role"), text
     if target.get("signature") in {"v2", "v4"} and target.get("addressing_style") == "virtual":
         text = "signatures v2 and v4 go with path style: use auto or path, or signature obs"
         yield (*where, "addressing_style"), text

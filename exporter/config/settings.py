@@ -66,13 +66,24 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
+class AssumeRole:
+    """A role to take. `duration` is seconds."""
+
+    role_arn: str
+    external_id: str | None = None
+    session_name: str = "mpu-exporter"
+    duration: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
-    """Whom requests are signed as. All None: the SDK's own chain."""
+    """Whom requests are signed as. No profile and no keys: the SDK's own chain; then the role, if any."""
 
     profile: str | None = None
     access_key_id: Secret | None = None
     secret_access_key: Secret | None = None
     session_token: Secret | None = None
+    assume_role: AssumeRole | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +98,44 @@ class TlsSettings:
 
 @dataclass(frozen=True, slots=True)
 class BucketSettings:
-    """One bucket or vault to watch. `stale_after` is seconds."""
+    """One bucket or vault to watch. `stale_after` is seconds; `region` is known where it was discovered."""
 
     name: str
     prefix: str | None = None
     stale_after: float = 604800.0
+    region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoverSettings:
+    """Which buckets or vaults of the account are watched: patterns of names. `refresh` is seconds."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    refresh: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What a GiB costs a month, by storage class; None where a class has no price."""
+
+    currency: str = "USD"
+    default: float | None = None
+    by_class: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TopSettings:
+    """Whose uploads are counted apart: `by` holds prefix, initiator or both."""
+
+    by: tuple[str, ...] = ("prefix", "initiator")
+    depth: int = 1
+    limit: int = 10
 
 
 @dataclass(frozen=True, slots=True)
 class TargetSettings:
-    """A store with its credentials and the buckets to watch."""
+    """A store with its credentials and the buckets to watch: those listed, or those that `discover` finds."""
 
     name: str
     store: StoreKind
@@ -116,6 +155,12 @@ class TargetSettings:
     request_payer: str | None = None
     expected_bucket_owner: str | None = None
     price_per_1000_requests: float | None = None
+    endpoint_urls: tuple[str, ...] = ()
+    discover: DiscoverSettings | None = None
+    sse_customer_key: Secret | None = None
+    lifecycle: bool = False
+    price_per_gib_month: Prices | None = None
+    top: TopSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

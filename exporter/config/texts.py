@@ -6,6 +6,7 @@ No message repeats the text: it may be a secret in the wrong place.
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
 ACCOUNT = "^(-|[0-9]{12})$"
 OWN_ACCOUNT = "^[0-9]{12}$"
 LABEL = "^[A-Za-z_][A-Za-z0-9_]*$"
+ROLE_ARN = "^arn:[a-z0-9-]+:iam::[A-Za-z0-9_-]*:role/[A-Za-z0-9+=,.@_/-]{1,576}$"
+SESSION_NAME = "^[A-Za-z0-9_+=,.@-]{2,64}$"
+EXTERNAL_ID = "^[A-Za-z0-9_+=,.@:/-]{2,1224}$"
+CURRENCY = "^[A-Z]{3}$"
 _LONGEST_NAME = 100
+_SSE_KEY_BYTES = 32
 _TAKEN_LABELS = ("bucket", "endpoint_url", "instance", "job", "signing_region", "store", "target")
 
 
@@ -39,6 +45,41 @@ def check_bucket(text: str) -> str:
         raise ValueError("must be a bucket's or vault's name: not empty, no white space")
     if "/" in text and not text.startswith("arn:"):
         raise ValueError("must be a name without /, or an ARN: write a path inside the bucket as prefix")
+    return text
+
+
+def check_pattern(text: str) -> str:
+    """Accept a regular expression."""
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"must be a regular expression: {error}") from None
+    return text
+
+
+def check_role_arn(text: str) -> str:
+    """Accept a role's ARN."""
+    return _matching(text, ROLE_ARN, "must be a role's ARN: arn:aws:iam::123456789012:role/NAME")
+
+
+def check_session_name(text: str) -> str:
+    """Accept what STS takes as the name of a role's session."""
+    return _matching(text, SESSION_NAME, "must be 2 to 64 of letters, digits and _ + = , . @ -")
+
+
+def check_external_id(text: str) -> str:
+    """Accept what STS takes as an external id."""
+    return _matching(text, EXTERNAL_ID, "must be 2 to 1224 of letters, digits and _ + = , . @ : / -")
+
+
+def check_currency(text: str) -> str:
+    """Accept a currency's code."""
+    return _matching(text, CURRENCY, "must be a currency's code such as USD: three capital letters")
+
+
+def _matching(text: str, pattern: str, wanted: str) -> str:
+    if not re.fullmatch(pattern, text):
+        raise ValueError(wanted)
     return text
 
 
@@ -94,6 +135,15 @@ def find_secret_fault(text: str) -> str:
     if text != text.strip() or not text.isprintable():
         return "must be one line without white space around it"
     return ""
+
+
+def find_sse_key_fault(text: str) -> str:
+    """Return what is wrong with a key for server-side encryption (SSE-C), or the empty text."""
+    try:
+        sound = len(b64decode(text, validate=True)) == _SSE_KEY_BYTES
+    except ValueError:
+        sound = False
+    return "" if sound else f"must be the base64 of {_SSE_KEY_BYTES} bytes"
 
 
 def check_endpoint_url(text: str) -> str:

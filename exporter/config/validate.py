@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, get_args
 from pydantic import ValidationError
 
 from exporter.config.document import BROKEN
-from exporter.config.models import File, Section
+from exporter.config.fields import Section
+from exporter.config.models import File
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

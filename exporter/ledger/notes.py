@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -58,7 +58,7 @@ def write_notes(notes: Notes) -> str:
     """Return the notes as JSON."""
     plain = notes._asdict()
     plain["gone"] = sorted(notes.gone)[:MOST_GONE]
-    plain["result"] = asdict(notes.result) if notes.result else None
+    plain["result"] = _plain(notes.result) if notes.result else None
     return json.dumps(plain)
 
 
@@ -68,6 +68,12 @@ def read_notes(text: str) -> Notes:
         return _read(_Notes.model_validate_json(text))
     except ValueError:  # pydantic's own error is one
         return Notes()
+
+
+def _plain(result: ScanResult) -> dict[str, object]:
+    plain = asdict(replace(result, worst=None))  # keys of uploads are not for keeping
+    del plain["worst"]
+    return plain
 
 
 def _read(kept: _Notes) -> Notes:

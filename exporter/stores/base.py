@@ -24,7 +24,8 @@ class Page(NamedTuple, Generic[T]):
 
     `truncated` is None where the answer does not say. `next_marker` is the server's own, None where it
     gave no usable one; `last_marker` is derived from the last item, None without items or where the
-    store's markers cannot be derived.
+    store's markers cannot be derived. `abort_at` is when the store says that it will abort the upload whose
+    parts are listed (Unix seconds).
     """
 
     items: Collection[T]
@@ -32,6 +33,7 @@ class Page(NamedTuple, Generic[T]):
     next_marker: Marker | None = None
     last_marker: Marker | None = None
     storage_class: str = ""
+    abort_at: float | None = None
 
 
 class Ask(NamedTuple):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING
 
 from exporter import __version__
+from exporter.human import NOTHING, human_bytes, moment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,8 +50,6 @@ td.number, th.number {{ text-align: right; font-variant-numeric: tabular-nums; w
 </body>
 </html>
 """
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
-_NOTHING = "–"  # noqa: RUF001 - a dash for people
 
 
 def status_page(entries: Sequence[Entry], telemetry_path: str, now: float) -> str:
@@ -62,33 +60,23 @@ def status_page(entries: Sequence[Entry], telemetry_path: str, now: float) -> st
         version=__version__,
         telemetry_path=escape(telemetry_path),
         counts=f"{len(entries)} buckets, {failing} of them failing.",
-        now=_moment(now),
+        now=moment(now),
         rows="\n".join(_row(entry) for entry in ordered),
     )
-
-
-def human_bytes(size: int | None) -> str:
-    """Return a size in binary units, a dash where it is not known."""
-    if size is None:
-        return _NOTHING
-    number, unit = float(size), 0
-    while number >= 1024 and unit < len(_UNITS) - 1:  # noqa: PLR2004 - a KiB
-        number, unit = number / 1024, unit + 1
-    return f"{number:.1f} {_UNITS[unit]}" if unit else f"{size} B"
 
 
 def _row(entry: Entry) -> str:
     summary = entry.summary
     counts = (
-        (str(summary.uploads), human_bytes(summary.bytes), str(summary.stale)) if summary else (_NOTHING,) * 3
+        (str(summary.uploads), human_bytes(summary.bytes), str(summary.stale)) if summary else (NOTHING,) * 3
     )
     cells = [
         f"<td>{escape(entry.target)}</td><td>{escape(entry.bucket)}</td>",
         _outcome(entry),
         *(f'<td class="number">{count}</td>' for count in counts),
-        f"<td>{_moment(summary.oldest_initiated if summary else None)}</td>",
-        f"<td>{_moment(summary.oldest_activity if summary else None)}</td>",
-        f"<td>{_moment(entry.last_success)}</td>",
+        f"<td>{moment(summary.oldest_initiated if summary else None)}</td>",
+        f"<td>{moment(summary.oldest_activity if summary else None)}</td>",
+        f"<td>{moment(entry.last_success)}</td>",
     ]
     return f"<tr>{''.join(cells)}</tr>"
 
@@ -98,13 +86,7 @@ def _outcome(entry: Entry) -> str:
         return f"<td>not scanned {'since the start' if entry.summary else 'yet'}</td>"
     if entry.reason:
         return f'<td class="failing">failed: {entry.reason}<br>{escape(entry.message)}</td>'
-    duration = f"{entry.duration:.1f} s" if entry.duration is not None else _NOTHING
+    duration = f"{entry.duration:.1f} s" if entry.duration is not None else NOTHING
     if entry.complete:
         return f"<td>complete, {duration}</td>"
     return f'<td class="failing">uploads unsized, {duration}<br>{escape(entry.message)}</td>'
-
-
-def _moment(seconds: float | None) -> str:
-    if seconds is None:
-        return _NOTHING
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -24,8 +24,8 @@ FLOORS = (
     {"stores", "candidates", "estimate"},
     {"pace", "rate", "ledger"},
     {"board"},
-    {"summary"},
-    {"model", "config", "logs"},
+    {"summary", "worst", "abort", "watched"},
+    {"model", "config", "logs", "human", "quoting"},
     {"__init__"},
 )
 FLOOR_OF = {room: number for number, floor in enumerate(reversed(FLOORS)) for room in floor}

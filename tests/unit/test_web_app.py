@@ -12,9 +12,9 @@ from unit.boards import HOSTILE, NOTHING, SUMMARY, Drawn
 
 from exporter import __version__
 from exporter.exposition import CONTENT_TYPE_OPENMETRICS, CONTENT_TYPE_TEXT
+from exporter.human import human_bytes
 from exporter.model import Reason
 from exporter.web.app import App
-from exporter.web.status import human_bytes
 
 PROMETHEUS_2 = (
     "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,"

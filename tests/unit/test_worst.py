@@ -1,0 +1,34 @@
+"""The worst uploads of many: by each order the right ones, and no more than asked for."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.model import Found, Upload
+from exporter.worst import ORDERS, Worst
+
+moments = st.none() | st.floats(0, 1e9)
+found = st.builds(
+    Found,
+    st.builds(Upload, st.text(max_size=3), st.just("id"), moments),
+    moments,
+    st.just(1),
+    st.none() | st.integers(0, 2**60),
+    st.just("STANDARD"),
+)
+BADNESS = {
+    "age": lambda each: each.upload.initiated,
+    "idle": lambda each: each.activity,
+    "bytes": lambda each: None if each.bytes is None else -each.bytes,
+}
+
+
+@given(st.lists(found, max_size=30), st.integers(1, 8))
+def test_each_order_holds_the_worst_and_begins_with_the_very_worst(uploads: list[Found], limit: int):
+    worst = Worst(limit)
+    for each in uploads:
+        worst.add(each)
+    for order in ORDERS:
+        known = [each for each in uploads if BADNESS[order](each) is not None]
+        assert sorted(known, key=BADNESS[order])[:limit] == list(worst.by(order))
