@@ -10,11 +10,13 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from exporter import __version__, logs
 from exporter.config import ConfigError, load
+from exporter.reload import Reloader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,7 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def serve(options: argparse.Namespace) -> int:
     """Scan the config's targets on their schedules and serve what was found."""
     _on_signals(_leave)
-    return run(load(options.config_file, os.environ), options)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the config is about to be read anyway
+    reloader = Reloader(options.config_file, partial(load, options.config_file, os.environ))
+
+    def start(service: Service) -> None:
+        reloader.start(service.reload, service.note_reload, watch=options.watch_config)
+        signal.signal(signal.SIGHUP, lambda *_: reloader.ask())
+
+    return run(reloader.load(), options, start)
 
 
 def check(options: argparse.Namespace) -> int:
@@ -165,7 +174,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mpu-exporter {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    _add(commands, "serve", serve, (_config_flags, _web_flags))
+    _add(commands, "serve", serve, (_config_flags, _watch_flag, _web_flags))
     _add(commands, "check", check, (_config_flags, _estimate_flag))
     demo_parser = _add(commands, "demo", demo, (_web_flags,))
     demo_parser.set_defaults(listen=DEMO_LISTEN)
@@ -193,6 +202,15 @@ def _config_flags(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("config.yaml"),
         help="what to watch (default: config.yaml)",
+    )
+
+
+def _watch_flag(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config.watch",
+        dest="watch_config",
+        action="store_true",
+        help="read the config again when its file changes, and not on SIGHUP only (default: off)",
     )
 
 
