@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from exporter import __version__, cli, demo
+from exporter.commands import serve
 
 VALID = "targets: [{name: prod, store: s3, region: eu-west-1, buckets: [media, backups]}]\n"
 
@@ -80,7 +81,7 @@ class TestUsage:
 
     @pytest.mark.parametrize("path", ["/metrics", "/probe/metrics", "/m.e-t_r~i/c5"])
     def test_they_may_live_anywhere_else(self, path: str):
-        arguments = cli._parser().parse_args(["serve", f"--web.telemetry-path={path}"])
+        arguments = cli.parser().parse_args(["serve", f"--web.telemetry-path={path}"])
         assert arguments.telemetry_path == path
 
     def test_version(self, capsys: pytest.CaptureFixture[str]):
@@ -149,7 +150,7 @@ class TestServe:
         def load_interrupted(*_: object) -> None:
             signal.raise_signal(signal.SIGTERM)
 
-        monkeypatch.setattr(cli, "load", load_interrupted)
+        monkeypatch.setattr(serve, "load", load_interrupted)
         assert ended(f"--config.file={config}") == 0
 
 
@@ -163,5 +164,5 @@ class TestDemo:
         assert capsys.readouterr().err == "the demo needs its server: pip install 'mpu-exporter[demo]'\n"
 
     def test_it_listens_on_loopback_unless_told_otherwise(self):
-        assert cli._parser().parse_args(["demo"]).listen == "127.0.0.1:19340"
-        assert cli._parser().parse_args(["serve"]).listen == ":19340"
+        assert cli.parser().parse_args(["demo"]).listen == "127.0.0.1:19340"
+        assert cli.parser().parse_args(["serve"]).listen == ":19340"

@@ -1,0 +1,1 @@
+"""One file per command: `run` takes the flags and returns the exit code."""

@@ -1,0 +1,72 @@
+"""`serve`: scans the config's targets on their schedules and serves what was found."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from functools import partial
+from typing import TYPE_CHECKING
+
+from exporter import __version__
+from exporter.config import load
+from exporter.exits import BAD_USAGE, FINE, end_at_last, leave, on_signals
+from exporter.reload import Reloader
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from exporter.config import Settings
+    from exporter.service import Service
+
+log = logging.getLogger(__name__)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve the targets of the config file. Raises ConfigError."""
+    on_signals(leave)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the config is about to be read anyway
+    reloader = Reloader(options.config_file, partial(load, options.config_file, os.environ))
+
+    def start(service: Service) -> None:
+        reloader.start(service.reload, service.note_reload, watch=options.watch_config)
+        signal.signal(signal.SIGHUP, lambda *_: reloader.ask())
+
+    return serve(reloader.load(), options, start)
+
+
+def serve(
+    settings: Settings,
+    options: argparse.Namespace,
+    on_start: Callable[[Service], None] = lambda _: None,
+) -> int:
+    """Serve `settings` until SIGTERM or Ctrl-C."""
+    from exporter.ledger import StateError  # noqa: PLC0415 - loads the SDKs; a wrong config is told before
+    from exporter.service import Service  # noqa: PLC0415 - likewise
+    from exporter.web.server import ListenError  # noqa: PLC0415 - likewise uvicorn
+
+    try:
+        service = Service(settings, options.listen, options.telemetry_path)
+    except ListenError as error:
+        print(f"--web.listen-address: {error}", file=sys.stderr)
+        return BAD_USAGE
+    on_signals(lambda *_: _stop(service))
+    fields = {"version": __version__, "port": service.port, "targets": len(settings.targets)}
+    log.info("mpu-exporter is listening", extra={"fields": fields})
+    on_start(service)
+    try:
+        service.run()
+    except StateError as error:
+        print(error, file=sys.stderr)
+        return BAD_USAGE
+    log.info("mpu-exporter has stopped")
+    return FINE
+
+
+def _stop(service: Service) -> None:
+    end_at_last(FINE)
+    # not on this thread: it may be inside the very lock that setting the event takes
+    threading.Thread(target=service.stop, daemon=True).start()
