@@ -41,14 +41,15 @@ class ScanResult:
 class Entry:
     """What is known of one bucket. `success` is None until a first attempt has ended.
 
-    `summary` is None where there is nothing to show: before the first success, after `keep_for` of
-    failures, and for a bucket that is gone.
+    `ages` are the bounds of its age histogram. `summary` is None where there is nothing to show: before the
+    first success, after `keep_for` of failures, and for a bucket that is gone.
     """
 
     target: str
     bucket: str
     store: str
     keep_for: float
+    ages: tuple[float, ...] = ()
     success: bool | None = None
     complete: bool = False
     reason: Reason | None = None
@@ -75,14 +76,29 @@ class Board:
         with self._lock:
             self._entries = {(entry.target, entry.bucket): entry for entry in entries}
 
+    def watch(self, target: str, entries: Iterable[Entry]) -> None:
+        """Show these buckets of a target from now on, and drop its others."""
+        with self._lock:
+            others = {key: entry for key, entry in self._entries.items() if key[0] != target}
+            self._entries = others | {(entry.target, entry.bucket): entry for entry in entries}
+
+    def get(self, key: Key) -> Entry | None:
+        """Return what is known of a bucket, None where it is not shown."""
+        with self._lock:
+            return self._entries.get(key)
+
+    def restored(self, entry: Entry, result: ScanResult, age: float) -> Entry:
+        """Return the entry with what an earlier scan found `age` seconds ago; one too old is not shown."""
+        if age > entry.keep_for:
+            return entry
+        fresh_at = self._monotonic() - age
+        return replace(entry, last_success=result.finished, summary=result.summary, fresh_at=fresh_at)
+
     def restore(self, key: Key, result: ScanResult, age: float) -> None:
         """Show what an earlier process found `age` seconds ago, until a scan of this one has ended."""
 
         def restored(entry: Entry) -> Entry:
-            if entry.success is not None or age > entry.keep_for:
-                return entry
-            fresh_at = self._monotonic() - age
-            return replace(entry, last_success=result.finished, summary=result.summary, fresh_at=fresh_at)
+            return entry if entry.success is not None else self.restored(entry, result, age)
 
         self._replace(key, restored)
 

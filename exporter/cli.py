@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, tuple[Callable[[argparse.ArgumentParser], None], ...]]] = {
     "serve": (
         "Scan the config's targets on their schedules and serve what was found.",
-        (flags.config_flags, flags.web_flags),
+        (flags.config_flags, flags.reload_flags, flags.web_flags),
     ),
     "check": (
         "Tell whether the config is valid, and how much it watches.",

@@ -25,6 +25,16 @@ def config_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def reload_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what says when the config is read again."""
+    parser.add_argument(
+        "--config.watch",
+        dest="watch_config",
+        action="store_true",
+        help="read the config again when its file changes, and not on SIGHUP only (default: off)",
+    )
+
+
 def check_flags(parser: argparse.ArgumentParser) -> None:
     """Add what `check` may ask of the stores."""
     parser.add_argument(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exporter.model import Reason
+from exporter.watched import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,8 @@ class _Slot:
     due: float
     began: float
     running: bool = False
+    changed: bool = False
+    """While it runs, its settings became others."""
     failing: bool = False
     overdue: bool = False
     held: bool = False
@@ -58,13 +61,45 @@ class Lane:
         self._interval = interval
         self._start = start
         self._lock = threading.Lock()
-        self._slots = {
-            bucket.name: _Slot(bucket, self._phase(bucket.name), start, start) for bucket in buckets
-        }
+        self._slots: dict[str, _Slot] = {}
+        self.watch(buckets, start)
         self._failures = 0
         self._failure: tuple[Reason, str] | None = None
         self._probing: _Slot | None = None
         self._next_probe = start
+
+    def watch(self, buckets: Sequence[BucketSettings], now: float) -> None:
+        """Hand out these buckets from now on; what is new or has other settings is due at once."""
+        with self._lock:
+            before = self._slots
+            self._slots = {}
+            for bucket in buckets:
+                slot = before.get(bucket.name)
+                if slot is None:
+                    slot = _Slot(bucket, self._phase(bucket.name), now, now)
+                elif slot.bucket != bucket:
+                    slot.bucket, slot.due, slot.changed = bucket, now, slot.running
+                self._slots[bucket.name] = slot
+
+    def watches(self, bucket: BucketSettings) -> bool:
+        """Whether the bucket is handed out, with these settings."""
+        with self._lock:
+            slot = self._slots.get(bucket.name)
+            return slot is not None and slot.bucket == bucket
+
+    def buckets(self) -> tuple[BucketSettings, ...]:
+        """Return the buckets that are handed out."""
+        with self._lock:
+            return tuple(slot.bucket for slot in self._slots.values())
+
+    def turns(self, now: float, wall: float) -> dict[str, Turn]:
+        """Return when each bucket is due and since when it runs; `wall` is `now` in Unix seconds."""
+        ahead = wall - now
+        with self._lock:
+            return {
+                name: Turn(slot.due + ahead, slot.began + ahead if slot.running else None)
+                for name, slot in self._slots.items()
+            }
 
     def take(self, now: float) -> BucketSettings | None:
         """Return a bucket to scan now, which then counts as running, or None."""
@@ -102,9 +137,10 @@ class Lane:
     def finish(self, bucket: BucketSettings, now: float, failure: tuple[Reason, str] | None) -> None:
         """Note that the bucket's scan ended, and how."""
         with self._lock:
-            slot = self._slots[bucket.name]
+            slot = self._slots.get(bucket.name) or self._gone(bucket, now)
             slot.running = False
-            slot.due = self._next_due(slot, now)
+            slot.due = now if slot.changed else self._next_due(slot, now)
+            slot.changed = False
             if self._probing is slot:
                 self._probing = None
             slot.overdue = False
@@ -113,6 +149,12 @@ class Lane:
                 self._note_unreachable(failure, now, known=known)
             elif not failure or failure[0] is not Reason.INTERNAL:  # which says nothing of the target
                 self._note_reachable(now)
+
+    def _gone(self, bucket: BucketSettings, now: float) -> _Slot:
+        """Return a slot for a bucket that is no longer handed out; its outcome still tells of the target."""
+        if self._probing and self._probing.bucket.name == bucket.name:
+            self._probing = None
+        return _Slot(bucket, 0.0, now, now)
 
     def _note_unreachable(self, failure: tuple[Reason, str], now: float, *, known: bool) -> None:
         """Count the failure, but not that of a bucket which failed so before: it says nothing new."""

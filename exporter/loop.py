@@ -5,68 +5,49 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, TypeVar
 
 import schedule
 
-from exporter.ledger import Ledger
 from exporter.model import Reason, StoppingError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exporter.board import Board, ScanResult
-    from exporter.config.settings import BucketSettings, TargetSettings
-    from exporter.lane import Lane
+    from exporter.config.settings import BucketSettings
+    from exporter.finding import Finding
+    from exporter.track import Track
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 TICK_SECONDS = 1
-
-
-class Scans(Protocol):
-    """What scans a bucket of one target; see `exporter.scan.Scanner`."""
-
-    def scan(self, bucket: BucketSettings, ledger: Ledger) -> ScanResult:
-        """Return the result, or raise StoreError or StoppingError."""
-
-
-@dataclass(slots=True)
-class Track:
-    """One target in the loop: its lane, its scanner, and a ledger for each of its buckets."""
-
-    target: TargetSettings
-    lane: Lane
-    scanner: Scans
-    new_ledger: Callable[[BucketSettings], Ledger] = lambda _: Ledger()
-    ledgers: dict[str, Ledger] = field(default_factory=dict)
-    workers: int = 0
-
-    def ledger(self, bucket: BucketSettings) -> Ledger:
-        """Return what is remembered of a bucket."""
-        if bucket.name not in self.ledgers:
-            self.ledgers[bucket.name] = self.new_ledger(bucket)
-        return self.ledgers[bucket.name]
 
 
 class Loop:
     """Runs the scans of all targets on threads of their own. Nothing that a scan does ends it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it drives, and whom it tells
         self,
         tracks: Sequence[Track],
         board: Board,
         stop: threading.Event,
         *,
         on_failure: Callable[[str, Reason], None],
+        on_found: Callable[[Track, tuple[BucketSettings, ...]], None] = lambda *_: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Make a loop that ends once `stop` is set; `on_failure` is told target and reason."""
-        self._tracks = tracks
+        """Make a loop that ends once `stop` is set.
+
+        `on_failure` is told target and reason, `on_found` which buckets a target has.
+        """
+        self._tracks = list(tracks)
         self._board = board
         self._stop = stop
         self._on_failure = on_failure
+        self._on_found = on_found
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
@@ -90,11 +71,42 @@ class Loop:
 
     def tick(self) -> None:
         """Start a worker for each due bucket that its target has a worker left for."""
-        for track in self._tracks:
+        with self._lock:
+            tracks = list(self._tracks)
+        for track in tracks:
             try:
                 self._tend(track)
             except Exception:  # one target's trouble is not another's
                 log.exception("unexpected failure", extra={"fields": {"target": track.target.name}})
+
+    def replace(self, tracks: Sequence[Track], show: Callable[[], None]) -> None:
+        """Run these tracks from now on; `show` puts their buckets on the board in the same instant.
+
+        The others end: what is under way is given up, and nothing of it is shown any more.
+        """
+        with self._lock:
+            gone = [track for track in self._tracks if track not in tracks]
+            for track in gone:
+                track.retired = True
+            self._tracks = list(tracks)
+            show()
+            idle = [track for track in gone if track.idle]
+        for track in gone:
+            track.halt()
+        for track in idle:
+            track.end()
+
+    def watch(self, track: Track, buckets: Sequence[BucketSettings], show: Callable[[], None]) -> bool:
+        """Have the track hand out these buckets; `show` puts them on the board in the same instant.
+
+        False, and nothing is done, where it is retired.
+        """
+        with self._lock:
+            if track.retired:
+                return False
+            track.lane.watch(buckets, self._monotonic())
+            show()
+            return True
 
     def join(self, timeout: float) -> list[str]:
         """Wait for scans under way, at most `timeout` seconds; return the targets whose did not end."""
@@ -107,34 +119,60 @@ class Loop:
 
     def _tend(self, track: Track) -> None:
         now, settings = self._monotonic(), track.target.scan
+        if track.finding and track.finding.take(now):
+            self._start_finding(track, track.finding)
         while (bucket := self._take(track)) is not None:
             self._start(track, bucket)
         for hold in track.lane.holds(now):
-            self._board.fail((track.target.name, hold.bucket.name), hold.reason, hold.message, None)
+            self._fail(track, hold.bucket, (hold.reason, hold.message), None)
         limit = settings.timeout + settings.request_timeout
         for bucket in track.lane.overdue(now, limit):  # the SDK's own credential chain has no deadline
             self._show_failure(track, bucket, (Reason.TIMEOUT, "the scan does not end; what hangs?"), limit)
 
     def _start(self, track: Track, bucket: BucketSettings) -> None:
-        thread = threading.Thread(
-            target=self._work, args=(track, bucket), name=track.target.name, daemon=True
-        )
+        try:
+            self._thread(track, self._work, bucket)
+        except RuntimeError as error:  # the system has no more: the bucket waits for its next turn
+            failure = Reason.INTERNAL, f"{error}: allow more threads or lower scan.workers"
+            self._leave(track, workers=1)
+            track.lane.finish(bucket, self._monotonic(), failure)
+            self._show_failure(track, bucket, failure, 0.0)
+
+    def _start_finding(self, track: Track, finding: Finding) -> None:
+        with self._lock:
+            track.finders += 1
+        try:
+            self._thread(track, self._find, finding)
+        except RuntimeError:
+            self._leave(track, finders=1)
+            finding.give_up()
+
+    def _thread(self, track: Track, work: Callable[[Track, T], None], subject: T) -> None:
+        """Start a thread; raises RuntimeError where the system has no more."""
+        thread = threading.Thread(target=work, args=(track, subject), name=track.target.name, daemon=True)
         with self._lock:
             self._threads.add(thread)
         try:
             thread.start()
-        except RuntimeError as error:  # the system has no more: the bucket waits for its next turn
+        except RuntimeError:
             with self._lock:
-                track.workers -= 1
                 self._threads.discard(thread)
-            failure = Reason.INTERNAL, f"{error}: allow more threads or lower scan.workers"
-            track.lane.finish(bucket, self._monotonic(), failure)
-            self._show_failure(track, bucket, failure, 0.0)
+            raise
+
+    def _leave(self, track: Track, *, workers: int = 0, finders: int = 0) -> None:
+        """Note that a thread has ended; the last one of a retired track gives back what that held."""
+        with self._lock:
+            track.workers -= workers
+            track.finders -= finders
+            self._threads.discard(threading.current_thread())
+            ended = track.retired and track.idle
+        if ended:
+            track.end()
 
     def _take(self, track: Track) -> BucketSettings | None:
         """Return a due bucket for a new worker."""
         with self._lock:
-            if track.workers >= track.target.scan.workers or self._stop.is_set():
+            if track.workers >= track.target.scan.workers or track.retired or self._stop.is_set():
                 return None
             bucket = track.lane.take(self._monotonic())
             if bucket is not None:
@@ -148,13 +186,33 @@ class Loop:
             while bucket is not None:
                 failure = self._scan(track, bucket)
                 track.lane.finish(bucket, self._monotonic(), failure)
-                bucket = None if self._stop.is_set() else track.lane.take(self._monotonic())
+                ended = track.retired or self._stop.is_set()
+                bucket = None if ended else track.lane.take(self._monotonic())
         except StoppingError:
             log.debug("scan given up", extra={"fields": _fields(track, bucket or first)})
         finally:
-            with self._lock:
-                track.workers -= 1
-                self._threads.discard(threading.current_thread())
+            self._leave(track, workers=1)
+
+    def _find(self, track: Track, finding: Finding) -> None:
+        """Ask which buckets the target has."""
+        fields: dict[str, object] = {"target": track.target.name}
+        try:
+            buckets = finding.find()
+            self._on_found(track, buckets)
+            finding.succeed(self._monotonic(), time.time())
+            log.debug("buckets found", extra={"fields": fields | {"buckets": len(buckets)}})
+        except StoppingError:
+            finding.give_up()
+        except StoreError as error:
+            if finding.fail(self._monotonic(), error):
+                told = {"reason": error.reason.value, "error": str(error)}
+                log.error("the list of buckets cannot be had", extra={"fields": fields | told})  # noqa: TRY400
+        except Exception as error:  # our own bug: named, shown, and not allowed to end the loop
+            log.exception("discovery failed unexpectedly", extra={"fields": fields})
+            text = f"unexpected {type(error).__name__}; please report it"
+            finding.fail(self._monotonic(), StoreError(Reason.INTERNAL, text))
+        finally:
+            self._leave(track, finders=1)
 
     def _scan(self, track: Track, bucket: BucketSettings) -> tuple[Reason, str] | None:
         """Scan one bucket and show the outcome; returns reason and message of a failure.
@@ -179,7 +237,10 @@ class Loop:
         return failure
 
     def _show(self, track: Track, bucket: BucketSettings, result: ScanResult) -> None:
-        self._board.publish((track.target.name, bucket.name), result)
+        with self._lock:
+            if not track.shows(bucket):
+                return
+            self._board.publish((track.target.name, bucket.name), result)
         summary = result.summary
         found = {"uploads": summary.uploads, "bytes": summary.bytes, "unsized": summary.unsized}
         overdue = {"overdue": summary.overdue or None}
@@ -192,11 +253,21 @@ class Loop:
         else:
             log.info("scan finished", extra={"fields": fields})
 
+    def _fail(
+        self, track: Track, bucket: BucketSettings, failure: tuple[Reason, str], duration: float | None
+    ) -> bool:
+        """Show a failure; false where nobody wants to know any more."""
+        with self._lock:
+            if wanted := track.shows(bucket):
+                self._board.fail((track.target.name, bucket.name), *failure, duration)
+            return wanted
+
     def _show_failure(
         self, track: Track, bucket: BucketSettings, failure: tuple[Reason, str], duration: float
     ) -> None:
         reason, message = failure
-        self._board.fail((track.target.name, bucket.name), reason, message, duration)
+        if not self._fail(track, bucket, failure, duration):
+            return
         self._on_failure(track.target.name, reason)
         fields = _fields(track, bucket) | {"reason": reason.value, "duration": round(duration, 3)}
         log.error("scan failed", extra={"fields": fields | {"error": message}})

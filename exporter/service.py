@@ -11,21 +11,24 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from exporter.board import Board, Entry
+from exporter.board import Board
+from exporter.config.problems import ConfigError
 from exporter.exposition import Exposition
 from exporter.lane import Lane
-from exporter.ledger import BucketName, Ledger, Shelf, State
-from exporter.loop import Loop, Track
+from exporter.ledger import Ledger, Shelf, State
+from exporter.loop import Loop
 from exporter.metrics import BoardCollector, OwnWork, TargetCollector, process_registry
 from exporter.pace import Pace
+from exporter.roster import Roster, bucket_name
 from exporter.scan import Scanner
 from exporter.stores.table import make_store
 from exporter.stores.transport import Transport
+from exporter.track import Track
 from exporter.web.app import App
 from exporter.web.server import WebServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
     from exporter.config.settings import BucketSettings, Settings, TargetSettings
     from exporter.model import Reason
@@ -35,8 +38,6 @@ log = logging.getLogger(__name__)
 
 READY_AFTER_SECONDS = 60.0
 """So long after the start the exporter is ready, though first scans still run."""
-STAGGER_SECONDS = 0.02
-"""Between the first scans of two targets, so that hundreds do not connect in the same instant."""
 FILES_PER_CALL = 3
 """What a call in flight holds open: its connection, and what libcurl wakes its threads by."""
 FILES_FOR_THE_REST = 1000
@@ -71,19 +72,17 @@ class Service:
         """
         self._stop = threading.Event()
         self._started = time.monotonic()
-        _allow_files(settings)
         self._board = Board()
         registry = process_registry()
-        work = OwnWork(registry)
-        stores = [(target, self._store(target, work)) for target in settings.targets]
-        work.preset(stores)
-        registry.register(TargetCollector(stores))
-        collector = BoardCollector(self._board, settings.ages)
-        self._board.declare(_entries(settings))
-        self._stores = [store for _, store in stores]
-        self._state = State(settings.state_path, failed=work.state_failed)
-        self._tracks = list(self._make_tracks(settings, stores, work))
-        self._loop = Loop(self._tracks, self._board, self._stop, on_failure=work.scan_failed)
+        self._work = OwnWork(registry)
+        self._work.config_read(used=True, now=time.time())
+        self._state = State(settings.state_path, failed=self._work.state_failed)
+        self._loop = Loop(
+            (), self._board, self._stop, on_failure=self._work.scan_failed, on_found=self._found
+        )
+        self._roster = Roster(self._loop, self._board, self._state, self._new_track, self._work.forget)
+        registry.register(TargetCollector(self._roster.watched))
+        collector = BoardCollector(self._board)
         app = App(
             self._board,
             Exposition(collector, registry),
@@ -91,7 +90,8 @@ class Service:
             self._ready,
             telemetry_path,
         )
-        self._web = WebServer(app, listen, on_end=self._stop.set)
+        self._web = WebServer(app, listen, on_end=self.stop)
+        self._apply(settings)
 
     @property
     def port(self) -> int:
@@ -105,74 +105,81 @@ class Service:
         self._web.start()
         try:
             if self._state.open(self._stop):
-                self._restore()
+                self._roster.restore()
                 self._loop.run()
         finally:
             self._end()
 
-    def _restore(self) -> None:
-        """Show what an earlier process found, and forget buckets that are no longer watched."""
-        now = time.time()
-        self._state.keep_only(
-            _name(track.target, bucket) for track in self._tracks for bucket in track.target.buckets
-        )
-        for track in self._tracks:
-            for bucket in track.target.buckets:
-                if result := track.ledger(bucket).result:
-                    age = max(0.0, now - result.finished)
-                    self._board.restore((track.target.name, bucket.name), result, age)
+    def reload(self, settings: Settings) -> None:
+        """Go on with other settings; raises ConfigError, and changes nothing, where only a restart can."""
+        if settings.state_path != self._state.path:
+            raise ConfigError(["state.path: cannot change while the exporter runs: restart it"])
+        self._apply(settings)
+
+    def note_reload(self, used: bool) -> None:  # noqa: FBT001 - its only argument
+        """Show whether the config, read again, could be used."""
+        self._work.config_read(used=used, now=time.time())
+
+    def _apply(self, settings: Settings) -> None:
+        _allow_files(settings)
+        self._roster.apply(settings)
+
+    def _found(self, track: Track, buckets: Sequence[BucketSettings]) -> None:
+        self._roster.found(track, buckets)
 
     def _end(self) -> None:
         self._web.begin_to_stop()
+        self._roster.halt()
         if left := self._loop.join(STOP_SECONDS):
             log.info("scans did not end in time and are left behind", extra={"fields": {"targets": left}})
         self._web.stop(STOP_SECONDS / 2)
-        for store in self._stores:
-            store.close()
+        self._roster.end()
         self._state.close()
 
     def stop(self) -> None:
         """Ask everything to end; from any thread but the one in `run`, signal handlers on it included."""
         self._stop.set()
+        self._roster.halt()
 
     def _ready(self) -> bool:
-        return self._board.all_shown() or time.monotonic() - self._started >= READY_AFTER_SECONDS
+        tried = self._roster.all_found() and self._board.all_shown()
+        return tried or time.monotonic() - self._started >= READY_AFTER_SECONDS
 
-    def _store(self, target: TargetSettings, work: OwnWork) -> Store:
+    def _new_track(
+        self, target: TargetSettings, buckets: Sequence[BucketSettings], ages: tuple[float, ...], start: float
+    ) -> Track:
+        halt = threading.Event()
+        store = self._store(target, halt)
+        self._work.preset([(target, store)])
+        name, work = target.name, self._work
+        new_pace = partial(
+            Pace,
+            halved=partial(work.concurrency_halved, name),
+            restored=partial(work.concurrency_restored, name),
+        )
+        scanner = Scanner(
+            store, target.scan, ages, halt, new_pace=new_pace, saved=partial(work.requests_saved, name)
+        )
+        return Track(
+            target=target,
+            lane=Lane(name, buckets, target.scan.interval, start),
+            scanner=scanner,
+            new_ledger=partial(self._new_ledger, target, ages),
+            halt=halt.set,
+            end=store.close,
+            signing_region=lambda: store.signing_region,
+        )
+
+    def _store(self, target: TargetSettings, halt: threading.Event) -> Store:
         if target.tls.insecure_skip_verify:
             text = "tls.insecure_skip_verify: certificates are not checked, for trials only"
             log.warning(text, extra={"fields": {"target": target.name}})
-        transport = Transport(
-            _Traffic(target.name, work), self._stop, tls=target.tls, proxy_url=target.proxy_url
-        )
-        return make_store(target, transport)
-
-    def _make_tracks(
-        self, settings: Settings, stores: list[tuple[TargetSettings, Store]], work: OwnWork
-    ) -> Iterator[Track]:
-        now = time.monotonic()
-        for number, (target, store) in enumerate(stores):
-            start = now + number * STAGGER_SECONDS
-            lane = Lane(target.name, target.buckets, target.scan.interval, start)
-            new_pace = partial(
-                Pace,
-                halved=partial(work.concurrency_halved, target.name),
-                restored=partial(work.concurrency_restored, target.name),
-            )
-            saved = partial(work.requests_saved, target.name)
-            scanner = Scanner(store, target.scan, settings.ages, self._stop, new_pace=new_pace, saved=saved)
-            yield Track(target, lane, scanner, partial(self._new_ledger, target, settings.ages))
+        traffic = _Traffic(target.name, self._work)
+        return make_store(target, Transport(traffic, halt, tls=target.tls, proxy_url=target.proxy_url))
 
     def _new_ledger(self, target: TargetSettings, ages: tuple[float, ...], bucket: BucketSettings) -> Ledger:
         meaning = (bucket.prefix, bucket.stale_after, ages, target.scan.parts == "never")
-        return Ledger(Shelf(self._state, _name(target, bucket)), repr(meaning))
-
-
-def _name(target: TargetSettings, bucket: BucketSettings) -> BucketName:
-    """Return what tells a bucket from any other, one of the same name on another server too."""
-    return BucketName(
-        target.name, target.store.value, target.endpoint_url or "", target.account_id, bucket.name
-    )
+        return Ledger(Shelf(self._state, bucket_name(target, bucket.name)), repr(meaning))
 
 
 def calm_collector() -> None:
@@ -197,9 +204,3 @@ def _allow_files(settings: Settings) -> None:
     if allowed < needed:
         text = "too few open files are allowed for so many calls at once: allow more or lower concurrency"
         log.warning(text, extra={"fields": {"allowed": allowed, "needed": needed}})
-
-
-def _entries(settings: Settings) -> Iterator[Entry]:
-    for target in settings.targets:
-        for bucket in target.buckets:
-            yield Entry(target.name, bucket.name, target.store.value, target.scan.keep_for)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter import __version__
 from exporter.config import load
 from exporter.exits import BAD_USAGE, FINE, end_at_last, leave, on_signals
+from exporter.reload import Reloader
 
 if TYPE_CHECKING:
     import argparse
@@ -25,7 +28,14 @@ log = logging.getLogger(__name__)
 def run(options: argparse.Namespace) -> int:
     """Serve the targets of the config file. Raises ConfigError."""
     on_signals(leave)
-    return serve(load(options.config_file, os.environ), options)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the config is about to be read anyway
+    reloader = Reloader(options.config_file, partial(load, options.config_file, os.environ))
+
+    def start(service: Service) -> None:
+        reloader.start(service.reload, service.note_reload, watch=options.watch_config)
+        signal.signal(signal.SIGHUP, lambda *_: reloader.ask())
+
+    return serve(reloader.load(), options, start)
 
 
 def serve(

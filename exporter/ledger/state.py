@@ -112,7 +112,14 @@ class State:
             connection.executemany("DELETE FROM uploads WHERE bucket = ?", gone)
             connection.executemany("DELETE FROM buckets WHERE number = ?", gone)
 
-        self.write(forget)
+        with self.lock:
+            self.write(forget)
+            self._numbers.clear()
+
+    def names(self) -> list[BucketName]:
+        """Return the buckets of which anything is remembered."""
+        texts = [text for (text,) in self.read("SELECT name FROM buckets")]
+        return [BucketName(*json.loads(str(text))) for text in texts]
 
     def number(self, name: BucketName) -> int | None:
         """Return what a bucket is called in the tables, having added it where it is new; None on failure."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily
@@ -95,10 +96,9 @@ _SCAN: tuple[tuple[str, str, Callable[[Entry], float | None]], ...] = (
 class BoardCollector:
     """Builds the families of all buckets afresh; a vanished bucket's series vanish by themselves."""
 
-    def __init__(self, board: Board, ages: Sequence[float]) -> None:
-        """Make a collector; `ages` are the bounds of the age histogram in seconds."""
+    def __init__(self, board: Board) -> None:
+        """Make a collector."""
         self.board = board
-        self._bounds = [*(floatToGoString(age) for age in ages), "+Inf"]  # type: ignore[no-untyped-call]
 
     def collect(self) -> Iterator[Metric]:
         """Yield every family with the samples of all buckets."""
@@ -108,25 +108,13 @@ class BoardCollector:
         """Yield every family with the samples of `entries`; a family without samples is left out."""
         for family in (
             *_gauges(_STATE, ((entry, entry.summary) for entry in entries if entry.summary)),
-            self._ages(entries),
+            _ages(entries),
             _classes(entries),
             *_gauges(_SCAN, ((entry, entry) for entry in entries)),
             _failing(entries),
         ):
             if family.samples:
                 yield family
-
-    def _ages(self, entries: Sequence[Entry]) -> GaugeHistogramMetricFamily:
-        family = GaugeHistogramMetricFamily(
-            "mpu_upload_age_seconds",
-            "Ages of uploads in progress at the start of the last scan. A snapshot: never rate() it.",
-            labels=BUCKET_LABELS,
-        )
-        for entry in entries:
-            if entry.summary and entry.summary.age_counts:
-                counts = zip(self._bounds, map(float, entry.summary.age_counts), strict=True)
-                family.add_metric(_labels(entry), list(counts), entry.summary.age_sum)
-        return family
 
 
 def _gauges(
@@ -140,6 +128,24 @@ def _gauges(
             if value is not None:
                 family.add_metric(_labels(entry), float(value))
         yield family
+
+
+def _ages(entries: Iterable[Entry]) -> GaugeHistogramMetricFamily:
+    family = GaugeHistogramMetricFamily(
+        "mpu_upload_age_seconds",
+        "Ages of uploads in progress at the start of the last scan. A snapshot: never rate() it.",
+        labels=BUCKET_LABELS,
+    )
+    for entry in entries:
+        if entry.summary and entry.summary.age_counts:
+            counts = zip(_bounds(entry.ages), map(float, entry.summary.age_counts), strict=True)
+            family.add_metric(_labels(entry), list(counts), entry.summary.age_sum)
+    return family
+
+
+@lru_cache(maxsize=8)
+def _bounds(ages: tuple[float, ...]) -> tuple[str, ...]:
+    return (*(floatToGoString(age) for age in ages), "+Inf")  # type: ignore[no-untyped-call]
 
 
 def _classes(entries: Iterable[Entry]) -> GaugeMetricFamily:

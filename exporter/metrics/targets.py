@@ -1,4 +1,4 @@
-"""Targets to metric families: what is known of them from the config."""
+"""Targets to metric families: what is known of them apart from their scans."""
 
 from __future__ import annotations
 
@@ -8,41 +8,50 @@ from urllib.parse import urlsplit
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from prometheus_client import Metric
 
-    from exporter.config.settings import TargetSettings
-    from exporter.stores.base import Store
+    from exporter.watched import Watched
 
 
 class TargetCollector:
-    """What is known of the targets from the config."""
+    """What is known of the targets apart from their scans."""
 
-    def __init__(self, targets: Sequence[tuple[TargetSettings, Store]]) -> None:
-        """Make a collector of these targets."""
-        self._targets = targets
+    def __init__(self, watched: Callable[[], Sequence[Watched]]) -> None:
+        """Make a collector of the targets that `watched` returns."""
+        self._watched = watched
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families of all targets."""
+        watched = self._watched()
         yield _per_target(
             "mpu_scan_interval_seconds",
             "Time from the start of one scan of a bucket to the start of the next, as configured.",
-            ((target.name, target.scan.interval) for target, _ in self._targets),
+            ((each.settings.name, each.settings.scan.interval) for each in watched),
         )
         yield _per_target(
             "mpu_stale_after_seconds",
             "Time without activity after which an upload is stale, as configured for the target.",
-            ((target.name, target.stale_after) for target, _ in self._targets),
+            ((each.settings.name, each.settings.stale_after) for each in watched),
         )
         yield _per_target(
             "mpu_target_buckets",
             "Buckets or vaults that are watched.",
-            ((target.name, len(target.buckets)) for target, _ in self._targets),
+            ((each.settings.name, len(each.buckets)) for each in watched),
+        )
+        yield _per_target(
+            "mpu_discovery_success",
+            "Whether the target's list of buckets could be had when it was last asked for.",
+            (
+                (each.settings.name, each.discovery.success)
+                for each in watched
+                if each.discovery and each.discovery.success is not None
+            ),
         )
         info = InfoMetricFamily("mpu_target", "A target, with the labels given to it in the config.")
-        for target, store in self._targets:
-            info.add_metric([], _target_info(target, store))
+        for each in watched:
+            info.add_metric([], _target_info(each))
         yield info
 
 
@@ -53,12 +62,13 @@ def _per_target(name: str, text: str, values: Iterable[tuple[str, float]]) -> Ga
     return family
 
 
-def _target_info(target: TargetSettings, store: Store) -> dict[str, str]:
+def _target_info(watched: Watched) -> dict[str, str]:
+    target = watched.settings
     url = urlsplit(target.endpoint_url or "")
     return {
         "target": target.name,
         "store": target.store.value,
         "endpoint_url": f"{url.scheme}://{url.netloc}" if url.netloc else "",
-        "signing_region": store.signing_region,
+        "signing_region": watched.signing_region,
         **dict(target.labels),
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import (
     CollectorRegistry,
     Counter,
+    Gauge,
     Info,
     PlatformCollector,
     ProcessCollector,
@@ -58,10 +59,23 @@ class OwnWork:
             "Times a bucket's calls in flight were back at scan.concurrency after throttling.",
             ["target"],
         )
+        self._reloaded = Gauge(
+            "mpu_config_last_reload_successful",
+            "Whether the config could be used when it was last read.",
+            registry=registry,
+        )
+        self._reloaded_at = Gauge(
+            "mpu_config_last_reload_success_timestamp_seconds",
+            "When the config was last read and used.",
+            registry=registry,
+        )
         self._requests_of = cache(self._requests.labels)  # a lookup takes 1 µs, and a call should take 40
+        self._forgotten: frozenset[str] = frozenset()
 
     def preset(self, targets: Iterable[tuple[TargetSettings, Store]]) -> None:
         """Set the counters of these targets to zero: what has not happened yet is known, too."""
+        targets = list(targets)
+        self._forgotten -= {target.name for target, _ in targets}
         for target, store in targets:
             for reason in Reason:
                 self._failures.labels(target.name, reason)
@@ -71,21 +85,41 @@ class OwnWork:
             self._halved.labels(target.name)
             self._restored.labels(target.name)
 
+    def forget(self, target: str) -> None:
+        """Drop a target's counters; what is still counted for it makes no new ones."""
+        self._forgotten |= {target}
+        for counter in (
+            *(self._failures, self._requests, self._request_failures),
+            *(self._saved, self._halved, self._restored),
+        ):
+            counter.remove_by_labels({"target": target})
+        self._requests_of.cache_clear()
+
+    def config_read(self, *, used: bool, now: float) -> None:
+        """Note whether the config that was read at `now` (Unix seconds) could be used."""
+        self._reloaded.set(used)
+        if used:
+            self._reloaded_at.set(now)
+
     def scan_failed(self, target: str, reason: Reason) -> None:
         """Count a failed scan."""
-        self._failures.labels(target, reason).inc()
+        if target not in self._forgotten:
+            self._failures.labels(target, reason).inc()
 
     def request_sent(self, target: str, operation: str) -> None:
         """Count a request."""
-        self._requests_of(target, operation).inc()
+        if target not in self._forgotten:
+            self._requests_of(target, operation).inc()
 
     def request_failed(self, target: str, operation: str, reason: Reason) -> None:
         """Count a failed request."""
-        self._request_failures.labels(target, operation, reason).inc()
+        if target not in self._forgotten:
+            self._request_failures.labels(target, operation, reason).inc()
 
     def requests_saved(self, target: str, count: int) -> None:
         """Count calls that were not needed."""
-        self._saved.labels(target).inc(count)
+        if target not in self._forgotten:
+            self._saved.labels(target).inc(count)
 
     def state_failed(self) -> None:
         """Count a failed use of the state file."""
@@ -93,11 +127,13 @@ class OwnWork:
 
     def concurrency_halved(self, target: str) -> None:
         """Count a halving of a bucket's calls in flight."""
-        self._halved.labels(target).inc()
+        if target not in self._forgotten:
+            self._halved.labels(target).inc()
 
     def concurrency_restored(self, target: str) -> None:
         """Count that a bucket's calls in flight are as many as configured again."""
-        self._restored.labels(target).inc()
+        if target not in self._forgotten:
+            self._restored.labels(target).inc()
 
 
 def process_registry() -> CollectorRegistry:

@@ -13,6 +13,7 @@ from exporter.exposition import Exposition, gzip
 from exporter.metrics import BoardCollector, OwnWork, TargetCollector, process_registry
 from exporter.stores.table import make_store
 from exporter.summary import Summary
+from exporter.watched import Watched
 
 TARGETS, BUCKETS = 20, 100
 CHANGED = 0.05
@@ -26,13 +27,13 @@ def scrape_2000_buckets(rounds: int) -> Row:
     settings = Settings(tuple(_target(number) for number in range(TARGETS)))
     board = Board()
     board.declare(
-        Entry(target.name, bucket.name, "s3", 86400.0)
+        Entry(target.name, bucket.name, "s3", 86400.0, settings.ages)
         for target in settings.targets
         for bucket in target.buckets
     )
     keys = [(entry.target, entry.bucket) for entry in board.entries()]
     chance = random.Random(7)
-    collector = BoardCollector(board, settings.ages)
+    collector = BoardCollector(board)
     registry = _own_registry(settings)
     full = _own_registry(settings)
     full.register(collector)
@@ -65,7 +66,8 @@ def _own_registry(settings: Settings) -> CollectorRegistry:
     registry = process_registry()
     stores = [(target, make_store(target, None)) for target in settings.targets]
     OwnWork(registry).preset(stores)
-    registry.register(TargetCollector(stores))
+    watched = [Watched(target, target.buckets) for target in settings.targets]
+    registry.register(TargetCollector(lambda: watched))
     return registry
 
 

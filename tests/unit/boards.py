@@ -46,8 +46,8 @@ class Drawn:
     def __init__(self, *buckets: str, ages: tuple[float, ...] = AGES, keep_for: float = 100.0):
         self.clock = Clock()
         self.board = Board(self.clock.monotonic)
-        self.board.declare(self.entry(bucket, keep_for=keep_for) for bucket in buckets)
-        self.collector = BoardCollector(self.board, ages)
+        self.board.declare(self.entry(bucket, ages=ages, keep_for=keep_for) for bucket in buckets)
+        self.collector = BoardCollector(self.board)
         disable_created_metrics()
         self.registry = CollectorRegistry()
         self.counter = Counter("own_work", "What the exporter did.", registry=self.registry)
@@ -57,8 +57,8 @@ class Drawn:
         self.app = App(self.board, self.text, self.openmetrics, lambda: self.ready)
 
     @staticmethod
-    def entry(bucket: str, *, keep_for: float = 100.0) -> Entry:
-        return Entry("prod", bucket, "s3", keep_for)
+    def entry(bucket: str, *, ages: tuple[float, ...] = AGES, keep_for: float = 100.0) -> Entry:
+        return Entry("prod", bucket, "s3", keep_for, ages)
 
     def publish(self, bucket: str, summary: Summary = SUMMARY) -> None:
         self.board.publish(("prod", bucket), ScanResult(summary, finished=NOW + 12.5, duration=1.25))

@@ -55,7 +55,7 @@ class Counting(BoardCollector):
     """Notes which buckets it is asked to render."""
 
     def __init__(self, drawn: Drawn):
-        super().__init__(drawn.board, (3600.0, 86400.0))
+        super().__init__(drawn.board)
         self.rendered: list[str] = []
 
     def families(self, entries: list[Entry]):

@@ -12,9 +12,10 @@ from fakes import NOW, Clock, error, upload
 from exporter.board import Board, Entry, ScanResult
 from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
 from exporter.lane import Lane
-from exporter.loop import Loop, Track
+from exporter.loop import Loop
 from exporter.model import Reason, StoppingError
 from exporter.summary import Tally
+from exporter.track import Track
 
 
 class FakeScanner:

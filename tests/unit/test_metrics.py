@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from prometheus_client import CollectorRegistry
 from unit.boards import SUMMARY, Drawn
 
 from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
 from exporter.metrics import OwnWork, TargetCollector
 from exporter.model import Reason
+from exporter.watched import Discovery, Watched
 
 DISTINCT = replace(
     SUMMARY,
@@ -87,7 +89,7 @@ TARGET = TargetSettings(
 
 def test_what_is_said_of_a_target():
     registry = CollectorRegistry()
-    registry.register(TargetCollector([(TARGET, AnyStore())]))
+    registry.register(TargetCollector(lambda: [Watched(TARGET, TARGET.buckets, "eu-west-1")]))
     assert registry.get_sample_value("mpu_scan_interval_seconds", {"target": "prod"}) == 77.0
     assert registry.get_sample_value("mpu_stale_after_seconds", {"target": "prod"}) == 88.0
     assert registry.get_sample_value("mpu_target_buckets", {"target": "prod"}) == 2.0
@@ -99,6 +101,46 @@ def test_what_is_said_of_a_target():
         "team": "media",
     }
     assert registry.get_sample_value("mpu_target_info", labels) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("discovery", "shown"),
+    [(None, None), (Discovery(), None), (Discovery(success=True), 1.0), (Discovery(success=False), 0.0)],
+)
+def test_whether_buckets_were_found_is_said_once_it_was_tried(discovery, shown):
+    registry = CollectorRegistry()
+    registry.register(TargetCollector(lambda: [Watched(TARGET, TARGET.buckets, discovery=discovery)]))
+    assert registry.get_sample_value("mpu_discovery_success", {"target": "prod"}) == shown
+
+
+def test_a_forgotten_target_has_no_counters_and_gets_none_until_it_is_watched_again():
+    registry = CollectorRegistry()
+    work = OwnWork(registry)
+    other = replace(TARGET, name="other")
+    work.preset([(TARGET, AnyStore()), (other, AnyStore())])
+    work.request_sent("prod", "ListParts")
+    work.forget("prod")
+    work.request_sent("prod", "ListParts")
+    work.request_failed("prod", "ListParts", Reason.TLS)
+    work.scan_failed("prod", Reason.TLS)
+    work.requests_saved("prod", 1)
+    work.concurrency_halved("prod")
+    work.concurrency_restored("prod")
+    targets = {s.labels.get("target") for family in registry.collect() for s in family.samples}
+    assert targets == {None, "other"}
+    work.preset([(TARGET, AnyStore())])
+    work.request_sent("prod", "ListParts")
+    labels = {"target": "prod", "operation": "ListParts"}
+    assert registry.get_sample_value("mpu_api_requests_total", labels) == 1.0
+
+
+def test_what_became_of_the_config_is_told_with_the_time_of_the_last_good_one():
+    registry = CollectorRegistry()
+    work = OwnWork(registry)
+    work.config_read(used=True, now=5.0)
+    work.config_read(used=False, now=6.0)
+    assert registry.get_sample_value("mpu_config_last_reload_successful") == 0.0
+    assert registry.get_sample_value("mpu_config_last_reload_success_timestamp_seconds") == 5.0
 
 
 def test_own_work_begins_at_zero_for_every_reason_and_operation_and_counts():

@@ -37,14 +37,14 @@ def test_as_many_files_are_allowed_as_calls_need(monkeypatch, caplog, soft, hard
 
 
 def test_each_target_s_halvings_are_counted_under_its_name():
-    work, other = Mock(), replace(TARGET, name="other")
-    stores = [(target, Mock()) for target in (TARGET, other)]
-    for track in Service._make_tracks(Mock(), Settings((TARGET, other)), stores, work):
+    service = Mock()
+    for name in ("prod", "other"):
+        track = Service._new_track(service, replace(TARGET, name=name), TARGET.buckets, (), 0.0)
         pace = track.scanner.pace(TARGET.buckets[0])
         pace.throttled(0)
         for _ in range(99 * 99):
             pace.succeeded()
-    assert work.mock_calls == [
+    assert [each for each in service._work.mock_calls if each[0] != "preset"] == [
         call.concurrency_halved("prod"),
         call.concurrency_restored("prod"),
         call.concurrency_halved("other"),

@@ -1,0 +1,60 @@
+"""One target as it is watched: whose turn it is, what scans it, what is remembered of its buckets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from exporter.ledger import Ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.board import ScanResult
+    from exporter.config.settings import BucketSettings, TargetSettings
+    from exporter.finding import Finding
+    from exporter.lane import Lane
+
+
+class Scans(Protocol):
+    """What scans a bucket of one target; see `exporter.scan.Scanner`."""
+
+    def scan(self, bucket: BucketSettings, ledger: Ledger) -> ScanResult:
+        """Return the result, or raise StoreError or StoppingError."""
+
+
+@dataclass(slots=True, eq=False)
+class Track:
+    """One target in the loop.
+
+    `finding` is None where the buckets are listed in the config. A target that is no longer watched, or
+    with other settings, is `retired`: `halt` makes what is under way end, `end` gives back what it held.
+    """
+
+    target: TargetSettings
+    lane: Lane
+    scanner: Scans
+    new_ledger: Callable[[BucketSettings], Ledger] = lambda _: Ledger()
+    finding: Finding | None = None
+    halt: Callable[[], None] = lambda: None
+    end: Callable[[], None] = lambda: None
+    signing_region: Callable[[], str] = lambda: ""
+    ledgers: dict[str, Ledger] = field(default_factory=dict)
+    workers: int = 0
+    finders: int = 0
+    retired: bool = False
+
+    def ledger(self, bucket: BucketSettings) -> Ledger:
+        """Return what is remembered of a bucket."""
+        if bucket.name not in self.ledgers:
+            self.ledgers[bucket.name] = self.new_ledger(bucket)
+        return self.ledgers[bucket.name]
+
+    def shows(self, bucket: BucketSettings) -> bool:
+        """Whether what a scan of this bucket found is still wanted."""
+        return not self.retired and self.lane.watches(bucket)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing of it is under way."""
+        return self.workers == self.finders == 0
