@@ -1,0 +1,233 @@
+"""`mpu-exporter serve` reads its config again, under load: nothing is lost, doubled or leaked."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import urllib.request
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from servers import wait_until
+from servers.exporter import Exporter, serving, target
+from servers.s3 import EPOCH, PARTS, S3, Fault, Part, Upload
+from servers.standin import StandIn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RELOADS = 100
+SCAN = {"interval": "1s", "retries": 0, "request_timeout": "5s"}
+READ, REFUSED = 'msg="the config was read again"', 'msg="the config cannot be used'
+
+
+@pytest.fixture
+def s3() -> S3:
+    """Return a server's state: four buckets, one of which takes its time."""
+    s3 = S3()
+    for name in ("steady", "coming", "changing", "slow"):
+        s3.buckets[name] = [
+            Upload(f"key-{n}", f"{n}", initiated=EPOCH, parts=[Part(1, 100)]) for n in range(30)
+        ]
+    return s3
+
+
+@pytest.fixture
+def server(s3: S3) -> Iterator[StandIn]:
+    with StandIn(s3) as server:
+        yield server
+
+
+def write(exporter: Exporter, text: str) -> None:
+    """Replace the config file at once, as a careful editor does."""
+    file = exporter.log.with_name("config.yaml")
+    new = file.with_name("new.yaml")
+    new.write_text(text)
+    new.replace(file)
+
+
+def reload(exporter: Exporter, *targets: dict[str, object], **settings: object) -> None:
+    """Have the exporter read this config, by a signal, and wait until it has."""
+    write(exporter, json.dumps({"scan": SCAN, **settings, "targets": targets}))
+    hang_up(exporter)
+
+
+def hang_up(exporter: Exporter) -> None:
+    before = told(exporter)
+    exporter.process.send_signal(signal.SIGHUP)
+    wait_until("reload", lambda: told(exporter) > before, log=exporter.log)
+
+
+def told(exporter: Exporter) -> int:
+    log = exporter.log.read_text()
+    return log.count(READ) + log.count(REFUSED)
+
+
+def value(exporter: Exporter, name: str) -> float | None:
+    """Return the value of a metric without labels."""
+    for line in exporter.text().splitlines():
+        if line.startswith(f"{name} "):
+            return float(line.split()[1])
+    return None
+
+
+def buckets(exporter: Exporter) -> set[str]:
+    return {bucket for name, bucket in exporter.samples() if name == "mpu_uploads_in_progress"}
+
+
+class TestOneChange:
+    def test_targets_and_buckets_come_and_go(self, server: StandIn, tmp_path: Path):
+        steady = target("steady", server.url, "steady")
+        with serving(tmp_path, {"scan": SCAN, "targets": [steady]}) as exporter:
+            exporter.wait_tried("steady")
+            reload(exporter, steady, target("coming", server.url, "coming"))
+            exporter.wait_tried("coming")
+            assert buckets(exporter) == {"steady", "coming"}
+            reload(exporter, target("steady", server.url, "steady", "changing"))
+            exporter.wait_tried("changing")
+            assert buckets(exporter) == {"steady", "changing"}
+            assert 'target="coming"' not in exporter.text()
+
+    def test_an_invalid_file_changes_nothing_and_says_so(self, server: StandIn, tmp_path: Path):
+        steady = target("steady", server.url, "steady")
+        with serving(tmp_path, {"scan": SCAN, "targets": [steady]}) as exporter:
+            exporter.wait_tried("steady")
+            at = value(exporter, "mpu_config_last_reload_success_timestamp_seconds")
+            write(exporter, "targets: [{name: steady, store: s4}]\n")
+            hang_up(exporter)
+            assert value(exporter, "mpu_config_last_reload_successful") == 0
+            assert value(exporter, "mpu_config_last_reload_success_timestamp_seconds") == at
+            assert (
+                "config.yaml:1: targets[0].store: must be 's3', 'obs' or 'glacier'"
+                in exporter.log.read_text()
+            )
+            assert buckets(exporter) == {"steady"}
+            reload(exporter, steady)
+            assert value(exporter, "mpu_config_last_reload_successful") == 1
+
+    def test_the_state_file_cannot_change(self, server: StandIn, tmp_path: Path):
+        steady = target("steady", server.url, "steady")
+        with serving(tmp_path, {"scan": SCAN, "targets": [steady]}) as exporter:
+            reload(exporter, steady, state={"path": str(tmp_path / "state.db")})
+            assert "state.path: cannot change while the exporter runs" in exporter.log.read_text()
+            assert value(exporter, "mpu_config_last_reload_successful") == 0
+
+    def test_a_watched_file_is_read_when_it_is_replaced(self, server: StandIn, tmp_path: Path):
+        config = {"scan": SCAN, "targets": [target("steady", server.url, "steady")]}
+        with serving(tmp_path, config, "--config.watch") as exporter:
+            write(exporter, json.dumps({"scan": SCAN, "targets": [target("coming", server.url, "coming")]}))
+            wait_until("new target", lambda: buckets(exporter) == {"coming"}, log=exporter.log)
+
+    def test_a_scan_under_way_of_a_target_that_is_out_ends_at_once(
+        self, s3: S3, server: StandIn, tmp_path: Path
+    ):
+        s3.faults.add(Fault(PARTS, reply=lambda reply: replace(reply, hang=True)))
+        config = {"scan": SCAN, "targets": [target("slow", server.url, "slow")]}
+        with serving(tmp_path, config) as exporter:
+            wait_until("a call that hangs", lambda: any(r.argument("uploadId") for r in server.requests))
+            reload(exporter, target("steady", server.url, "steady", scan={"parts": "never"}))
+            exporter.wait_tried("steady")
+            wait_until("connections closed", lambda: sockets(exporter) <= 4, seconds=20, log=exporter.log)
+
+
+class Scraper(threading.Thread):
+    """Scrapes without pause, and keeps what was wrong."""
+
+    def __init__(self, exporter: Exporter):
+        super().__init__(daemon=True)
+        self.exporter, self.ended = exporter, threading.Event()
+        self.wrong: list[str] = []
+        self.scrapes = 0
+
+    def run(self) -> None:
+        while not self.ended.is_set():
+            try:
+                self.look()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is wrong
+                self.wrong.append(repr(error))
+            self.scrapes += 1
+
+    def look(self) -> None:
+        with urllib.request.urlopen(self.exporter.url + "/metrics", timeout=20) as answer:
+            text = answer.read().decode()
+        series = Counter(
+            (sample.name, tuple(sorted(sample.labels.items())))
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        )
+        self.wrong += [f"doubled: {each}" for each, times in series.items() if times > 1]
+        if ("mpu_uploads_in_progress", tuple(sorted(STEADY.items()))) not in series:
+            self.wrong.append("the steady bucket is not shown")
+
+
+STEADY = {"bucket": "steady", "store": "s3", "target": "steady"}
+
+
+def threads(exporter: Exporter) -> int:
+    return len(os.listdir(f"/proc/{exporter.process.pid}/task"))  # noqa: PTH208 - counts only
+
+
+def files(exporter: Exporter) -> list[str]:
+    folder = Path(f"/proc/{exporter.process.pid}/fd")
+    found = []
+    for link in folder.iterdir():
+        try:
+            found.append(str(link.readlink()))
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def sockets(exporter: Exporter) -> int:
+    return sum(name.startswith("socket:") for name in files(exporter))
+
+
+def variants(server: StandIn) -> list[list[dict[str, object]] | None]:
+    """Return what is reloaded in turn; None is a file that cannot be used."""
+    steady = target("steady", server.url, "steady")
+    return [
+        [steady],
+        [steady, target("coming", server.url, "coming", "slow")],
+        None,
+        [steady, target("coming", server.url, "coming", region="eu-west-1", scan={"workers": 1})],
+        [target("changing", server.url, "changing", "slow"), steady],
+        [target("changing", server.url, "changing", stale_after="1h"), steady],
+    ]
+
+
+def test_a_hundred_reloads_under_load_lose_double_and_leak_nothing(s3: S3, server: StandIn, tmp_path: Path):
+    turns = variants(server)
+    with serving(tmp_path, {"scan": SCAN, "targets": turns[0]}) as exporter:
+        exporter.wait_tried("steady")
+        reload(exporter, *turns[1])
+        reload(exporter, *turns[0])
+        before = threads(exporter), len(files(exporter))
+        scraper = Scraper(exporter)
+        scraper.start()
+        s3.faults.add(Fault(PARTS, reply=lambda reply: replace(reply, delay_before_headers=0.05)))
+        for number in range(RELOADS):
+            if (turn := turns[number % len(turns)]) is None:
+                write(exporter, "targets: 7\n")
+                hang_up(exporter)
+                assert value(exporter, "mpu_config_last_reload_successful") == 0
+            else:
+                reload(exporter, *turn)
+                assert value(exporter, "mpu_config_last_reload_successful") == 1
+        s3.faults.clear()
+        reload(exporter, *turns[0])
+        scraper.ended.set()
+        scraper.join()
+        assert (scraper.wrong, scraper.scrapes > RELOADS / 4) == ([], True)
+        assert buckets(exporter) == {"steady"}
+
+        def settled() -> bool:
+            return threads(exporter) <= before[0] + 2 and len(files(exporter)) <= before[1] + 4
+
+        wait_until("threads and files given back", settled, log=exporter.log)
+        assert "Traceback" not in exporter.log.read_text()

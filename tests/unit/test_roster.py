@@ -1,0 +1,350 @@
+"""The roster: what other settings or other buckets do to tracks, board and state, and what they do not."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from functools import partial
+
+import pytest
+from fakes import NOW, Clock
+
+from exporter.board import Board, ScanResult
+from exporter.config.settings import (
+    BucketSettings,
+    DiscoverSettings,
+    ScanSettings,
+    Settings,
+    StoreKind,
+    TargetSettings,
+)
+from exporter.finding import Finding
+from exporter.lane import Lane
+from exporter.ledger import Ledger, Shelf, State
+from exporter.loop import Loop
+from exporter.model import Reason, StoppingError, StoreError
+from exporter.roster import Roster, bucket_name
+from exporter.summary import Tally
+from exporter.track import Track
+
+HOUR = 3600.0
+
+
+def target(name="prod", *buckets, **settings):
+    named = tuple(b if isinstance(b, BucketSettings) else BucketSettings(b) for b in buckets or ("a", "b"))
+    return TargetSettings(name, StoreKind.S3, named, ScanSettings(workers=9), **settings)
+
+
+class Scanner:
+    """Finds nothing in every bucket, after `behave` has had its way; commits like the real one."""
+
+    def __init__(self, ages):
+        self.ages = ages
+        self.behave = lambda _: None
+        self.scanned = []
+
+    def scan(self, bucket, ledger):
+        self.scanned.append(bucket.name)
+        self.behave(bucket)
+        tally = Tally(now=NOW, stale_after=1.0, ages=self.ages, with_parts=True)
+        result = ScanResult(tally.summary(), NOW, 0.5)
+        ledger.commit(result)
+        return result
+
+
+class House:
+    """A roster with all that it keeps in step; scanners are fakes."""
+
+    def __init__(self, *targets, ages=()):
+        self.clock, self.stop = Clock(), threading.Event()
+        self.board = Board(self.clock.monotonic)
+        self.state = State()
+        self.forgotten, self.ended, self.halted, self.lists = [], [], [], {}
+        self.loop = Loop(
+            (),
+            self.board,
+            self.stop,
+            on_failure=lambda *_: None,
+            on_found=lambda *found: self.roster.found(*found),  # noqa: PLW0108 - it is not there yet
+            monotonic=self.clock.monotonic,
+        )
+        self.roster = Roster(
+            self.loop,
+            self.board,
+            self.state,
+            self.new_track,
+            self.forgotten.append,
+            monotonic=self.clock.monotonic,
+            wall=lambda: NOW + self.clock.now,
+        )
+        self.tracks = {}
+        self.apply(*targets, ages=ages)
+
+    def new_track(self, target, buckets, ages, start):
+        def new_ledger(bucket):
+            meaning = (bucket.prefix, ages)
+            return Ledger(Shelf(self.state, bucket_name(target, bucket.name)), repr(meaning))
+
+        finding = None
+        if target.discover:
+            finding = Finding(target.discover.refresh, partial(self.find, target), start)
+        track = self.tracks[target.name] = Track(
+            target,
+            Lane(target.name, buckets, target.scan.interval, start),
+            Scanner(ages),
+            new_ledger,
+            finding,
+            halt=lambda: self.halted.append(track),
+            end=lambda: self.ended.append(track),
+        )
+        return track
+
+    def find(self, target):
+        found = self.lists[target.name]
+        if isinstance(found, Exception):
+            raise found
+        return tuple(map(BucketSettings, found))
+
+    def apply(self, *targets, ages=()):
+        self.roster.apply(Settings(tuple(targets), ages))
+
+    def tick(self, seconds=0.0):
+        self.clock.now += seconds
+        self.loop.tick()
+        assert self.loop.join(10) == []
+
+    def shown(self):
+        return {(entry.target, entry.bucket): entry for entry in self.board.entries()}
+
+    def remembered(self):
+        return {(name.target, name.bucket) for name in self.state.names()}
+
+
+class TestOtherSettings:
+    def test_what_is_unchanged_keeps_its_track_its_values_and_its_turn(self):
+        house = House(target(), target("other"))
+        house.tick()
+        tracks, shown, turns = house.tracks.copy(), house.shown(), house.roster.watched()[0].turns
+        house.apply(target(), target("other"), target("third"))
+        assert {name: house.tracks[name] for name in tracks} == tracks
+        kept = {key: entry for key, entry in house.shown().items() if key[0] != "third"}
+        assert all(kept[key] is entry for key, entry in shown.items())
+        assert kept.keys() == shown.keys()
+        assert house.roster.watched()[0].turns == turns
+        assert house.forgotten == house.ended == house.halted == []
+
+    def test_a_new_bucket_is_scanned_at_once_and_disturbs_no_other(self):
+        house = House(target())
+        house.tick()
+        before = house.shown()
+        house.apply(target("prod", "a", "b", "c"))
+        assert house.shown()["prod", "c"].success is None
+        house.tick()
+        after = house.shown()
+        assert after["prod", "c"].success
+        assert after["prod", "a"] is before["prod", "a"]
+        assert house.tracks["prod"].scanner.scanned == ["a", "b", "c"]
+
+    def test_a_bucket_that_is_out_loses_all(self):
+        house = House(target())
+        house.tick()
+        house.apply(target("prod", "b"))
+        assert house.shown().keys() == house.remembered() == {("prod", "b")}
+        assert house.roster.watched()[0].buckets == (BucketSettings("b"),)
+
+    def test_a_target_that_is_out_loses_all_and_gives_back_what_it_held(self):
+        house = House(target(), target("other"))
+        house.tick(1)
+        track = house.tracks["other"]
+        house.apply(target())
+        assert {key[0] for key in house.shown()} == {name for name, _ in house.remembered()} == {"prod"}
+        assert (house.forgotten, house.halted, house.ended) == (["other"], [track], [track])
+        house.tick(1e6)
+        assert track.scanner.scanned == ["a", "b"]
+
+    def test_values_that_mean_the_same_stay_where_a_target_begins_anew(self):
+        house = House(target())
+        house.tick()
+        before = house.shown()["prod", "a"]
+        house.apply(target(region="eu-west-1"))
+        after = house.shown()["prod", "a"]
+        assert (after.summary, after.last_success, after.success) == (before.summary, NOW, None)
+        house.tick()
+        assert house.shown()["prod", "a"].success
+        assert len(house.ended) == 1
+
+    def test_values_that_would_mean_something_else_do_not(self):
+        house = House(target())
+        house.tick()
+        house.apply(target("prod", BucketSettings("a", prefix="db/"), "b"))
+        shown = house.shown()
+        assert (shown["prod", "a"].summary, shown["prod", "b"].success) == (None, True)
+        house.apply(target("prod", BucketSettings("a", prefix="db/"), "b"), ages=(HOUR,))
+        assert {entry.summary for entry in house.shown().values()} == {None}
+        assert {entry.ages for entry in house.shown().values()} == {(HOUR,)}
+
+    def test_where_no_track_can_be_made_nothing_changes(self):
+        house = House(target())
+        house.tick()
+        before = house.shown()
+        house.roster._new_track = None
+        with pytest.raises(TypeError):
+            house.apply(target(region="eu-west-1"), target("other"))
+        assert house.shown() == before
+        house.tick(2 * HOUR)
+        assert len(house.tracks["prod"].scanner.scanned) == 4
+
+
+class TestScansUnderWay:
+    """A scan is held in its middle while the settings change."""
+
+    @pytest.fixture
+    def house(self):
+        house = House(target("prod", "a"))
+        self.reached, self.release, self.outcome = threading.Event(), threading.Event(), None
+
+        def hold(_):
+            self.reached.set()
+            self.release.wait(30)
+            if self.outcome:
+                raise self.outcome
+
+        house.tracks["prod"].scanner.behave = hold
+        house.loop.tick()
+        assert self.reached.wait(10)
+        yield house
+        self.release.set()
+
+    def finish(self, house):
+        self.release.set()
+        assert house.loop.join(10) == []
+
+    def test_go_on_where_nothing_changed_for_them(self, house):
+        house.apply(target("prod", "a", "b"))
+        self.finish(house)
+        assert house.shown()["prod", "a"].success
+
+    def test_show_nothing_where_their_target_is_out(self, house):
+        track = house.tracks["prod"]
+        house.apply(target("other"))
+        assert (house.halted, house.ended) == ([track], [])
+        self.finish(house)
+        assert house.ended == [track]
+        assert {key[0] for key in house.shown()} == {"other"}
+
+    @pytest.mark.parametrize("outcome", [None, StoreError(Reason.TLS, "no"), StoppingError()])
+    def test_show_nothing_where_their_target_began_anew(self, house, outcome):
+        self.outcome = outcome
+        house.apply(target("prod", "a", region="eu-west-1"))
+        self.finish(house)
+        assert house.shown()["prod", "a"].success is None
+        house.tick()
+        assert house.shown()["prod", "a"].success
+
+    def test_show_nothing_where_their_bucket_means_something_else_and_it_is_scanned_next(self, house):
+        track = house.tracks["prod"]
+        house.apply(target("prod", BucketSettings("a", prefix="db/")))
+        track.scanner.behave = house_is_stopping
+        self.finish(house)
+        assert house.shown()["prod", "a"].success is None
+        assert track.scanner.scanned == ["a", "a"]
+
+    def test_show_nothing_where_their_bucket_is_out(self, house):
+        house.apply(target("prod", "b"))
+        self.finish(house)
+        assert house.shown().keys() == {("prod", "b")}
+
+
+class TestFinding:
+    DISCOVERING = replace(target(), buckets=(), discover=DiscoverSettings(refresh=HOUR))
+
+    @pytest.fixture
+    def house(self):
+        house = House()
+        house.lists["prod"] = ["a", "b"]
+        house.apply(self.DISCOVERING)
+        return house
+
+    def state(self, house):
+        return house.roster.watched()[0].discovery
+
+    def test_buckets_appear_and_are_scanned(self, house):
+        assert not house.roster.all_found()
+        house.tick()
+        assert house.roster.all_found()
+        house.tick()
+        assert {key[1] for key, entry in house.shown().items() if entry.success} == {"a", "b"}
+        assert (self.state(house).success, self.state(house).last_success is not None) == (True, True)
+
+    def test_gone_ones_lose_all_and_the_others_nothing(self, house):
+        house.tick()
+        house.tick()
+        before = house.shown()["prod", "b"]
+        house.lists["prod"] = ["b", "c"]
+        house.tracks["prod"].scanner.behave = house_is_stopping
+        house.tick(HOUR)
+        assert house.shown().keys() == {("prod", "b"), ("prod", "c")}
+        assert house.shown()["prod", "b"] == before
+        assert ("prod", "a") not in house.remembered()
+
+    def test_a_list_that_cannot_be_had_keeps_the_last_one_and_is_asked_for_soon(self, house):
+        house.tick()
+        house.tick()
+        house.lists["prod"] = StoreError(Reason.THROTTLED, "slow down")
+        house.tick(HOUR)
+        assert {key[1] for key in house.shown()} == {"a", "b"}
+        state = self.state(house)
+        assert (state.success, state.reason, state.message) == (False, Reason.THROTTLED, "slow down")
+        house.lists["prod"] = ["a"]
+        house.tick(60)
+        assert (self.state(house).success, {key[1] for key in house.shown()}) == (True, {"a"})
+
+    def test_the_same_failure_is_told_once(self, house, caplog):
+        house.lists["prod"] = StoreError(Reason.TLS, "no")
+        for _ in range(3):
+            house.tick(61)
+        assert [record.getMessage() for record in caplog.records] == ["the list of buckets cannot be had"]
+
+    def test_our_own_bug_is_internal_and_ends_nothing(self, house):
+        house.lists["prod"] = ZeroDivisionError()
+        house.tick()
+        assert self.state(house).reason is Reason.INTERNAL
+        house.lists["prod"] = ["a"]
+        house.tick(60)
+        assert self.state(house).success
+
+    def test_being_stopped_is_no_failure(self, house):
+        house.lists["prod"] = StoppingError()
+        house.tick()
+        assert self.state(house).success is None
+
+    def test_what_is_remembered_is_kept_until_the_list_was_had(self):
+        house = House(target("prod", "a", "b"))
+        house.tick()
+        house.lists["prod"] = StoreError(Reason.TLS, "no")
+        house.apply(self.DISCOVERING)
+        house.tick()
+        assert house.remembered() == {("prod", "a"), ("prod", "b")}
+        house.lists["prod"] = ["b"]
+        house.tick(61)
+        assert house.remembered() == {("prod", "b")}
+
+    def test_what_is_found_too_late_is_not_watched(self, house):
+        track = house.tracks["prod"]
+        house.apply(target("other"))
+        house.roster.found(track, [BucketSettings("a")])
+        assert {key[0] for key in house.shown()} == {"other"}
+
+
+def house_is_stopping(_):
+    raise StoppingError
+
+
+def test_restored_values_are_shown_once_the_state_is_open(tmp_path):
+    house = House(target())
+    house.tick()
+    again = House(target())
+    again.state = again.roster._state = house.state
+    again.roster.restore()
+    assert {entry.success for entry in again.shown().values()} == {None}
+    assert {entry.last_success for entry in again.shown().values()} == {NOW}
