@@ -15,7 +15,7 @@ COLUMNS = (
 ROWS = [
     ("prod", "a-bucket-with-a-very-long-name-indeed", "1,200", "3.1s"),
     ("another-target-of-ours", "b", "7", "0.2s"),
-    ("prod", "gone", "failed: not_found: there is none, or never was"),
+    ("prod", "gone", "failed: not_found: there is none"),
 ]
 
 
@@ -24,7 +24,7 @@ def test_without_a_terminal_nothing_is_left_out():
         "target                  bucket                                 uploads  took",
         "prod                    a-bucket-with-a-very-long-name-indeed    1,200  3.1s",
         "another-target-of-ours  b                                            7  0.2s",
-        "prod                    gone                                   failed: not_found: there is none, or never was",
+        "prod                    gone                                   failed: not_found: there is none",
     ]
 
 
