@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from exporter.stores.answers import Answer
 
+ABORT_DATE = "x-amz-abort-date"
+"""When the store will abort the upload whose parts it lists, by a lifecycle rule."""
 _TRUE, _FALSE = {"true", "1"}, {"false", "0"}
 _MOST_DIGITS = 19
 _FIELDS = (
@@ -48,7 +50,9 @@ def read_parts(answer: Answer, bucket: str | None, now: float) -> Page[Part]:
     document = _prove(answer, "ListPartsResult", PARTS_OPERATION, bucket)
     texts, sizes, modified = document.columns("Part", "PartNumber", "Size", "LastModified")
     numbers = _integers(texts)
-    moments = dates.read_column(modified, answer.moment(default=now))
+    store_now = answer.moment(default=now)
+    moments = dates.read_column(modified, store_now)
+    abort_date = answer.headers.get(ABORT_DATE)
     last = numbers[-1] if numbers else None
     if last is None:
         last = next((number for number in reversed(numbers) if number is not None), None)
@@ -58,6 +62,7 @@ def read_parts(answer: Answer, bucket: str | None, now: float) -> Page[Part]:
         next_marker=_part_marker(document.text("NextPartNumberMarker")),
         last_marker=None if last is None else (str(last),),
         storage_class=document.text("StorageClass").strip(),
+        abort_at=dates.read_coming(abort_date, store_now) if abort_date else None,
     )
 
 
