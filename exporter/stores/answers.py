@@ -38,9 +38,7 @@ class Headers(Mapping[str, str]):
         head, sought = self._head.lower(), name.encode("latin-1")
         start = head.rfind(b"\n%b:" % sought)
         if start < 0:
-            if (
-                name.isascii() and sought not in head
-            ):  # the whole is not read in vain for what most answers lack
+            if name.isascii() and sought not in head:  # spares reading all for what most answers lack
                 raise KeyError(name)
             return self._all()[name]
         line = self._head[start + 1 : self._head.index(b"\n", start + 1)]
