@@ -35,7 +35,8 @@ def read_uploads(answer: Answer, bucket: str | None, now: float) -> Page[Upload]
     if not (all(keys) and all(ids)):
         raise bad_response(UPLOADS_OPERATION, "an upload without key or upload id")
     moments = dates.read_column(initiated, answer.moment(default=now))
-    uploads = list(map(Upload, keys, ids, moments, map(str.strip, classes)))
+    initiators = document.inner_column("Upload", "Initiator", "ID")
+    uploads = list(map(Upload, keys, ids, moments, map(str.strip, classes), map(str.strip, initiators)))
     marker = (document.text("NextKeyMarker"), document.text("NextUploadIdMarker"))
     return Page(
         items=uploads,
