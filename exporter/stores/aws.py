@@ -22,7 +22,7 @@ from botocore.handlers import validate_bucket_name
 
 from exporter import __version__
 from exporter.model import Reason, StoreError
-from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION
+from exporter.stores.base import LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION
 from exporter.stores.reasons import clean, refusal
 from exporter.stores.route import host_of
 from exporter.stores.transport import Call, Request, Transport
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _DEFAULT_REGION = "us-east-1"
 _LOADER = botocore.loaders.create_loader()  # the SDK's parsed models: large, read-only, shared by all targets
 _HANDLERS = botocore.session.Session().get_component("event_emitter")  # the SDK's own; each target has a copy
-_PAGE_OPERATIONS = {UPLOADS_OPERATION, PARTS_OPERATION}
+_PAGE_OPERATIONS = {UPLOADS_OPERATION, PARTS_OPERATION, LIFECYCLE_OPERATION}
 _HELPING_OPERATIONS = {"CreateSession", "HeadBucket"}  # of the store itself; any other is the chain's (STS)
 _PROVIDER_ERRORS = (
     botocore.exceptions.NoCredentialsError,

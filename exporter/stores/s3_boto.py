@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.model import StoreError
 from exporter.stores.aws import AwsClient
-from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION
+from exporter.stores.base import LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION
+from exporter.stores.lifecycle import NO_RULES, has_no_rules, read_rules
 from exporter.stores.reasons import ended, is_gone
 from exporter.stores.route import read_route
 from exporter.stores.xmlpages import read_error, read_parts, read_uploads
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from botocore.credentials import ReadOnlyCredentials
 
     from exporter.config.settings import BucketSettings, TargetSettings
-    from exporter.model import Part, Upload
+    from exporter.model import AbortRules, Part, Upload
     from exporter.stores.base import Marker, Page
     from exporter.stores.route import Route
     from exporter.stores.transport import Transport
@@ -67,6 +68,19 @@ class S3ByBoto:
                     raise ended(PARTS_OPERATION, error) from error
                 raise
             return read_parts(answer, name_to_prove(bucket.name), self._clock())
+
+    def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
+        """Return what the bucket's lifecycle rules do about uploads."""
+        parameters = self._parameters(bucket)
+        parameters.pop("RequestPayer", None)
+        with self._transport.call(LIFECYCLE_OPERATION, deadline) as call:
+            try:
+                answer = self._client.ask(call, "get_bucket_lifecycle_configuration", parameters)
+            except StoreError as error:
+                if has_no_rules(error):
+                    return NO_RULES
+                raise
+            return read_rules(answer, bucket.prefix)
 
     def follow(
         self, bucket: BucketSettings, marker: Marker | None, deadline: float
