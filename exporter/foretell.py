@@ -2,57 +2,43 @@
 
 from __future__ import annotations
 
-import logging
-import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import chain
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, cast
 
 from exporter.estimate import AGE_BOUNDS, Estimate, Listing, estimate_all, read_groups
 from exporter.ledger import Ledger
-from exporter.model import Reason, StoppingError, StoreError
-from exporter.scan import Scanner
+from exporter.model import StoreError
 from exporter.stores.table import make_store
-from exporter.stores.transport import Transport
+from exporter.survey import Failure, Survey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
-    from exporter.config.settings import BucketSettings, Settings, TargetSettings
+    from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.stores.base import Answered, Ask, Calls, Store
-
-log = logging.getLogger(__name__)
-
-TARGETS_AT_ONCE = 16
-"""So many targets are listed at once, the buckets of each one after the other."""
+    from exporter.stores.transport import Transport
+    from exporter.survey import Site
 
 
 @dataclass(frozen=True, slots=True)
 class Foretold:
-    """What scans of one bucket will ask, or why that cannot be told."""
+    """What scans of one bucket will ask, or why that cannot be told.
+
+    `bucket` is '' where the target's buckets could not be found.
+    """
 
     target: TargetSettings
     bucket: str
     outcome: Estimate | str
 
 
-class _Traffic:
-    """Counts nothing: what helps to find a bucket, or was tried again, is not part of every scan."""
-
-    def sent(self, operation: str) -> None:
-        pass
-
-    def failed(self, operation: str, reason: Reason) -> None:
-        pass
-
-
 class _CountingStore:
-    """A store, and how many pages of uploads it answered with: each of them is a request of every scan."""
+    """A store, and with how many pages it answered for each bucket: each is a request of every scan."""
 
     def __init__(self, store: Store) -> None:
-        self.pages = 0
+        self.pages: Counter[str] = Counter()
         self.operations = store.operations
         self.has_part_times = store.has_part_times
         self.signing_region = store.signing_region
@@ -62,78 +48,57 @@ class _CountingStore:
         self._store = store
 
     def open(self, bucket: BucketSettings, deadline: float) -> Calls:
-        return _CountedCalls(self._store.open(bucket, deadline), self)
+        return _CountedCalls(self._store.open(bucket, deadline), bucket.name, self.pages)
 
 
 @dataclass(frozen=True, slots=True)
 class _CountedCalls:
     calls: Calls
-    store: _CountingStore
+    bucket: str
+    pages: Counter[str]
 
     def start(self, ask: Ask, deadline: float, label: object) -> None:
         self.calls.start(ask, deadline, label)
 
     def answers(self, timeout: float) -> Sequence[Answered]:
         found = self.calls.answers(timeout)
-        self.store.pages += sum(not isinstance(outcome, StoreError) for _, outcome in found)
+        self.pages[self.bucket] += sum(not isinstance(outcome, StoreError) for _, outcome in found)
         return found
 
     def close(self) -> None:
         self.calls.close()
 
 
-def foretell(settings: Settings) -> list[Foretold]:
+def foretell(targets: Sequence[TargetSettings]) -> list[Foretold]:
     """List every bucket of every target once, and foretell its scans.
 
     Gives up what is under way where an exception (a signal handler's) ends the wait for it.
     """
-    stop = threading.Event()
-    pool = ThreadPoolExecutor(TARGETS_AT_ONCE)
-    try:
-        return list(chain.from_iterable(pool.map(partial(_foretell, stop), settings.targets)))
-    finally:
-        stop.set()
-        pool.shutdown(cancel_futures=True)
+    listed = [replace(target, scan=replace(target.scan, parts="never")) for target in targets]
+    outcomes = Survey(listed, new_store=_counting_store).buckets(_lister)
+    settings = {target.name: target for target in targets}
+    foretold: list[Foretold] = []
+    for name, group in groupby(outcomes, key=lambda outcome: outcome.target.name):
+        buckets, target = list(group), settings[name]
+        listings = [outcome.value for outcome in buckets if isinstance(outcome.value, Listing)]
+        estimates = iter(estimate_all(listings, target.scan))
+        for outcome in buckets:
+            failed = isinstance(outcome.value, Failure)
+            told = str(outcome.value) if failed else next(estimates)
+            foretold.append(Foretold(target, outcome.bucket, told))
+    return foretold
 
 
-def _foretell(stop: threading.Event, target: TargetSettings) -> list[Foretold]:
-    """Foretell the scans of one target's buckets. Raises StoppingError, and nothing else."""
-    found = _list_all(target, stop)
-    listings = [outcome for outcome in found if isinstance(outcome, Listing)]
-    estimates = iter(estimate_all(listings, target.scan))
-    return [
-        Foretold(target, bucket.name, outcome if isinstance(outcome, str) else next(estimates))
-        for bucket, outcome in zip(target.buckets, found, strict=True)
-    ]
+def _counting_store(target: TargetSettings, transport: Transport) -> Store:
+    return _CountingStore(make_store(target, transport))
 
 
-def _list_all(target: TargetSettings, stop: threading.Event) -> list[Listing | str]:
-    """Return each bucket's listing, or why it failed."""
-    transport = Transport(_Traffic(), stop, tls=target.tls, proxy_url=target.proxy_url)
-    store = _CountingStore(make_store(target, transport))
-    scanner = Scanner(store, replace(target.scan, parts="never"), AGE_BOUNDS, stop)
-    try:
-        return list(_outcomes(target, scanner, store))
-    finally:
-        store.close()
+def _lister(site: Site) -> Callable[[BucketSettings], Listing]:
+    scanner, pages = site.scanner(AGE_BOUNDS), cast("_CountingStore", site.store).pages
 
+    def list_one(bucket: BucketSettings) -> Listing:
+        summary = scanner.scan(bucket, Ledger()).summary
+        # an empty bucket may answer with an error instead of a page
+        return Listing(max(1, pages[bucket.name]), read_groups(summary))
 
-def _outcomes(target: TargetSettings, scanner: Scanner, store: _CountingStore) -> Iterator[Listing | str]:
-    for bucket in target.buckets:
-        try:
-            yield _list_one(bucket, scanner, store)
-        except StoppingError:
-            raise
-        except StoreError as error:
-            yield f"{error.reason}: {error}"
-        except Exception as error:  # our own bug: named, and not allowed to end the rest
-            fields = {"target": target.name, "bucket": bucket.name}
-            log.exception("listing failed unexpectedly", extra={"fields": fields})
-            yield f"{Reason.INTERNAL}: unexpected {type(error).__name__}; please report it"
-
-
-def _list_one(bucket: BucketSettings, scanner: Scanner, store: _CountingStore) -> Listing:
-    before = store.pages
-    summary = scanner.scan(bucket, Ledger()).summary
-    pages = max(1, store.pages - before)  # an empty bucket may answer with an error instead of a page
-    return Listing(pages, read_groups(summary))
+    return list_one

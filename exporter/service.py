@@ -115,6 +115,7 @@ class Service:
         """Go on with other settings; raises ConfigError, and changes nothing, where only a restart can."""
         if settings.state_path != self._state.path:
             raise ConfigError(["state.path: cannot change while the exporter runs: restart it"])
+        gc.collect()  # the SDK's clients of targets that the last change ended hold themselves in circles
         self._apply(settings)
 
     def note_reload(self, used: bool) -> None:  # noqa: FBT001 - its only argument

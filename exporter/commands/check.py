@@ -25,9 +25,10 @@ def run(options: argparse.Namespace) -> int:
 def _estimate(settings: Settings) -> int:
     """List every bucket once and print what its scans will ask."""
     on_signals(break_off)
-    from exporter.estimate_table import table  # noqa: PLC0415 - only this flag needs it
+    from exporter.estimate_table import estimate_table  # noqa: PLC0415 - only this flag needs it
     from exporter.foretell import foretell  # noqa: PLC0415 - loads the SDKs, which a mere check does without
+    from exporter.terminal.table import terminal_width  # noqa: PLC0415 - likewise
 
-    foretold = foretell(settings)
-    print(table(foretold))
+    foretold = foretell(settings.targets)
+    print(estimate_table(foretold, terminal_width()))
     return TARGET_FAILED if any(isinstance(each.outcome, str) for each in foretold) else FINE

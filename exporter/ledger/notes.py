@@ -75,7 +75,7 @@ def read_notes(text: str) -> Notes:
 
 def _plain(result: ScanResult) -> dict[str, object]:
     plain = asdict(replace(result, worst=None))  # keys of uploads are not for keeping
-    del plain["worst"]
+    del plain["worst"], plain["requests"]
     return plain
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import botocore.exceptions
-import botocore.loaders
 import botocore.parsers
 import botocore.session
 from botocore.awsrequest import AWSResponse
@@ -25,6 +24,7 @@ from exporter.model import Reason, StoreError
 from exporter.stores.base import LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION
 from exporter.stores.reasons import clean, refusal
 from exporter.stores.route import host_of
+from exporter.stores.sdk_models import LOADER, load_models
 from exporter.stores.transport import Call, Request, Transport
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from exporter.stores.answers import Answer
 
 _DEFAULT_REGION = "us-east-1"
-_LOADER = botocore.loaders.create_loader()  # the SDK's parsed models: large, read-only, shared by all targets
 _HANDLERS = botocore.session.Session().get_component("event_emitter")  # the SDK's own; each target has a copy
 _PAGE_OPERATIONS = {UPLOADS_OPERATION, PARTS_OPERATION, LIFECYCLE_OPERATION}
 _HELPING_OPERATIONS = {"CreateSession", "HeadBucket"}  # of the store itself; any other is the chain's (STS)
@@ -143,6 +142,7 @@ class AwsClient:
             return self._client
 
     def _build(self) -> Any:  # noqa: ANN401
+        load_models(self._service)
         target = self._target
         configured = target.credentials.access_key_id is not None
         core = botocore.session.Session(
@@ -151,7 +151,7 @@ class AwsClient:
             event_hooks=copy.copy(_HANDLERS),
             include_builtin_handlers=False,
         )
-        core.register_component("data_loader", _LOADER)
+        core.register_component("data_loader", LOADER)
         core.get_component("event_emitter").register("before-send", self._send)
         if configured:
             provider = _ConfiguredProvider(target.credentials)

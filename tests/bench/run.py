@@ -24,6 +24,7 @@ from bench.listparts import listparts_3_cpu, listparts_3_rate, listparts_1000_cp
 from bench.listuploads import listuploads_1000_cpu
 from bench.memory import memory_1m
 from bench.month import month_10k
+from bench.perbucket import memory_per_bucket
 from bench.rclone import rclone_100k
 from bench.real import ceph_3000x3
 from bench.scrape import scrape_2000_buckets
@@ -44,6 +45,7 @@ ROWS: dict[str, Callable[[int], Row]] = {
     "scrape-2000-buckets": scrape_2000_buckets,
     "scrape-under-scan": scrape_under_scan,
     "targets-200": targets_200,
+    "memory-per-bucket": memory_per_bucket,
     "rclone-100k": rclone_100k,
     "growth": growth,
     "ceph-20000-idle": ceph_20000_idle,

@@ -13,6 +13,8 @@ needs ceph-osd ceph-osd
 needs radosgw radosgw
 needs ceph ceph-common
 needs prometheus prometheus
+needs zsh zsh
+needs busybox busybox
 for need in "$@"; do needs "${need%%=*}" "${need#*=}"; done
 "${PYTHON:-python3}" -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
 ((${#packages[@]})) || exit 0

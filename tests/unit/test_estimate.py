@@ -12,7 +12,7 @@ import pytest
 from fakes import Clock, FakeStore, error, upload
 
 from exporter import foretell as foretelling
-from exporter.config.settings import BucketSettings, ScanSettings, Settings, StoreKind, TargetSettings
+from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
 from exporter.estimate import (
     AGE_BOUNDS,
     MONTH_SECONDS,
@@ -24,7 +24,7 @@ from exporter.estimate import (
     read_groups,
     total,
 )
-from exporter.estimate_table import table
+from exporter.estimate_table import estimate_table
 from exporter.foretell import Foretold, foretell
 from exporter.ledger import Ledger, Recheck
 from exporter.model import Reason, Upload
@@ -241,11 +241,11 @@ class TestForetell:
 
         store = Surprising([upload(n) for n in range(25)], page_size=10)
         monkeypatch.setattr(foretelling, "make_store", lambda target, transport: store)
-        one, two = foretell(Settings(targets("prod")))
+        one, two = foretell(targets("prod"))
         assert (one.bucket, one.outcome) == ("one", "internal: unexpected RuntimeError; please report it")
         assert isinstance(two.outcome, Estimate)
         assert (two.outcome.uploads, two.outcome.first) == (25, 28)
-        assert "listing failed unexpectedly" in caplog.text
+        assert "asking failed unexpectedly" in caplog.text
         assert not store.asked
 
     def test_targets_fail_on_their_own_and_keep_their_order(self, monkeypatch):
@@ -254,7 +254,7 @@ class TestForetell:
             return FakeStore(listing_errors=refused if target.name == "b" else {})
 
         monkeypatch.setattr(foretelling, "make_store", make)
-        found = foretell(Settings(targets("a", "b", "c")))
+        found = foretell(targets("a", "b", "c"))
         assert [each.target.name for each in found] == ["a", "a", "b", "b", "c", "c"]
         assert [isinstance(each.outcome, str) for each in found] == [False, False, True, True, False, False]
         assert found[2].outcome == "access_denied: a access_denied of the test"
@@ -269,18 +269,20 @@ class TestForetell:
 
         monkeypatch.setattr(foretelling, "make_store", make)
         with pytest.raises(KeyboardInterrupt):
-            foretell(Settings(targets("a", "b")))
+            foretell(targets("a", "b"))
         assert stopped in ([], [True])
 
 
 class TestTable:
     def rows(self, *outcomes: Estimate | str) -> list[str]:
         [target] = targets("prod")
-        return table([Foretold(target, f"b-{n}", each) for n, each in enumerate(outcomes)]).splitlines()
+        return estimate_table(
+            [Foretold(target, f"b-{n}", each) for n, each in enumerate(outcomes)]
+        ).splitlines()
 
     def test_a_stores_words_stay_on_their_line_and_give_the_terminal_no_orders(self):
         [_, row, *_] = self.rows("bad_response: one\n two\x1b[2J")
-        assert row == "prod    b-0     failed: bad_response: one two?[2J"
+        assert row == "prod    b-0     failed: bad_response: one\\n two\\x1b[2J"
 
     @pytest.mark.parametrize(
         ("value", "text"),

@@ -256,7 +256,7 @@ class TestScansUnderWay:
 
 
 class TestFinding:
-    DISCOVERING = replace(target(), buckets=(), discover=DiscoverSettings(refresh=HOUR))
+    DISCOVERING = replace(target(), buckets=(), discover=DiscoverSettings(refresh=100.0))
 
     @pytest.fixture
     def house(self):
@@ -281,8 +281,7 @@ class TestFinding:
         house.tick()
         before = house.shown()["prod", "b"]
         house.lists["prod"] = ["b", "c"]
-        house.tracks["prod"].scanner.behave = house_is_stopping
-        house.tick(HOUR)
+        house.tick(100)
         assert house.shown().keys() == {("prod", "b"), ("prod", "c")}
         assert house.shown()["prod", "b"] == before
         assert ("prod", "a") not in house.remembered()
@@ -291,7 +290,7 @@ class TestFinding:
         house.tick()
         house.tick()
         house.lists["prod"] = StoreError(Reason.THROTTLED, "slow down")
-        house.tick(HOUR)
+        house.tick(100)
         assert {key[1] for key in house.shown()} == {"a", "b"}
         state = self.state(house)
         assert (state.success, state.reason, state.message) == (False, Reason.THROTTLED, "slow down")

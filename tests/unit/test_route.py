@@ -25,8 +25,9 @@ from servers.s3 import Key, sigv4_fault
 from servers.standin import Reply, StandIn
 from servers.standin import Request as Received
 
-from exporter.stores.aws import _LOADER, _headers
+from exporter.stores.aws import _headers
 from exporter.stores.route import Argument, Route, read_route
+from exporter.stores.sdk_models import LOADER
 from exporter.stores.transport import Request
 
 KEYS = ReadOnlyCredentials(Key().access_key_id, Key().secret, None)
@@ -75,7 +76,7 @@ def connect(
     **config: object,
 ) -> Oracle:
     session = botocore.session.Session(session_vars=PROFILE)
-    session.register_component("data_loader", _LOADER)
+    session.register_component("data_loader", LOADER)
     client = session.create_client(
         "s3",
         region,
