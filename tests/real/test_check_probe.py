@@ -1,4 +1,4 @@
-"""`mpu-exporter check --probe` as a process, on stand-in S3 servers: what it asks, and what it says to grant."""
+"""`mpu-exporter check --probe` as a process, on stand-in S3 servers: what it asks and says to grant."""
 
 from collections.abc import Iterator
 
