@@ -30,6 +30,7 @@ FLOORS = (
     {"summary", "worst", "abort", "grants", "watched", "terminal"},
     {"choice"},
     {"model", "config", "logs", "human", "quoting", "exits", "repeats"},
+    {"hiding"},
     {"__init__"},
 )
 FLOOR_OF = {room: number for number, floor in enumerate(reversed(FLOORS)) for room in floor}
