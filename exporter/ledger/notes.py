@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields, replace
+from dataclasses import MISSING, asdict, fields, replace
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -51,6 +51,9 @@ class _Notes(_Kept):
     refusals: int
 
 
+_FIELDS = {field.name for field in fields(Summary)}
+_NEEDED = {field.name for field in fields(Summary) if field.default is MISSING}
+"""What every version had; where a later one has more, an earlier one did not know it."""
 _SUMMARY = TypeAdapter(Summary)
 
 
@@ -79,7 +82,7 @@ def _plain(result: ScanResult) -> dict[str, object]:
 def _read(kept: _Notes) -> Notes:
     plain = dict(kept)
     if kept.result is not None:
-        if set(kept.result.summary) != {field.name for field in fields(Summary)}:
+        if not _NEEDED <= set(kept.result.summary) <= _FIELDS:
             raise ValueError("a summary of another version")
         summary = _SUMMARY.validate_python(kept.result.summary)
         plain["result"] = ScanResult(**dict(kept.result) | {"summary": summary})
