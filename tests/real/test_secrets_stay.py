@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from servers import wait_until
 from servers.exporter import serving
-from servers.glacier import Glacier
 from servers.obs import Obs
 from servers.s3 import S3, Key, Part, Upload, error
 from servers.standin import Reply, Request, StandIn
@@ -143,8 +142,8 @@ def test_neither_do_commands(echo, tmp_path: Path, words: list[str]):
 
 
 def test_the_sdks_own_debug_lines_would_tell_and_are_not_written(tmp_path: Path):
-    s3, obs, glacier = S3(), Obs(), Glacier()
-    for server in (s3, obs, glacier):
+    s3, obs = S3(), Obs()
+    for server in (s3, obs):
         server.key = Key(ACCESS_KEY, SECRET, TOKEN)
     s3.buckets["media"] = obs.buckets["media"] = [Upload("a", "1", parts=[Part(1, 5)])]
     with ExitStack() as stack:
@@ -188,7 +187,8 @@ def test_the_sdks_own_debug_lines_would_tell_and_are_not_written(tmp_path: Path)
 def test_a_library_that_nobody_thought_of_writes_no_debug_line():
     code = (
         "import logging; from exporter import logs; logs.configure('debug', 'logfmt');"
-        "logging.getLogger('http.unheard').debug('Authorization: x'); logging.getLogger('exporter.x').debug('ours')"
+        "logging.getLogger('http.unheard').debug('Authorization: x');"
+        "logging.getLogger('exporter.x').debug('ours')"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     line = [sys.executable, "-c", code]
