@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exporter.config.settings import BucketSettings, TargetSettings
-    from exporter.stores.base import Answered, Ask, Calls, Store
+    from exporter.stores.base import Answered, Ask, Calls, FoundBucket, Marker, Page, Store
     from exporter.stores.transport import Transport
     from exporter.survey import Site
 
@@ -45,6 +45,9 @@ class _CountingStore:
         self.new_fold = store.new_fold
         self.close = store.close
         self._store = store
+
+    def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
+        return self._store.list_buckets(marker, deadline)
 
     def open(self, bucket: BucketSettings, deadline: float) -> Calls:
         return _CountedCalls(self._store.open(bucket, deadline), bucket.name, self.pages)

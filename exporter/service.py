@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from exporter.board import Board
 from exporter.config.problems import ConfigError
+from exporter.discovery import Finder
 from exporter.exposition import Exposition
+from exporter.finding import Finding
 from exporter.lane import Lane
 from exporter.ledger import Ledger, Shelf, State
 from exporter.loop import Loop
@@ -161,11 +163,15 @@ class Service:
         scanner = Scanner(
             store, target.scan, ages, halt, new_pace=new_pace, saved=partial(work.requests_saved, name)
         )
+        finding = None
+        if target.discover:
+            finding = Finding(target.discover.refresh, Finder(target, store, halt).find, start)
         return Track(
             target=target,
             lane=Lane(name, buckets, target.scan.interval, start),
             scanner=scanner,
             new_ledger=partial(self._new_ledger, target, ages),
+            finding=finding,
             halt=halt.set,
             end=store.close,
             signing_region=lambda: store.signing_region,

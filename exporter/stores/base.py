@@ -14,6 +14,8 @@ T = TypeVar("T")
 
 UPLOADS_OPERATION = "ListMultipartUploads"
 PARTS_OPERATION = "ListParts"
+BUCKETS_OPERATION = "ListBuckets"
+VAULTS_OPERATION = "ListVaults"
 
 Marker = tuple[str, ...]
 """Where a listing goes on, as the server gave it; only the store that made it reads it."""
@@ -34,6 +36,13 @@ class Page(NamedTuple, Generic[T]):
     last_marker: Marker | None = None
     storage_class: str = ""
     abort_at: float | None = None
+
+
+class FoundBucket(NamedTuple):
+    """A bucket or vault that an account has; `region` is None where the store does not say it."""
+
+    name: str
+    region: str | None = None
 
 
 class Ask(NamedTuple):
@@ -107,6 +116,12 @@ class Store(Protocol):
 
     def open(self, bucket: BucketSettings, deadline: float) -> Calls:
         """Return what makes the calls of one scan of the bucket; one thread may use it.
+
+        Raises StoreError and StoppingError; takes no longer than `deadline` (monotonic clock).
+        """
+
+    def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
+        """Return the page of the account's buckets that follows `marker`: one request, no retries.
 
         Raises StoreError and StoppingError; takes no longer than `deadline` (monotonic clock).
         """

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from exporter.model import Reason, StoreError
-from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION
+from exporter.stores.base import BUCKETS_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION
 from exporter.stores.folds import NumberedParts
 from exporter.stores.s3_boto import S3ByBoto
 from exporter.stores.threads import ThreadedCalls
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.config.settings import BucketSettings, TargetSettings
-    from exporter.stores.base import Calls
+    from exporter.stores.base import Calls, FoundBucket, Marker, Page
     from exporter.stores.transport import Transport
 
 log = logging.getLogger(__name__)
@@ -33,13 +33,17 @@ class S3Store:
     multi-region access points Signature Version 4A.
     """
 
-    operations = (UPLOADS_OPERATION, PARTS_OPERATION)
     has_part_times = True
 
     def __init__(
         self, target: TargetSettings, transport: Transport, clock: Callable[[], float] = time.time
     ) -> None:
         """Make the store of a target; the SDK's client is made by the first call."""
+        self.operations = (
+            UPLOADS_OPERATION,
+            PARTS_OPERATION,
+            *((BUCKETS_OPERATION,) if target.discover else ()),
+        )
         self._target = target
         self._transport = transport
         self._boto = S3ByBoto(target, transport, clock)
@@ -63,6 +67,10 @@ class S3Store:
             raise StoreError(Reason.UNSUPPORTED, what)
         self._tell(bucket)
         return ThreadedCalls(self._boto)
+
+    def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
+        """Return a page of the account's buckets. Raises StoreError."""
+        return self._boto.list_buckets(marker, deadline)
 
     def new_fold(self) -> NumberedParts:
         """Return what adds up the parts of one upload."""

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 from exporter.model import Part, Parts, Upload
 from exporter.stores import dates
-from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION, Marker, Page
+from exporter.stores.base import (
+    BUCKETS_OPERATION,
+    PARTS_OPERATION,
+    UPLOADS_OPERATION,
+    FoundBucket,
+    Marker,
+    Page,
+)
 from exporter.stores.reasons import bad_response, error_in_success, kind_of
 from exporter.stores.xmltree import DoctypeError, Document, NotXmlError
 
@@ -21,6 +28,7 @@ _TRUE, _FALSE = {"true", "1"}, {"false", "0"}
 _MOST_DIGITS = 19
 _FIELDS = (
     *("Bucket", "IsTruncated", "StorageClass"),
+    *("ContinuationToken", "NextMarker"),
     *("NextKeyMarker", "NextUploadIdMarker", "NextPartNumberMarker"),
 )
 
@@ -64,6 +72,32 @@ def read_parts(answer: Answer, bucket: str | None, now: float) -> Page[Part]:
         last_marker=None if last is None else (str(last),),
         storage_class=document.text("StorageClass").strip(),
         abort_at=dates.read_coming(abort_date, store_now) if abort_date else None,
+    )
+
+
+def read_buckets(answer: Answer) -> Page[FoundBucket]:
+    """Return the page of an account's buckets: S3 says where it goes on by a token, OBS by a name.
+
+    Raises StoreError (bad_response).
+    """
+    document = _prove(answer, "ListAllMyBucketsResult", BUCKETS_OPERATION, None)
+    columns = document.nested_columns("Buckets", "Bucket", "Name", "BucketRegion", "Location")
+    if columns is None:
+        raise bad_response(BUCKETS_OPERATION, "the answer has no Buckets")
+    names, regions, locations = columns
+    if not all(names):
+        raise bad_response(BUCKETS_OPERATION, "a bucket without a name")
+    where = (
+        region.strip() or location.strip() or None
+        for region, location in zip(regions, locations, strict=True)
+    )
+    marker = document.text("ContinuationToken") or document.text("NextMarker")
+    truncated = _truncated(document, BUCKETS_OPERATION)
+    return Page(
+        items=list(map(FoundBucket, names, where)),
+        truncated=bool(marker) if truncated is None else truncated,
+        next_marker=(marker,) if marker else None,
+        last_marker=(names[-1],) if names else None,
     )
 
 

@@ -106,6 +106,15 @@ class Document:
             column = ["" if each is None else _first(each, tag) for each in outers]
         return self._owned([column])[0]
 
+    def nested_columns(self, outer: str, item: str, *names: str) -> list[list[str]] | None:
+        """Return columns of the items within the field `outer`, None where there is no such field."""
+        within = next(self._root.iterchildren(f"{{*}}{outer}"), None)
+        if within is None:
+            return None
+        tags, _ = _ways(self._root.tag, item, names)
+        rows = [_row(each, tags) for each in within.iterchildren(f"{{*}}{item}")]
+        return self._owned(list(map(list, zip(*rows, strict=True))) or [[] for _ in names])
+
     def _items(self, item: str) -> list[etree._Element]:
         if item not in self._found:
             self._found[item] = list(self._root.iterchildren(f"{{*}}{item}"))
