@@ -69,11 +69,10 @@ uploads_of = st.lists(st.tuples(known, known, st.none() | st.integers(0, 5)), ma
     st.lists(uploads_of, max_size=3),
     st.sampled_from(["age", "idle", "bytes"]),
     st.integers(0, 6),
-    known,
-    known,
-    st.none() | st.integers(0, 5),
+    st.tuples(known, known, st.none() | st.integers(0, 5)),
 )
-def test_as_if_all_were_filtered_and_sorted(buckets, order, limit, older_than, idle_for, min_bytes):
+def test_as_if_all_were_filtered_and_sorted(buckets, order, limit, filters):
+    older_than, idle_for, min_bytes = filters
     numbered, number = [], 0
     for bucket in buckets:
         numbered.append([found(number + n, *values) for n, values in enumerate(bucket)])

@@ -1,4 +1,4 @@
-"""Asking many targets once: what fails is told where it failed, the rest goes on, and waiting can be ended."""
+"""Asking many targets once: what fails is told where it failed, the rest goes on, the wait can be ended."""
 
 import threading
 from dataclasses import replace
