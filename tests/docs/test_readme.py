@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import re
@@ -101,14 +102,24 @@ def flags(command: str, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     return dict(re.findall(r"(--[a-z]+\.[a-z-]+) .*?\(default: ([^,) ]+)", text))
 
 
+def own_flags(command: str) -> set[str]:
+    """Return a command's flags that are not in Prometheus' style."""
+    top = cli.parser()
+    [commands] = [action for action in top._actions if isinstance(action, argparse._SubParsersAction)]
+    options = {text for action in commands.choices[command]._actions for text in action.option_strings}
+    return {text for text in options - {"-h", "--help"} if "." not in text}
+
+
 def commands() -> list[list[str]]:
     """Return the arguments of every call of mpu-exporter that a document shows."""
     shown = []
     for document in DOCUMENTS.values():
         lines = "\n".join([*blocks(document, "sh"), *code(document)]).splitlines()
         for command in (part for line in lines for part in line.split("&&")):
-            words = shlex.split(command, comments=True) if "mpu-exporter" in command else []
-            if words and Path(words[0]).name == "mpu-exporter":
+            words = (
+                shlex.split(command.partition(" > ")[0], comments=True) if "mpu-exporter" in command else []
+            )
+            if "COMMAND" not in words and words and Path(words[0]).name == "mpu-exporter":
                 shown.append(words[1:])
     return shown
 
@@ -132,6 +143,12 @@ class TestCommands:
         shown = {code(flag)[0]: code(default)[0] for flag, default, _ in rows}
         assert flags("serve", capsys) == shown
         assert flags("check", capsys).keys() | flags("demo", capsys).keys() <= shown.keys()
+
+    def test_the_commands_are_the_commands_with_the_flags_of_their_own(self):
+        rows = table(README, "command", "its own flags", "does")
+        assert {name: own_flags(name) for name in cli.COMMANDS} == {
+            code(name)[0]: set(code(flags)) for name, flags, _ in rows
+        }
 
     @pytest.mark.parametrize("document", DOCUMENTS)
     def test_every_flag_that_is_mentioned_exists(self, document: str, capsys: pytest.CaptureFixture[str]):

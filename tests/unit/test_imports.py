@@ -17,8 +17,8 @@ FLOORS = (
     {"cli"},
     {"commands", "flags"},
     {"demo"},
-    {"service", "estimate_table", "telling", "upload_formats"},
-    {"roster", "reload", "web", "foretell"},
+    {"service", "estimate_table", "probe_table", "telling", "upload_formats"},
+    {"roster", "reload", "web", "foretell", "probe"},
     {"loop"},
     {"track", "exposition", "survey"},
     {"lane", "finding"},
@@ -30,9 +30,10 @@ FLOORS = (
     {"pace", "rate", "ledger", "selection", "scan_log"},
     {"board"},
     {"cost"},
-    {"summary", "groups", "worst", "abort", "watched", "terminal"},
+    {"summary", "groups", "worst", "abort", "grants", "watched", "terminal"},
     {"choice"},
     {"model", "config", "logs", "human", "quoting", "exits", "repeats"},
+    {"hiding"},
     {"__init__"},
 )
 FLOOR_OF = {room: number for number, floor in enumerate(reversed(FLOORS)) for room in floor}
