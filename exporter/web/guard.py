@@ -46,6 +46,10 @@ class Guard:
         else:
             await _refuse(send, 401, b"401 user and password, please\n", _ASK)
 
+    def close(self) -> None:
+        """Check no more passwords."""
+        self.passwords.close()
+
     async def _allows(self, site: Site, scope: Scope) -> bool:
         if not site.users or scope["path"] in site.open_paths:
             return True
