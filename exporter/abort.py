@@ -48,7 +48,7 @@ def _words(target: TargetSettings, bucket: str, upload: Upload) -> Iterator[str]
 def _input(flags: Mapping[str, str], members: Mapping[str, str]) -> Iterator[str]:
     """Yield the input as flags; as JSON where a value would be taken for something else, or has a NUL."""
     if any(value.startswith(_READ_FROM_ELSEWHERE) or "\0" in value for value in members.values()):
-        yield f"--cli-input-json={json.dumps(members)}"
+        yield from ("--cli-input-json", json.dumps(members))  # as two words: the CLI looks for the first
     else:
         yield from (f"--{name}={value}" for name, value in flags.items())
 

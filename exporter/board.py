@@ -26,8 +26,8 @@ Key = tuple[str, str]
 class ScanResult:
     """One finished scan. `finished` is Unix seconds, `duration` seconds.
 
-    `trouble` says why uploads were left unsized, '' where none was. `worst` holds the worst uploads, None
-    where nobody asked for them.
+    `requests` is how many calls it made. `trouble` says why uploads were left unsized, '' where none was.
+    `worst` holds the worst uploads, None where nobody asked for them.
     """
 
     summary: Summary
@@ -35,6 +35,7 @@ class ScanResult:
     duration: float
     trouble: str = ""
     worst: Worst | None = None
+    requests: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import schedule
 
 from exporter.model import Reason, StoppingError, StoreError
+from exporter.scan_log import ScanLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,6 +51,7 @@ class Loop:
         self._on_found = on_found
         self._monotonic = monotonic
         self._lock = threading.Lock()
+        self._log = ScanLog(monotonic)
         self._threads: set[threading.Thread] = set()
         self._scheduler = schedule.Scheduler()
         self._schedule()
@@ -227,13 +229,14 @@ class Loop:
         except StoppingError:
             raise
         except StoreError as error:
+            cause: Exception = error
             failure = error.reason, str(error)
-        except Exception as error:  # our own bug: named, shown, and not allowed to end the loop
-            log.exception("scan failed unexpectedly", extra={"fields": _fields(track, bucket)})
+        except Exception as error:  # noqa: BLE001 - our own bug: named, shown, and does not end the loop
+            cause = error
             failure = Reason.INTERNAL, f"unexpected {type(error).__name__}; please report it"
         else:
             return None
-        self._show_failure(track, bucket, failure, self._monotonic() - started)
+        self._show_failure(track, bucket, failure, self._monotonic() - started, cause)
         return failure
 
     def _show(self, track: Track, bucket: BucketSettings, result: ScanResult) -> None:
@@ -241,17 +244,7 @@ class Loop:
             if not track.shows(bucket):
                 return
             self._board.publish((track.target.name, bucket.name), result)
-        summary = result.summary
-        found = {"uploads": summary.uploads, "bytes": summary.bytes, "unsized": summary.unsized}
-        overdue = {"overdue": summary.overdue or None}
-        fields = _fields(track, bucket) | found | overdue | {"duration": round(result.duration, 3)}
-        trouble = fields | {"error": result.trouble}
-        if summary.unsized:
-            log.warning("scan finished, uploads unsized", extra={"fields": trouble})
-        elif summary.overdue:
-            log.warning("scan finished, uploads not asked again in time", extra={"fields": trouble})
-        else:
-            log.info("scan finished", extra={"fields": fields})
+        self._log.finished(track.target.name, bucket.name, result)
 
     def _fail(
         self, track: Track, bucket: BucketSettings, failure: tuple[Reason, str], duration: float | None
@@ -263,14 +256,17 @@ class Loop:
             return wanted
 
     def _show_failure(
-        self, track: Track, bucket: BucketSettings, failure: tuple[Reason, str], duration: float
+        self,
+        track: Track,
+        bucket: BucketSettings,
+        failure: tuple[Reason, str],
+        duration: float,
+        cause: Exception | None = None,
     ) -> None:
-        reason, message = failure
         if not self._fail(track, bucket, failure, duration):
             return
-        self._on_failure(track.target.name, reason)
-        fields = _fields(track, bucket) | {"reason": reason.value, "duration": round(duration, 3)}
-        log.error("scan failed", extra={"fields": fields | {"error": message}})
+        self._on_failure(track.target.name, failure[0])
+        self._log.failed(track.target.name, bucket.name, failure, duration=duration, cause=cause)
 
 
 def _fields(track: Track, bucket: BucketSettings) -> dict[str, object]:

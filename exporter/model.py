@@ -116,7 +116,8 @@ class StoreError(Exception):
     """A request that failed, or an answer that did not prove itself.
 
     `code` is the store's own error code where it gave one, `status` the HTTP status, `retryable` whether
-    another try may help, `retry_after` the seconds the server asked to wait. The text is for people: it
+    another try may help, `retry_after` the seconds the server asked to wait, `requests` how many calls the
+    scan made that it ended. The text is for people: it
     never holds a secret, a signature or an object key.
     """
 
@@ -133,6 +134,7 @@ class StoreError(Exception):
         """Make an error; see the class for what the fields mean."""
         super().__init__(message)
         self.reason = reason
+        self.requests: int | None = None
         self.code = code
         self.status = status
         self.retryable = retryable

@@ -89,20 +89,21 @@ class Scanner:
         Raises StoreError where the listing failed or did not end within `scan.timeout`, StoppingError where
         `stop` was set. An upload that cannot be sized is counted and fails nothing.
         """
-        started, now = self.clocks.monotonic(), self.clocks.wall()
+        started, now, sent = self.clocks.monotonic(), self.clocks.wall(), 0
         for _ in range(1 + RESTARTS):
             ledger.begin()
             worst = Worst(self._worst_limit) if self._worst_limit else None
             watch = _both(worst.add if worst else None, new_watch() if new_watch else None)
             tally = self._tally(bucket, now, watch)
             try:
-                done = _Pass(self, bucket, ledger, tally, started + self.settings.timeout)
+                done = _Pass(self, bucket, ledger, tally, started + self.settings.timeout, sent_before=sent)
                 summary = done.run()
             except RestartError:
+                sent = done.requests
                 continue
             duration = self.clocks.monotonic() - started
             trouble = (done.trouble or OUT_OF_TIME) if summary.unsized or summary.overdue else ""
-            result = ScanResult(summary, self.clocks.wall(), duration, trouble, worst)
+            result = ScanResult(summary, self.clocks.wall(), duration, trouble, worst, done.requests)
             ledger.commit(result)
             return result
         raise StoreError(Reason.BAD_RESPONSE, "the store forgot its own marker again and again")
@@ -166,8 +167,15 @@ def _both(
 class _Pass:
     """One pass over the listing; given up as a whole where the listing has to start over."""
 
-    def __init__(
-        self, scanner: Scanner, bucket: BucketSettings, ledger: Ledger, tally: Tally, deadline: float
+    def __init__(  # noqa: PLR0913 - what a pass depends on
+        self,
+        scanner: Scanner,
+        bucket: BucketSettings,
+        ledger: Ledger,
+        tally: Tally,
+        deadline: float,
+        *,
+        sent_before: int,
     ) -> None:
         settings = scanner.settings
         self._settings = settings
@@ -189,12 +197,18 @@ class _Pass:
             now=self._now,
             saved=scanner.saved,
         )
+        self._sent_before = sent_before
         self._flows = scanner.open(bucket, deadline)
 
     @property
     def trouble(self) -> str:
         """Why uploads were not sized, or not as lately as promised; '' where no reason is known."""
         return self._sizing.trouble
+
+    @property
+    def requests(self) -> int:
+        """How many calls were made, those of given up passes included."""
+        return self._sent_before + self._flows.sent
 
     def _patience_of_sizing(self, deadline: float) -> Patience:
         settings = self._settings
@@ -217,6 +231,9 @@ class _Pass:
             self._flows.pause_no_more()
             while self._flows.ended():
                 pass
+            raise
+        except StoreError as error:
+            error.requests = self.requests
             raise
         finally:
             self._flows.close()

@@ -273,4 +273,4 @@ class Sizing:
 def _totals(known: Known) -> PartTotals:
     """Return what an upload's parts added up to."""
     activity = known.activity if known.dated else None
-    return PartTotals(known.parts or 0, known.bytes, activity, known.storage_class or "")
+    return PartTotals(known.parts or 0, known.bytes, activity, known.storage_class or "", known.abort_at)

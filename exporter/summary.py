@@ -34,6 +34,8 @@ _USUAL_CLASSES = frozenset(
         *("GLACIER", "GLACIER_IR", "DEEP_ARCHIVE", "EXPRESS_ONEZONE", "OUTPOSTS", "SNOW", "WARM", "COLD"),
     }
 )
+OVERDUE_SECONDS = 2 * 86400
+"""A store may take so long to abort what its rules say."""
 _MICROSECONDS = 1_000_000
 
 
@@ -65,6 +67,10 @@ class Summary:
     """False where the target is not asked for parts."""
     overdue: int = 0
     """How many are sized by what is remembered of them, though it was time to ask again."""
+    abort_scheduled: int | None = None
+    """How many the store said it will abort, by a lifecycle rule; None where sizes are not known."""
+    abort_overdue: int | None = None
+    """How many of these it should have aborted long ago."""
 
 
 class Tally:
@@ -95,6 +101,7 @@ class Tally:
         self._watch = watch
         self._uploads = self._undated = self._sized = self._unsized = 0
         self._empty = self._parts = self._bytes = self._overdue = 0
+        self._abort_scheduled = self._abort_overdue = 0
         self._stale = self._stale_sized = self._stale_bytes = 0
         self._oldest_initiated: float | None = None
         self._oldest_activity: float | None = None
@@ -125,6 +132,7 @@ class Tally:
             self._unsized += 1
             return
         self._sized += 1
+        self._add_abort(totals.abort_at)
         self._empty += totals.parts == 0
         self._parts += totals.parts
         self._bytes += totals.bytes
@@ -160,6 +168,7 @@ class Tally:
         for name in (
             *("_uploads", "_undated", "_sized", "_unsized", "_empty", "_parts", "_bytes"),
             *("_stale", "_stale_sized", "_stale_bytes", "_age_sum", "_overdue"),
+            *("_abort_scheduled", "_abort_overdue"),
         ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self._oldest_initiated = _earlier(self._oldest_initiated, other._oldest_initiated)
@@ -188,6 +197,8 @@ class Tally:
             bytes_by_class=tuple(sorted(self._classes.items())) if self.with_parts else (),
             parts_known=self.with_parts,
             overdue=self._overdue,
+            abort_scheduled=self._abort_scheduled if sizes_known else None,
+            abort_overdue=self._abort_overdue if sizes_known else None,
         )
 
     def _add_initiation(self, upload: Upload) -> None:
@@ -213,6 +224,11 @@ class Tally:
 
     def _age(self, moment: float) -> float:
         return max(0.0, self.now - moment)
+
+    def _add_abort(self, moment: float | None) -> None:
+        if moment is not None:
+            self._abort_scheduled += 1
+            self._abort_overdue += self.now > moment + OVERDUE_SECONDS
 
     def _add_class(self, label: str, size: int) -> None:
         """Add bytes to a class; of too many classes the last in rank goes under `other`, for good."""

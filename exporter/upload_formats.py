@@ -106,14 +106,14 @@ def uploads_commands(shown: Shown) -> str:
     """
     lines = [
         f"# {len(shown.rows)} uploads in progress as of {moment(shown.now)} UTC. Each command aborts one,",
-        "# and its parts are lost. Made for bash and zsh.",
+        "# and its parts are lost. Made for bash and zsh, and for whoever has credentials of their own.",
     ]
     for row in shown.rows:
         found = row.found
         what = (
             f"{human_seconds(_age(row.upload.initiated, shown.now))} old",
             f"idle {human_seconds(_age(found.activity, shown.now))}",
-            "parts not known" if found.parts is None else f"{found.parts} parts",
+            "parts not known" if found.parts is None else f"parts {found.parts:,}",
             "bytes not known" if found.bytes is None else human_bytes(found.bytes),
             f"in {shell_quoted(row.bucket)} of {shell_quoted(row.target.name)}",
         )

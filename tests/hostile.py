@@ -1,5 +1,11 @@
 """Keys that whoever uploads may choose to harm those who read lists of them."""
 
+
+def listable(key: str) -> bool:
+    """Whether an XML page of the stand-in can hold it as it is: text, and no carriage return."""
+    return "\r" not in key and not any(0xD800 <= ord(char) < 0xE000 for char in key)
+
+
 MALICIOUS_KEYS = [
     "$(reboot)",
     "`reboot`",

@@ -98,6 +98,7 @@ class Ledger:
             run=run.parts if run else None,
             run_bytes=run.bytes if run else None,
             read=read if run else None,
+            abort_at=totals.abort_at,
         )
         self._put(identity, noted, known)
         return noted

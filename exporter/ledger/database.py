@@ -16,9 +16,9 @@ log = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x4D505531
 """How SQLite tells our files from others: "MPU1"."""
-VERSION = 1
+VERSION = 2
 """Of the tables. A file of an earlier one is migrated, of a later one set aside."""
-MIGRATIONS: dict[int, str] = {}
+MIGRATIONS = {1: "ALTER TABLE uploads ADD COLUMN abort_at REAL"}
 """What makes a file of each earlier version one of the next."""
 SALT_BYTES = 16
 _SCHEMA = """
@@ -37,6 +37,7 @@ CREATE TABLE uploads (
     run INTEGER,
     run_bytes INTEGER,
     read REAL,
+    abort_at REAL,
     PRIMARY KEY (bucket, id)
 ) WITHOUT ROWID;
 """
@@ -187,8 +188,8 @@ def _prove_tables(connection: sqlite3.Connection) -> None:
         [[salt]] = connection.execute("SELECT bytes FROM salt")
         connection.execute("SELECT number, name, settings, notes FROM buckets LIMIT 1").fetchall()
         connection.execute(
-            "SELECT bucket, id, asked, activity, dated, parts, bytes, class, failed, run, run_bytes, read"
-            " FROM uploads LIMIT 1"
+            "SELECT bucket, id, asked, activity, dated, parts, bytes, class, failed, run, run_bytes, read,"
+            " abort_at FROM uploads LIMIT 1"
         ).fetchall()
     except (ValueError, sqlite3.OperationalError) as error:
         if isinstance(error, sqlite3.Error) and code_of(error) != sqlite3.SQLITE_ERROR:

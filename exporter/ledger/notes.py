@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields, replace
+from dataclasses import MISSING, asdict, fields, replace
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -51,6 +51,9 @@ class _Notes(_Kept):
     refusals: int
 
 
+_FIELDS = {field.name for field in fields(Summary)}
+_NEEDED = {field.name for field in fields(Summary) if field.default is MISSING}
+"""What every version had; where a later one has more, an earlier one did not know it."""
 _SUMMARY = TypeAdapter(Summary)
 
 
@@ -72,14 +75,14 @@ def read_notes(text: str) -> Notes:
 
 def _plain(result: ScanResult) -> dict[str, object]:
     plain = asdict(replace(result, worst=None))  # keys of uploads are not for keeping
-    del plain["worst"]
+    del plain["worst"], plain["requests"]
     return plain
 
 
 def _read(kept: _Notes) -> Notes:
     plain = dict(kept)
     if kept.result is not None:
-        if set(kept.result.summary) != {field.name for field in fields(Summary)}:
+        if not _NEEDED <= set(kept.result.summary) <= _FIELDS:
             raise ValueError("a summary of another version")
         summary = _SUMMARY.validate_python(kept.result.summary)
         plain["result"] = ScanResult(**dict(kept.result) | {"summary": summary})

@@ -18,9 +18,9 @@ MOST_WAITING = 100_000
 _READ_AT_ONCE = 250
 _PARTITIONS = 256
 _SHIFT = 56
-_COLUMNS = "asked, activity, dated, parts, bytes, class, failed, run, run_bytes, read"
+_COLUMNS = "asked, activity, dated, parts, bytes, class, failed, run, run_bytes, read, abort_at"
 _READ = f"SELECT id, {_COLUMNS} FROM uploads WHERE bucket = ? AND id IN ({','.join('?' * _READ_AT_ONCE)})"  # noqa: S608
-_WRITE = f"INSERT OR REPLACE INTO uploads (bucket, id, {_COLUMNS}) VALUES ({','.join('?' * 12)})"  # noqa: S608
+_WRITE = f"INSERT OR REPLACE INTO uploads (bucket, id, {_COLUMNS}) VALUES ({','.join('?' * 13)})"  # noqa: S608
 
 
 class Known(NamedTuple):
@@ -30,6 +30,7 @@ class Known(NamedTuple):
     are None where they are not known. `activity` is the last activity, and where `dated` is false the scan
     that first saw it so. `failed` is when it was asked in vain since. `run` says that parts 1 to `run` were
     all there, of `run_bytes` together, at `read`, when it was last read in full; only kept for long lists.
+    `abort_at` is when the store said that it will abort the upload.
     """
 
     asked: float
@@ -42,6 +43,7 @@ class Known(NamedTuple):
     run: int | None = None
     run_bytes: int | None = None
     read: float | None = None
+    abort_at: float | None = None
 
 
 class Seen:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily
 from prometheus_client.utils import floatToGoString
 
+from exporter.metrics.insight import BUCKET_LABELS, insights, labels_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from exporter.summary import Summary
 
 T = TypeVar("T")
-
-BUCKET_LABELS = ("target", "store", "bucket")
 
 _STATE: tuple[tuple[str, str, Callable[[Summary], float | None]], ...] = (
     (
@@ -110,6 +110,7 @@ class BoardCollector:
             *_gauges(_STATE, ((entry, entry.summary) for entry in entries if entry.summary)),
             _ages(entries),
             _classes(entries),
+            *insights(entries),
             *_gauges(_SCAN, ((entry, entry) for entry in entries)),
             _failing(entries),
         ):
@@ -126,7 +127,7 @@ def _gauges(
         for entry, subject in rows:
             value = value_of(subject)
             if value is not None:
-                family.add_metric(_labels(entry), float(value))
+                family.add_metric(labels_of(entry), float(value))
         yield family
 
 
@@ -139,7 +140,7 @@ def _ages(entries: Iterable[Entry]) -> GaugeHistogramMetricFamily:
     for entry in entries:
         if entry.summary and entry.summary.age_counts:
             counts = zip(_bounds(entry.ages), map(float, entry.summary.age_counts), strict=True)
-            family.add_metric(_labels(entry), list(counts), entry.summary.age_sum)
+            family.add_metric(labels_of(entry), list(counts), entry.summary.age_sum)
     return family
 
 
@@ -156,7 +157,7 @@ def _classes(entries: Iterable[Entry]) -> GaugeMetricFamily:
     )
     for entry in entries:
         for storage_class, size in entry.summary.bytes_by_class if entry.summary else ():
-            family.add_metric((*_labels(entry), storage_class), float(size))
+            family.add_metric((*labels_of(entry), storage_class), float(size))
     return family
 
 
@@ -168,9 +169,5 @@ def _failing(entries: Iterable[Entry]) -> GaugeMetricFamily:
     )
     for entry in entries:
         if entry.reason:
-            family.add_metric((*_labels(entry), entry.reason), 1.0)
+            family.add_metric((*labels_of(entry), entry.reason), 1.0)
     return family
-
-
-def _labels(entry: Entry) -> tuple[str, str, str]:
-    return entry.target, entry.store, entry.bucket

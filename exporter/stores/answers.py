@@ -35,8 +35,11 @@ class Headers(Mapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         """Return a header's value; raises KeyError."""
-        start = self._head.lower().rfind(f"\n{name}:".encode("latin-1"))
+        head, sought = self._head.lower(), name.encode("latin-1")
+        start = head.rfind(b"\n%b:" % sought)
         if start < 0:
+            if name.isascii() and sought not in head:  # spares reading all for what most answers lack
+                raise KeyError(name)
             return self._all()[name]
         line = self._head[start + 1 : self._head.index(b"\n", start + 1)]
         return line[len(name) + 1 :].strip().decode("latin-1")

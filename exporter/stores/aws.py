@@ -66,7 +66,7 @@ class AwsClient:
 
     botocore finds credentials, endpoint and addressing, and signs; our transport sends; of a page botocore is
     shown an empty one, since it believes answers that prove nothing and loses a whole page over one bad
-    field. The caller gets the raw answer.
+    field or header. The caller gets the raw answer.
     """
 
     def __init__(
@@ -181,8 +181,10 @@ class AwsClient:
         # Glacier's refusals are hidden too: botocore fails on a body that is no object or not UTF-8
         hidden = answer.status == HTTPStatus.OK or self._service == "glacier"
         is_page = operation in _PAGE_OPERATIONS and hidden
-        body = self._empty_page if is_page else answer.body
-        return AWSResponse(request.url, answer.status, HTTPHeaders.from_dict(answer.headers), _Body(body))
+        if is_page:
+            return AWSResponse(request.url, answer.status, HTTPHeaders(), _Body(self._empty_page))
+        headers = HTTPHeaders.from_dict(answer.headers)
+        return AWSResponse(request.url, answer.status, headers, _Body(answer.body))
 
     def _refusal(self, operation: str, call: Call) -> StoreError:
         if call.last is None:

@@ -14,6 +14,8 @@ EARLIEST = datetime(2006, 1, 1, tzinfo=UTC).timestamp()
 """No store is older: Amazon S3 opened in March 2006."""
 TOLERANCE_SECONDS = 15 * 60
 """How far past the store's own clock a date may lie."""
+CENTURY_SECONDS = 36525 * 86400
+"""No rule is believed that waits for longer."""
 
 _ISO = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)[Tt ](?P<time>\d\d:\d\d:\d\d)(?:[.,](?P<fraction>\d{1,9}))?"
@@ -46,6 +48,12 @@ def read_believable(text: str | None, store_now: float) -> float | None:
     if seconds is None or not EARLIEST <= seconds <= store_now + TOLERANCE_SECONDS:
         return None
     return seconds
+
+
+def read_coming(text: str | None, store_now: float) -> float | None:
+    """Return what `read` does, but None for a date before 2006 or a century past the store's clock."""
+    seconds = read(text)
+    return seconds if seconds is not None and EARLIEST <= seconds <= store_now + CENTURY_SECONDS else None
 
 
 def read_column(texts: Sequence[str], store_now: float) -> list[float | None]:

@@ -119,7 +119,8 @@ class Flows:
         """Flows that have not ended."""
         self._rate = rate
         self._turn: float | None = None
-        self._sent = 0
+        self.sent = 0
+        """Calls that were made, those tried again included."""
         self._calls = calls
         self._pace = pace
         self._stop = stop
@@ -134,7 +135,7 @@ class Flows:
     @property
     def committed(self) -> int:
         """Calls that were sent or will be: those that wait for their turn, or to be tried again, too."""
-        return self._sent + len(self._ready) + len(self._pausing)
+        return self.sent + len(self._ready) + len(self._pausing)
 
     def start(self, flow: Flow[Any], label: object, patience: Patience) -> None:
         """Begin a flow; what becomes of it comes out of `ended` under this label."""
@@ -209,7 +210,7 @@ class Flows:
         self._turn = None
         run.epoch = self._pace.epoch
         self._in_flight += 1
-        self._sent += 1
+        self.sent += 1
         assert run.ask is not None  # noqa: S101
         self._calls.start(run.ask, min(patience.deadline, now + patience.request_timeout), run)
 

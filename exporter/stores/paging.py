@@ -128,15 +128,21 @@ def size_upload(bucket: BucketSettings, upload: Upload, fold: PartFold) -> Flow[
         page = yield Ask(bucket, upload, None)
     if page.truncated is False:  # nearly always: all parts on one page, in which the fold finds repeats
         fold.add(page.items)
-        return fold.totals(page.storage_class)
+        return _totals(fold, page.storage_class, page.abort_at)
     loop: PageLoop[Part] = PageLoop(_identities)
-    storage_class = page.storage_class
+    storage_class, abort_at = page.storage_class, page.abort_at
     fold.add(loop.accept(page))
     while not loop.done:
         page = yield Ask(bucket, upload, loop.marker)
         storage_class = page.storage_class or storage_class
+        abort_at = abort_at if page.abort_at is None else page.abort_at
         fold.add(loop.accept(page))
-    return fold.totals(storage_class)
+    return _totals(fold, storage_class, abort_at)
+
+
+def _totals(fold: PartFold, storage_class: str, abort_at: float | None) -> PartTotals:
+    totals = fold.totals(storage_class)
+    return totals if abort_at is None else totals._replace(abort_at=abort_at)
 
 
 def _identities(parts: Collection[Part]) -> Collection[Hashable]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from exporter.stores.answers import Answer
 
+ABORT_DATE = "x-amz-abort-date"
+"""When the store will abort the upload whose parts it lists, by a lifecycle rule."""
 _TRUE, _FALSE = {"true", "1"}, {"false", "0"}
 _MOST_DIGITS = 19
 _FIELDS = (
@@ -33,7 +35,8 @@ def read_uploads(answer: Answer, bucket: str | None, now: float) -> Page[Upload]
     if not (all(keys) and all(ids)):
         raise bad_response(UPLOADS_OPERATION, "an upload without key or upload id")
     moments = dates.read_column(initiated, answer.moment(default=now))
-    uploads = list(map(Upload, keys, ids, moments, map(str.strip, classes)))
+    initiators = document.inner_column("Upload", "Initiator", "ID")
+    uploads = list(map(Upload, keys, ids, moments, map(str.strip, classes), map(str.strip, initiators)))
     marker = (document.text("NextKeyMarker"), document.text("NextUploadIdMarker"))
     return Page(
         items=uploads,
@@ -48,7 +51,9 @@ def read_parts(answer: Answer, bucket: str | None, now: float) -> Page[Part]:
     document = _prove(answer, "ListPartsResult", PARTS_OPERATION, bucket)
     texts, sizes, modified = document.columns("Part", "PartNumber", "Size", "LastModified")
     numbers = _integers(texts)
-    moments = dates.read_column(modified, answer.moment(default=now))
+    store_now = answer.moment(default=now)
+    moments = dates.read_column(modified, store_now)
+    abort_date = answer.headers.get(ABORT_DATE)
     last = numbers[-1] if numbers else None
     if last is None:
         last = next((number for number in reversed(numbers) if number is not None), None)
@@ -58,6 +63,7 @@ def read_parts(answer: Answer, bucket: str | None, now: float) -> Page[Part]:
         next_marker=_part_marker(document.text("NextPartNumberMarker")),
         last_marker=None if last is None else (str(last),),
         storage_class=document.text("StorageClass").strip(),
+        abort_at=dates.read_coming(abort_date, store_now) if abort_date else None,
     )
 
 

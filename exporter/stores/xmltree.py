@@ -68,6 +68,7 @@ class Document:
         children = self._root.iterchildren(*_any_namespace(fields))
         self._fields = [(_local(child.tag), child.text or "") for child in children]
         self._firsts = dict(reversed(self._fields))
+        self._found: dict[str, list[etree._Element]] = {}
 
     def text(self, name: str) -> str:
         """Return the text of a field below the root."""
@@ -83,7 +84,7 @@ class Document:
 
     def columns(self, item: str, *names: str) -> list[list[str]]:
         """Return for each name the texts of all items' fields, in the order of the items."""
-        items = list(self._root.iterchildren(f"{{*}}{item}"))
+        items = self._items(item)
         tags, paths = _ways(self._root.tag, item, names)
         if len(items) <= _FEW:
             columns = list(map(list, zip(*[_row(each, tags) for each in items], strict=True)))
@@ -94,6 +95,21 @@ class Document:
             if len(column) != len(items) or not _are_texts(column):
                 columns[number] = [_first(each, tags[number]) for each in items]
         return self._owned(columns)
+
+    def inner_column(self, item: str, outer: str, name: str) -> list[str]:
+        """Return the texts of the field `name` within all items' field `outer`, in the order of the items."""
+        items = self._items(item)
+        (outer_tag, tag), (_, path) = _ways(self._root.tag, item, (outer, name), nested=True)
+        column = path(self._root) if len(items) > _FEW else []
+        if len(column) != len(items) or not _are_texts(column):
+            outers = [_first_element(each, outer_tag) for each in items]
+            column = ["" if each is None else _first(each, tag) for each in outers]
+        return self._owned([column])[0]
+
+    def _items(self, item: str) -> list[etree._Element]:
+        if item not in self._found:
+            self._found[item] = list(self._root.iterchildren(f"{{*}}{item}"))
+        return self._found[item]
 
     def _owned(self, columns: list[list[str]]) -> list[list[str]]:
         return [list(map(self._own, column)) for column in columns] if self._repaired else columns
@@ -207,11 +223,17 @@ def _row(item: etree._Element, tags: Sequence[str]) -> list[str]:
 
 
 def _first(item: etree._Element, tag: str) -> str:
-    """Return the text of an item's first field of this name, in the root's namespace before any other."""
+    """Return the text of an item's first field of this name."""
+    child = _first_element(item, tag)
+    return "" if child is None else child.text or ""
+
+
+def _first_element(item: etree._Element, tag: str) -> etree._Element | None:
+    """Return an item's first field of this name, in the root's namespace before any other."""
     for each in (tag, f"{{*}}{_local(tag)}"):
         for child in item.iterchildren(each):
-            return child.text or ""
-    return ""
+            return child
+    return None
 
 
 def _are_texts(nodes: Sequence[str]) -> bool:
@@ -225,16 +247,19 @@ def _are_texts(nodes: Sequence[str]) -> bool:
 
 @lru_cache(maxsize=16)
 def _ways(
-    root_tag: str, item: str, names: tuple[str, ...]
+    root_tag: str, item: str, names: tuple[str, ...], *, nested: bool = False
 ) -> tuple[tuple[str, ...], list[Callable[..., Any]]]:
     """Return for each name its tag in the root's namespace, and the XPath to each item's first such field.
 
-    The XPath fetches the first node of that field.
+    The XPath fetches the first node of that field. `nested` names are fields each within the one before.
     """
     namespace = root_tag.rpartition("}")[0][1:]
     namespaces = {"s": namespace} if namespace else None
     prefix = "s:" if namespace else ""
-    paths = [f"{prefix}{item}/{prefix}{name}[1]/node()[1]" for name in names]
+    steps = [f"{prefix}{name}[1]" for name in names]
+    if nested:
+        steps = ["/".join(steps[: number + 1]) for number in range(len(steps))]
+    paths = [f"{prefix}{item}/{step}/node()[1]" for step in steps]
     tags = tuple(f"{{{namespace}}}{name}" if namespace else name for name in names)
     return tags, [etree.XPath(path, namespaces=namespaces, smart_strings=False) for path in paths]
 

@@ -9,6 +9,8 @@ import tempfile
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from exporter.choice import UsageError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -17,13 +19,16 @@ _MODE = 0o644
 
 
 def put_out(text: str, file: Path | None) -> None:
-    """Write the text to the file, else to standard output. Raises OSError.
+    """Write the text to the file, else to standard output. Raises UsageError.
 
     What cannot be text (a key's bytes that are no UTF-8) stands as an escape.
     """
     data = text.encode("utf-8", "backslashreplace")
     if file is not None:
-        write_whole(data, file)
+        try:
+            write_whole(data, file)
+        except OSError as error:
+            raise UsageError(f"--output: {file}: {error.strerror}") from None
     elif data:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
@@ -36,10 +41,10 @@ def write_whole(data: bytes, file: Path) -> None:
     Its mode is kept, a link is followed; what is no file (a pipe, /dev/stdout) is simply written to. Raises
     OSError.
     """
-    file = file.resolve()
     if file.exists() and not file.is_file():
         file.write_bytes(data)
         return
+    file = file.resolve()
     mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else _MODE
     descriptor, temporary = tempfile.mkstemp(prefix=f".{file.name}.", suffix=".tmp", dir=file.parent)
     try:

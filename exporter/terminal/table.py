@@ -14,6 +14,8 @@ _GAP = "  "
 _CUT = "…"
 _NARROWEST = 12
 """Names are cut no shorter than this."""
+_WIDEST = 80
+"""Where no terminal sets a limit, names are cut to this: other formats tell them whole."""
 
 
 class Column(NamedTuple):
@@ -93,7 +95,7 @@ def _widths(
     """Return each shown column's width; what may be cut gives way, the widest first."""
     widths = {number: max(_own_cells(row, number, len(columns)) for row in rows) for number in shown}
     if width is None:
-        return widths
+        return {number: min(own, _WIDEST) if columns[number].cut else own for number, own in widths.items()}
     excess = sum(widths.values()) + len(_GAP) * (len(widths) - 1) - width
     while excess > 0:
         wide = [number for number in shown if columns[number].cut and widths[number] > _NARROWEST]

@@ -38,7 +38,7 @@ def upload(number: int) -> Upload:
 
 
 def totals(number: int) -> PartTotals:
-    return PartTotals(number % 7, number * 1000, START + number)
+    return PartTotals(number % 7, number * 1000, START + number, abort_at=START + 7 * 86400 + number)
 
 
 def remember(memory: Memory, numbers: range) -> None:

@@ -28,10 +28,13 @@ SUMMARY = Summary(
     age_sum=101_234.25,
     bytes_by_class=(("STANDARD", 123_000_000), ("STANDARD_IA", 456_789)),
     parts_known=True,
+    abort_scheduled=3,
+    abort_overdue=1,
 )
 NOTHING = replace(
     SUMMARY,
     **dict.fromkeys(("uploads", "undated", "unsized", "empty", "parts", "bytes", "stale", "stale_bytes"), 0),
+    **dict.fromkeys(("abort_scheduled", "abort_overdue"), 0),
     oldest_initiated=None,
     oldest_activity=None,
     age_counts=(0, 0, 0),

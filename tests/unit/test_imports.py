@@ -25,11 +25,11 @@ FLOORS = (
     {"scan", "metrics"},
     {"sizing"},
     {"stores", "candidates", "estimate"},
-    {"pace", "rate", "ledger", "selection"},
+    {"pace", "rate", "ledger", "selection", "scan_log"},
     {"board"},
     {"summary", "worst", "abort", "watched", "terminal"},
     {"choice"},
-    {"model", "config", "logs", "human", "quoting", "exits"},
+    {"model", "config", "logs", "human", "quoting", "exits", "repeats"},
     {"__init__"},
 )
 FLOOR_OF = {room: number for number, floor in enumerate(reversed(FLOORS)) for room in floor}

@@ -62,7 +62,7 @@ class TestParts:
     def test_a_run_is_kept_with_when_it_was_read(self):
         ledger, each = Ledger(), upload(1)
         note(ledger, each, PartTotals(1500, 99, NOW), NOW, run=Run(1200, 70), read=NOW - 5)
-        assert recalled(ledger, each)[-3:] == (1200, 70, NOW - 5)
+        assert recalled(ledger, each)[-4:-1] == (1200, 70, NOW - 5)
 
     @pytest.mark.parametrize("other", [("key-1", "id-2"), ("key-2", "id-1"), ("key-1i", "d-1")])
     def test_are_those_of_key_and_id(self, other):

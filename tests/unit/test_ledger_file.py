@@ -8,13 +8,32 @@ import threading
 from pathlib import Path
 
 import pytest
-from servers.rememberer import NAME, START, Memory, kept, opened, remember, settle, totals
+from servers.rememberer import NAME, START, Memory, kept, opened, remember, settle, totals, upload
 
+from exporter.board import ScanResult
 from exporter.ledger import Ledger, Shelf, State, StateError, database
 from exporter.ledger.state import WAIT_SECONDS
+from exporter.summary import Summary
 
 UPLOADS = 2000
 MOST_BYTES = 80
+VERSION_1 = Path(__file__).with_name("state-v1.sql")
+SUMMARY_OF_VERSION_1 = Summary(
+    uploads=6,
+    undated=0,
+    unsized=6,
+    empty=None,
+    parts=None,
+    bytes=None,
+    stale=0,
+    stale_bytes=None,
+    oldest_initiated=START,
+    oldest_activity=START,
+    age_counts=(),
+    age_sum=0.0,
+    bytes_by_class=(),
+    parts_known=True,
+)
 
 
 @pytest.fixture
@@ -125,14 +144,33 @@ class TestWhatIsFound:
         other.close()
         prove_begun_anew(path, path.read_bytes(), caplog)
 
-    def test_an_earlier_version_is_migrated(self, filled: Path, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(database, "VERSION", 2)
-        monkeypatch.setitem(database.MIGRATIONS, 1, "CREATE TABLE more (a)")
-        assert prove_rows(filled) == UPLOADS
-        with sqlite3.connect(filled) as other:
-            assert other.execute("PRAGMA user_version").fetchall() == [(2,)]
-            assert other.execute("SELECT * FROM more").fetchall() == []
+    def test_a_file_of_version_1_is_migrated_and_keeps_everything(self, path: Path):
+        with sqlite3.connect(path) as old:
+            old.executescript(VERSION_1.read_text(encoding="utf-8"))
+        old.close()
+        memory = opened(path)
+        assert [(known.asked, known.bytes, known.abort_at) for known in kept(memory, range(6)) if known] == [
+            (START + number, totals(number).bytes, None) for number in range(6)
+        ]
+        assert memory.ledger.refused
+        assert memory.ledger.result == ScanResult(
+            SUMMARY_OF_VERSION_1, finished=START + 6, duration=1.0, trouble=""
+        )
+        memory.state.close()
+        with sqlite3.connect(path) as other:
+            assert other.execute("PRAGMA user_version").fetchall() == [(database.VERSION,)]
         other.close()
+        assert aside(path) == []
+
+    def test_an_abort_date_is_kept(self, path: Path):
+        memory = opened(path)
+        [(identity, known)] = memory.ledger.recall([upload(1)])
+        memory.ledger.note_parts(identity, upload(1), totals(1)._replace(abort_at=START + 5), START, known)
+        memory.shelf.flush()
+        memory.state.close()
+        again = opened(path)
+        assert [known and known.abort_at for known in kept(again, range(1, 2))] == [START + 5]
+        again.state.close()
 
     def test_the_log_beside_it_goes_along(self, filled: Path):
         memory = opened(filled)

@@ -30,8 +30,14 @@ def upload(age: float | None = 0.0, storage_class: str = "") -> Upload:
     return Upload("key", "id", None if age is None else NOW - age, storage_class)
 
 
-def totals(parts: int = 1, size: int | None = 10, idle: float | None = None, cls: str = "") -> PartTotals:
-    return PartTotals(parts, size, None if idle is None else NOW - idle, cls)
+def totals(
+    parts: int = 1,
+    size: int | None = 10,
+    idle: float | None = None,
+    cls: str = "",
+    abort_at: float | None = None,
+) -> PartTotals:
+    return PartTotals(parts, size, None if idle is None else NOW - idle, cls, abort_at)
 
 
 def tally(
@@ -87,6 +93,7 @@ def _oracle(found: list[Found], ages: tuple[float, ...], stale_after: float) -> 
         label = item.totals.storage_class or item.upload.storage_class or "STANDARD"
         by_class[label] = by_class.get(label, 0) + item.totals.bytes
     known = bool(sized) or not found
+    aborts = [item.totals.abort_at for item in sized if item.totals.abort_at is not None]
     return Summary(
         uploads=len(found),
         undated=len(found) - len(dates),
@@ -104,14 +111,17 @@ def _oracle(found: list[Found], ages: tuple[float, ...], stale_after: float) -> 
         age_sum=sum(years),
         bytes_by_class=tuple(sorted(by_class.items())),
         parts_known=True,
+        abort_scheduled=len(aborts) if known else None,
+        abort_overdue=sum(NOW - abort > 2 * DAY for abort in aborts) if known else None,
     )
 
 
 _moments = st.none() | st.integers(-40, 40).map(lambda quarters: NOW - quarters * HOUR / 4)
+_aborts = st.none() | st.integers(-10, 10).map(lambda halves: NOW + halves * DAY / 2)
 _classes = st.sampled_from(["", "STANDARD", "STANDARD_IA", "GLACIER"])
 _totals = st.builds(
-    PartTotals, st.integers(1, 5), st.none() | st.integers(0, 2**63), _moments, _classes
-) | st.builds(PartTotals, st.just(0), st.just(0), st.none(), _classes)
+    PartTotals, st.integers(1, 5), st.none() | st.integers(0, 2**63), _moments, _classes, _aborts
+) | st.builds(PartTotals, st.just(0), st.just(0), st.none(), _classes, _aborts)
 _found = st.builds(
     Found, st.builds(Upload, st.just("k"), st.just("i"), _moments, _classes), st.none() | _totals, _moments
 )
@@ -154,7 +164,17 @@ def test_a_page_counted_at_once_is_each_of_it_counted(found: list[Found]):
 
 
 def test_a_bucket_without_uploads_is_zeros_and_no_moments():
-    assert summary() == Summary(0, 0, 0, 0, 0, 0, 0, 0, None, None, (0, 0, 0), 0.0, (), parts_known=True)
+    assert summary() == Summary(
+        *(0, 0, 0, 0, 0, 0, 0, 0),
+        oldest_initiated=None,
+        oldest_activity=None,
+        age_counts=(0, 0, 0),
+        age_sum=0.0,
+        bytes_by_class=(),
+        parts_known=True,
+        abort_scheduled=0,
+        abort_overdue=0,
+    )
 
 
 def test_without_parts_what_needs_them_is_unknown_not_zero():
@@ -237,6 +257,21 @@ def test_stale_bytes_are_unknown_where_no_stale_upload_could_be_sized():
     assert summary(fresh).stale_bytes == 0
     assert summary(fresh, Found(upload(9 * DAY))).stale_bytes is None
     assert summary(fresh, Found(upload(9 * DAY)), Found(upload(9 * DAY), totals(size=5))).stale_bytes == 5
+
+
+def test_an_abort_is_overdue_after_two_days():
+    found = [Found(upload(), totals(abort_at=NOW - late)) for late in (-DAY, 0, 2 * DAY, 2 * DAY + 1)]
+    assert (summary(*found).abort_scheduled, summary(*found).abort_overdue) == (4, 1)
+
+
+def test_what_was_sized_without_an_abort_date_is_a_true_zero():
+    assert summary(Found(upload(), totals())).abort_scheduled == 0
+    assert summary().abort_overdue == 0
+
+
+def test_where_nothing_was_sized_no_abort_is_known():
+    assert summary(Found(upload())).abort_scheduled is None
+    assert summary(Found(upload()), with_parts=False).abort_overdue is None
 
 
 def test_an_empty_upload_is_sized():

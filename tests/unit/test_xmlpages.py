@@ -211,7 +211,7 @@ class Kind:
     root: str
     item: str
     fields: dict[str, str]
-    """What an item says where nothing is odd; `#` is its number, of three digits."""
+    """What an item says where nothing is odd; `#` is its number, of three digits, `@` the prefix."""
 
 
 DATE = "2026-01-01T00:01:00.#Z"
@@ -219,7 +219,13 @@ PARTS = Kind("ListPartsResult", "Part", {"PartNumber": "#", "Size": "8388#", "La
 UPLOADS = Kind(
     "ListMultipartUploadsResult",
     "Upload",
-    {"Key": "dir/key #", "UploadId": "id-#", "Initiated": DATE, "StorageClass": "STANDARD"},
+    {
+        "Key": "dir/key #",
+        "UploadId": "id-#",
+        "Initiated": DATE,
+        "StorageClass": "STANDARD",
+        "Initiator": "<@DisplayName>9</@DisplayName><@ID>user-#</@ID>",
+    },
 )
 NAMESPACES = (
     ("", ""),
@@ -287,7 +293,7 @@ def bodies(draw: st.DrawFn, kind: Kind) -> bytes:
 
 
 def _fields(kind: Kind, row: dict[str, str], prefix: str, number: int) -> str:
-    texts = {name: text.replace("#", str(number)) for name, text in kind.fields.items()}
+    texts = {n: text.replace("#", str(number)).replace("@", prefix) for n, text in kind.fields.items()}
     return "".join(written.format(prefix + name, texts[name], name) for name, written in row.items())
 
 
@@ -301,8 +307,13 @@ def _texts(element: ET.Element, name: str) -> list[str]:
 
 def _text(root: ET.Element, item: ET.Element, name: str) -> str:
     """Return the first text of this name, one in the root's namespace before any other."""
+    return next((child.text or "" for child in _children(root, item, name)), "")
+
+
+def _children(root: ET.Element, item: ET.Element, name: str) -> list[ET.Element]:
+    """Return the children of this name, those in the root's namespace before any other."""
     own = [child for child in item if child.tag == root.tag.replace(_local(root), name)]
-    return [*[child.text or "" for child in own], *_texts(item, name), ""][0]
+    return [*own, *(child for child in item if _local(child) == name)]
 
 
 def _number(text: str) -> int | None:
@@ -345,6 +356,7 @@ def _slow_uploads(body: bytes) -> Page[Upload] | None:
             _text(root, item, "UploadId"),
             dates.read_believable(_text(root, item, "Initiated"), NOW),
             _text(root, item, "StorageClass").strip(),
+            next((_text(root, child, "ID").strip() for child in _children(root, item, "Initiator")), ""),
         )
         for item in root
         if _local(item) == "Upload"

@@ -1,0 +1,140 @@
+"""The lines about scans: each tells what is needed, the same trouble again and again makes one an hour."""
+
+import logging
+from dataclasses import replace
+
+import pytest
+from fakes import Clock
+from unit.boards import SUMMARY
+
+from exporter.board import ScanResult
+from exporter.model import Reason, StoreError
+from exporter.repeats import EVERY_SECONDS, MESSAGES_LIMIT, SUBJECTS_LIMIT, Repeats
+from exporter.scan_log import ScanLog
+
+FINE = replace(SUMMARY, unsized=0, overdue=0)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def scans(clock: Clock, caplog: pytest.LogCaptureFixture) -> ScanLog:
+    caplog.set_level(logging.DEBUG)
+    return ScanLog(clock.monotonic)
+
+
+def result(summary=FINE, trouble: str = "") -> ScanResult:
+    return ScanResult(summary, 1.0, 2.3456, trouble, requests=7)
+
+
+def fail(scans: ScanLog, message: str = "no", reason: Reason = Reason.TLS, requests: int | None = 3) -> None:
+    cause = StoreError(reason, message)
+    cause.requests = requests
+    scans.failed("prod", "media", (reason, message), duration=0.5, cause=cause)
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, object]]:
+    return [
+        (record.levelname, record.message, record.fields.get("repeated") or record.fields.get("failures"))
+        for record in caplog.records
+    ]
+
+
+def test_a_scan_is_one_line_with_all_there_is_to_know(scans, caplog):
+    scans.finished("prod", "media", result())
+    [record] = caplog.records
+    assert (record.levelname, record.message) == ("INFO", "scan finished")
+    expected = {"target": "prod", "bucket": "media", "uploads": 5, "bytes": FINE.bytes, "unsized": 0}
+    assert record.fields == expected | {"duration": 2.346, "requests": 7}
+
+
+def test_so_is_a_failure(scans, caplog):
+    fail(scans, "handshake failed")
+    [record] = caplog.records
+    assert (record.levelname, record.message) == ("ERROR", "scan failed")
+    expected = {"target": "prod", "bucket": "media", "reason": "tls", "duration": 0.5, "requests": 3}
+    assert record.fields == expected | {"error": "handshake failed", "repeated": None}
+
+
+def test_the_same_failure_is_told_once_an_hour_with_how_often_it_was_met(scans, clock, caplog):
+    for _ in range(12 * 3):  # three hours, every five minutes
+        fail(scans)
+        clock.now += 300.0
+    errors = [(line, count) for level, line, count in lines(caplog) if level == "ERROR"]
+    assert errors == [("scan failed", None), ("scan failed", 11), ("scan failed", 11)]
+    assert sum(level == "DEBUG" for level, *_ in lines(caplog)) == 33
+
+
+def test_another_reason_message_or_bucket_is_news(scans, caplog):
+    fail(scans)
+    fail(scans, "no", Reason.CONNECTION)
+    fail(scans, "never")
+    scans.failed("prod", "other", (Reason.TLS, "no"), duration=0.5, cause=None)
+    assert [level for level, *_ in lines(caplog)] == ["ERROR"] * 4
+
+
+def test_failures_that_take_turns_do_not_make_each_other_news(scans, caplog):
+    for _ in range(20):
+        fail(scans, "one")
+        fail(scans, "other")
+    assert [level for level, *_ in lines(caplog) if level == "ERROR"] == ["ERROR"] * 2
+
+
+def test_a_message_that_differs_in_a_number_is_the_same(scans, caplog):
+    fail(scans, "Failed to connect to 127.0.0.1:9 after 3 ms")
+    fail(scans, "Failed to connect to 127.0.0.1:9 after 27.5 ms")
+    assert [level for level, *_ in lines(caplog)] == ["ERROR", "DEBUG"]
+
+
+def test_a_recovery_is_told_and_what_follows_is_news_again(scans, caplog):
+    fail(scans)
+    fail(scans)
+    scans.finished("prod", "media", result())
+    scans.finished("prod", "media", result())
+    fail(scans)
+    assert lines(caplog) == [
+        ("ERROR", "scan failed", None),
+        ("DEBUG", "scan failed", None),
+        ("INFO", "scans are all right again", 2),
+        ("INFO", "scan finished", None),
+        ("INFO", "scan finished", None),
+        ("ERROR", "scan failed", None),
+    ]
+
+
+def test_unsized_uploads_are_a_warning_once_an_hour_and_a_line_each_scan(scans, clock, caplog):
+    unsized = replace(FINE, unsized=1)
+    for _ in range(3):
+        scans.finished("prod", "media", result(unsized, "HTTP 403"))
+    clock.now += EVERY_SECONDS
+    scans.finished("prod", "media", result(unsized, "HTTP 403"))
+    assert lines(caplog) == [
+        ("WARNING", "scan finished, uploads unsized", None),
+        ("INFO", "scan finished, uploads unsized", None),
+        ("INFO", "scan finished, uploads unsized", None),
+        ("WARNING", "scan finished, uploads unsized", 2),
+    ]
+    assert {record.fields["error"] for record in caplog.records} == {"HTTP 403"}
+
+
+def test_a_bug_of_ours_comes_with_its_traceback(scans, caplog):
+    for _ in range(2):
+        failure = Reason.INTERNAL, "unexpected KeyError"
+        scans.failed("prod", "media", failure, duration=0.1, cause=KeyError("lost"))
+    assert [record.levelname for record in caplog.records] == ["ERROR", "DEBUG"]
+    assert "KeyError: 'lost'" in caplog.text
+
+
+def test_what_is_remembered_is_bounded():
+    repeats = Repeats(lambda: 0.0)
+    for number in range(SUBJECTS_LIMIT + 5):
+        repeats.failed("prod", f"bucket {number}", "no")
+    for letter in "abcdefghijklmnop":
+        repeats.failed("prod", "last", letter)
+    assert len(repeats._subjects) == SUBJECTS_LIMIT
+    assert len(repeats._subjects["prod", "last"].told) == MESSAGES_LIMIT
+    assert repeats.failed("prod", "last", "p") is None
+    assert repeats.failed("prod", "last", "a") == 0
