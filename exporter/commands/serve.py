@@ -54,13 +54,8 @@ def serve(
         print(f"--web.listen-address: {error}", file=sys.stderr)
         return BAD_USAGE
     on_signals(lambda *_: _stop(service))
-    fields = {
-        "version": __version__,
-        "scheme": service.scheme,
-        "port": service.port,
-        "targets": len(settings.targets),
-    }
-    log.info("mpu-exporter is listening", extra={"fields": fields})
+    fields = {"version": __version__, "scheme": service.scheme, "port": service.port}
+    log.info("mpu-exporter is listening", extra={"fields": fields | {"targets": len(settings.targets)}})
     on_start(service)
     try:
         service.run()
