@@ -8,12 +8,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from exporter.config.settings import BucketSettings
-    from exporter.model import Part, PartTotals, StoreError, Upload
+    from exporter.model import AbortRules, Part, PartTotals, StoreError, Upload
 
 T = TypeVar("T")
 
 UPLOADS_OPERATION = "ListMultipartUploads"
 PARTS_OPERATION = "ListParts"
+LIFECYCLE_OPERATION = "GetBucketLifecycleConfiguration"
 
 Marker = tuple[str, ...]
 """Where a listing goes on, as the server gave it; only the store that made it reads it."""
@@ -113,6 +114,12 @@ class Store(Protocol):
 
     def new_fold(self) -> PartFold:
         """Return what adds up the parts of one upload."""
+
+    def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
+        """Return what the bucket's lifecycle rules do about uploads; one call, before `deadline`.
+
+        Raises StoreError, of reason unsupported where the store has no such rules, and StoppingError.
+        """
 
     def close(self) -> None:
         """Give connections back."""

@@ -12,7 +12,7 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from exporter.model import Part, Reason, StoreError, Upload
+from exporter.model import AbortRules, Part, Reason, StoreError, Upload
 from exporter.stores import dates
 from exporter.stores.aws import AwsClient
 from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION, Marker, Page
@@ -87,6 +87,10 @@ class GlacierStore:
     def new_fold(self) -> RangedParts:
         """Return what adds up the parts of one upload."""
         return RangedParts()
+
+    def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:  # noqa: ARG002 - no call to make
+        """Refuse: vaults have no lifecycle rules."""
+        raise StoreError(Reason.UNSUPPORTED, "vaults have no lifecycle rules")
 
     def close(self) -> None:
         """Close the connections."""

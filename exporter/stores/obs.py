@@ -8,8 +8,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION
+from exporter.model import StoreError
+from exporter.stores.base import LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION
 from exporter.stores.folds import NumberedParts
+from exporter.stores.lifecycle import NO_RULES, has_no_rules, read_rules
 from exporter.stores.obs_client import ObsCaller
 from exporter.stores.obs_settings import sign_region
 from exporter.stores.threads import ThreadedCalls
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.config.settings import BucketSettings, TargetSettings
-    from exporter.model import Part, Upload
+    from exporter.model import AbortRules, Part, Upload
     from exporter.stores.base import Marker, Page
     from exporter.stores.transport import Transport
 
@@ -32,7 +34,6 @@ class ObsStore:
     `v2`, which OBS takes as well. Neither a delimiter nor an encoding is ever asked for.
     """
 
-    operations = (UPLOADS_OPERATION, PARTS_OPERATION)
     has_part_times = True
 
     def __init__(
@@ -43,6 +44,8 @@ class ObsStore:
         self._transport = transport
         self._clock = clock
         self._sdk = ObsCaller(target, transport)
+        lifecycle = (LIFECYCLE_OPERATION,) if target.lifecycle else ()
+        self.operations = (UPLOADS_OPERATION, PARTS_OPERATION, *lifecycle)
         self.signing_region = sign_region(target)
 
     def list_uploads(self, bucket: BucketSettings, marker: Marker | None, deadline: float) -> Page[Upload]:
@@ -75,6 +78,17 @@ class ObsStore:
     def new_fold(self) -> NumberedParts:
         """Return what adds up the parts of one upload."""
         return NumberedParts()
+
+    def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
+        """Return what the bucket's lifecycle rules do about uploads."""
+        with self._transport.call(LIFECYCLE_OPERATION, deadline) as call:
+            try:
+                answer = self._sdk.ask(call, "getBucketLifecycle", bucket.name)
+            except StoreError as error:
+                if has_no_rules(error):
+                    return NO_RULES
+                raise
+            return read_rules(answer, bucket.prefix)
 
     def close(self) -> None:
         """Close the connections."""

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from exporter.model import Reason, StoreError
-from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION
+from exporter.stores.base import LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION
 from exporter.stores.folds import NumberedParts
 from exporter.stores.s3_boto import S3ByBoto
 from exporter.stores.threads import ThreadedCalls
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.config.settings import BucketSettings, TargetSettings
+    from exporter.model import AbortRules
     from exporter.stores.base import Calls
     from exporter.stores.transport import Transport
 
@@ -33,7 +34,6 @@ class S3Store:
     multi-region access points Signature Version 4A.
     """
 
-    operations = (UPLOADS_OPERATION, PARTS_OPERATION)
     has_part_times = True
 
     def __init__(
@@ -45,6 +45,12 @@ class S3Store:
         self._boto = S3ByBoto(target, transport, clock)
         self._wire = Wire(transport, self._boto, target.scan.page_size, clock)
         self._told: set[str] = set()
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """The API's names of the calls that the target asks for."""
+        lifecycle = (LIFECYCLE_OPERATION,) if self._target.lifecycle else ()
+        return (UPLOADS_OPERATION, PARTS_OPERATION, *lifecycle)
 
     @property
     def signing_region(self) -> str:
@@ -67,6 +73,10 @@ class S3Store:
     def new_fold(self) -> NumberedParts:
         """Return what adds up the parts of one upload."""
         return NumberedParts()
+
+    def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
+        """Return what the bucket's lifecycle rules do about uploads; asked for through boto3."""
+        return self._boto.abort_rules(bucket, deadline)
 
     def close(self) -> None:
         """Close the connections."""
