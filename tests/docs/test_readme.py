@@ -29,6 +29,8 @@ from exporter.watched import Discovery, Watched
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
+TLS_FILES = ("web.yml", "prometheus-tls.yml")
+"""Run by tests/real/test_tls.py."""
 ENVIRON = {"CEPH_KEY": "key", "OBS_KEY": "key", "OBS_SECRET": "secret"}
 
 
@@ -99,7 +101,7 @@ def flags(command: str, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     with pytest.raises(SystemExit):
         cli.main([command, "--help"])
     text = re.sub(r"\s+", " ", capsys.readouterr().out.partition("options:")[2])
-    return dict(re.findall(r"(--[a-z]+\.[a-z-]+) .*?\(default: ([^,) ]+)", text))
+    return dict(re.findall(r"(--[a-z]+\.[a-z.-]+) .*?\(default: ([^,) ]+)", text))
 
 
 def own_flags(command: str) -> set[str]:
@@ -181,7 +183,7 @@ class TestSnippets:
             assert json.loads(block)
 
     def test_every_yaml_says_which_file_it_is(self):
-        known = ("config.yaml", "mpu-rules.yml", "prometheus.yml", "values.yaml")
+        known = ("config.yaml", "mpu-rules.yml", "prometheus.yml", "values.yaml", *TLS_FILES)
         assert len(blocks(README, "yaml")) == sum(len(files(README, name)) for name in known)
 
     def test_configs_load(self, tmp_path: Path):
