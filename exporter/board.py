@@ -62,6 +62,8 @@ class Entry:
     missing: int = 0
     tariff: Tariff | None = None
     """What its bytes cost, None where nobody said."""
+    worst: Worst | None = None
+    """Of the uploads behind `summary`; None where nobody asked for them, or an earlier process found them."""
     fresh_at: float = 0.0
     """Monotonic time of the last success."""
 
@@ -120,6 +122,7 @@ class Board:
                 duration=result.duration,
                 last_success=result.finished,
                 summary=summary,
+                worst=result.worst,
                 missing=0,
                 fresh_at=self._monotonic(),
             ),
@@ -135,7 +138,7 @@ class Board:
         with self._lock:
             for key, entry in self._entries.items():
                 if entry.summary and entry.success is False and now - entry.fresh_at > entry.keep_for:
-                    self._entries[key] = replace(entry, summary=None)
+                    self._entries[key] = replace(entry, summary=None, worst=None)
             return list(self._entries.values())
 
     def all_shown(self) -> bool:
@@ -162,4 +165,5 @@ def _failed(entry: Entry, reason: Reason, message: str, duration: float | None) 
         duration=duration if duration is not None else entry.duration,
         missing=missing,
         summary=None if missing >= MISSING_SCANS else entry.summary,
+        worst=None if missing >= MISSING_SCANS else entry.worst,
     )

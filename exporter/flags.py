@@ -43,6 +43,12 @@ def reload_flags(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="read the config again when its file changes, and not on SIGHUP only (default: off)",
     )
+    parser.add_argument(
+        "--web.enable-lifecycle",
+        dest="enable_lifecycle",
+        action="store_true",
+        help="read the config again on POST /-/reload (default: off)",
+    )
 
 
 def choice_flags(parser: argparse.ArgumentParser) -> None:
@@ -141,6 +147,12 @@ def web_flags(parser: argparse.ArgumentParser) -> None:
         default="/metrics",
         help="path of the metrics (default: /metrics)",
     )
+    parser.add_argument(
+        "--web.enable-uploads",
+        dest="enable_uploads",
+        action="store_true",
+        help="show the worst uploads at /uploads; their keys may be sensitive (default: off)",
+    )
     web_config_flags(parser)
 
 
@@ -156,8 +168,8 @@ def web_config_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def demo_flags(parser: argparse.ArgumentParser) -> None:
-    """Have the demo seen from this machine only, unless told otherwise."""
-    parser.set_defaults(listen=DEMO_LISTEN)
+    """Have the demo seen from this machine only, unless told otherwise, and show all there is."""
+    parser.set_defaults(listen=DEMO_LISTEN, enable_uploads=True)
 
 
 def log_flags(parser: argparse.ArgumentParser) -> None:

@@ -33,7 +33,7 @@ from exporter.web.server import WebServer
 from exporter.web.watch import SiteWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from exporter.config.settings import BucketSettings, Settings, TargetSettings
@@ -50,6 +50,8 @@ FILES_FOR_THE_REST = 1000
 """HTTP clients, logs, connections that are kept."""
 COLLECT_AFTER = 20_000
 """So many more objects than before, and the garbage collector looks at the young ones."""
+WORST_LIMIT = 20
+"""So many uploads of a bucket are held by each order where single uploads are shown."""
 STOP_SECONDS = 2.0
 """How long scans under way get to end; their transports give up within one."""
 
@@ -71,20 +73,27 @@ class _Traffic:
 class Service:
     """The exporter as a whole: a loop that scans, and a server that shows the board."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what flags say
         self,
         settings: Settings,
         listen: str,
         telemetry_path: str = "/metrics",
         web_config: Path | None = None,
+        *,
+        uploads: bool = False,
+        reload: Callable[[], Sequence[str]] | None = None,
+        problems: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         """Make everything and bind the address; raises ListenError where that cannot be.
 
-        `web_config` says who may ask and how it is encrypted; raises ConfigError where it is wrong.
+        `web_config` says who may ask and how it is encrypted; raises ConfigError where it is wrong. `uploads`
+        says whether single uploads are shown. `reload` is what may be asked for over HTTP, None where nothing
+        may; `problems` says what was wrong with the config when it was last read.
 
         Nothing is sent to a store before `run`.
         """
         self._stop = threading.Event()
+        self._worst_limit = WORST_LIMIT if uploads else 0
         self._started = time.monotonic()
         self._board = Board()
         registry = process_registry()
@@ -103,6 +112,10 @@ class Service:
             Exposition(collector, registry, openmetrics=True),
             self._ready,
             telemetry_path,
+            self._roster.watched,
+            reload,
+            uploads=uploads,
+            problems=problems,
         )
         self._site = SiteWatch(web_config)
         self._guard = Guard(app, self._site.site)
@@ -189,6 +202,7 @@ class Service:
             halt,
             new_pace=new_pace,
             saved=partial(work.requests_saved, name),
+            worst_limit=self._worst_limit,
             insight=Insight(target, store, halt),
         )
         finding = None

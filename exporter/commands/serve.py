@@ -17,7 +17,7 @@ from exporter.reload import Reloader
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from exporter.config import Settings
     from exporter.service import Service
@@ -35,21 +35,41 @@ def run(options: argparse.Namespace) -> int:
         reloader.start(service.reload, service.note_reload, watch=options.watch_config)
         signal.signal(signal.SIGHUP, lambda *_: reloader.ask())
 
-    return serve(reloader.load(), options, start)
+    return serve(
+        reloader.load(),
+        options,
+        start,
+        reload=reloader.reload if options.enable_lifecycle else None,
+        problems=lambda: reloader.problems,
+    )
 
 
 def serve(
     settings: Settings,
     options: argparse.Namespace,
     on_start: Callable[[Service], None] = lambda _: None,
+    *,
+    reload: Callable[[], Sequence[str]] | None = None,
+    problems: Callable[[], Sequence[str]] = tuple,
 ) -> int:
-    """Serve `settings` until SIGTERM or Ctrl-C. Raises ConfigError where the web config is wrong."""
+    """Serve `settings` until SIGTERM or Ctrl-C. Raises ConfigError where the web config is wrong.
+
+    `reload` and `problems` are what the service may ask about the config.
+    """
     from exporter.ledger import StateError  # noqa: PLC0415 - loads the SDKs; a wrong config is told before
     from exporter.service import Service  # noqa: PLC0415 - likewise
     from exporter.web.server import ListenError  # noqa: PLC0415 - likewise uvicorn
 
     try:
-        service = Service(settings, options.listen, options.telemetry_path, options.web_config)
+        service = Service(
+            settings,
+            options.listen,
+            options.telemetry_path,
+            options.web_config,
+            uploads=options.enable_uploads,
+            reload=reload,
+            problems=problems,
+        )
     except ListenError as error:
         print(f"--web.listen-address: {error}", file=sys.stderr)
         return BAD_USAGE

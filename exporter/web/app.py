@@ -1,122 +1,116 @@
-"""What may be asked over HTTP: metrics, status, health. An ASGI application; it never waits for a scan."""
+"""What may be asked over HTTP, and which answer it gets. An ASGI application; it never waits for a scan."""
 
 from __future__ import annotations
 
 import asyncio
-import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from exporter.exposition import gzip
+from exporter.web.exchange import Request, Response, Scope, send_response
 from exporter.web.negotiation import wants_gzip, wants_openmetrics
-from exporter.web.status import status_page
+from exporter.web.views import Views
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from exporter.board import Board
     from exporter.exposition import Exposition
+    from exporter.watched import Watched
 
-Scope = dict[str, Any]
-
-_PLAIN = "text/plain; charset=utf-8"
-_HTML = "text/html; charset=utf-8"
-_SECURITY_HEADERS = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
-)
+_READING = ("GET", "HEAD")
+_NO_RELOAD = b"404 the config is not reloaded on request: start with --web.enable-lifecycle, or send SIGHUP\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """One answer."""
+class _Route:
+    """What answers a path. What is `quick` is answered on the event loop, the rest meanwhile."""
 
-    status: int
-    body: bytes
-    content_type: str = _PLAIN
-    headers: tuple[tuple[bytes, bytes], ...] = ()
+    answer: Callable[[Request], Response]
+    methods: tuple[str, ...] = _READING
+    quick: bool = False
 
 
 @dataclass(slots=True)
 class App:
-    """Answers requests from the board; `ready` says whether the values are worth scraping yet."""
+    """Answers requests from the board; `ready` says whether the values are worth scraping yet.
+
+    `watched` says what is watched now. `reload` reads the config again and returns what is wrong with it;
+    None where nobody may ask for that. `uploads` says whether single uploads are shown, `problems` what was
+    wrong with the config when it was last read.
+    """
 
     board: Board
     text: Exposition
     openmetrics: Exposition
     ready: Callable[[], bool]
     telemetry_path: str = "/metrics"
-    _routes: dict[str, Callable[[dict[str, str]], Response]] = field(init=False)
+    watched: Callable[[], Sequence[Watched]] = tuple
+    reload: Callable[[], Sequence[str]] | None = None
+    uploads: bool = False
+    problems: Callable[[], Sequence[str]] = tuple
+    _routes: Mapping[str, _Route] = field(init=False)
+    _reloads: ThreadPoolExecutor = field(init=False)
 
     def __post_init__(self) -> None:
         """Fill the table of paths."""
+        views = Views(self.board, self.watched, self.problems, self.telemetry_path, uploads=self.uploads)
+        # on a thread of its own: however many wait for their turn, scrapes are answered
+        self._reloads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reload-request")
         self._routes = {
-            "/": self._status,
-            "/-/healthy": self._healthy,
-            "/-/ready": self._ready,
-            self.telemetry_path: self._metrics,
+            "/": _Route(views.status),
+            "/uploads": _Route(views.uploads_page),
+            "/api/v1/targets": _Route(views.targets_json),
+            "/api/v1/uploads": _Route(views.uploads_json),
+            "/-/healthy": _Route(self._healthy, quick=True),
+            "/-/ready": _Route(self._ready, quick=True),
+            "/-/reload": _Route(self._reload, ("POST", "PUT")),
+            self.telemetry_path: _Route(self._metrics),
         }
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:  # noqa: ANN401, ARG002 - ASGI
         """Answer one request."""
         if scope["type"] != "http":
             return
-        method, path, headers = scope["method"], scope["path"], _headers(scope)
-        if path in {"/", self.telemetry_path}:
-            # takes milliseconds: off the event loop, so that others are answered meanwhile
-            response = await asyncio.to_thread(self.answer, method, path, headers)
-        else:
-            response = self.answer(method, path, headers)
-        await _send(send, response, with_body=method != "HEAD")
+        request = Request.of(scope)
+        response = await self._answer(request)
+        await send_response(send, response, with_body=request.method != "HEAD")
 
-    def answer(self, method: str, path: str, headers: dict[str, str]) -> Response:
-        """Return the answer to one request; header names are lower-case."""
-        route = self._routes.get(path)
+    async def _answer(self, request: Request) -> Response:
+        route = self._routes.get(request.path)
         if route is None:
             return Response(404, b"404 not found; see / for what is here\n")
-        if method not in {"GET", "HEAD"}:
-            return Response(405, b"405 only GET\n", headers=((b"allow", b"GET, HEAD"),))
-        return route(headers)
+        if request.path == "/-/reload" and self.reload is None:
+            return Response(404, _NO_RELOAD)
+        if request.method not in route.methods:
+            allowed = ", ".join(route.methods)
+            text = f"405 only {' or '.join(method for method in route.methods if method != 'HEAD')}\n"
+            return Response(405, text.encode(), headers=((b"allow", allowed.encode()),))
+        if route.quick:
+            return route.answer(request)
+        own = self._reloads if request.path == "/-/reload" else None
+        return await asyncio.get_running_loop().run_in_executor(own, route.answer, request)
 
-    def _metrics(self, headers: dict[str, str]) -> Response:
-        chosen = self.openmetrics if wants_openmetrics(headers.get("accept", "")) else self.text
+    def _metrics(self, request: Request) -> Response:
+        chosen = self.openmetrics if wants_openmetrics(request.headers.get("accept", "")) else self.text
         body = chosen.render()
         vary = (b"vary", b"Accept, Accept-Encoding")
-        if not wants_gzip(headers.get("accept-encoding", "")):
+        if not wants_gzip(request.headers.get("accept-encoding", "")):
             return Response(200, body, chosen.content_type, (vary,))
         return Response(200, gzip(body), chosen.content_type, (vary, (b"content-encoding", b"gzip")))
 
-    def _status(self, _: dict[str, str]) -> Response:
-        page = status_page(self.board.entries(), self.telemetry_path, time.time())
-        return Response(200, page.encode(), _HTML)
-
-    def _healthy(self, _: dict[str, str]) -> Response:
+    def _healthy(self, _: Request) -> Response:
         return Response(200, b"mpu-exporter is healthy.\n")
 
-    def _ready(self, _: dict[str, str]) -> Response:
+    def _ready(self, _: Request) -> Response:
         if self.ready():
             return Response(200, b"mpu-exporter is ready.\n")
         return Response(503, b"mpu-exporter is not ready: first scans are under way.\n")
 
-
-def _headers(scope: Scope) -> dict[str, str]:
-    """Return the request's headers; of one sent several times, the values in one list."""
-    headers: dict[str, str] = {}
-    for name, value in scope["headers"]:
-        key, text = name.decode("latin-1"), value.decode("latin-1")
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
-    return headers
-
-
-async def _send(send: Any, response: Response, *, with_body: bool) -> None:  # noqa: ANN401 - ASGI
-    headers = [
-        (b"content-type", response.content_type.encode()),
-        (b"content-length", str(len(response.body)).encode()),
-        (b"cache-control", b"no-store"),
-        *_SECURITY_HEADERS,
-        *response.headers,
-    ]
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body if with_body else b""})
+    def _reload(self, _: Request) -> Response:
+        problems = self.reload() if self.reload else ()
+        if not problems:
+            return Response(200, b"the config was read again\n")
+        lines = ("the config cannot be used; what was read before stays:", *problems)
+        return Response(500, "".join(f"{line}\n" for line in lines).encode(errors="backslashreplace"))

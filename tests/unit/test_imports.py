@@ -26,7 +26,7 @@ FLOORS = (
     {"sizing", "insight"},
     {"lifecycle", "discovery"},
     {"retrying"},
-    {"stores", "candidates", "estimate"},
+    {"stores", "candidates", "estimate", "upload_members"},
     {"pace", "rate", "ledger", "selection", "scan_log"},
     {"board"},
     {"cost"},

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
-from unit.boards import HOSTILE, NOTHING, SUMMARY, Drawn
+from unit.boards import HOSTILE, Drawn
 
-from exporter import __version__
 from exporter.exposition import CONTENT_TYPE_OPENMETRICS, CONTENT_TYPE_TEXT
 from exporter.human import human_bytes
 from exporter.model import Reason
@@ -50,7 +49,8 @@ def ask(app: App, path: str = "/metrics", *headers: tuple[str, str], method: str
             answer.body += message["body"]
 
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    scope = {"type": "http", "method": method, "path": path, "headers": raw}
+    path, _, query = path.partition("?")
+    scope = {"type": "http", "method": method, "path": path, "headers": raw, "query_string": query.encode()}
     asyncio.run(app(scope, receive, send))
     return answer
 
@@ -80,7 +80,7 @@ class TestRoutes:
 
     @pytest.mark.parametrize(
         "path",
-        ["", "/metrics/", "/Metrics", "//", "/favicon.ico", "/-/reload", "/uploads", "/../metrics"],
+        ["", "/metrics/", "/Metrics", "//", "/favicon.ico", "/-/reload/", "/uploads/", "/../metrics"],
     )
     def test_anything_else_is_not(self, drawn: Drawn, path: str):
         answer = ask(drawn.app, path)
@@ -106,7 +106,7 @@ class TestRoutes:
         app = App(drawn.board, drawn.text, drawn.openmetrics, lambda: True, "/probe/metrics")
         assert ask(app, "/probe/metrics").body == drawn.text.render()
         assert ask(app, "/metrics").status == 404
-        assert b'href="/probe/metrics"' in ask(app, "/").body
+        assert b'href="probe/metrics"' in ask(app, "/").body
 
     def test_what_is_not_http_is_not_answered(self, drawn: Drawn):
         asyncio.run(drawn.app({"type": "websocket"}, None, None))
@@ -209,70 +209,55 @@ class TestHealth:
         assert ask(drawn.app, "/metrics").status == 200
 
 
-class TestStatusPage:
-    def page(self, drawn: Drawn) -> str:
-        return ask(drawn.app, "/").body.decode()
+class TestReload:
+    """POST /-/reload, where the flag is given."""
 
-    def test_it_shows_a_row_per_bucket(self, drawn: Drawn):
-        page = self.page(drawn)
-        assert f"Version {__version__}." in page
-        assert page.count("<tr><td>") == 2
-        assert (
-            '<tr><td>prod</td><td>media</td><td class="failing">uploads unsized, 1.2 s<br></td>'
-            '<td class="number">5</td><td class="number">117.7 MiB</td><td class="number">2</td>'
-            "<td>2026-09-20 13:13:19</td><td>2026-09-21 12:13:20</td>"
-            "<td>2026-09-21 14:13:32</td></tr>"
-        ) in page
+    def app(self, drawn: Drawn, *problems: str) -> App:
+        return replace_app(drawn, reload=lambda: list(problems))
 
-    def test_hostile_names_and_messages_stay_text(self, drawn: Drawn):
-        drawn.board.fail(("prod", "media"), Reason.BAD_RESPONSE, "<script src=//evil></script>", 0.5)
-        page = self.page(drawn)
-        assert "<script" not in page
-        assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;&amp;amp;{}%s" in page
-        assert "&lt;script src=//evil&gt;&lt;/script&gt;" in page
+    @pytest.mark.parametrize("method", ["POST", "PUT"])
+    def test_it_reads_the_config_again(self, drawn: Drawn, method: str):
+        answer = ask(self.app(drawn), "/-/reload", method=method)
+        assert (answer.status, answer.body) == (200, b"the config was read again\n")
 
-    def test_a_failing_bucket_says_why_and_keeps_its_last_values(self, drawn: Drawn):
-        drawn.board.fail(("prod", "media"), Reason.ACCESS_DENIED, "ListMultipartUploads: AccessDenied", 0.5)
-        page = self.page(drawn)
-        shown = '<td class="failing">failed: access_denied<br>ListMultipartUploads: AccessDenied</td>'
-        assert f'<td>media</td>{shown}<td class="number">5</td>' in page
-        assert "2 buckets, 1 of them failing." in page
+    def test_it_tells_what_is_wrong_line_by_line(self, drawn: Drawn):
+        answer = ask(
+            self.app(drawn, "config.yaml:1: one", "config.yaml:2: \udcff"), "/-/reload", method="POST"
+        )
+        assert (answer.status, answer.body.decode().splitlines()) == (
+            500,
+            [
+                "the config cannot be used; what was read before stays:",
+                "config.yaml:1: one",
+                "config.yaml:2: \\udcff",
+            ],
+        )
 
-    def test_failing_buckets_come_first(self, drawn: Drawn):
-        names = [
-            bucket for _, bucket in sorted((entry.target, entry.bucket) for entry in drawn.board.entries())
-        ]
-        drawn.board.fail(("prod", names[-1]), Reason.TIMEOUT, "why", 0.5)
-        first = self.page(drawn).split("<tr><td>")[1]
-        assert "failed: timeout" in first
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+    def test_nothing_else_reloads(self, drawn: Drawn, method: str):
+        answer = ask(replace_app(drawn, reload=pytest.fail), "/-/reload", method=method)
+        assert (answer.status, answer.headers["allow"]) == (405, "POST, PUT")
 
-    def test_a_bucket_not_scanned_yet_shows_no_numbers(self):
-        page = self.page(Drawn("new"))
-        assert "<td>not scanned yet</td>" in page
-        assert page.count('<td class="number">–</td>') == 3  # noqa: RUF001 - a dash for people
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_without_the_flag_the_answer_names_it(self, drawn: Drawn, method: str):
+        answer = ask(drawn.app, "/-/reload", method=method)
+        assert (answer.status, b"--web.enable-lifecycle" in answer.body) == (404, True)
 
-    def test_an_empty_bucket_shows_zeros(self):
-        drawn = Drawn("empty")
-        drawn.publish("empty", NOTHING)
-        page = self.page(drawn)
-        assert '<td class="number">0</td><td class="number">0 B</td><td class="number">0</td>' in page
-        assert "<td>complete, 1.2 s</td>" in page
 
-    def test_bytes_that_are_not_known_are_a_dash(self):
-        drawn = Drawn("a")
-        drawn.publish("a", replace(SUMMARY, bytes=None))
-        assert '<td class="number">5</td><td class="number">–</td>' in self.page(drawn)  # noqa: RUF001
+def replace_app(drawn: Drawn, **arguments: Any) -> App:
+    return App(drawn.board, drawn.text, drawn.openmetrics, lambda: True, **arguments)
 
-    @pytest.mark.parametrize(
-        ("size", "text"),
-        [
-            (None, "–"),  # noqa: RUF001
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (1024, "1.0 KiB"),
-            (5 * 1024**3, "5.0 GiB"),
-            (3 * 1024**6, "3072.0 PiB"),
-        ],
-    )
-    def test_sizes_are_in_binary_units(self, size: int | None, text: str):
-        assert human_bytes(size) == text
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (None, "–"),  # noqa: RUF001
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (5 * 1024**3, "5.0 GiB"),
+        (3 * 1024**6, "3072.0 PiB"),
+    ],
+)
+def test_sizes_are_in_binary_units(size: int | None, text: str):
+    assert human_bytes(size) == text
