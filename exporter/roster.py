@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from exporter.board import Board, Entry
+from exporter.cost import tariff_of
+from exporter.discovery import bucket_settings, matches
 from exporter.ledger import BucketName, State
 from exporter.watched import Watched
 
@@ -175,7 +177,9 @@ class Roster:
     def _entry(self, track: Track, bucket: BucketSettings) -> Entry:
         """Return what a bucket is shown with before its first scan."""
         target = track.target
-        entry = Entry(target.name, bucket.name, target.store.value, target.scan.keep_for, self._ages)
+        kind, keep_for = target.store.value, target.scan.keep_for
+        tariff = tariff_of(target)
+        entry = Entry(target.name, bucket.name, kind, keep_for, self._ages, tariff=tariff)
         result = track.ledger(bucket).result
         return (
             self._board.restored(entry, result, max(0.0, self._wall() - result.finished)) if result else entry
@@ -183,7 +187,11 @@ class Roster:
 
     def _known_buckets(self, target: TargetSettings) -> tuple[BucketSettings, ...]:
         """Return the target's buckets as far as they are known before its list was asked for."""
-        return target.buckets
+        if target.discover is None:
+            return target.buckets
+        own = bucket_name(target, "")
+        names = (name.bucket for name in self._state.names() if name._replace(bucket="") == own)
+        return tuple(bucket_settings(target, name) for name in sorted(names) if matches(target, name))
 
     def _prune(self, found: Track | None = None) -> None:
         """Forget what is remembered of buckets that are no longer watched.

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 
 from exporter.board import Board
 from exporter.config.problems import ConfigError
+from exporter.discovery import Finder
 from exporter.exposition import Exposition
+from exporter.finding import Finding
+from exporter.insight import Insight
 from exporter.lane import Lane
 from exporter.ledger import Ledger, Shelf, State
 from exporter.loop import Loop
@@ -180,13 +183,23 @@ class Service:
             restored=partial(work.concurrency_restored, name),
         )
         scanner = Scanner(
-            store, target.scan, ages, halt, new_pace=new_pace, saved=partial(work.requests_saved, name)
+            store,
+            target.scan,
+            ages,
+            halt,
+            new_pace=new_pace,
+            saved=partial(work.requests_saved, name),
+            insight=Insight(target, store, halt),
         )
+        finding = None
+        if target.discover:
+            finding = Finding(target.discover.refresh, Finder(target, store, halt).find, start)
         return Track(
             target=target,
             lane=Lane(name, buckets, target.scan.interval, start),
             scanner=scanner,
             new_ledger=partial(self._new_ledger, target, ages),
+            finding=finding,
             halt=halt.set,
             end=store.close,
             signing_region=lambda: store.signing_region,
@@ -201,7 +214,8 @@ class Service:
 
     def _new_ledger(self, target: TargetSettings, ages: tuple[float, ...], bucket: BucketSettings) -> Ledger:
         meaning = (bucket.prefix, bucket.stale_after, ages, target.scan.parts == "never")
-        return Ledger(Shelf(self._state, bucket_name(target, bucket.name)), repr(meaning))
+        settings = repr((*meaning, target.top)) if target.top else repr(meaning)
+        return Ledger(Shelf(self._state, bucket_name(target, bucket.name)), settings)
 
 
 def calm_collector() -> None:

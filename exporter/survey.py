@@ -10,6 +10,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
+from exporter.discovery import Finder
 from exporter.model import Reason, StoppingError, StoreError
 from exporter.scan import Scanner
 from exporter.stores.table import make_store
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from exporter.config.settings import BucketSettings, TargetSettings
+    from exporter.insight import Insight
     from exporter.stores.base import Store
     from exporter.stores.transport import Traffic
 
@@ -57,15 +59,15 @@ class Site(NamedTuple):
     store: Store
     stop: threading.Event
 
-    def scanner(self, ages: Sequence[float] = ()) -> Scanner:
+    def scanner(self, ages: Sequence[float] = (), insight: Insight | None = None) -> Scanner:
         """Return what scans its buckets."""
-        return Scanner(self.store, self.target.scan, ages, self.stop)
+        return Scanner(self.store, self.target.scan, ages, self.stop, insight=insight)
 
     def buckets(self) -> tuple[BucketSettings, ...]:
         """Return its buckets: those of the config, or those that it is found to have. Raises StoreError."""
         if self.target.discover is None:
             return self.target.buckets
-        raise StoreError(Reason.UNSUPPORTED, "discover: finding buckets is not built yet")
+        return Finder(self.target, self.store, self.stop).find()
 
     def each(self, buckets: Iterable[BucketSettings], ask: Callable[[BucketSettings], T]) -> list[Outcome[T]]:
         """Ask about these buckets, so many at once as the target has workers. Raises StoppingError."""

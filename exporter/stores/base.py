@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from exporter.config.settings import BucketSettings
-    from exporter.model import Part, PartTotals, StoreError, Upload
+    from exporter.config.settings import BucketSettings, TargetSettings
+    from exporter.model import AbortRules, Part, PartTotals, StoreError, Upload
 
 T = TypeVar("T")
 
 UPLOADS_OPERATION = "ListMultipartUploads"
 PARTS_OPERATION = "ListParts"
+BUCKETS_OPERATION = "ListBuckets"
+VAULTS_OPERATION = "ListVaults"
+LIFECYCLE_OPERATION = "GetBucketLifecycleConfiguration"
 
 Marker = tuple[str, ...]
 """Where a listing goes on, as the server gave it; only the store that made it reads it."""
@@ -34,6 +37,13 @@ class Page(NamedTuple, Generic[T]):
     last_marker: Marker | None = None
     storage_class: str = ""
     abort_at: float | None = None
+
+
+class FoundBucket(NamedTuple):
+    """A bucket or vault that an account has; `region` is None where the store does not say it."""
+
+    name: str
+    region: str | None = None
 
 
 class Ask(NamedTuple):
@@ -90,6 +100,13 @@ class PartFold(Protocol):
         """Return what was counted so far."""
 
 
+def operations_of(target: TargetSettings, listing: str = BUCKETS_OPERATION) -> tuple[str, ...]:
+    """Return the API's names of the calls that a target asks for; `listing` is that of its buckets."""
+    found = (listing,) if target.discover else ()
+    rules = (LIFECYCLE_OPERATION,) if target.lifecycle else ()
+    return (UPLOADS_OPERATION, PARTS_OPERATION, *found, *rules)
+
+
 class Store(Protocol):
     """What a store can do for a scan. Scans of several buckets may use it at once."""
 
@@ -111,8 +128,20 @@ class Store(Protocol):
         Raises StoreError and StoppingError; takes no longer than `deadline` (monotonic clock).
         """
 
+    def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
+        """Return the page of the account's buckets that follows `marker`: one request, no retries.
+
+        Raises StoreError and StoppingError; takes no longer than `deadline` (monotonic clock).
+        """
+
     def new_fold(self) -> PartFold:
         """Return what adds up the parts of one upload."""
+
+    def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
+        """Return what the bucket's lifecycle rules do about uploads; one call, before `deadline`.
+
+        Raises StoreError, of reason unsupported where the store has no such rules, and StoppingError.
+        """
 
     def close(self) -> None:
         """Give connections back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import re
@@ -16,7 +17,7 @@ import pytest
 import yaml
 from docs.documents import DOCUMENTS, README, ROOT, anchors, blocks, code, files, links, table
 from servers import need
-from unit.boards import AGES, SUMMARY
+from unit.boards import AGES, SUMMARY, TARIFF
 
 from exporter import cli
 from exporter.board import Board, Entry, ScanResult
@@ -36,7 +37,7 @@ ENVIRON = {"CEPH_KEY": "key", "OBS_KEY": "key", "OBS_SECRET": "secret"}
 def full_registry() -> CollectorRegistry:
     """Return a registry in which every metric has a sample."""
     board = Board()
-    board.declare([Entry("t", name, "s3", 60.0, AGES) for name in ("good", "bad")])
+    board.declare([Entry("t", name, "s3", 60.0, AGES, tariff=TARIFF) for name in ("good", "bad")])
     board.publish(("t", "good"), ScanResult(SUMMARY, finished=2.0, duration=1.0))
     board.fail(("t", "bad"), Reason.TLS, "", 1.0)
     target = TargetSettings("t", StoreKind.S3, (BucketSettings("good"), BucketSettings("bad")))
@@ -103,14 +104,24 @@ def flags(command: str, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     return dict(re.findall(r"(--[a-z]+\.[a-z.-]+) .*?\(default: ([^,) ]+)", text))
 
 
+def own_flags(command: str) -> set[str]:
+    """Return a command's flags that are not in Prometheus' style."""
+    top = cli.parser()
+    [commands] = [action for action in top._actions if isinstance(action, argparse._SubParsersAction)]
+    options = {text for action in commands.choices[command]._actions for text in action.option_strings}
+    return {text for text in options - {"-h", "--help"} if "." not in text}
+
+
 def commands() -> list[list[str]]:
     """Return the arguments of every call of mpu-exporter that a document shows."""
     shown = []
     for document in DOCUMENTS.values():
         lines = "\n".join([*blocks(document, "sh"), *code(document)]).splitlines()
         for command in (part for line in lines for part in line.split("&&")):
-            words = shlex.split(command, comments=True) if "mpu-exporter" in command else []
-            if words and Path(words[0]).name == "mpu-exporter":
+            words = (
+                shlex.split(command.partition(" > ")[0], comments=True) if "mpu-exporter" in command else []
+            )
+            if "COMMAND" not in words and words and Path(words[0]).name == "mpu-exporter":
                 shown.append(words[1:])
     return shown
 
@@ -134,6 +145,12 @@ class TestCommands:
         shown = {code(flag)[0]: code(default)[0] for flag, default, _ in rows}
         assert flags("serve", capsys) == shown
         assert flags("check", capsys).keys() | flags("demo", capsys).keys() <= shown.keys()
+
+    def test_the_commands_are_the_commands_with_the_flags_of_their_own(self):
+        rows = table(README, "command", "its own flags", "does")
+        assert {name: own_flags(name) for name in cli.COMMANDS} == {
+            code(name)[0]: set(code(flags)) for name, flags, _ in rows
+        }
 
     @pytest.mark.parametrize("document", DOCUMENTS)
     def test_every_flag_that_is_mentioned_exists(self, document: str, capsys: pytest.CaptureFixture[str]):
@@ -231,7 +248,9 @@ class TestPermissions:
     def test_nothing_else_is_ever_asked_for(self):
         section = README.partition("## Permissions")[2].partition("## Prometheus")[0]
         prose = re.sub(r"```.*?```", "", section, flags=re.DOTALL)
-        assert {name for name in code(prose) if re.match(r"\w+:\w+$", name)} == {"kms:Decrypt"}
+        lifecycle = {f"{service}:GetLifecycleConfiguration" for service in ("s3", "s3express", "obs:bucket")}
+        named = {name for name in code(prose) if re.fullmatch(r"\w+(:\w+){1,2}", name)}
+        assert named == {"kms:Decrypt", *lifecycle}
 
 
 def as_list(value: str | list[str]) -> list[str]:
