@@ -27,7 +27,7 @@ with warnings.catch_warnings():  # where it is not compiled yet, Python complain
     from obs.convertor import Convertor
 
 if TYPE_CHECKING:
-    from exporter.config.settings import TargetSettings
+    from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.stores.answers import Answer
 
 _HOST_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -50,15 +50,18 @@ class ObsCaller:
         self._client: Any = None
         self._local = threading.local()
 
-    def ask(self, call: Call, method: str, *names: str, **options: object) -> Answer:
+    def ask(
+        self, call: Call, method: str, bucket: BucketSettings | None, *names: str, **options: object
+    ) -> Answer:
         """Return the raw answer (status 200) to one call of the SDK's `method`.
 
-        `names` begin with the bucket. Raises StoreError with what went wrong, GoneError where the upload has
-        ended.
+        `bucket` is None where the account itself is asked; `names` follow it. Raises StoreError with what
+        went wrong, GoneError where the upload has ended.
         """
         try:
-            signer = self._signer(call.operation, names[0])
-            getattr(signer, method)(*names, extensionHeaders=self._date(), **options)
+            signer = self._signer(call.operation, bucket)
+            given = names if bucket is None else (bucket.name, *names)
+            getattr(signer, method)(*given, extensionHeaders=self._date(), **options)
         except (StoreError, StoppingError):
             raise
         except UnicodeError as error:
@@ -69,9 +72,11 @@ class ObsCaller:
             raise StoreError(Reason.INTERNAL, text) from error
         return _accepted(call)
 
-    def _signer(self, operation: str, bucket: str) -> Any:  # noqa: ANN401 - the SDK is untyped
+    def _signer(self, operation: str, bucket: BucketSettings | None) -> Any:  # noqa: ANN401 - the SDK is untyped
         client = self._own_client()
-        if not (_PATH_BUCKET if client.path_style else _HOST_BUCKET).fullmatch(bucket):
+        client.server = read_server(self._target, bucket.region if bucket else None).host
+        names = _PATH_BUCKET if client.path_style else _HOST_BUCKET
+        if bucket and not names.fullmatch(bucket.name):
             where = "path" if client.path_style else "host name (try addressing_style: path)"
             text = f"{operation}: the bucket's name does not fit into a {where}"
             raise StoreError(Reason.UNSUPPORTED, text)

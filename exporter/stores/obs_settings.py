@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 _ANY_REGION = "us-east-1"  # what S3-compatible servers take where nothing is configured
 _ENVIRONMENT = ("OBS_ACCESS_KEY_ID", "OBS_SECRET_ACCESS_KEY", "OBS_SECURITY_TOKEN")
+_OWN_SERVER = re.compile(r"^(obs\.)[a-z0-9-]+(\.myhuaweicloud\.(?:com|eu|cn))$")
+_REGION = re.compile("[a-z0-9-]+")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -33,8 +36,11 @@ class Server:
     path_style: bool
 
 
-def read_server(target: TargetSettings) -> Server:
-    """Return what endpoint_url and addressing_style say; raises StoreError (unsupported)."""
+def read_server(target: TargetSettings, region: str | None = None) -> Server:
+    """Return what endpoint_url and addressing_style say; raises StoreError (unsupported).
+
+    Of Huawei's own servers it is that of the `region`, where one is known: each has its own buckets only.
+    """
     url = urlsplit(target.endpoint_url or "")
     host = url.hostname
     if url.scheme not in _DEFAULT_PORTS or not host:
@@ -45,6 +51,8 @@ def read_server(target: TargetSettings) -> Server:
     if style == "virtual" and _is_address(host):
         raise StoreError(Reason.UNSUPPORTED, "addressing_style: virtual needs a host name in endpoint_url")
     path_style = style == "path" or (style == "auto" and (target.signature != "obs" or _is_address(host)))
+    if region and _REGION.fullmatch(region):
+        host = _OWN_SERVER.sub(rf"\g<1>{region}\g<2>", host)
     port = url.port or _DEFAULT_PORTS[url.scheme]
     return Server(f"[{host}]" if ":" in host else host, port, url.scheme == "https", path_style)
 
