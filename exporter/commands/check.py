@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
     targets = chosen(settings, options.targets, options.buckets)
     buckets = sum(len(target.buckets) for target in settings.targets)
     finding = sum(target.discover is not None for target in settings.targets)
-    found = f", and those that {finding} targets are found to have" if finding else ""
+    found = f", targets whose buckets are found: {finding}" if finding else ""
     counts = f"targets: {len(settings.targets)}, buckets: {buckets}{found}"
     print(f"{options.config_file}: valid; {counts}", flush=True)
     on_signals(break_off)
