@@ -141,6 +141,18 @@ def web_flags(parser: argparse.ArgumentParser) -> None:
         default="/metrics",
         help="path of the metrics (default: /metrics)",
     )
+    web_config_flags(parser)
+
+
+def web_config_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what says which web config is read."""
+    parser.add_argument(
+        "--web.config.file",
+        dest="web_config",
+        metavar="FILE",
+        type=Path,
+        help="TLS and passwords, in the exporter-toolkit's format (default: none)",
+    )
 
 
 def demo_flags(parser: argparse.ArgumentParser) -> None:

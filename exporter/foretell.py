@@ -43,6 +43,7 @@ class _CountingStore:
         self.has_part_times = store.has_part_times
         self.signing_region = store.signing_region
         self.new_fold = store.new_fold
+        self.abort_rules = store.abort_rules
         self.close = store.close
         self._store = store
 

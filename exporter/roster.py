@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from exporter.board import Board, Entry
+from exporter.cost import tariff_of
 from exporter.discovery import bucket_settings, matches
 from exporter.ledger import BucketName, State
 from exporter.watched import Watched
@@ -176,7 +177,9 @@ class Roster:
     def _entry(self, track: Track, bucket: BucketSettings) -> Entry:
         """Return what a bucket is shown with before its first scan."""
         target = track.target
-        entry = Entry(target.name, bucket.name, target.store.value, target.scan.keep_for, self._ages)
+        kind, keep_for = target.store.value, target.scan.keep_for
+        tariff = tariff_of(target)
+        entry = Entry(target.name, bucket.name, kind, keep_for, self._ages, tariff=tariff)
         result = track.ledger(bucket).result
         return (
             self._board.restored(entry, result, max(0.0, self._wall() - result.finished)) if result else entry

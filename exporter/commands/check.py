@@ -6,25 +6,63 @@ import os
 from typing import TYPE_CHECKING
 
 from exporter.choice import chosen
-from exporter.config import load
+from exporter.config import ConfigError, load
 from exporter.exits import FINE, TARGET_FAILED, break_off, on_signals
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from pathlib import Path
 
-    from exporter.config import TargetSettings
+    from exporter.config import Settings, TargetSettings
+    from exporter.web.site import Site
 
 
 def run(options: argparse.Namespace) -> int:
     """Tell whether the config is valid, and how much it watches. Raises ConfigError and UsageError."""
-    settings = load(options.config_file, os.environ)
+    settings, site = _load(options)
     targets = chosen(settings, options.targets, options.buckets)
+    print(f"{options.config_file}: valid; {_counts(settings)}", flush=True)
+    if site is not None:
+        encryption = "TLS" if site.context else "plain HTTP"
+        print(f"{options.web_config}: valid; {encryption}, users: {len(site.users)}", flush=True)
+    return _ask(options, targets)
+
+
+def _counts(settings: Settings) -> str:
     buckets = sum(len(target.buckets) for target in settings.targets)
     finding = sum(target.discover is not None for target in settings.targets)
     found = f", targets whose buckets are found: {finding}" if finding else ""
-    counts = f"targets: {len(settings.targets)}, buckets: {buckets}{found}"
-    print(f"{options.config_file}: valid; {counts}", flush=True)
+    return f"targets: {len(settings.targets)}, buckets: {buckets}{found}"
+
+
+def _load(options: argparse.Namespace) -> tuple[Settings, Site | None]:
+    """Read the config and, if there is one, the web config. Raises ConfigError with all that is wrong."""
+    problems: list[str] = []
+    site = None
+    try:
+        site = _read_web_config(options.web_config)
+    except ConfigError as error:
+        problems += error.problems
+    try:
+        settings = load(options.config_file, os.environ)
+    except ConfigError as error:
+        raise ConfigError([*error.problems, *problems]) from None
+    if problems:
+        raise ConfigError(problems)
+    return settings, site
+
+
+def _read_web_config(file: Path | None) -> Site | None:
+    if file is None:
+        return None
+    from exporter.web.site import read_site  # noqa: PLC0415 - only this flag needs it
+
+    return read_site(file, os.environ)
+
+
+def _ask(options: argparse.Namespace, targets: Sequence[TargetSettings]) -> int:
+    """Ask the stores what the flags want to know."""
     on_signals(break_off)
     codes = [FINE]
     if options.probe:

@@ -15,13 +15,19 @@ import botocore.session
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
-from botocore.credentials import CredentialProvider, ReadOnlyCredentials
-from botocore.credentials import Credentials as BotoCredentials
 from botocore.handlers import validate_bucket_name
 
 from exporter import __version__
 from exporter.model import Reason, StoreError
-from exporter.stores.base import BUCKETS_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION, VAULTS_OPERATION
+from exporter.stores.base import (
+    BUCKETS_OPERATION,
+    LIFECYCLE_OPERATION,
+    PARTS_OPERATION,
+    UPLOADS_OPERATION,
+    VAULTS_OPERATION,
+)
+from exporter.stores.configured import ConfiguredProvider
+from exporter.stores.customer_key import HEADER as CUSTOMER_KEY_HEADER
 from exporter.stores.reasons import clean, refusal
 from exporter.stores.route import host_of
 from exporter.stores.sdk_models import LOADER, load_models
@@ -31,13 +37,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from botocore.awsrequest import AWSPreparedRequest
+    from botocore.credentials import ReadOnlyCredentials
 
-    from exporter.config.settings import Credentials, Secret, TargetSettings
+    from exporter.config.settings import TargetSettings
     from exporter.stores.answers import Answer
 
 _DEFAULT_REGION = "us-east-1"
 _HANDLERS = botocore.session.Session().get_component("event_emitter")  # the SDK's own; each target has a copy
-_PAGE_OPERATIONS = {UPLOADS_OPERATION, PARTS_OPERATION, BUCKETS_OPERATION, VAULTS_OPERATION}
+_PAGE_OPERATIONS = {
+    *(UPLOADS_OPERATION, PARTS_OPERATION),
+    *(BUCKETS_OPERATION, VAULTS_OPERATION, LIFECYCLE_OPERATION),
+}
 _HELPING_OPERATIONS = {"CreateSession", "HeadBucket"}  # of the store itself; any other is the chain's (STS)
 _PROVIDER_ERRORS = (
     botocore.exceptions.NoCredentialsError,
@@ -164,7 +174,7 @@ class AwsClient:
         core.register_component("data_loader", LOADER)
         core.get_component("event_emitter").register("before-send", self._send)
         if configured:
-            provider = _ConfiguredProvider(target.credentials)
+            provider = ConfiguredProvider(target.credentials)
             core.get_component("credential_provider").providers.insert(0, provider)
         return boto3.Session(botocore_session=core)
 
@@ -191,6 +201,9 @@ class AwsClient:
                 raise _NotFirstError
             prepared.append(ours)
             return AWSResponse(request.url, HTTPStatus.OK, HTTPHeaders(), _Body(self._empty_page))
+        if request.url.startswith("http:") and CUSTOMER_KEY_HEADER in request.headers:
+            what = f"{operation}: the customer's key goes over TLS only; nothing was sent"
+            raise StoreError(Reason.TLS, what)
         answer = self._transport.send(ours)
         # Glacier's refusals are hidden too: botocore fails on a body that is no object or not UTF-8
         hidden = answer.status == HTTPStatus.OK or self._service == "glacier"
@@ -213,44 +226,6 @@ class _NotFirstError(Exception):
 class _Body(io.BytesIO):
     def stream(self) -> Iterator[bytes]:
         yield self.getvalue()
-
-
-class _ConfiguredCredentials(BotoCredentials):
-    """The target's own keys, read again for each request, since their files rotate."""
-
-    def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
-        super().__init__("", "", method="mpu-exporter")
-
-    def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        credentials = self._credentials
-        return ReadOnlyCredentials(
-            _read("access_key_id", credentials.access_key_id),
-            _read("secret_access_key", credentials.secret_access_key),
-            _read("session_token", credentials.session_token) if credentials.session_token else None,
-        )
-
-
-class _ConfiguredProvider(CredentialProvider):
-    METHOD = "mpu-exporter"
-    CANONICAL_NAME = "mpu-exporter"
-
-    def __init__(self, credentials: Credentials) -> None:
-        super().__init__()
-        self._credentials = credentials
-
-    def load(self) -> BotoCredentials:
-        return _ConfiguredCredentials(self._credentials)
-
-
-def _read(name: str, secret: Secret | None) -> str:
-    try:
-        text = secret.read() if secret else ""
-    except UnicodeDecodeError:
-        text = ""
-    if not text:
-        raise botocore.exceptions.PartialCredentialsError(provider="the target's config", cred_var=name)
-    return text
 
 
 def _config(target: TargetSettings) -> Config:

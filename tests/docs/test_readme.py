@@ -17,7 +17,7 @@ import pytest
 import yaml
 from docs.documents import DOCUMENTS, README, ROOT, anchors, blocks, code, files, links, table
 from servers import need
-from unit.boards import AGES, SUMMARY
+from unit.boards import AGES, SUMMARY, TARIFF
 
 from exporter import cli
 from exporter.board import Board, Entry, ScanResult
@@ -29,13 +29,15 @@ from exporter.watched import Discovery, Watched
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
+TLS_FILES = ("web.yml", "prometheus-tls.yml")
+"""Run by tests/real/test_tls.py."""
 ENVIRON = {"CEPH_KEY": "key", "OBS_KEY": "key", "OBS_SECRET": "secret"}
 
 
 def full_registry() -> CollectorRegistry:
     """Return a registry in which every metric has a sample."""
     board = Board()
-    board.declare([Entry("t", name, "s3", 60.0, AGES) for name in ("good", "bad")])
+    board.declare([Entry("t", name, "s3", 60.0, AGES, tariff=TARIFF) for name in ("good", "bad")])
     board.publish(("t", "good"), ScanResult(SUMMARY, finished=2.0, duration=1.0))
     board.fail(("t", "bad"), Reason.TLS, "", 1.0)
     target = TargetSettings("t", StoreKind.S3, (BucketSettings("good"), BucketSettings("bad")))
@@ -99,7 +101,7 @@ def flags(command: str, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     with pytest.raises(SystemExit):
         cli.main([command, "--help"])
     text = re.sub(r"\s+", " ", capsys.readouterr().out.partition("options:")[2])
-    return dict(re.findall(r"(--[a-z]+\.[a-z-]+) .*?\(default: ([^,) ]+)", text))
+    return dict(re.findall(r"(--[a-z]+\.[a-z.-]+) .*?\(default: ([^,) ]+)", text))
 
 
 def own_flags(command: str) -> set[str]:
@@ -181,7 +183,7 @@ class TestSnippets:
             assert json.loads(block)
 
     def test_every_yaml_says_which_file_it_is(self):
-        known = ("config.yaml", "mpu-rules.yml", "prometheus.yml", "values.yaml")
+        known = ("config.yaml", "mpu-rules.yml", "prometheus.yml", "values.yaml", *TLS_FILES)
         assert len(blocks(README, "yaml")) == sum(len(files(README, name)) for name in known)
 
     def test_configs_load(self, tmp_path: Path):
@@ -246,7 +248,9 @@ class TestPermissions:
     def test_nothing_else_is_ever_asked_for(self):
         section = README.partition("## Permissions")[2].partition("## Prometheus")[0]
         prose = re.sub(r"```.*?```", "", section, flags=re.DOTALL)
-        assert {name for name in code(prose) if re.match(r"\w+:\w+$", name)} == {"kms:Decrypt"}
+        lifecycle = {f"{service}:GetLifecycleConfiguration" for service in ("s3", "s3express", "obs:bucket")}
+        named = {name for name in code(prose) if re.fullmatch(r"\w+(:\w+){1,2}", name)}
+        assert named == {"kms:Decrypt", *lifecycle}
 
 
 def as_list(value: str | list[str]) -> list[str]:

@@ -6,9 +6,11 @@ in the PATH will do.
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
-from hostile import MALICIOUS_KEYS, listable
+from botocore.exceptions import ClientError
+from hostile import MALICIOUS_KEYS
 from servers import need
 from servers.ceph import MPU, Ceph
 from servers.commands import run
@@ -18,17 +20,15 @@ from servers.exporter import target
 def test_hostile_uploads_are_aborted_and_no_other(ceph: Ceph, ceph_bucket: str, tmp_path: Path):
     need("aws")
     client = ceph.client()
-    keys = [key for key in MALICIOUS_KEYS if listable(key)]
-    for key in keys:
-        client.create_multipart_upload(Bucket=ceph_bucket, Key=key)
-    small = [key for key in keys if key != keys[0]]
-    for key in small:
-        found = client.list_multipart_uploads(Bucket=ceph_bucket, Prefix=key)["Uploads"]
-        upload_id = next(each["UploadId"] for each in found if each["Key"] == key)
-        client.upload_part(Bucket=ceph_bucket, Key=key, UploadId=upload_id, PartNumber=1, Body=b"x" * 10)
+    keys = [key for key in MALICIOUS_KEYS if not any(0xD800 <= ord(char) < 0xE000 for char in key)]
+    other = f"{ceph_bucket}-other"
+    client.create_bucket(Bucket=other)
+    for bucket, key in [(other, keys[0]), *((ceph_bucket, key) for key in keys)]:
+        with suppress(ClientError):  # made, but the answer names the key, which boto3 may not be able to read
+            client.create_multipart_upload(Bucket=bucket, Key=key)
     secrets = {"access_key_id": MPU.access_key, "secret_access_key": MPU.secret_key}
     watched = target("ceph", ceph.endpoint_url, ceph_bucket, region="default", credentials=secrets)
-    flags = ("--limit=0", "--min-bytes=1", "--format=commands", "--output=abort.sh")
+    flags = ("--limit=0", "--format=commands", "--output=abort.sh")
     assert run("uploads", tmp_path, watched, flags=flags).returncode == 0
     environment = os.environ | {
         "AWS_ACCESS_KEY_ID": MPU.access_key,
@@ -45,5 +45,5 @@ def test_hostile_uploads_are_aborted_and_no_other(ceph: Ceph, ceph_bucket: str, 
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-    left = client.list_multipart_uploads(Bucket=ceph_bucket).get("Uploads", [])
-    assert [upload["Key"] for upload in left] == [keys[0]]
+    assert "Uploads" not in client.list_multipart_uploads(Bucket=ceph_bucket)
+    assert len(client.list_multipart_uploads(Bucket=other)["Uploads"]) == 1
