@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     with Progress(sys.stderr) as progress:
         survey = Survey(targets, progress, progress, only=frozenset(options.buckets))
         outcomes = survey.buckets(partial(_scanner, settings.ages, progress))
-    check_found(options.buckets, (outcome.bucket for outcome in outcomes))
+    check_found(options.buckets, [outcome.bucket for outcome in outcomes])
     write: dict[str, Callable[[Outcomes], str]] = {
         "table": partial(_table, None if options.output else terminal_width()),
         "json": partial(_json, settings.ages),
