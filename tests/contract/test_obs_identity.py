@@ -118,7 +118,7 @@ class TestOfAServer:
             b"[]",
             b'{"credential": null}',
             b'{"credential": {"access": "a", "secret": "b", "securitytoken": "c"}}',
-            b'{"credential": {"access": "", "secret": "b", "securitytoken": "c", "expires_at": "2099-01-01"}}',
+            b'{"credential": {"access":"","secret":"b","securitytoken":"c","expires_at":"2099-01-01"}}',
             b'{"credential": {"access": "a", "secret": 7, "securitytoken": "c", "expires_at": "2099-01-01"}}',
             b'{"credential": {"access": "a", "secret": "b", "securitytoken": "c", "expires_at": "soon"}}',
         ],
