@@ -139,10 +139,10 @@ def _probed(target: TargetSettings, bucket: str, operation: str, found: object) 
 
 def _missing(target: TargetSettings, bucket: str, operation: str, failure: Failure) -> str:
     """Return what to grant; '' where no grant would help."""
+    if "AccessDenied" in failure.message and "AssumeRole" in failure.message:
+        return grant_role(target)
     if failure.reason is not Reason.ACCESS_DENIED:
         return ""
-    if failure.message.startswith("AssumeRole"):
-        return grant_role(target)
     if "kms:" in failure.message.lower():
         return "kms:Decrypt on the key that the uploads are encrypted with"
     return grant(target, bucket, operation)
