@@ -34,7 +34,7 @@ def worst(*uploads: Found, limit: int = 100) -> Worst:
 
 
 class Shown:
-    """An application with targets `prod` (3 buckets) and `archive` (one): ok, incomplete, failing, waiting."""
+    """An application with 3 buckets of `prod` and one of `archive`: ok, incomplete, failing, waiting."""
 
     def __init__(self, keys: list[str] | None = None, *, uploads: bool = True) -> None:
         keys = MALICIOUS_KEYS if keys is None else keys
