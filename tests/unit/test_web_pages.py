@@ -14,7 +14,7 @@ from unit.sites import FAILURE, Shown, found, worst
 from unit.test_web_app import ask
 
 from exporter.board import Entry, ScanResult
-from exporter.human import NOTHING
+from exporter.human import NOTHING as DASH
 from exporter.model import Reason
 from exporter.quoting import one_line
 from exporter.web.ages import labelled, spark
@@ -67,7 +67,7 @@ class TestTotals:
 
     def test_nothing_at_all(self):
         shown = tiles(page(Drawn().app))
-        assert (shown["Buckets"], shown["Uploads"], shown["Oldest"]) == ("0 none failing", "0", NOTHING)
+        assert (shown["Buckets"], shown["Uploads"], shown["Oldest"]) == ("0 none failing", "0", DASH)
 
 
 class TestAges:
@@ -146,7 +146,7 @@ class TestRows:
             "Took",
             "A month",
         ):
-            assert cells[title] == NOTHING
+            assert cells[title] == DASH
 
     def test_an_empty_one_has_zeros(self):
         drawn = Drawn("empty")
@@ -156,14 +156,14 @@ class TestRows:
             "0",
             "0 B",
             "0",
-            NOTHING,
+            DASH,
             "ok",
         )
 
     def test_bytes_that_are_not_known_are_a_dash(self):
         drawn = Drawn("a")
         drawn.publish("a", replace(SUMMARY, bytes=None, unsized=0))
-        assert cells_of(page(drawn.app), "a")["Bytes"] == NOTHING
+        assert cells_of(page(drawn.app), "a")["Bytes"] == DASH
 
     def test_without_prices_no_cost_is_shown(self):
         drawn = Drawn()
@@ -314,7 +314,7 @@ class TestUploads:
         upload = upload._replace(upload=upload.upload._replace(initiator=""))
         shown.board.declare([replace(shown.board.get(("prod", "media")), worst=worst(upload))])
         cells = cells_of(page(shown.app, "/uploads"), "a")
-        assert {NOTHING} == {
+        assert {DASH} == {
             cells[title] for title in ("Idle", "Bytes", "Parts", "Class", "Begun by", "Will be aborted")
         }
 
