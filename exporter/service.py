@@ -115,8 +115,8 @@ class Service:
         )
         self._worst_limit = WORST_LIMIT if uploads else 0
         self._site = SiteWatch(web_config)
-        self._guard = Guard(app, self._site.site)
-        self._web = WebServer(self._guard, listen, on_end=self.stop, site=self._site.site)
+        guard = Guard(app, self._site.site)
+        self._web = WebServer(guard, listen, on_end=self.stop, site=self._site.site)
         self._apply(settings)
 
     @property
@@ -166,7 +166,6 @@ class Service:
         if left := self._loop.join(STOP_SECONDS):
             log.info("scans did not end in time and are left behind", extra={"fields": {"targets": left}})
         self._web.stop(STOP_SECONDS / 2)
-        self._guard.close()
         self._site.stop()
         self._roster.end()
         self._state.close()

@@ -39,7 +39,6 @@ def ask(site: Site, *authorization: bytes, path: str = "/metrics", passwords: Pa
     scope = {"type": "http", "path": path, "headers": headers, "client": ("10.0.0.1", 1)}
     guard = Guard(app, lambda: site, passwords or Passwords())
     asyncio.run(guard(scope, None, send))
-    guard.close()
     start, body = sent
     return start["status"], start["headers"], body["body"]
 
@@ -99,6 +98,14 @@ def test_open_paths_are_exact(path: str, status: int):
 def test_too_many_at_once_are_told_to_come_again():
     status, headers, _ = ask(SITE, basic(b"ann:x"), passwords=NeverInTime())
     assert (status, dict(headers)[b"retry-after"]) == (429, b"1")
+
+
+def test_who_waits_while_the_server_stops_is_told_so():
+    class Stopping(Passwords):
+        async def are_right(self, *_: object) -> bool:
+            raise asyncio.CancelledError
+
+    assert ask(SITE, basic(b"ann:x"), passwords=Stopping())[0] == 503
 
 
 @pytest.mark.parametrize("users", [{}, SITE.users])
