@@ -38,7 +38,9 @@ class S3ByBoto:
         self._target = target
         self._transport = transport
         self._clock = clock
-        self._client = AwsClient(target, "s3", transport, lambda answer: read_error(answer.body), _EMPTY_PAGE)
+        self._client = AwsClient(
+            target, "s3", transport, lambda answer: read_error(answer.body), _EMPTY_PAGE, clock=clock
+        )
 
     @property
     def region(self) -> str:

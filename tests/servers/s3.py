@@ -143,6 +143,8 @@ class S3:
     `owners` and `payers` what the buckets' headers are checked against.
     """
 
+    auth_class = S3SigV4Auth
+
     def __init__(self, *, domain: str = "localhost", now: Callable[[], float] = time.time) -> None:
         """Make an empty server; a Host of `bucket.domain` is a bucket's own."""
         self.key = Key()
@@ -185,7 +187,7 @@ class S3:
     def authorize(self, request: Request) -> Reply | None:
         """Return the refusal of a request that is not signed as it should be."""
         session = self.sessions.get(request.headers.get("x-amz-s3session-token", ""))
-        fault = sigv4_fault(request, session or self.key, S3SigV4Auth, self._now() + self.skew)
+        fault = sigv4_fault(request, session or self.key, self.auth_class, self._now() + self.skew)
         return error(*fault) if fault else None
 
     def _answer(
