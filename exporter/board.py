@@ -12,6 +12,7 @@ from exporter.model import Reason
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from exporter.cost import Tariff
     from exporter.summary import Summary
     from exporter.worst import Worst
 
@@ -59,6 +60,8 @@ class Entry:
     last_success: float | None = None
     summary: Summary | None = None
     missing: int = 0
+    tariff: Tariff | None = None
+    """What its bytes cost, None where nobody said."""
     fresh_at: float = 0.0
     """Monotonic time of the last success."""
 

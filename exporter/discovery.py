@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from exporter.config.settings import BucketSettings
 from exporter.config.texts import check_bucket
-from exporter.model import Reason, StoppingError, StoreError
+from exporter.model import Reason, StoreError
 from exporter.quoting import one_line
-from exporter.stores.flows import pause_before
+from exporter.retrying import retried
+from exporter.stores.flows import Patience
 from exporter.stores.paging import PageLoop
 
 if TYPE_CHECKING:
@@ -66,19 +67,14 @@ class Finder:
         return tuple(bucket for _, bucket in sorted(found.items()))
 
     def _page(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
-        scan, tries = self._target.scan, 0
-        while True:
-            try:
-                limit = min(deadline, self._monotonic() + scan.request_timeout)
-                return self._store.list_buckets(marker, limit)
-            except StoreError as error:
-                pause = pause_before(error, tries, self._jitter)
-                late = self._monotonic() + pause >= deadline
-                if not error.retryable or tries >= scan.retries or late:
-                    raise
-            if self._stop.wait(pause):
-                raise StoppingError
-            tries += 1
+        scan = self._target.scan
+        return retried(
+            lambda until: self._store.list_buckets(marker, until),
+            Patience(scan.request_timeout, scan.retries, deadline),
+            self._stop,
+            self._monotonic,
+            self._jitter,
+        )
 
     def _is_fit(self, name: str) -> bool:
         try:

@@ -113,6 +113,11 @@ def check_flags(parser: argparse.ArgumentParser) -> None:
         help="also make one call of each kind, and tell what is allowed and what to grant",
     )
     parser.add_argument(
+        "--all-buckets",
+        action="store_true",
+        help="have --probe ask about every bucket, not only the first 3 of a target",
+    )
+    parser.add_argument(
         "--estimate",
         action="store_true",
         help="also list every bucket once and foretell requests and money of a month",
@@ -135,6 +140,18 @@ def web_flags(parser: argparse.ArgumentParser) -> None:
         type=_path,
         default="/metrics",
         help="path of the metrics (default: /metrics)",
+    )
+    web_config_flags(parser)
+
+
+def web_config_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what says which web config is read."""
+    parser.add_argument(
+        "--web.config.file",
+        dest="web_config",
+        metavar="FILE",
+        type=Path,
+        help="TLS and passwords, in the exporter-toolkit's format (default: none)",
     )
 
 

@@ -43,6 +43,7 @@ class _CountingStore:
         self.has_part_times = store.has_part_times
         self.signing_region = store.signing_region
         self.new_fold = store.new_fold
+        self.abort_rules = store.abort_rules
         self.close = store.close
         self._store = store
 
@@ -71,13 +72,13 @@ class _CountedCalls:
         self.calls.close()
 
 
-def foretell(targets: Sequence[TargetSettings]) -> list[Foretold]:
-    """List every bucket of every target once, and foretell its scans.
+def foretell(targets: Sequence[TargetSettings], names: frozenset[str] = frozenset()) -> list[Foretold]:
+    """List every bucket of every target once, only those with these names where there are any; foretell.
 
     Gives up what is under way where an exception (a signal handler's) ends the wait for it.
     """
     listed = [replace(target, scan=replace(target.scan, parts="never")) for target in targets]
-    outcomes = Survey(listed, new_store=_counting_store).buckets(_lister)
+    outcomes = Survey(listed, new_store=_counting_store, only=names).buckets(_lister)
     settings = {target.name: target for target in targets}
     foretold: list[Foretold] = []
     for name, group in groupby(outcomes, key=lambda outcome: outcome.target.name):

@@ -112,6 +112,27 @@ class Found(NamedTuple):
     abort_at: float | None = None
 
 
+class Group(NamedTuple):
+    """Uploads of a bucket that have something in common; '' is the name of all that have no group shown.
+
+    `bytes` are those that are known, None where none are.
+    """
+
+    name: str
+    uploads: int
+    bytes: int | None
+
+
+class AbortRules(NamedTuple):
+    """After how many seconds lifecycle rules abort an upload: the shortest rule of each kind, None without.
+
+    `bucket` is of rules that cover all that is watched of the bucket, `prefix` of those that cover some.
+    """
+
+    bucket: float | None = None
+    prefix: float | None = None
+
+
 class StoreError(Exception):
     """A request that failed, or an answer that did not prove itself.
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from exporter.board import Board, Entry
+from exporter.cost import tariff_of
 from exporter.discovery import bucket_settings, matches
 from exporter.ledger import BucketName, State
 from exporter.watched import Watched
@@ -176,7 +177,9 @@ class Roster:
     def _entry(self, track: Track, bucket: BucketSettings) -> Entry:
         """Return what a bucket is shown with before its first scan."""
         target = track.target
-        entry = Entry(target.name, bucket.name, target.store.value, target.scan.keep_for, self._ages)
+        kind, keep_for = target.store.value, target.scan.keep_for
+        tariff = tariff_of(target)
+        entry = Entry(target.name, bucket.name, kind, keep_for, self._ages, tariff=tariff)
         result = track.ledger(bucket).result
         return (
             self._board.restored(entry, result, max(0.0, self._wall() - result.finished)) if result else entry
@@ -203,7 +206,7 @@ class Roster:
 
 def bucket_name(target: TargetSettings, bucket: str) -> BucketName:
     """Return what tells a bucket from any other, one of the same name on another server too."""
-    return BucketName(target.name, target.store.value, target.endpoint_url or "", target.account_id, bucket)
+    return BucketName(target.name, target.store.value, ",".join(target.endpoints), target.account_id, bucket)
 
 
 def _goes_on(before: TargetSettings, now: TargetSettings) -> bool:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from exporter.board import ScanResult
 from exporter.ledger import Recheck
-from exporter.model import Reason, StoppingError, StoreError
+from exporter.model import Reason, StoreError
 from exporter.pace import Pace
 from exporter.rate import Rate
+from exporter.retrying import retried
 from exporter.sizing import OUT_OF_TIME, Asked, Sizing
-from exporter.stores.flows import Flows, Patience, pause_before
+from exporter.stores.flows import Flows, Patience
 from exporter.stores.paging import RestartError, new_listing, next_page
 from exporter.summary import Tally
 from exporter.worst import Worst
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from exporter.config.settings import BucketSettings, ScanSettings
+    from exporter.insight import Insight
     from exporter.ledger import Ledger
     from exporter.model import Found, Upload
     from exporter.stores.base import Calls, Store
@@ -58,11 +60,13 @@ class Scanner:
         new_pace: Callable[[int], Pace] = Pace,
         saved: Callable[[int], None] = lambda _: None,
         worst_limit: int = 0,
+        insight: Insight | None = None,
     ) -> None:
         """Make a scanner that gives up what is under way once `stop` is set.
 
         `new_pace` makes what adapts a bucket's calls in flight, of which there are so many at most; `saved`
-        is told of calls that what is remembered made needless. Results hold so many of the worst uploads.
+        is told of calls that what is remembered made needless. Results hold so many of the worst uploads, and
+        what `insight` adds.
         """
         self.store = store
         self.settings = settings
@@ -74,6 +78,7 @@ class Scanner:
         self.recheck = Recheck(settings.recheck_factor, settings.recheck_at_least)
         self._rate = Rate(settings.requests_per_second) if settings.requests_per_second else None
         self._worst_limit = worst_limit
+        self._insight = insight
         self._paces: dict[str, Pace] = {}
 
     def scan(
@@ -93,7 +98,9 @@ class Scanner:
         for _ in range(1 + RESTARTS):
             ledger.begin()
             worst = Worst(self._worst_limit) if self._worst_limit else None
+            groups = self._insight.groups() if self._insight else None
             watch = _both(worst.add if worst else None, new_watch() if new_watch else None)
+            watch = _both(watch, groups.add if groups else None)
             tally = self._tally(bucket, now, watch)
             try:
                 done = _Pass(self, bucket, ledger, tally, started + self.settings.timeout, sent_before=sent)
@@ -101,6 +108,9 @@ class Scanner:
             except RestartError:
                 sent = done.requests
                 continue
+            if self._insight:
+                deadline = started + self.settings.timeout
+                summary = self._insight.added_to(summary, bucket, groups, deadline)
             duration = self.clocks.monotonic() - started
             trouble = (done.trouble or OUT_OF_TIME) if summary.unsized or summary.overdue else ""
             result = ScanResult(summary, self.clocks.wall(), duration, trouble, worst, done.requests)
@@ -123,20 +133,15 @@ class Scanner:
 
     def _calls(self, bucket: BucketSettings, deadline: float) -> Calls:
         """Open the store, which may have to ask for credentials; tried again as any call is."""
-        clocks, tries = self.clocks, 0
-        while True:
-            try:
-                return self.store.open(
-                    bucket, min(deadline, clocks.monotonic() + self.settings.request_timeout)
-                )
-            except StoreError as error:
-                pause = pause_before(error, tries, clocks.jitter)
-                late = clocks.monotonic() + pause >= deadline
-                if not error.retryable or tries >= self.settings.retries or late:
-                    raise
-            if self.stop.wait(pause):
-                raise StoppingError
-            tries += 1
+        clocks = self.clocks
+        patience = Patience(self.settings.request_timeout, self.settings.retries, deadline)
+        return retried(
+            lambda until: self.store.open(bucket, until),
+            patience,
+            self.stop,
+            clocks.monotonic,
+            clocks.jitter,
+        )
 
     def pace(self, bucket: BucketSettings) -> Pace:
         """Return what adapts the bucket's calls in flight; it outlasts the scan."""

@@ -16,6 +16,7 @@ from exporter.config.problems import ConfigError
 from exporter.discovery import Finder
 from exporter.exposition import Exposition
 from exporter.finding import Finding
+from exporter.insight import Insight
 from exporter.lane import Lane
 from exporter.ledger import Ledger, Shelf, State
 from exporter.loop import Loop
@@ -27,10 +28,13 @@ from exporter.stores.table import make_store
 from exporter.stores.transport import Transport
 from exporter.track import Track
 from exporter.web.app import App
+from exporter.web.guard import Guard
 from exporter.web.server import WebServer
+from exporter.web.watch import SiteWatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from exporter.config.settings import BucketSettings, Settings, TargetSettings
     from exporter.model import Reason
@@ -67,8 +71,16 @@ class _Traffic:
 class Service:
     """The exporter as a whole: a loop that scans, and a server that shows the board."""
 
-    def __init__(self, settings: Settings, listen: str, telemetry_path: str = "/metrics") -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        listen: str,
+        telemetry_path: str = "/metrics",
+        web_config: Path | None = None,
+    ) -> None:
         """Make everything and bind the address; raises ListenError where that cannot be.
+
+        `web_config` says who may ask and how it is encrypted; raises ConfigError where it is wrong.
 
         Nothing is sent to a store before `run`.
         """
@@ -92,7 +104,9 @@ class Service:
             self._ready,
             telemetry_path,
         )
-        self._web = WebServer(app, listen, on_end=self.stop)
+        self._site = SiteWatch(web_config)
+        self._guard = Guard(app, self._site.site)
+        self._web = WebServer(self._guard, listen, on_end=self.stop, site=self._site.site)
         self._apply(settings)
 
     @property
@@ -100,10 +114,16 @@ class Service:
         """The port that is listened on."""
         return self._web.port
 
+    @property
+    def scheme(self) -> str:
+        """How it is asked: http or https."""
+        return "https" if self._site.site().context else "http"
+
     def run(self) -> None:
         """Scan and serve until `stop` is called. Raises StateError where the state file cannot be used."""
         self._started = time.monotonic()
         calm_collector()
+        self._site.start()
         self._web.start()
         try:
             if self._state.open(self._stop):
@@ -136,6 +156,8 @@ class Service:
         if left := self._loop.join(STOP_SECONDS):
             log.info("scans did not end in time and are left behind", extra={"fields": {"targets": left}})
         self._web.stop(STOP_SECONDS / 2)
+        self._guard.close()
+        self._site.stop()
         self._roster.end()
         self._state.close()
 
@@ -161,7 +183,13 @@ class Service:
             restored=partial(work.concurrency_restored, name),
         )
         scanner = Scanner(
-            store, target.scan, ages, halt, new_pace=new_pace, saved=partial(work.requests_saved, name)
+            store,
+            target.scan,
+            ages,
+            halt,
+            new_pace=new_pace,
+            saved=partial(work.requests_saved, name),
+            insight=Insight(target, store, halt),
         )
         finding = None
         if target.discover:
@@ -186,7 +214,8 @@ class Service:
 
     def _new_ledger(self, target: TargetSettings, ages: tuple[float, ...], bucket: BucketSettings) -> Ledger:
         meaning = (bucket.prefix, bucket.stale_after, ages, target.scan.parts == "never")
-        return Ledger(Shelf(self._state, bucket_name(target, bucket.name)), repr(meaning))
+        settings = repr((*meaning, target.top)) if target.top else repr(meaning)
+        return Ledger(Shelf(self._state, bucket_name(target, bucket.name)), settings)
 
 
 def calm_collector() -> None:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from exporter.model import Found
+from exporter.model import AbortRules, Found, Group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -71,6 +71,11 @@ class Summary:
     """How many the store said it will abort, by a lifecycle rule; None where sizes are not known."""
     abort_overdue: int | None = None
     """How many of these it should have aborted long ago."""
+    abort_rules: AbortRules | None = None
+    """None where nobody asked for them, or they are not known."""
+    prefixes: tuple[Group, ...] | None = None
+    """The largest groups, the last of them all others; None where nobody asked, or there are too many."""
+    initiators: tuple[Group, ...] | None = None
 
 
 class Tally:

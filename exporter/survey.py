@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from exporter.config.settings import BucketSettings, TargetSettings
+    from exporter.insight import Insight
     from exporter.stores.base import Store
     from exporter.stores.transport import Traffic
 
@@ -58,12 +59,15 @@ class Site(NamedTuple):
     store: Store
     stop: threading.Event
 
-    def scanner(self, ages: Sequence[float] = ()) -> Scanner:
+    def scanner(self, ages: Sequence[float] = (), insight: Insight | None = None) -> Scanner:
         """Return what scans its buckets."""
-        return Scanner(self.store, self.target.scan, ages, self.stop)
+        return Scanner(self.store, self.target.scan, ages, self.stop, insight=insight)
 
     def buckets(self) -> tuple[BucketSettings, ...]:
-        """Return its buckets: those of the config, or those that it is found to have. Raises StoreError."""
+        """Return its buckets: those of the config, or those that it is found to have.
+
+        Raises StoreError and StoppingError.
+        """
         if self.target.discover is None:
             return self.target.buckets
         return Finder(self.target, self.store, self.stop).find()

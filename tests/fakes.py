@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from exporter.config.settings import BucketSettings
-from exporter.model import GoneError, Part, Reason, StoreError, Upload
+from exporter.model import AbortRules, GoneError, Part, Reason, StoreError, Upload
 from exporter.scan import Clocks
 from exporter.stores.base import Page
 from exporter.stores.folds import NumberedParts
@@ -95,6 +95,8 @@ class FakeStore:
     has_part_times: bool = True
     operations: tuple[str, ...] = ("ListMultipartUploads", "ListParts")
     signing_region: str = "nowhere-1"
+    rules: list[AbortRules | Exception] = field(default_factory=lambda: [AbortRules()])
+    """What comes of asking for the lifecycle rules, one after the other, the last for good."""
     asked: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     pages: int = 0
     most_at_once: int = 0
@@ -130,6 +132,13 @@ class FakeStore:
 
     def new_fold(self) -> NumberedParts:
         return NumberedParts()
+
+    def abort_rules(self, bucket, deadline) -> AbortRules:
+        self.asked["rules of " + bucket.name] += 1
+        outcome = self.rules.pop(0) if len(self.rules) > 1 else self.rules[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
     def close(self) -> None:
         """Have nothing to close."""

@@ -14,9 +14,11 @@ from prometheus_client import CollectorRegistry
 from exporter.board import Board, Entry
 from exporter.choice import check_found, check_output, chosen
 from exporter.config import load
+from exporter.cost import tariff_of
 from exporter.exits import break_off, on_signals
 from exporter.exposition import Exposition
 from exporter.human import human_bytes, human_seconds
+from exporter.insight import Insight
 from exporter.ledger import Ledger
 from exporter.metrics import BoardCollector
 from exporter.quoting import one_line
@@ -63,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     with Progress(sys.stderr) as progress:
         survey = Survey(targets, progress, progress, only=frozenset(options.buckets))
         outcomes = survey.buckets(partial(_scanner, settings.ages, progress))
-    check_found(options.buckets, (outcome.bucket for outcome in outcomes))
+    check_found(options.buckets, [outcome.bucket for outcome in outcomes])
     write: dict[str, Callable[[Outcomes], str]] = {
         "table": partial(_table, None if options.output else terminal_width()),
         "json": partial(_json, settings.ages),
@@ -77,7 +79,8 @@ def run(options: argparse.Namespace) -> int:
 def _scanner(
     ages: tuple[float, ...], progress: Progress, site: Site
 ) -> Callable[[BucketSettings], ScanResult]:
-    scanner, name = site.scanner(ages), site.target.name
+    insight = Insight(site.target, site.store, site.stop)
+    scanner, name = site.scanner(ages, insight), site.target.name
     return lambda bucket: scanner.scan(bucket, Ledger(), partial(progress.watch, name, bucket.name))
 
 
@@ -137,7 +140,14 @@ def _metrics(ages: tuple[float, ...], outcomes: Outcomes) -> str:
     board = Board()
     tried = [outcome for outcome in outcomes if outcome.bucket]
     board.declare(
-        Entry(each.target.name, each.bucket, each.target.store.value, each.target.scan.keep_for, ages)
+        Entry(
+            each.target.name,
+            each.bucket,
+            each.target.store.value,
+            each.target.scan.keep_for,
+            ages,
+            tariff=tariff_of(each.target),
+        )
         for each in tried
     )
     for each in tried:

@@ -43,19 +43,19 @@ def serve(
     options: argparse.Namespace,
     on_start: Callable[[Service], None] = lambda _: None,
 ) -> int:
-    """Serve `settings` until SIGTERM or Ctrl-C."""
+    """Serve `settings` until SIGTERM or Ctrl-C. Raises ConfigError where the web config is wrong."""
     from exporter.ledger import StateError  # noqa: PLC0415 - loads the SDKs; a wrong config is told before
     from exporter.service import Service  # noqa: PLC0415 - likewise
     from exporter.web.server import ListenError  # noqa: PLC0415 - likewise uvicorn
 
     try:
-        service = Service(settings, options.listen, options.telemetry_path)
+        service = Service(settings, options.listen, options.telemetry_path, options.web_config)
     except ListenError as error:
         print(f"--web.listen-address: {error}", file=sys.stderr)
         return BAD_USAGE
     on_signals(lambda *_: _stop(service))
-    fields = {"version": __version__, "port": service.port, "targets": len(settings.targets)}
-    log.info("mpu-exporter is listening", extra={"fields": fields})
+    fields = {"version": __version__, "scheme": service.scheme, "port": service.port}
+    log.info("mpu-exporter is listening", extra={"fields": fields | {"targets": len(settings.targets)}})
     on_start(service)
     try:
         service.run()

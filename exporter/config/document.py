@@ -27,6 +27,7 @@ _TEXT_TAGS = {
 }  # nothing here is a date: 2026-01-01 is a name
 _SCALAR_TAGS = {f"{_TAG}null", f"{_TAG}bool", f"{_TAG}int", f"{_TAG}float"}
 
+_NO_TARGETS = "it needs at least targets, see config.example.yaml"
 _SYNTAX_HINTS = (
     (r"'\\t'", "indent with spaces, not tabs"),
     (r"got '\{'", 'inside { } and [ ], put quotes around "${NAME}"'),
@@ -56,8 +57,11 @@ class Document:
         return self.lines.get(where, 1)
 
 
-def read_document(path: Path, environ: Mapping[str, str]) -> Document:
-    """Return what the file holds, variables replaced. Raises ConfigError where it is no YAML at all."""
+def read_document(path: Path, environ: Mapping[str, str], if_empty: str = _NO_TARGETS) -> Document:
+    """Return what the file holds, variables replaced. Raises ConfigError where it is no YAML at all.
+
+    `if_empty` tells what to do about an empty file.
+    """
     text = _read_text(path)
     try:
         loader = _Loader(text)
@@ -65,9 +69,7 @@ def read_document(path: Path, environ: Mapping[str, str]) -> Document:
     except yaml.YAMLError as error:
         raise make_error(path, [_syntax_problem(error, text)]) from None
     if node is None:
-        raise make_error(
-            path, [Problem(0, "", "is empty: it needs at least targets, see config.example.yaml")]
-        )
+        raise make_error(path, [Problem(0, "", f"is empty: {if_empty}")])
     builder = _Builder(loader, environ)
     try:
         builder.document.data = builder.build(node, ())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from exporter.config.document import read_document
 from exporter.config.files import find_file_faults
+from exporter.config.models import File
 from exporter.config.problems import make_error
 from exporter.config.resolve import resolve
 from exporter.config.rules import find_faults
@@ -25,7 +26,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     Variables are read from `environ`; files named in the config are looked for from the config file's folder.
     """
     document = read_document(path, environ)
-    file = validate(document)
+    file = validate(document, File)
     for where, text in chain(find_faults(document.data), find_file_faults(document.data, path.parent)):
         document.add(where, text)
     if file is None or document.problems:

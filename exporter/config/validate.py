@@ -1,9 +1,9 @@
-"""Plain data in, a validated File out; pydantic's complaints become problems in our words."""
+"""Plain data in, a validated file out; pydantic's complaints become problems in our words."""
 
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, TypeVar, get_args
 
 from pydantic import ValidationError
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from exporter.config.document import Document
     from exporter.config.problems import Where
 
+Model = TypeVar("Model", bound=Section)
+
 _EXPECTED = {
     "finite_number": "a finite number",
     "float_type": "a number, without quotes",
@@ -31,13 +33,13 @@ _EXPECTED = {
 }
 
 
-def validate(document: Document) -> File | None:
+def validate(document: Document, model: type[Model]) -> Model | None:
     """Return the validated file, or note every fault in `document` and put BROKEN where it is."""
     try:
-        return File.model_validate(document.data)
+        return model.model_validate(document.data)
     except ValidationError as error:
         for details in error.errors(include_url=False, include_input=False):
-            _note(document, details)
+            _note(document, details, model)
         return None
 
 
@@ -57,16 +59,16 @@ def _find_sections(annotation: object) -> list[type[Section]]:
     return [section for part in get_args(annotation) for section in _find_sections(part)]
 
 
-def _note(document: Document, details: ErrorDetails) -> None:
+def _note(document: Document, details: ErrorDetails, model: type[Section]) -> None:
     where, value = _find(document.data, details["loc"])
     if value is BROKEN:
         return
     if not where:
-        document.add(where, f"the file must be a mapping with the keys {', '.join(File.model_fields)}")
+        document.add(where, f"the file must be a mapping with the keys {', '.join(model.model_fields)}")
     elif details["type"] == "extra_forbidden":
-        _note_unknown(document, where)
+        _note_unknown(document, where, model)
     elif details["type"] == "missing":
-        document.add(where, f"is required: {_describe_missing(where)}")
+        document.add(where, f"is required: {_describe_missing(where, model)}")
     else:
         document.add(where, _describe(details, value))
     _break(document, where)
@@ -112,8 +114,8 @@ def _describe(details: ErrorDetails, value: object) -> str:
     return texts.get(kind) or f"must be {_EXPECTED.get(kind, 'something else')}"
 
 
-def _note_unknown(document: Document, where: Where) -> None:
-    sections = dict(list_sections())
+def _note_unknown(document: Document, where: Where, model: type[Section]) -> None:
+    sections = dict(list_sections(model))
     known = list(sections[_section_path(where)].model_fields)
     key, line = str(where[-1]), document.line(where)
     homes = [path or "the top level" for path, section in sections.items() if key in section.model_fields]
@@ -128,8 +130,8 @@ def _note_unknown(document: Document, where: Where) -> None:
     document.add(where, text, line)
 
 
-def _describe_missing(where: Where) -> str:
-    field = dict(list_sections())[_section_path(where)].model_fields[str(where[-1])]
+def _describe_missing(where: Where, model: type[Section]) -> str:
+    field = dict(list_sections(model))[_section_path(where)].model_fields[str(where[-1])]
     return str(field.description)
 
 

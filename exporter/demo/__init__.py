@@ -22,13 +22,15 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
+    from exporter.service import Service
+
 INTERVAL_SECONDS = 5.0
 STALE_AFTER_SECONDS = 30.0
 _GREETING = """
-  Metrics     http://{address}{path}
-  Status      http://{address}/
+  Metrics     {url}{path}
+  Status      {url}/
 
-  curl -s http://{address}{path} | grep ^mpu_
+  curl -s {url}{path} | grep ^mpu_
 
 {uploads} uploads in {buckets} buckets, a few of them still growing, scanned every {interval:.0f} seconds.
 The demo's server cannot backdate uploads, so here an upload is stale after {stale:.0f} seconds without a new
@@ -48,7 +50,7 @@ def run_demo(options: argparse.Namespace, run: Callable[..., int]) -> int:
         with uploads, server:  # the server ends first: nobody then waits for its answers
             uploads.begin()
             settings = demo_settings(server.url)
-            return run(settings, options, lambda service: _greet(options, service.port, uploads.planned))
+            return run(settings, options, lambda service: _greet(options, service, uploads.planned))
     except StartError as error:
         print(error, file=sys.stderr)
         return 1
@@ -74,10 +76,10 @@ def demo_settings(endpoint_url: str) -> Settings:
     return Settings(targets=(target,), ages=(10.0, 30.0, 60.0, 300.0, 3600.0))
 
 
-def _greet(options: argparse.Namespace, port: int, uploads: int) -> None:
+def _greet(options: argparse.Namespace, service: Service, uploads: int) -> None:
     host = options.listen.rpartition(":")[0] or "127.0.0.1"
     greeting = _GREETING.format(
-        address=f"{host}:{port}",
+        url=f"{service.scheme}://{host}:{service.port}",
         path=options.telemetry_path,
         uploads=uploads,
         buckets=len(BUCKETS),

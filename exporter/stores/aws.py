@@ -18,7 +18,14 @@ from botocore.handlers import validate_bucket_name
 from exporter import __version__
 from exporter.model import Reason, StoreError
 from exporter.stores.aws_identity import DEFAULT_REGION, open_session
-from exporter.stores.base import BUCKETS_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION, VAULTS_OPERATION
+from exporter.stores.base import (
+    BUCKETS_OPERATION,
+    LIFECYCLE_OPERATION,
+    PARTS_OPERATION,
+    UPLOADS_OPERATION,
+    VAULTS_OPERATION,
+)
+from exporter.stores.customer_key import HEADER as CUSTOMER_KEY_HEADER
 from exporter.stores.reasons import clean, refusal
 from exporter.stores.route import host_of
 from exporter.stores.sdk_models import load_models
@@ -33,7 +40,10 @@ if TYPE_CHECKING:
     from exporter.config.settings import TargetSettings
     from exporter.stores.answers import Answer
 
-_PAGE_OPERATIONS = {UPLOADS_OPERATION, PARTS_OPERATION, BUCKETS_OPERATION, VAULTS_OPERATION}
+_PAGE_OPERATIONS = {
+    *(UPLOADS_OPERATION, PARTS_OPERATION),
+    *(BUCKETS_OPERATION, VAULTS_OPERATION, LIFECYCLE_OPERATION),
+}
 _HELPING_OPERATIONS = {"CreateSession", "HeadBucket"}  # of the store itself; any other is the chain's (STS)
 _PROVIDER_ERRORS = (
     botocore.exceptions.NoCredentialsError,
@@ -180,6 +190,9 @@ class AwsClient:
                 raise _NotFirstError
             prepared.append(ours)
             return AWSResponse(request.url, HTTPStatus.OK, HTTPHeaders(), _Body(self._empty_page))
+        if request.url.startswith("http:") and CUSTOMER_KEY_HEADER in request.headers:
+            what = f"{operation}: the customer's key goes over TLS only; nothing was sent"
+            raise StoreError(Reason.TLS, what)
         answer = self._transport.send(ours)
         # Glacier's refusals are hidden too: botocore fails on a body that is no object or not UTF-8
         hidden = answer.status == HTTPStatus.OK or self._service == "glacier"

@@ -20,12 +20,13 @@ from botocore.credentials import (
 )
 from botocore.credentials import Credentials as BotoCredentials
 
+from exporter.stores.configured import ConfiguredProvider
 from exporter.stores.sdk_models import LOADER, load_models
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.config.settings import AssumeRole, Credentials, Secret, TargetSettings
+    from exporter.config.settings import AssumeRole, TargetSettings
 
 DEFAULT_REGION = "us-east-1"
 REFUSED_SECONDS = 5.0
@@ -54,40 +55,12 @@ def open_session(
     )
     core.register_component("data_loader", LOADER)
     core.get_component("event_emitter").register("before-send", send)
-    provider: CredentialProvider | None = _ConfiguredProvider(target.credentials) if configured else None
+    provider: CredentialProvider | None = ConfiguredProvider(target.credentials) if configured else None
     if role := target.credentials.assume_role:
         provider = _RoleProvider(_Assuming(core, provider, role, target, clock))
     if provider:
         core.register_component("credential_provider", CredentialResolver([provider]))
     return core
-
-
-class _ConfiguredCredentials(BotoCredentials):
-    """The target's own keys, read again for each request, since their files rotate."""
-
-    def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
-        super().__init__("", "", method="mpu-exporter")
-
-    def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        credentials = self._credentials
-        return ReadOnlyCredentials(
-            _read("access_key_id", credentials.access_key_id),
-            _read("secret_access_key", credentials.secret_access_key),
-            _read("session_token", credentials.session_token) if credentials.session_token else None,
-        )
-
-
-class _ConfiguredProvider(CredentialProvider):
-    METHOD = "mpu-exporter"
-    CANONICAL_NAME = "mpu-exporter"
-
-    def __init__(self, credentials: Credentials) -> None:
-        super().__init__()
-        self._credentials = credentials
-
-    def load(self) -> BotoCredentials:
-        return _ConfiguredCredentials(self._credentials)
 
 
 class _RoleCredentials(DeferredRefreshableCredentials):
@@ -198,13 +171,3 @@ class _Assuming:
             return str(said)
         url = self._target.endpoint_url or next(iter(self._target.endpoint_urls), None)
         return None if url is None or (urlsplit(url).hostname or "").endswith(_AMAZON) else url
-
-
-def _read(name: str, secret: Secret | None) -> str:
-    try:
-        text = secret.read() if secret else ""
-    except UnicodeDecodeError:
-        text = ""
-    if not text:
-        raise botocore.exceptions.PartialCredentialsError(provider="the target's config", cred_var=name)
-    return text

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from exporter.config.settings import BucketSettings
-    from exporter.model import Part, PartTotals, StoreError, Upload
+    from exporter.config.settings import BucketSettings, TargetSettings
+    from exporter.model import AbortRules, Part, PartTotals, StoreError, Upload
 
 T = TypeVar("T")
 
@@ -16,6 +16,7 @@ UPLOADS_OPERATION = "ListMultipartUploads"
 PARTS_OPERATION = "ListParts"
 BUCKETS_OPERATION = "ListBuckets"
 VAULTS_OPERATION = "ListVaults"
+LIFECYCLE_OPERATION = "GetBucketLifecycleConfiguration"
 
 Marker = tuple[str, ...]
 """Where a listing goes on, as the server gave it; only the store that made it reads it."""
@@ -99,6 +100,13 @@ class PartFold(Protocol):
         """Return what was counted so far."""
 
 
+def operations_of(target: TargetSettings, listing: str = BUCKETS_OPERATION) -> tuple[str, ...]:
+    """Return the API's names of the calls that a target asks for; `listing` is that of its buckets."""
+    found = (listing,) if target.discover else ()
+    rules = (LIFECYCLE_OPERATION,) if target.lifecycle else ()
+    return (UPLOADS_OPERATION, PARTS_OPERATION, *found, *rules)
+
+
 class Store(Protocol):
     """What a store can do for a scan. Scans of several buckets may use it at once."""
 
@@ -128,6 +136,12 @@ class Store(Protocol):
 
     def new_fold(self) -> PartFold:
         """Return what adds up the parts of one upload."""
+
+    def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
+        """Return what the bucket's lifecycle rules do about uploads; one call, before `deadline`.
+
+        Raises StoreError, of reason unsupported where the store has no such rules, and StoppingError.
+        """
 
     def close(self) -> None:
         """Give connections back."""

@@ -12,7 +12,7 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from exporter.model import Part, Reason, StoreError, Upload
+from exporter.model import AbortRules, Part, Reason, StoreError, Upload
 from exporter.stores import dates
 from exporter.stores.aws import AwsClient
 from exporter.stores.base import (
@@ -22,6 +22,7 @@ from exporter.stores.base import (
     FoundBucket,
     Marker,
     Page,
+    operations_of,
 )
 from exporter.stores.folds import RangedParts
 from exporter.stores.reasons import bad_response, ended, error_in_success, kind_of
@@ -57,11 +58,7 @@ class GlacierStore:
         self, target: TargetSettings, transport: Transport, clock: Callable[[], float] = time.time
     ) -> None:
         """Make the store of a target; the SDK's client is made by the first call."""
-        self.operations = (
-            UPLOADS_OPERATION,
-            PARTS_OPERATION,
-            *((VAULTS_OPERATION,) if target.discover else ()),
-        )
+        self.operations = operations_of(target, VAULTS_OPERATION)
         self._target = target
         self._transport = transport
         self._clock = clock
@@ -104,6 +101,10 @@ class GlacierStore:
     def new_fold(self) -> RangedParts:
         """Return what adds up the parts of one upload."""
         return RangedParts()
+
+    def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:  # noqa: ARG002 - no call to make
+        """Refuse: vaults have no lifecycle rules."""
+        raise StoreError(Reason.UNSUPPORTED, "vaults have no lifecycle rules")
 
     def close(self) -> None:
         """Close the connections."""

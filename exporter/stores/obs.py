@@ -8,9 +8,18 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from exporter.stores.base import BUCKETS_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION
+from exporter.model import StoreError
+from exporter.stores.base import (
+    BUCKETS_OPERATION,
+    LIFECYCLE_OPERATION,
+    PARTS_OPERATION,
+    UPLOADS_OPERATION,
+    operations_of,
+)
 from exporter.stores.folds import NumberedParts
+from exporter.stores.lifecycle import NO_RULES, has_no_rules, read_rules
 from exporter.stores.obs_client import ObsCaller
+from exporter.stores.obs_identity import METADATA_URL, ObsIdentity
 from exporter.stores.obs_settings import sign_region
 from exporter.stores.threads import ThreadedCalls
 from exporter.stores.xmlpages import read_buckets, read_parts, read_uploads
@@ -19,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.config.settings import BucketSettings, TargetSettings
-    from exporter.model import Part, Upload
+    from exporter.model import AbortRules, Part, Upload
     from exporter.stores.base import FoundBucket, Marker, Page
     from exporter.stores.transport import Transport
 
@@ -35,18 +44,23 @@ class ObsStore:
     has_part_times = True
 
     def __init__(
-        self, target: TargetSettings, transport: Transport, clock: Callable[[], float] = time.time
+        self,
+        target: TargetSettings,
+        transport: Transport,
+        clock: Callable[[], float] = time.time,
+        *,
+        metadata_url: str | None = METADATA_URL,
     ) -> None:
-        """Make the store of a target; the SDK's client is made by the first call."""
-        self.operations = (
-            UPLOADS_OPERATION,
-            PARTS_OPERATION,
-            *((BUCKETS_OPERATION,) if target.discover else ()),
-        )
+        """Make the store of a target; the SDK's client is made by the first call.
+
+        `metadata_url` is where a server's agency is asked for, where nothing else says who asks.
+        """
+        self.operations = operations_of(target)
         self._page_size = target.scan.page_size
         self._transport = transport
         self._clock = clock
-        self._sdk = ObsCaller(target, transport)
+        identity = ObsIdentity(target, transport, clock=clock, metadata_url=metadata_url)
+        self._sdk = ObsCaller(target, transport, identity)
         self.signing_region = sign_region(target)
 
     def list_uploads(self, bucket: BucketSettings, marker: Marker | None, deadline: float) -> Page[Upload]:
@@ -85,6 +99,17 @@ class ObsStore:
     def new_fold(self) -> NumberedParts:
         """Return what adds up the parts of one upload."""
         return NumberedParts()
+
+    def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
+        """Return what the bucket's lifecycle rules do about uploads."""
+        with self._transport.call(LIFECYCLE_OPERATION, deadline) as call:
+            try:
+                answer = self._sdk.ask(call, "getBucketLifecycle", bucket)
+            except StoreError as error:
+                if has_no_rules(error):
+                    return NO_RULES
+                raise
+            return read_rules(answer, bucket.prefix)
 
     def close(self) -> None:
         """Close the connections."""

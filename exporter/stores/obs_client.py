@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from exporter import __version__
 from exporter.model import Reason, StoppingError, StoreError
 from exporter.stores.base import PARTS_OPERATION
-from exporter.stores.obs_settings import read_credentials, read_server, sign_region
+from exporter.stores.obs_settings import read_server, sign_region
 from exporter.stores.reasons import clean, ended, is_gone, refusal
 from exporter.stores.transport import Call, Request, Transport
 from exporter.stores.xmlpages import read_error
@@ -29,6 +29,7 @@ with warnings.catch_warnings():  # where it is not compiled yet, Python complain
 if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.stores.answers import Answer
+    from exporter.stores.obs_identity import ObsIdentity
 
 _HOST_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PATH_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")  # Ceph's tenant:bucket
@@ -42,8 +43,9 @@ class ObsCaller:
     mixed up between threads.
     """
 
-    def __init__(self, target: TargetSettings, transport: Transport) -> None:
+    def __init__(self, target: TargetSettings, transport: Transport, identity: ObsIdentity) -> None:
         """Make a caller; the SDK's client is made by the first call."""
+        self._identity = identity
         self._target = target
         self._transport = transport
         self._building = threading.Lock()
@@ -80,7 +82,7 @@ class ObsCaller:
             where = "path" if client.path_style else "host name (try addressing_style: path)"
             text = f"{operation}: the bucket's name does not fit into a {where}"
             raise StoreError(Reason.UNSUPPORTED, text)
-        client.refresh(*read_credentials(self._target.credentials))
+        client.refresh(*self._identity.keys())
         client.session = _Session(self._transport, operation)
         return client
 

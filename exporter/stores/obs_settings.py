@@ -57,22 +57,33 @@ def read_server(target: TargetSettings, region: str | None = None) -> Server:
     return Server(f"[{host}]" if ":" in host else host, port, url.scheme == "https", path_style)
 
 
-def read_credentials(credentials: Credentials) -> tuple[str, str, str | None]:
+def read_credentials(credentials: Credentials) -> tuple[str, str, str | None] | None:
     """Return access key, secret and token as they are now; raises StoreError (credentials).
 
-    They come from the config and its files, else from the environment; instance metadata is not asked.
+    They come from the config and its files, else from the environment. None where neither says anything.
     """
     given = (credentials.access_key_id, credentials.secret_access_key, credentials.session_token)
     try:
         access_key, secret, token = map(_read, given) if any(given) else map(_read_variable, _ENVIRONMENT)
     except (OSError, ValueError) as error:
         raise StoreError(Reason.CREDENTIALS, f"a secret's file: {type(error).__name__}: {error}") from error
+    if not any(given) and not any((access_key, secret, token)):
+        return None
     if not access_key or not secret:
         text = "no access key or no secret: put them under credentials, or in OBS_ACCESS_KEY_ID and "
         raise StoreError(Reason.CREDENTIALS, f"{text}OBS_SECRET_ACCESS_KEY; nothing was sent")
     if not all(text.isascii() and text.isprintable() for text in (access_key, token)):
         raise StoreError(Reason.CREDENTIALS, "access key or token hold characters that no header can carry")
     return access_key, secret, token or None
+
+
+def iam_url(target: TargetSettings) -> str:
+    """Return where IAM is: what Huawei's SDKs are told, else beside the target's own server."""
+    if said := os.environ.get("HUAWEICLOUD_SDK_IAM_ENDPOINT", "").strip():
+        return said.rstrip("/")
+    host = urlsplit(target.endpoint_url or "").hostname or ""
+    beside = f"iam.{host.removeprefix('obs.')}" if _OWN_SERVER.match(host) else "iam.myhuaweicloud.com"
+    return f"https://{beside}"
 
 
 def _read(secret: Secret | None) -> str:

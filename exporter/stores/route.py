@@ -6,7 +6,7 @@ boto3 knows endpoints, addressing styles, access points and regions; it stays th
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
@@ -60,6 +60,10 @@ class Route:
         lines = self.signer.lines(credentials, path, canonical_query, now)
         lines += self.constant_lines
         return f"{self.origin}{path}?{query}", lines
+
+    def with_headers(self, headers: Sequence[tuple[str, str]]) -> Route:
+        """Return the way of requests that have these headers, too."""
+        return replace(self, signer=self.signer.with_headers(headers))
 
 
 def read_route(request: Request) -> Route | None:

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from exporter.model import Reason, StoreError
-from exporter.stores.base import BUCKETS_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION
+from exporter.stores.base import UPLOADS_OPERATION, operations_of
 from exporter.stores.folds import NumberedParts
 from exporter.stores.s3_boto import S3ByBoto
 from exporter.stores.threads import ThreadedCalls
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.config.settings import BucketSettings, TargetSettings
+    from exporter.model import AbortRules
     from exporter.stores.base import Calls, FoundBucket, Marker, Page
     from exporter.stores.transport import Transport
 
@@ -39,11 +40,7 @@ class S3Store:
         self, target: TargetSettings, transport: Transport, clock: Callable[[], float] = time.time
     ) -> None:
         """Make the store of a target; the SDK's client is made by the first call."""
-        self.operations = (
-            UPLOADS_OPERATION,
-            PARTS_OPERATION,
-            *((BUCKETS_OPERATION,) if target.discover else ()),
-        )
+        self.operations = operations_of(target)
         self._target = target
         self._transport = transport
         self._boto = S3ByBoto(target, transport, clock)
@@ -75,6 +72,10 @@ class S3Store:
     def new_fold(self) -> NumberedParts:
         """Return what adds up the parts of one upload."""
         return NumberedParts()
+
+    def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
+        """Return what the bucket's lifecycle rules do about uploads; asked for through boto3."""
+        return self._boto.abort_rules(bucket, deadline)
 
     def close(self) -> None:
         """Close the connections."""

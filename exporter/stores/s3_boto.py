@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.model import StoreError
 from exporter.stores.aws import AwsClient
-from exporter.stores.base import BUCKETS_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION
+from exporter.stores.base import (
+    BUCKETS_OPERATION,
+    LIFECYCLE_OPERATION,
+    PARTS_OPERATION,
+    UPLOADS_OPERATION,
+)
+from exporter.stores.customer_key import ALGORITHM, CustomerKey, is_not_needed
+from exporter.stores.lifecycle import NO_RULES, has_no_rules, read_rules
 from exporter.stores.reasons import ended, is_gone
 from exporter.stores.route import read_route
 from exporter.stores.xmlpages import read_buckets, read_error, read_parts, read_uploads
@@ -17,10 +24,11 @@ if TYPE_CHECKING:
     from botocore.credentials import ReadOnlyCredentials
 
     from exporter.config.settings import BucketSettings, TargetSettings
-    from exporter.model import Part, Upload
+    from exporter.model import AbortRules, Part, Upload
+    from exporter.stores.answers import Answer
     from exporter.stores.base import FoundBucket, Marker, Page
     from exporter.stores.route import Route
-    from exporter.stores.transport import Transport
+    from exporter.stores.transport import Call, Transport
 
 _EMPTY_PAGE = b"<ListMultipartUploadsResult/>"
 _BUCKETS_A_PAGE = 1000
@@ -38,6 +46,7 @@ class S3ByBoto:
         self._target = target
         self._transport = transport
         self._clock = clock
+        self.customer_key = CustomerKey(target.sse_customer_key)
         self._client = AwsClient(
             target, "s3", transport, lambda answer: read_error(answer.body), _EMPTY_PAGE, clock=clock
         )
@@ -64,7 +73,7 @@ class S3ByBoto:
         )
         with self._transport.call(PARTS_OPERATION, deadline) as call:
             try:
-                answer = self._client.ask(call, "list_parts", parameters, self._region_of(bucket))
+                answer = self._ask_for_parts(call, parameters, self._region_of(bucket))
             except StoreError as error:
                 if is_gone(error):
                     raise ended(PARTS_OPERATION, error) from error
@@ -81,6 +90,34 @@ class S3ByBoto:
             parameters["ContinuationToken"] = marker[0]
         with self._transport.call(BUCKETS_OPERATION, deadline) as call:
             return read_buckets(self._client.ask(call, "list_buckets", parameters))
+
+    def _ask_for_parts(self, call: Call, parameters: dict[str, Any], region: str | None) -> Answer:
+        """Ask with the customer's key, if there is one; once more without it where it is not needed."""
+        key = self.customer_key.fields()
+        if key is None or (self._target.endpoint_url or "").startswith("http:"):
+            return self._client.ask(call, "list_parts", parameters, region)
+        own = {"SSECustomerAlgorithm": ALGORITHM, "SSECustomerKey": key[0], "SSECustomerKeyMD5": key[1]}
+        try:
+            return self._client.ask(call, "list_parts", parameters | own, region)
+        except StoreError as error:
+            if not is_not_needed(error):
+                raise
+        return self._client.ask(call, "list_parts", parameters, region)
+
+    def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
+        """Return what the bucket's lifecycle rules do about uploads."""
+        parameters = self._parameters(bucket)
+        parameters.pop("RequestPayer", None)
+        with self._transport.call(LIFECYCLE_OPERATION, deadline) as call:
+            try:
+                answer = self._client.ask(
+                    call, "get_bucket_lifecycle_configuration", parameters, self._region_of(bucket)
+                )
+            except StoreError as error:
+                if has_no_rules(error):
+                    return NO_RULES
+                raise
+            return read_rules(answer, bucket.prefix)
 
     def follow(
         self, bucket: BucketSettings, marker: Marker | None, deadline: float

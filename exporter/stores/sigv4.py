@@ -53,6 +53,11 @@ class Signer:
         self._payload = self._headers[PAYLOAD_HEADER]
         self._moment: _Moment | None = None  # replaced as a whole: another thread may be reading it
 
+    def with_headers(self, headers: Sequence[tuple[str, str]]) -> Signer:
+        """Return the signer of requests that have these headers, too."""
+        region, service, _ = self._scope_end.split("/")
+        return Signer(self._host, region, service, [*self._headers.items(), *headers])
+
     def lines(self, credentials: ReadOnlyCredentials, path: str, query: str, now: float) -> list[str]:
         """Return every line of the signed request's head that this signer answers for, as libcurl takes them.
 

@@ -43,13 +43,18 @@ class Traffic(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request, signed already. `operation` is the API's name it is counted under."""
+    """One HTTP request, signed already. `operation` is the API's name it is counted under.
+
+    `limit` is seconds that it may take at most, whatever its call may; a `direct` one takes no proxy.
+    """
 
     operation: str
     method: str
     url: str
     headers: Sequence[tuple[str, str]]
     body: bytes | None = None
+    limit: float | None = None
+    direct: bool = False
 
 
 @dataclass(slots=True)
@@ -110,6 +115,8 @@ class Transport:
         if call is None:
             raise StoreError(Reason.INTERNAL, f"{request.operation} was sent outside of a call")
         remaining = self._admit(call)
+        if request.limit is not None:
+            remaining = min(remaining, request.limit)
         call.sent += 1
         call.request = request
         self.traffic.sent(request.operation)
@@ -167,6 +174,8 @@ class Transport:
         handle.setopt(pycurl.NOPROGRESS, False)  # noqa: FBT003 - takes no keywords
         handle.setopt(pycurl.XFERINFOFUNCTION, self._progress)
         handle.setopt(pycurl.PREREQFUNCTION, self._count_repeats(request.operation))
+        if request.direct:
+            handle.setopt(pycurl.NOPROXY, "*")
         if request.method == "HEAD":
             handle.setopt(pycurl.NOBODY, True)  # noqa: FBT003
         elif request.method != "GET":

@@ -15,6 +15,7 @@ import pycurl
 from exporter.model import GoneError, Reason, StoreError
 from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION
 from exporter.stores.curl_errors import from_curl
+from exporter.stores.customer_key import is_not_needed
 from exporter.stores.reasons import ended, is_gone, refusal
 from exporter.stores.s3_boto import name_to_prove
 from exporter.stores.xmlpages import error_fields, read_error, read_parts, read_uploads
@@ -112,6 +113,7 @@ class _Sent:
     keys: ReadOnlyCredentials | None = None
     skew: float = 0.0
     again: bool = False
+    with_key: bool = True
 
     @property
     def operation(self) -> str:
@@ -130,6 +132,7 @@ class WireCalls:
         self._multi = wire.transport.borrow()
         self._unsent: list[Answered] = []
         self._redirected = False
+        self._keyed: tuple[Route, tuple[tuple[str, str], ...], Route] | None = None
 
     def start(self, ask: Ask, deadline: float, label: object) -> None:
         """Send a call."""
@@ -164,7 +167,7 @@ class WireCalls:
         key = sent.ask.upload.key if sent.ask.upload else ""
         try:
             now = wire.clock() + sent.skew
-            url, lines = self._route.request(sent.keys, key, self._arguments(sent.ask), now)
+            url, lines = self._way(sent).request(sent.keys, key, self._arguments(sent.ask), now)
         except UnicodeError:
             what = f"{sent.operation}: the key is not Unicode and cannot be asked for"
             raise StoreError(Reason.UNSUPPORTED, what) from None
@@ -174,6 +177,18 @@ class WireCalls:
             what = f"{sent.operation}: no header can carry the keys; check the target's credentials"
             raise StoreError(Reason.CREDENTIALS, what) from None
         wire.transport.traffic.sent(sent.operation)
+
+    def _way(self, sent: _Sent) -> Route:
+        """Return the way of a call; one that lists parts carries the customer's key, over TLS only."""
+        if not (sent.ask.upload and sent.with_key):
+            return self._route
+        headers = self._wire.boto.customer_key.headers()
+        sent.with_key = bool(headers) and self._route.origin.startswith("https:")
+        if not sent.with_key:
+            return self._route
+        if self._keyed is None or self._keyed[:2] != (self._route, headers):
+            self._keyed = self._route, headers, self._route.with_headers(headers)
+        return self._keyed[2]
 
     def _arguments(self, ask: Ask) -> list[Argument]:
         """Return the call's parameters in the order in which boto3 sends them; what is empty is left out."""
@@ -218,6 +233,10 @@ class WireCalls:
             raise ended(sent.operation, error)
         if not sent.ask.upload and not self._redirected and self._is_elsewhere(answer, error):
             return self._redirect(sent)
+        if sent.ask.upload and sent.with_key and is_not_needed(error):
+            sent.with_key = False
+            self._send(sent)
+            return None
         if not sent.again and self._may_pass_now(sent, answer, error):
             sent.again = True
             self._send(sent)

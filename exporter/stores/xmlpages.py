@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exporter.stores.answers import Answer
+    from exporter.stores.xmltree import Branch
 
 ABORT_DATE = "x-amz-abort-date"
 """When the store will abort the upload whose parts it lists, by a lifecycle rule."""
@@ -81,24 +82,25 @@ def read_buckets(answer: Answer) -> Page[FoundBucket]:
     Raises StoreError (bad_response).
     """
     document = _prove(answer, "ListAllMyBucketsResult", BUCKETS_OPERATION, None)
-    columns = document.nested_columns("Buckets", "Bucket", "Name", "BucketRegion", "Location")
-    if columns is None:
+    lists = document.branches("Buckets")
+    if not lists:
         raise bad_response(BUCKETS_OPERATION, "the answer has no Buckets")
-    names, regions, locations = columns
-    if not all(names):
+    found = [_found_bucket(bucket) for bucket in lists[0].branches("Bucket")]
+    if not all(bucket.name for bucket in found):
         raise bad_response(BUCKETS_OPERATION, "a bucket without a name")
-    where = (
-        region.strip() or location.strip() or None
-        for region, location in zip(regions, locations, strict=True)
-    )
     marker = document.text("ContinuationToken") or document.text("NextMarker")
     truncated = _truncated(document, BUCKETS_OPERATION)
     return Page(
-        items=list(map(FoundBucket, names, where)),
+        items=found,
         truncated=bool(marker) if truncated is None else truncated,
         next_marker=(marker,) if marker else None,
-        last_marker=(names[-1],) if names else None,
+        last_marker=(found[-1].name,) if found else None,
     )
+
+
+def _found_bucket(bucket: Branch) -> FoundBucket:
+    region = bucket.text("BucketRegion").strip() or bucket.text("Location").strip()
+    return FoundBucket(bucket.text("Name"), region or None)
 
 
 def read_error(body: bytes) -> tuple[str, str]:

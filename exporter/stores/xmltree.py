@@ -72,15 +72,19 @@ class Document:
 
     def text(self, name: str) -> str:
         """Return the text of a field below the root."""
-        return self._own(self._firsts.get(name, ""))
+        return self.own(self._firsts.get(name, ""))
 
     def all_texts(self, name: str) -> list[str]:
         """Return the texts of all fields of this name below the root."""
-        return [self._own(text) for field, text in self._fields if field == name]
+        return [self.own(text) for field, text in self._fields if field == name]
 
     def texts(self) -> dict[str, str]:
         """Return the texts of all fields below the root."""
-        return {name: self._own(text) for name, text in self._firsts.items()}
+        return {name: self.own(text) for name, text in self._firsts.items()}
+
+    def branches(self, name: str) -> list[Branch]:
+        """Return the elements of this name below the root."""
+        return Branch(self, self._root).branches(name)
 
     def columns(self, item: str, *names: str) -> list[list[str]]:
         """Return for each name the texts of all items' fields, in the order of the items."""
@@ -106,28 +110,40 @@ class Document:
             column = ["" if each is None else _first(each, tag) for each in outers]
         return self._owned([column])[0]
 
-    def nested_columns(self, outer: str, item: str, *names: str) -> list[list[str]] | None:
-        """Return columns of the items within the field `outer`, None where there is no such field."""
-        within = next(self._root.iterchildren(f"{{*}}{outer}"), None)
-        if within is None:
-            return None
-        tags, _ = _ways(self._root.tag, item, names)
-        rows = [_row(each, tags) for each in within.iterchildren(f"{{*}}{item}")]
-        return self._owned(list(map(list, zip(*rows, strict=True))) or [[] for _ in names])
-
     def _items(self, item: str) -> list[etree._Element]:
         if item not in self._found:
             self._found[item] = list(self._root.iterchildren(f"{{*}}{item}"))
         return self._found[item]
 
     def _owned(self, columns: list[list[str]]) -> list[list[str]]:
-        return [list(map(self._own, column)) for column in columns] if self._repaired else columns
+        return [list(map(self.own, column)) for column in columns] if self._repaired else columns
 
-    def _own(self, text: str) -> str:
+    def own(self, text: str) -> str:
         """Return the store's own text of one that was repaired."""
         if not self._repaired:
             return text
         return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+
+
+class Branch:
+    """An element below the root, and what is below it; for documents that are deeper than a page."""
+
+    def __init__(self, document: Document, element: etree._Element) -> None:
+        """Make it of a document's element."""
+        self._document = document
+        self._element = element
+
+    def names(self) -> list[str]:
+        """Return the local names of the elements in it."""
+        return [_local(child.tag) for child in self._element.iterchildren()]
+
+    def text(self, name: str) -> str:
+        """Return the text of its first element of this name, '' without one."""
+        return self._document.own(_first(self._element, name))
+
+    def branches(self, name: str) -> list[Branch]:
+        """Return the elements of this name in it."""
+        return [Branch(self._document, child) for child in self._element.iterchildren(f"{{*}}{name}")]
 
 
 class _Parsers(threading.local):

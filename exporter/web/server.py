@@ -9,91 +9,25 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-import struct
 import threading
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from exporter.web.protocol import EncryptedProtocol, GuardedProtocol, Limits
+from exporter.web.site import Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.web.app import App
-
 _BACKLOG = 256
 _LAST_PORT = 65535
-_SPARE = 64
-"""So many connections over the limit are told so; any more are closed unheard."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one client may take up.
-
-    `request_seconds` it may take to send the head of a request, and then `answer_seconds` to receive the
-    answer; `connections` are those of all clients.
-    """
-
-    request_seconds: float = 10.0
-    answer_seconds: float = 60.0
-    connections: int = 512
-    head_bytes: int = 16 * 1024
+USUAL_LIMITS = Limits()
 
 
 class ListenError(Exception):
     """An address that cannot be listened on; the text is for people."""
-
-
-class _GuardedProtocol(H11Protocol):
-    """HTTP/1.1 with a limit on how long each exchange may take."""
-
-    def __init__(self, limits: Limits, **server: Any) -> None:  # noqa: ANN401 - uvicorn's own
-        super().__init__(**server)
-        self._limits = limits
-        self._guard: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - uvicorn's own type
-        super().connection_made(transport)
-        self._watch(self._limits.request_seconds)
-        if len(self.connections) > self._limits.connections + _SPARE:
-            self._drop()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._unwatch()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        if self._guard is None:  # the first bytes of a further request on a kept connection
-            self._watch(self._limits.request_seconds)
-        before = self.cycle
-        super().data_received(data)
-        if self.cycle is not before:  # a whole head has come in
-            self._watch(self._limits.answer_seconds)
-
-    def on_response_complete(self) -> None:
-        self._unwatch()
-        before = self.cycle
-        super().on_response_complete()
-        if self.cycle is not before or self.transport.get_write_buffer_size():
-            self._watch(self._limits.answer_seconds)  # the client still has to take it
-
-    def _watch(self, seconds: float) -> None:
-        self._unwatch()
-        self._guard = self.loop.call_later(seconds, self._drop)
-
-    def _unwatch(self) -> None:
-        if self._guard is not None:
-            self._guard.cancel()
-            self._guard = None
-
-    def _drop(self) -> None:
-        """Close at once, and have the kernel forget what the client has not taken."""
-        connection = self.transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.transport.abort()
 
 
 class WebServer:
@@ -101,20 +35,24 @@ class WebServer:
 
     def __init__(
         self,
-        app: App,
+        app: Any,  # noqa: ANN401 - ASGI
         listen: str,
-        limits: Limits = Limits(),
+        limits: Limits = USUAL_LIMITS,
         on_end: Callable[[], None] = lambda: None,
+        site: Callable[[], Site] = Site,
     ) -> None:
         """Bind the address, `host:port`, where an empty host means all; raises ListenError.
 
-        `on_end` is called when serving ends, however it does: nobody shall scan for nobody.
+        `on_end` is called when serving ends, however it does: nobody shall scan for nobody. `site` says how
+        new connections are encrypted, and whether they are: that does not change.
         """
         self._socket = bind(listen)
         self.port = int(self._socket.getsockname()[1])
+        encrypted = site().context is not None
+        protocol = partial(EncryptedProtocol, limits, site) if encrypted else partial(GuardedProtocol, limits)
         config = uvicorn.Config(
             app,
-            http=cast("type[asyncio.Protocol]", partial(_GuardedProtocol, limits)),
+            http=cast("type[asyncio.Protocol]", protocol),
             ws="none",
             lifespan="off",
             log_config=None,

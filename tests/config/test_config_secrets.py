@@ -9,6 +9,7 @@ import pytest
 
 from exporter.config import ConfigError, Secret, load, settings
 from exporter.config.document import read_document
+from exporter.config.models import File
 from exporter.config.validate import validate
 
 SECRET = "wJalrXUtnFEMI"
@@ -33,7 +34,7 @@ def test_in_no_repr(config: Path):
     settings = load(config, {})
     assert settings.targets[0].credentials.secret_access_key.read() == SECRET
     assert SECRET not in repr(settings) + str(settings)
-    assert SECRET not in repr(validate(read_document(config, {})))
+    assert SECRET not in repr(validate(read_document(config, {}), File))
 
 
 @pytest.mark.parametrize("line", range(2, CONFIG.count("\n")))

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from contract.rigs import Rig, standing
 from servers.obs import Obs
@@ -36,10 +37,17 @@ def path_v4(**changes: object) -> Iterator[Rig]:
 
 
 @contextmanager
-def _open(signatures: set[str], *, bucket: BucketSettings = _BUCKET, **changes: object) -> Iterator[Rig]:
+def _open(
+    signatures: set[str],
+    *,
+    bucket: BucketSettings = _BUCKET,
+    metadata_url: str | None = None,
+    **changes: object,
+) -> Iterator[Rig]:
     obs = Obs()
     obs.signatures = frozenset(signatures)
-    with standing(obs, StoreKind.OBS, ObsStore, bucket, **changes) as rig:
+    store = partial(ObsStore, metadata_url=metadata_url)
+    with standing(obs, StoreKind.OBS, store, bucket, **changes) as rig:
         yield rig
     assert obs.refused == []
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from asking import Asker
 from fakes import Recorder
-from servers.s3 import PARTS, UPLOADS, Listing, Part, Upload, error
+from servers.s3 import LIFECYCLE, PARTS, UPLOADS, Listing, Part, Upload, error
 from servers.standin import Fault, Faults, Reply, StandIn
 
 from exporter.config.settings import (
@@ -45,7 +45,7 @@ JSON_RIGS = {"glacier"}
 """Those whose pages are not XML: what is said of XML and of S3's markers is not asked of them."""
 XML_RIGS = [name for name in RIGS if name not in JSON_RIGS]
 
-__all__ = ["PARTS", "UPLOADS", "Part", "Upload"]
+__all__ = ["LIFECYCLE", "PARTS", "UPLOADS", "Part", "Upload"]
 
 SCAN = ScanSettings(request_timeout=10.0, timeout=30.0, retries=2)
 
@@ -124,6 +124,8 @@ class Rig:
         """Forget what was set and seen, so that another test finds the rig as new; connections are kept."""
         self.fill([])
         self.faults.clear()
+        if hasattr(self.server, "rules"):
+            self.server.rules.clear()
         self.standin.forget()
         self.traffic.seen.clear()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import re
@@ -16,7 +17,7 @@ import pytest
 import yaml
 from docs.documents import DOCUMENTS, README, ROOT, anchors, blocks, code, files, links, table
 from servers import need
-from unit.boards import AGES, SUMMARY
+from unit.boards import AGES, SUMMARY, TARIFF
 
 from exporter import cli
 from exporter.board import Board, Entry, ScanResult
@@ -28,13 +29,15 @@ from exporter.watched import Discovery, Watched
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
+TLS_FILES = ("web.yml", "prometheus-tls.yml")
+"""Run by tests/real/test_tls.py."""
 ENVIRON = {"CEPH_KEY": "key", "OBS_KEY": "key", "OBS_SECRET": "secret"}
 
 
 def full_registry() -> CollectorRegistry:
     """Return a registry in which every metric has a sample."""
     board = Board()
-    board.declare([Entry("t", name, "s3", 60.0, AGES) for name in ("good", "bad")])
+    board.declare([Entry("t", name, "s3", 60.0, AGES, tariff=TARIFF) for name in ("good", "bad")])
     board.publish(("t", "good"), ScanResult(SUMMARY, finished=2.0, duration=1.0))
     board.fail(("t", "bad"), Reason.TLS, "", 1.0)
     target = TargetSettings("t", StoreKind.S3, (BucketSettings("good"), BucketSettings("bad")))
@@ -98,7 +101,15 @@ def flags(command: str, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     with pytest.raises(SystemExit):
         cli.main([command, "--help"])
     text = re.sub(r"\s+", " ", capsys.readouterr().out.partition("options:")[2])
-    return dict(re.findall(r"(--[a-z]+\.[a-z-]+) .*?\(default: ([^,) ]+)", text))
+    return dict(re.findall(r"(--[a-z]+\.[a-z.-]+) .*?\(default: ([^,) ]+)", text))
+
+
+def own_flags(command: str) -> set[str]:
+    """Return a command's flags that are not in Prometheus' style."""
+    top = cli.parser()
+    [commands] = [action for action in top._actions if isinstance(action, argparse._SubParsersAction)]
+    options = {text for action in commands.choices[command]._actions for text in action.option_strings}
+    return {text for text in options - {"-h", "--help"} if "." not in text}
 
 
 def commands() -> list[list[str]]:
@@ -107,8 +118,10 @@ def commands() -> list[list[str]]:
     for document in DOCUMENTS.values():
         lines = "\n".join([*blocks(document, "sh"), *code(document)]).splitlines()
         for command in (part for line in lines for part in line.split("&&")):
-            words = shlex.split(command, comments=True) if "mpu-exporter" in command else []
-            if words and Path(words[0]).name == "mpu-exporter":
+            words = (
+                shlex.split(command.partition(" > ")[0], comments=True) if "mpu-exporter" in command else []
+            )
+            if "COMMAND" not in words and words and Path(words[0]).name == "mpu-exporter":
                 shown.append(words[1:])
     return shown
 
@@ -132,6 +145,12 @@ class TestCommands:
         shown = {code(flag)[0]: code(default)[0] for flag, default, _ in rows}
         assert flags("serve", capsys) == shown
         assert flags("check", capsys).keys() | flags("demo", capsys).keys() <= shown.keys()
+
+    def test_the_commands_are_the_commands_with_the_flags_of_their_own(self):
+        rows = table(README, "command", "its own flags", "does")
+        assert {name: own_flags(name) for name in cli.COMMANDS} == {
+            code(name)[0]: set(code(flags)) for name, flags, _ in rows
+        }
 
     @pytest.mark.parametrize("document", DOCUMENTS)
     def test_every_flag_that_is_mentioned_exists(self, document: str, capsys: pytest.CaptureFixture[str]):
@@ -164,7 +183,7 @@ class TestSnippets:
             assert json.loads(block)
 
     def test_every_yaml_says_which_file_it_is(self):
-        known = ("config.yaml", "mpu-rules.yml", "prometheus.yml", "values.yaml")
+        known = ("config.yaml", "mpu-rules.yml", "prometheus.yml", "values.yaml", *TLS_FILES)
         assert len(blocks(README, "yaml")) == sum(len(files(README, name)) for name in known)
 
     def test_configs_load(self, tmp_path: Path):
@@ -174,7 +193,8 @@ class TestSnippets:
             assert load_snippet(snippet, folder).targets
 
     def test_the_config_section_shows_every_store(self, tmp_path: Path):
-        settings = load_snippet(files(README, "config.yaml")[-1], tmp_path)
+        section = README.partition("\n## Config\n")[2].partition("\n## ")[0]
+        settings = load_snippet(files(section, "config.yaml")[0], tmp_path)
         assert set(StoreKind) == {target.store for target in settings.targets}
 
     def test_chart_values_pass_the_charts_schema_and_hold_a_config_that_loads(self, tmp_path: Path):
@@ -229,7 +249,9 @@ class TestPermissions:
     def test_nothing_else_is_ever_asked_for(self):
         section = README.partition("## Permissions")[2].partition("## Prometheus")[0]
         prose = re.sub(r"```.*?```", "", section, flags=re.DOTALL)
-        assert {name for name in code(prose) if re.match(r"\w+:\w+$", name)} == {"kms:Decrypt"}
+        lifecycle = {f"{service}:GetLifecycleConfiguration" for service in ("s3", "s3express", "obs:bucket")}
+        named = {name for name in code(prose) if re.fullmatch(r"\w+(:\w+){1,2}", name)}
+        assert named == {"kms:Decrypt", *lifecycle}
 
 
 def as_list(value: str | list[str]) -> list[str]:

@@ -36,6 +36,7 @@ class ObsListing(Listing):
 class Obs(S3):
     """The server's state and its handler: `StandIn(Obs(...))`. Takes signatures of all three kinds."""
 
+    namespace = NAMESPACE
     signatures: frozenset[str] = frozenset({"OBS", "AWS", "AWS4-HMAC-SHA256"})
     """The schemes of the Authorization header that this server knows."""
 

@@ -17,6 +17,7 @@ from botocore.credentials import Credentials
 from servers.standin import Fault, Faults, Reply, Request
 
 UPLOADS, PARTS, BUCKETS = "ListMultipartUploads", "ListParts", "ListBuckets"
+LIFECYCLE = "GetBucketLifecycleConfiguration"
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 _SKEW_SECONDS = 15 * 60
@@ -139,16 +140,19 @@ def sigv4_fault(
 class S3:
     """The server's state and its handler: `StandIn(S3(...))`.
 
-    `aliases` are other names of buckets (access points), `regions` where a bucket lives if not everywhere,
-    `owners` and `payers` what the buckets' headers are checked against.
+    `rules` are the XML of lifecycle rules by bucket, `aliases` other names of buckets (access points),
+    `regions` where a bucket lives if not everywhere, `owners` and `payers` what the buckets' headers are
+    checked against.
     """
 
     auth_class = S3SigV4Auth
+    namespace = NAMESPACE
 
     def __init__(self, *, domain: str = "localhost", now: Callable[[], float] = time.time) -> None:
         """Make an empty server; a Host of `bucket.domain` is a bucket's own."""
         self.key = Key()
         self.buckets: dict[str, list[Upload]] = {}
+        self.rules: dict[str, str] = {}
         self.aliases: dict[str, str] = {}
         self.regions: dict[str, str] = {}
         self.owners: dict[str, str] = {}
@@ -203,6 +207,8 @@ class S3:
         for fault in faults:
             request = fault.request(request)
         bucket = self.aliases.get(name, name)
+        if operation == LIFECYCLE:
+            return self._lifecycle(bucket)
         answers = {UPLOADS: self._list_uploads, PARTS: self._list_parts, BUCKETS: self._list_buckets}
         page = answers[operation](request, bucket, key)
         if isinstance(page, Reply):
@@ -210,6 +216,13 @@ class S3:
         for fault in faults:
             page = fault.page(page)
         return Reply(200, {"Content-Type": "application/xml"}, page.xml())
+
+    def _lifecycle(self, bucket: str) -> Reply:
+        if bucket not in self.rules:
+            return error(404, "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist")
+        root = "LifecycleConfiguration"
+        body = f'<{root} xmlns="{self.namespace}">{self.rules[bucket]}</{root}>'
+        return Reply(200, {"Content-Type": "application/xml"}, body.encode())
 
     def _refuse(self, request: Request, name: str) -> Reply | None:
         bucket = self.aliases.get(name, name)
@@ -345,17 +358,16 @@ def without_arguments(*names: str) -> Callable[[Request], Request]:
 
 def _operation(request: Request, bucket: str, key: str) -> str | None:
     names = request.query
-    if not bucket:
-        return BUCKETS if request.method == "GET" else None
-    if request.method == "HEAD" and not key:
-        return "HeadBucket"
+    if request.method == "HEAD":
+        return "HeadBucket" if bucket and not key else None
     if request.method != "GET":
         return None
+    if not bucket:
+        return BUCKETS
     if key:
         return PARTS if "uploadId" in names else None
-    if "session" in names:
-        return "CreateSession"
-    return UPLOADS if "uploads" in names else None
+    known = {"lifecycle": LIFECYCLE, "session": "CreateSession", "uploads": UPLOADS}
+    return next((operation for name, operation in known.items() if name in names), None)
 
 
 def _limit(request: Request, name: str) -> int:

@@ -6,8 +6,11 @@ from fakes import NOW, Clock
 from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
 
 from exporter.board import Board, Entry, ScanResult
+from exporter.config.settings import Prices
+from exporter.cost import Tariff
 from exporter.exposition import Exposition
 from exporter.metrics import BoardCollector
+from exporter.model import AbortRules, Group
 from exporter.summary import Summary
 from exporter.web.app import App
 
@@ -30,6 +33,9 @@ SUMMARY = Summary(
     parts_known=True,
     abort_scheduled=3,
     abort_overdue=1,
+    abort_rules=AbortRules(bucket=604800.0),
+    prefixes=(Group("backups/", 3, 123_000_000), Group("", 2, None)),
+    initiators=(Group("arn:aws:iam::123456789012:user/backup", 5, 123_456_789), Group("", 0, 0)),
 )
 NOTHING = replace(
     SUMMARY,
@@ -40,7 +46,11 @@ NOTHING = replace(
     age_counts=(0, 0, 0),
     age_sum=0.0,
     bytes_by_class=(),
+    abort_rules=AbortRules(),
+    prefixes=(Group("", 0, 0),),
+    initiators=None,
 )
+TARIFF = Tariff(Prices("EUR", default=0.02))
 
 
 class Drawn:
@@ -61,7 +71,7 @@ class Drawn:
 
     @staticmethod
     def entry(bucket: str, *, ages: tuple[float, ...] = AGES, keep_for: float = 100.0) -> Entry:
-        return Entry("prod", bucket, "s3", keep_for, ages)
+        return Entry("prod", bucket, "s3", keep_for, ages, tariff=TARIFF)
 
     def publish(self, bucket: str, summary: Summary = SUMMARY) -> None:
         self.board.publish(("prod", bucket), ScanResult(summary, finished=NOW + 12.5, duration=1.25))

@@ -1,0 +1,94 @@
+"""Who may ask: passwords against bcrypt hashes, off the event loop, and those that were right remembered."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections import Counter, OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import bcrypt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+REMEMBERED = 128
+"""So many right passwords are remembered."""
+THREADS = 2
+WAITING = 64
+"""So many checks at once, all clients together; further ones are turned away."""
+WAITING_PER_CLIENT = 4
+"""So many of one client's."""
+_LONGEST_PASSWORD = 72
+_USUAL_COST = b"10"
+
+
+class BusyError(Exception):
+    """Too many passwords are being checked for one more."""
+
+
+class Passwords:
+    """Checks passwords; used on one event loop."""
+
+    def __init__(self, check: Callable[[bytes, bytes], bool] = bcrypt.checkpw) -> None:
+        """Make it of what compares a password with a hash and takes its time."""
+        self._check = check
+        self._key = secrets.token_bytes(32)
+        self._right: OrderedDict[bytes, None] = OrderedDict()
+        self._pending: dict[bytes, asyncio.Future[bool]] = {}
+        self._waiting: Counter[str] = Counter()
+        self._threads = ThreadPoolExecutor(THREADS, "password")
+
+    async def are_right(self, users: Mapping[str, bytes], user: str, password: bytes, client: str) -> bool:
+        """Whether this is the user's password. A user that is not known takes as long. Raises BusyError."""
+        known = users.get(user)
+        hashed = decoy(users) if known is None else known
+        digest = self._digest(user.encode(), hashed, password)
+        if digest in self._right:
+            self._right.move_to_end(digest)
+            return True
+        right = await self._compare(digest, password, hashed, client) and known is not None
+        if right:
+            self._remember(digest)
+        return right
+
+    def close(self) -> None:
+        """Check no more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _compare(self, digest: bytes, password: bytes, hashed: bytes, client: str) -> bool:
+        """Compare on a thread; who sends the same meanwhile gets the same answer."""
+        if digest in self._pending:
+            return await asyncio.shield(self._pending[digest])
+        if len(self._pending) >= WAITING or self._waiting[client] >= WAITING_PER_CLIENT:
+            raise BusyError
+        self._waiting[client] += 1
+        running = asyncio.get_running_loop().run_in_executor(
+            self._threads, self._check, password[:_LONGEST_PASSWORD], hashed
+        )
+        self._pending[digest] = running
+        running.add_done_callback(lambda _: self._done(digest, client))
+        return await asyncio.shield(running)
+
+    def _done(self, digest: bytes, client: str) -> None:
+        del self._pending[digest]
+        self._waiting[client] -= 1
+        self._waiting += Counter()  # forgets who waits no more
+
+    def _digest(self, *parts: bytes) -> bytes:
+        """Return what tells credentials apart and gives none away."""
+        whole = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+        return hashlib.blake2b(whole, key=self._key).digest()
+
+    def _remember(self, digest: bytes) -> None:
+        self._right[digest] = None
+        if len(self._right) > REMEMBERED:
+            self._right.popitem(last=False)
+
+
+def decoy(users: Mapping[str, bytes]) -> bytes:
+    """Return a hash that no password has, as costly as the costliest of the users'."""
+    cost = max((hashed[4:6] for hashed in users.values()), default=_USUAL_COST)
+    return b"$2b$" + cost + b"$" + b"." * 53

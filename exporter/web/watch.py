@@ -1,0 +1,91 @@
+"""Reads a web config again when it, or a file that it names, has changed. A bad version changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from exporter.config.problems import ConfigError
+from exporter.web.site import Site, named_files, read_site
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+"""How often the files are looked at. Two looks in a row have to see the same before it is used."""
+
+
+class SiteWatch:
+    """What is served with now."""
+
+    def __init__(self, file: Path | None) -> None:
+        """Read the file; without one, nothing is asked of clients. Raises ConfigError."""
+        self._file = file
+        self._tried = self._before = self._fingerprint()
+        self.current = Site() if file is None else read_site(file, os.environ)
+        self._stop = threading.Event()
+
+    def site(self) -> Site:
+        """Return what new connections and requests are served with."""
+        return self.current
+
+    def start(self) -> None:
+        """Begin to look at the files, if there are any."""
+        if self._file is not None:
+            threading.Thread(target=self._watch, name="web-config", daemon=True).start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._stop.set()
+
+    def look(self) -> None:
+        """Use what the files hold now, if that is new and was there at the last look too."""
+        now = self._fingerprint()
+        if self._file is not None and now == self._before != self._tried:
+            self._tried = now
+            self._read(self._file)
+        self._before = now
+
+    def _watch(self) -> None:
+        while not self._stop.wait(LOOK_SECONDS):
+            self.look()
+
+    def _read(self, file: Path) -> None:
+        fields: dict[str, object] = {"file": str(file)}
+        try:
+            self.current = _read_next(file, self.current)
+        except ConfigError as error:
+            text = "the web config cannot be used: what was read before stays"
+            log.error(text, extra={"fields": fields | {"error": "; ".join(error.problems)}})  # noqa: TRY400
+        else:
+            log.info("the web config was read again", extra={"fields": fields})
+
+    def _fingerprint(self) -> bytes:
+        """Return what tells one content of all the files from another."""
+        if self._file is None:
+            return b""
+        try:
+            named = named_files(self._file, os.environ)
+        except ConfigError:
+            named = []
+        return b"".join(_digest(path) for path in (self._file, *named))
+
+
+def _read_next(file: Path, current: Site) -> Site:
+    site = read_site(file, os.environ)
+    if (site.context is None) != (current.context is None):
+        text = f"{file}: tls_server_config cannot come or go while the exporter runs: restart it"
+        raise ConfigError([text])
+    return site
+
+
+def _digest(path: Path) -> bytes:
+    try:
+        return hashlib.sha256(path.read_bytes() if path.is_file() else b"").digest()
+    except OSError as error:
+        return hashlib.sha256(repr(error.errno).encode()).digest()

@@ -1,0 +1,165 @@
+"""What scans find beyond sums: lifecycle rules, asked for once an hour, and groups where there are few."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from fakes import BUCKET, REFUSED, Clock, FakeStore, error, upload
+
+from exporter import groups
+from exporter.config.settings import ScanSettings, StoreKind, TargetSettings, TopSettings
+from exporter.insight import Insight
+from exporter.ledger import Ledger
+from exporter.model import AbortRules, Group, Reason, StoppingError
+from exporter.scan import Scanner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.summary import Summary
+
+RULES = AbortRules(bucket=7 * 86400.0)
+ASKED = "rules of media"
+BUSY = error(Reason.THROTTLED, 503, "SlowDown", retryable=True)
+
+
+@dataclass
+class Scans:
+    """Scans of one bucket, as a target with these settings makes them."""
+
+    store: FakeStore = field(default_factory=FakeStore)
+    lifecycle: bool = True
+    top: TopSettings | None = None
+    scan: ScanSettings = field(default_factory=lambda: ScanSettings(retries=2))
+
+    jitter: Callable[[float, float], float] = lambda _low, _high: 0.0
+
+    def __post_init__(self) -> None:
+        self.clock = Clock()
+        target = TargetSettings(
+            "prod", StoreKind.S3, (BUCKET,), scan=self.scan, lifecycle=self.lifecycle, top=self.top
+        )
+        clocks = self.clock.clocks()
+        insight = Insight(target, self.store, self.clock, clocks.monotonic, self.jitter)
+        self.scanner = Scanner(self.store, self.scan, (), self.clock, clocks, insight=insight)
+
+    def summary(self) -> Summary:
+        return self.scanner.scan(BUCKET, Ledger()).summary
+
+    def rules(self) -> AbortRules | None:
+        return self.summary().abort_rules
+
+
+class TestLifecycle:
+    def test_rules_come_with_the_scan(self):
+        assert Scans(FakeStore(rules=[RULES])).rules() == RULES
+
+    def test_nothing_is_asked_where_nobody_wants_to_know(self):
+        scans = Scans(lifecycle=False)
+        assert scans.rules() is None
+        assert scans.store.asked[ASKED] == 0
+
+    def test_they_are_asked_for_once_an_hour(self):
+        scans = Scans(FakeStore(rules=[RULES, AbortRules()]))
+        assert [scans.rules(), scans.rules()] == [RULES, RULES]
+        scans.clock.now += 3599
+        assert scans.rules() == RULES
+        scans.clock.now += 1
+        assert scans.rules() == AbortRules()
+        assert scans.store.asked[ASKED] == 2
+
+    def test_a_refusal_fails_nothing_and_is_told_once(self, caplog: pytest.LogCaptureFixture):
+        scans = Scans(FakeStore([upload(1)], rules=[REFUSED]))
+        for _ in range(3):
+            assert (scans.rules(), scans.summary().uploads) == (None, 1)
+            scans.clock.now += 3600
+        assert scans.store.asked[ASKED] == 3
+        [record] = caplog.records
+        assert record.fields == {  # type: ignore[attr-defined]
+            "target": "prod",
+            "bucket": "media",
+            "reason": "access_denied",
+            "error": str(REFUSED),
+        }
+
+    def test_another_reason_is_told_too_and_the_same_again_after_a_success(self, caplog):
+        answers = [REFUSED, error(Reason.UNSUPPORTED, 501), REFUSED, RULES, REFUSED]
+        scans = Scans(FakeStore(rules=list(answers)))
+        for _ in answers:
+            scans.rules()
+            scans.clock.now += 3600
+        reasons = [record.fields["reason"] for record in caplog.records]
+        assert reasons == ["access_denied", "unsupported", "access_denied"]
+
+    def test_what_may_pass_is_tried_again_at_once_and_with_the_next_scan(self):
+        scans = Scans(FakeStore(rules=[BUSY, BUSY, BUSY, BUSY, RULES]))
+        assert scans.rules() is None
+        assert scans.store.asked[ASKED] == 3
+        assert scans.rules() == RULES
+
+    def test_what_was_known_is_not_shown_once_it_cannot_be_had(self):
+        scans = Scans(FakeStore(rules=[RULES, BUSY]))
+        assert scans.rules() == RULES
+        scans.clock.now += 3600
+        assert scans.rules() is None
+
+    def test_no_try_outlasts_the_scan(self):
+        scan = ScanSettings(retries=9, timeout=10.0)
+        scans = Scans(FakeStore(rules=[BUSY]), scan=scan, jitter=lambda _low, high: high)
+        assert scans.rules() is None
+        assert 0.0 < scans.clock.now < 10.0
+
+    def test_a_stop_ends_it(self):
+        scans = Scans(FakeStore(rules=[StoppingError()]))
+        with pytest.raises(StoppingError):
+            scans.rules()
+
+
+class TestGroups:
+    def few(self) -> FakeStore:
+        return FakeStore(
+            [upload(number)._replace(key=f"{number % 3}/k", initiator="me") for number in range(7)]
+        )
+
+    def test_they_come_with_the_scan(self):
+        found = Scans(self.few(), lifecycle=False, top=TopSettings(("prefix", "initiator"), 1, 2)).summary()
+        assert found.prefixes == (Group("0/", 3, 30), Group("1/", 2, 20), Group("", 2, 20))
+        assert found.initiators == (Group("me", 7, 70), Group("", 0, 0))
+
+    def test_only_those_asked_for(self):
+        found = Scans(self.few(), top=TopSettings(("initiator",))).summary()
+        assert found.prefixes is None
+        assert found.initiators is not None
+        assert Scans(self.few()).summary().initiators is None
+
+    def test_without_parts_bytes_are_not_known(self):
+        found = Scans(self.few(), top=TopSettings(("prefix",)), scan=ScanSettings(parts="never")).summary()
+        assert {group.bytes for group in found.prefixes or ()} == {None}
+        assert [group.uploads for group in found.prefixes or ()] == [3, 2, 2, 0]
+
+    def test_too_many_are_told_once_and_again_after_there_were_fewer(self, monkeypatch, caplog):
+        monkeypatch.setattr(groups, "MOST_GROUPS", 2)
+        scans = Scans(self.few(), lifecycle=False, top=TopSettings())
+        with caplog.at_level(logging.WARNING):
+            assert scans.summary().prefixes is None
+            assert scans.summary().initiators is not None
+            all_of_them = scans.store.uploads
+            scans.store.uploads = all_of_them[:2]
+            assert scans.summary().prefixes is not None
+            scans.store.uploads = all_of_them
+            assert scans.summary().prefixes is None
+        assert [record.fields for record in caplog.records] == [
+            {"target": "prod", "bucket": "media", "by": "prefix"}
+        ] * 2
+
+    def test_all_of_it_outlives_the_process(self):
+        store = self.few()
+        store.rules = [RULES]
+        scans, ledger = Scans(store, top=TopSettings()), Ledger()
+        found = scans.scanner.scan(BUCKET, ledger).summary
+        again = Ledger(ledger._shelf).result
+        assert again
+        assert again.summary == found
