@@ -43,6 +43,12 @@ def reload_flags(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="read the config again when its file changes, and not on SIGHUP only (default: off)",
     )
+    parser.add_argument(
+        "--web.enable-lifecycle",
+        dest="enable_lifecycle",
+        action="store_true",
+        help="read the config again on POST /-/reload, too (default: off)",
+    )
 
 
 def choice_flags(parser: argparse.ArgumentParser) -> None:
@@ -152,6 +158,12 @@ def web_config_flags(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         type=Path,
         help="TLS and passwords, in the exporter-toolkit's format (default: none)",
+    )
+    parser.add_argument(
+        "--web.enable-uploads",
+        dest="enable_uploads",
+        action="store_true",
+        help="serve /uploads and /api/v1/uploads, which show object keys (default: off)",
     )
 
 

@@ -193,7 +193,8 @@ class TestSnippets:
             assert load_snippet(snippet, folder).targets
 
     def test_the_config_section_shows_every_store(self, tmp_path: Path):
-        settings = load_snippet(files(README, "config.yaml")[-1], tmp_path)
+        section = README.partition("\n## Config\n")[2].partition("\n## ")[0]
+        settings = load_snippet(files(section, "config.yaml")[0], tmp_path)
         assert set(StoreKind) == {target.store for target in settings.targets}
 
     def test_chart_values_pass_the_charts_schema_and_hold_a_config_that_loads(self, tmp_path: Path):
