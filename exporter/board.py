@@ -44,7 +44,7 @@ class Entry:
     """What is known of one bucket. `success` is None until a first attempt has ended.
 
     `ages` are the bounds of its age histogram. `summary` is None where there is nothing to show: before the
-    first success, after `keep_for` of failures, and for a bucket that is gone.
+    first success, after `keep_for` of failures, and for a bucket that is gone; then `worst` is, too.
     """
 
     target: str
@@ -59,11 +59,10 @@ class Entry:
     duration: float | None = None
     last_success: float | None = None
     summary: Summary | None = None
+    worst: Worst | None = None
     missing: int = 0
     tariff: Tariff | None = None
     """What its bytes cost, None where nobody said."""
-    worst: Worst | None = None
-    """Of the uploads behind `summary`; None where nobody asked for them, or an earlier process found them."""
     fresh_at: float = 0.0
     """Monotonic time of the last success."""
 
@@ -98,7 +97,13 @@ class Board:
         if age > entry.keep_for:
             return entry
         fresh_at = self._monotonic() - age
-        return replace(entry, last_success=result.finished, summary=result.summary, fresh_at=fresh_at)
+        return replace(
+            entry,
+            last_success=result.finished,
+            summary=result.summary,
+            worst=result.worst,
+            fresh_at=fresh_at,
+        )
 
     def restore(self, key: Key, result: ScanResult, age: float) -> None:
         """Show what an earlier process found `age` seconds ago, until a scan of this one has ended."""

@@ -47,7 +47,7 @@ def reload_flags(parser: argparse.ArgumentParser) -> None:
         "--web.enable-lifecycle",
         dest="enable_lifecycle",
         action="store_true",
-        help="read the config again on POST /-/reload (default: off)",
+        help="read the config again on POST /-/reload, too (default: off)",
     )
 
 
@@ -151,7 +151,7 @@ def web_flags(parser: argparse.ArgumentParser) -> None:
         "--web.enable-uploads",
         dest="enable_uploads",
         action="store_true",
-        help="show the worst uploads at /uploads; their keys may be sensitive (default: off)",
+        help="serve /uploads and /api/v1/uploads, which show object keys (default: off)",
     )
     web_config_flags(parser)
 
@@ -168,8 +168,8 @@ def web_config_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def demo_flags(parser: argparse.ArgumentParser) -> None:
-    """Have the demo seen from this machine only, unless told otherwise, and show all there is."""
-    parser.set_defaults(listen=DEMO_LISTEN, enable_uploads=True)
+    """Have the demo seen from this machine only, unless told otherwise."""
+    parser.set_defaults(listen=DEMO_LISTEN)
 
 
 def log_flags(parser: argparse.ArgumentParser) -> None:

@@ -50,8 +50,8 @@ FILES_FOR_THE_REST = 1000
 """HTTP clients, logs, connections that are kept."""
 COLLECT_AFTER = 20_000
 """So many more objects than before, and the garbage collector looks at the young ones."""
-WORST_LIMIT = 20
-"""So many uploads of a bucket are held by each order where single uploads are shown."""
+WORST_LIMIT = 100
+"""So many of a bucket's uploads are held by each order, where they are shown."""
 STOP_SECONDS = 2.0
 """How long scans under way get to end; their transports give up within one."""
 
@@ -73,27 +73,24 @@ class _Traffic:
 class Service:
     """The exporter as a whole: a loop that scans, and a server that shows the board."""
 
-    def __init__(  # noqa: PLR0913 - what flags say
+    def __init__(  # noqa: PLR0913 - what can be chosen of serving
         self,
         settings: Settings,
         listen: str,
         telemetry_path: str = "/metrics",
         web_config: Path | None = None,
         *,
-        uploads: bool = False,
         reload: Callable[[], Sequence[str]] | None = None,
-        problems: Callable[[], Sequence[str]] = tuple,
+        uploads: bool = False,
     ) -> None:
         """Make everything and bind the address; raises ListenError where that cannot be.
 
-        `web_config` says who may ask and how it is encrypted; raises ConfigError where it is wrong. `uploads`
-        says whether single uploads are shown. `reload` is what may be asked for over HTTP, None where nothing
-        may; `problems` says what was wrong with the config when it was last read.
+        `web_config` says who may ask and how it is encrypted; raises ConfigError where it is wrong. `reload`
+        is what POST /-/reload calls, if it may. With `uploads` the worst of each bucket are held and shown.
 
         Nothing is sent to a store before `run`.
         """
         self._stop = threading.Event()
-        self._worst_limit = WORST_LIMIT if uploads else 0
         self._started = time.monotonic()
         self._board = Board()
         registry = process_registry()
@@ -112,14 +109,14 @@ class Service:
             Exposition(collector, registry, openmetrics=True),
             self._ready,
             telemetry_path,
-            self._roster.watched,
-            reload,
+            watched=self._roster.watched,
+            reload=reload,
             uploads=uploads,
-            problems=problems,
         )
+        self._worst_limit = WORST_LIMIT if uploads else 0
         self._site = SiteWatch(web_config)
-        self._guard = Guard(app, self._site.site)
-        self._web = WebServer(self._guard, listen, on_end=self.stop, site=self._site.site)
+        guard = Guard(app, self._site.site)
+        self._web = WebServer(guard, listen, on_end=self.stop, site=self._site.site)
         self._apply(settings)
 
     @property
@@ -169,7 +166,6 @@ class Service:
         if left := self._loop.join(STOP_SECONDS):
             log.info("scans did not end in time and are left behind", extra={"fields": {"targets": left}})
         self._web.stop(STOP_SECONDS / 2)
-        self._guard.close()
         self._site.stop()
         self._roster.end()
         self._state.close()
@@ -202,8 +198,8 @@ class Service:
             halt,
             new_pace=new_pace,
             saved=partial(work.requests_saved, name),
-            worst_limit=self._worst_limit,
             insight=Insight(target, store, halt),
+            worst_limit=self._worst_limit,
         )
         finding = None
         if target.discover:

@@ -13,7 +13,6 @@ from exporter.human import human_bytes, human_seconds, moment
 from exporter.quoting import csv_cell, one_line, shell_quoted
 from exporter.survey import Failure
 from exporter.terminal.table import Column, table
-from exporter.upload_members import age_at, upload_members
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,8 +53,8 @@ def uploads_table(shown: Shown, width: int | None = None) -> str:
             row.target.name,
             row.bucket,
             one_line(row.upload.key),
-            human_seconds(age_at(shown.now, row.upload.initiated)),
-            human_seconds(age_at(shown.now, row.found.activity)),
+            human_seconds(_age(row.upload.initiated, shown.now)),
+            human_seconds(_age(row.found.activity, shown.now)),
             human_bytes(row.found.bytes),
             "–" if row.found.parts is None else f"{row.found.parts:,}",  # noqa: RUF001 - a dash for people
             one_line(row.found.storage_class),
@@ -72,7 +71,7 @@ def uploads_json(shown: Shown) -> str:
         "time": shown.now,
         "matched": shown.counts.wanted,
         "left_out": {"undated": shown.counts.undated, "unsized": shown.counts.unsized},
-        "uploads": [upload_members(row, shown.now) for row in shown.rows],
+        "uploads": [_members(row, shown.now) for row in shown.rows],
         "failures": [
             {
                 "target": target.name,
@@ -93,7 +92,7 @@ def uploads_csv(shown: Shown) -> str:
     writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(CSV_HEAD)
     for row in shown.rows:
-        members = upload_members(row, shown.now)
+        members = _members(row, shown.now)
         for name in ("initiated", "last_activity", "abort_at"):
             members[name] = _iso(members[name])
         writer.writerow(_csv_value(members[name]) for name in CSV_HEAD)
@@ -112,14 +111,39 @@ def uploads_commands(shown: Shown) -> str:
     for row in shown.rows:
         found = row.found
         what = (
-            f"{human_seconds(age_at(shown.now, row.upload.initiated))} old",
-            f"idle {human_seconds(age_at(shown.now, found.activity))}",
+            f"{human_seconds(_age(row.upload.initiated, shown.now))} old",
+            f"idle {human_seconds(_age(found.activity, shown.now))}",
             "parts not known" if found.parts is None else f"parts {found.parts:,}",
             "bytes not known" if found.bytes is None else human_bytes(found.bytes),
             f"in {shell_quoted(row.bucket)} of {shell_quoted(row.target.name)}",
         )
         lines += (f"# {', '.join(what)}", abort_command(row.target, row.bucket, row.upload))
     return "\n".join(lines) + "\n"
+
+
+def _members(row: Row, now: float) -> dict[str, object]:
+    upload, found = row.upload, row.found
+    return {
+        "target": row.target.name,
+        "store": row.target.store.value,
+        "bucket": row.bucket,
+        "key": upload.key,
+        "upload_id": upload.upload_id,
+        "initiated": upload.initiated,
+        "age_seconds": _age(upload.initiated, now),
+        "last_activity": found.activity,
+        "idle_seconds": _age(found.activity, now),
+        "parts": found.parts,
+        "bytes": found.bytes,
+        "storage_class": found.storage_class,
+        "initiator": upload.initiator or None,
+        "abort_at": found.abort_at,
+        "abort_command": abort_command(row.target, row.bucket, upload),
+    }
+
+
+def _age(since: float | None, now: float) -> float | None:
+    return None if since is None else max(0.0, now - since)
 
 
 def _csv_value(value: object) -> object:

@@ -35,26 +35,19 @@ def run(options: argparse.Namespace) -> int:
         reloader.start(service.reload, service.note_reload, watch=options.watch_config)
         signal.signal(signal.SIGHUP, lambda *_: reloader.ask())
 
-    return serve(
-        reloader.load(),
-        options,
-        start,
-        reload=reloader.reload if options.enable_lifecycle else None,
-        problems=lambda: reloader.problems,
-    )
+    reload = reloader.reload if options.enable_lifecycle else None
+    return serve(reloader.load(), options, start, reload)
 
 
 def serve(
     settings: Settings,
     options: argparse.Namespace,
     on_start: Callable[[Service], None] = lambda _: None,
-    *,
     reload: Callable[[], Sequence[str]] | None = None,
-    problems: Callable[[], Sequence[str]] = tuple,
 ) -> int:
     """Serve `settings` until SIGTERM or Ctrl-C. Raises ConfigError where the web config is wrong.
 
-    `reload` and `problems` are what the service may ask about the config.
+    `reload` reads the config again and returns what is wrong with it; None where nobody may ask for that.
     """
     from exporter.ledger import StateError  # noqa: PLC0415 - loads the SDKs; a wrong config is told before
     from exporter.service import Service  # noqa: PLC0415 - likewise
@@ -66,9 +59,8 @@ def serve(
             options.listen,
             options.telemetry_path,
             options.web_config,
-            uploads=options.enable_uploads,
             reload=reload,
-            problems=problems,
+            uploads=options.enable_uploads,
         )
     except ListenError as error:
         print(f"--web.listen-address: {error}", file=sys.stderr)

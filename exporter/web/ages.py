@@ -1,64 +1,63 @@
-"""How old a bucket's uploads are, drawn: small bars in a row, larger ones with their numbers."""
+"""The distribution of ages as bars, with the numbers for whoever cannot see them."""
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from exporter.human import human_seconds
+from exporter.web.layout import number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_WIDTH, _GAP, _HEIGHT = 9, 2, 24
+_BAR, _GAP, _HEIGHT = 10, 2, 24
 
 
-def bins(bounds: Sequence[float], counts: Sequence[int]) -> list[tuple[str, int]]:
-    """Return what each range of ages is called and how many uploads are in it; `counts` are cumulative."""
-    if not counts:
-        return []
-    single = [counts[0], *(after - before for before, after in pairwise(counts))]
-    names = [_bound(bound) for bound in bounds]
-    return list(zip([*(f"up to {name}" for name in names), f"over {names[-1]}"], single, strict=True))
-
-
-def _bound(seconds: float) -> str:
-    return (
-        human_seconds(seconds).removesuffix(" 0h").removesuffix(" 0m").removesuffix(" 0s").replace(".0s", "s")
-    )
-
-
-def sparkline(found: Sequence[tuple[str, int]]) -> str:
-    """Return bars as an SVG that says in words what it shows, '' where there is nothing to show."""
-    most = max((number for _, number in found), default=0)
+def spark(groups: Sequence[tuple[float | None, int]]) -> str:
+    """Return a small picture for a row, '' where there is nothing to draw."""
+    most = max((count for _, count in groups), default=0)
     if not most:
         return ""
-    said = ", ".join(f"{name}: {number}" for name, number in found if number)
-    bars = "".join(_bar(at, number, most) for at, (_, number) in enumerate(found))
-    width = len(found) * (_WIDTH + _GAP) - _GAP
+    bars = []
+    for position, (_, count) in enumerate(groups):
+        height = max(2, round(_HEIGHT * count / most)) if count else 0
+        place = f'x="{position * (_BAR + _GAP)}" width="{_BAR}"'
+        bars.append(f'<rect class="track" {place} y="{_HEIGHT - 1}" height="1"/>')
+        if height:
+            bars.append(f'<rect {place} y="{_HEIGHT - height}" height="{height}"/>')
+    told = "; ".join(f"{label}: {number(count)}" for label, count in labelled(groups))
+    box = f"0 0 {len(groups) * (_BAR + _GAP) - _GAP} {_HEIGHT}"
     return (
-        f'<svg class="spark" role="img" aria-label="Ages: {said}" width="{width}" height="{_HEIGHT}">'
-        f"<title>{said}</title>{bars}</svg>"
+        f'<svg class="spark" viewBox="{box}" preserveAspectRatio="none" role="img" aria-label="{told}">'
+        f"<title>{told}</title>{''.join(bars)}</svg>"
     )
 
 
-def _bar(at: int, number: int, most: int) -> str:
-    height = max(3, round(_HEIGHT * number / most)) if number else 1
-    kind = "" if number else ' class="none"'
+def chart(groups: Sequence[tuple[float | None, int]]) -> str:
+    """Return a table with a bar beside each number."""
+    most = max((count for _, count in groups), default=0) or 1
+    rows = "".join(
+        f'<tr><th scope="row">{label}</th><td><svg viewBox="0 0 1000 10" preserveAspectRatio="none"'
+        f' aria-hidden="true"><rect class="track" width="1000" height="10"/>'
+        f'<rect width="{1000 * count // most}" height="10"/></svg></td>'
+        f'<td class="number">{number(count)}</td></tr>'
+        for label, count in labelled(groups)
+    )
     return (
-        f'<rect{kind} x="{at * (_WIDTH + _GAP)}" y="{_HEIGHT - height}" width="{_WIDTH}" height="{height}"/>'
+        '<table class="ages"><caption class="hidden">Uploads by age</caption><thead class="hidden"><tr>'
+        '<th scope="col">Age</th><td></td><th scope="col">Uploads</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
     )
 
 
-def chart(found: Sequence[tuple[str, int]]) -> str:
-    """Return a list of labelled bars, '' where there is nothing to show."""
-    most = max((number for _, number in found), default=0)
-    if not most:
-        return ""
-    items = "".join(
-        f'<li><span>{name}</span> <svg aria-hidden="true" width="100%" height="12">'
-        f'<rect width="{100 * number / most:.1f}%" height="12" rx="2"/></svg> <b>{number:,}</b></li>'
-        for name, number in found
-    )
-    heading = '<h2 id="ages">Ages of uploads</h2>'
-    return f'<section class="ages" aria-labelledby="ages">{heading}<ul>{items}</ul></section>'
+def labelled(groups: Sequence[tuple[float | None, int]]) -> list[tuple[str, int]]:
+    """Return the groups with their ages in words: up to 1h, 1h to 6h, over 30d."""
+    found, before = [], ""
+    for bound, count in groups:
+        if bound is None:
+            label = f"over {before}" if before else "any"
+        else:
+            span = human_seconds(bound).removesuffix(" 0h").removesuffix(" 0m").removesuffix(" 0s")
+            label, before = (f"{before} to {span}" if before else f"up to {span}"), span
+        found.append((label, count))
+    return found

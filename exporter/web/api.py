@@ -1,148 +1,143 @@
-"""What is known, as plain data for programs: names and meanings are those of the README, and stay."""
+"""The JSON that programs read; docs/api.md says what every field means."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from exporter.upload_members import upload_members
-from exporter.web.exchange import JSON, Response
+from exporter.web.blame import worst_uploads
+from exporter.web.rows import age_groups, endpoints
+from exporter.web.uploads import choose, wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from exporter.board import Entry
-    from exporter.config.settings import TargetSettings
-    from exporter.model import Group
-    from exporter.summary import Summary
     from exporter.watched import Discovery, Watched
+    from exporter.web.blame import Blamed
+    from exporter.web.query import Query
     from exporter.web.rows import Row
-    from exporter.web.worst_uploads import Seen
 
-TARGETS_PARAMETERS = ("target", "bucket")
-
-
-def answer(data: dict[str, object], now: float) -> Response:
-    """Return data in the envelope of all answers."""
-    return _json(200, {"status": "success", "time": now, "data": data})
+VERSION = 1
+"""Grows where a field goes or means something else; new fields may come without."""
+Json = dict[str, Any]
+# harmless too where a page takes the text for HTML
+_ESCAPED = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
-def refusal(status: int, text: str) -> Response:
-    """Return why there is no data."""
-    return _json(status, {"status": "error", "error": text})
+def encoded(members: Json) -> bytes:
+    """Return JSON in plain ASCII; what is no text in UTF-8 stands as an escaped surrogate."""
+    return (json.dumps(members, separators=(",", ":")).translate(_ESCAPED) + "\n").encode()
 
 
-def _json(status: int, document: dict[str, object]) -> Response:
-    # ASCII: what is no Unicode stays as the escapes of its own codes
-    return Response(status, json.dumps(document, allow_nan=False).encode("ascii") + b"\n", JSON)
+def success(data: Json, now: float) -> bytes:
+    """Return an answer with data, as of `now` (Unix seconds)."""
+    return encoded({"status": "success", "version": VERSION, "time": now, "data": data})
 
 
-def uploads_data(shown: Sequence[Seen]) -> dict[str, object]:
-    """Return the uploads as exact values."""
-    return {"uploads": [upload_members(row, at) | {"seen": at} for row, at in shown]}
+def failure(message: str) -> bytes:
+    """Return an answer without: what was wrong with the question."""
+    return encoded({"status": "error", "version": VERSION, "error": message})
 
 
-def targets_data(
-    rows: Iterable[Row], watched: Iterable[Watched], target: str = "", bucket: str = ""
-) -> dict[str, object]:
-    """Return the targets with their buckets as exact values."""
+def targets(watched: Iterable[Watched], rows: Sequence[Row]) -> Json:
+    """Return what is watched, and what is known of it."""
     by_target: dict[str, list[Row]] = {}
     for row in rows:
         by_target.setdefault(row.entry.target, []).append(row)
-    return {
-        "targets": [
-            _target(each, [r for r in by_target.get(name, []) if bucket in {"", r.entry.bucket}])
-            for each in watched
-            if target in {"", name := each.settings.name}
-        ]
-    }
+    return {"targets": [_target(each, by_target.get(each.settings.name, [])) for each in watched]}
 
 
-def _target(watched: Watched, rows: Sequence[Row]) -> dict[str, object]:
+def uploads(rows: Sequence[Row], query: Query) -> Json:
+    """Return the worst uploads. Raises QueryError."""
+    order, limit = wishes(query)
+    found = worst_uploads(choose(rows, query), order, limit)
+    return {"sort": order, "limit": limit, "uploads": [_upload(each) for each in found]}
+
+
+def _target(watched: Watched, rows: Iterable[Row]) -> Json:
     settings = watched.settings
-    prefixes = {bucket.name: bucket for bucket in watched.buckets}
     return {
-        "target": settings.name,
+        "name": settings.name,
         "store": settings.store.value,
-        "endpoints": list(_endpoints(settings)),
+        "endpoints": list(endpoints(watched)),
         "region": settings.region,
         "signing_region": watched.signing_region or None,
         "labels": dict(settings.labels),
         "scan_interval_seconds": settings.scan.interval,
-        "discovery": _discovery(watched.discovery) if watched.discovery else None,
-        "buckets": [
-            _bucket(row)
-            | {
-                "prefix": prefixes[row.entry.bucket].prefix if row.entry.bucket in prefixes else None,
-                "stale_after_seconds": (prefixes.get(row.entry.bucket) or settings).stale_after,
-            }
-            for row in rows
-        ],
+        "stale_after_seconds": settings.stale_after,
+        "discovery": _discovery(watched.discovery),
+        "buckets": [_bucket(row) for row in rows],
     }
 
 
-def _endpoints(settings: TargetSettings) -> Iterator[str]:
-    """Yield scheme, host and port only."""
-    for address in (*settings.endpoint_urls, *([settings.endpoint_url] if settings.endpoint_url else [])):
-        url = urlsplit(address)
-        yield f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
-
-
-def _discovery(found: Discovery) -> dict[str, object]:
+def _discovery(discovery: Discovery | None) -> Json | None:
+    if discovery is None:
+        return None
     return {
-        "success": found.success,
-        "reason": found.reason,
-        "message": found.message or None,
-        "last_success": found.last_success,
+        "success": discovery.success,
+        "reason": discovery.reason.value if discovery.reason else None,
+        "message": discovery.message or None,
+        "last_success": discovery.last_success,
     }
 
 
-def _bucket(row: Row) -> dict[str, object]:
-    entry, turn = row.entry, row.turn
+def _bucket(row: Row) -> Json:
+    entry, turn, cost = row.entry, row.turn, row.cost
     return {
-        "bucket": entry.bucket,
+        "name": entry.bucket,
         "health": row.health,
-        "reason": entry.reason,
+        "reason": entry.reason.value if entry.reason else None,
         "message": entry.message or None,
         "last_success": entry.last_success,
         "duration_seconds": entry.duration,
-        "next_scan": turn.due if turn and turn.running_since is None else None,
+        "next_scan": turn.due if turn else None,
         "scanning_since": turn.running_since if turn else None,
-        "summary": _summary(entry, entry.summary) if entry.summary else None,
+        "monthly_cost": {"currency": cost[0], "amount": cost[1]} if cost else None,
+        "values": _values(entry),
     }
 
 
-def _summary(entry: Entry, summary: Summary) -> dict[str, Any]:
-    rules, tariff = summary.abort_rules, entry.tariff
-    known = summary.parts_known and summary.bytes is not None
+def _values(entry: Entry) -> Json | None:
+    summary = entry.summary
+    if summary is None:
+        return None
+    with_parts = summary.parts_known
     return {
         "uploads": summary.uploads,
-        "undated": summary.undated,
-        "unsized": summary.unsized if summary.parts_known else None,
-        "empty": summary.empty,
-        "parts": summary.parts,
         "bytes": summary.bytes,
-        "stale": summary.stale,
+        "parts": summary.parts,
+        "stale_uploads": summary.stale,
         "stale_bytes": summary.stale_bytes,
-        "recheck_overdue": summary.overdue if summary.parts_known else None,
+        "empty_uploads": summary.empty,
+        "unsized_uploads": summary.unsized if with_parts else None,
+        "undated_uploads": summary.undated,
+        "recheck_overdue_uploads": summary.overdue if with_parts else None,
+        "abort_scheduled_uploads": summary.abort_scheduled if entry.store == "s3" else None,
+        "abort_overdue_uploads": summary.abort_overdue if entry.store == "s3" else None,
         "oldest_initiated": summary.oldest_initiated,
         "oldest_activity": summary.oldest_activity,
-        "ages": [
-            {"at_most_seconds": bound, "uploads": number}
-            for bound, number in zip((*entry.ages, None), summary.age_counts, strict=False)
-        ],
-        "bytes_by_class": dict(summary.bytes_by_class) if known else None,
-        "abort_scheduled": summary.abort_scheduled,
-        "abort_overdue": summary.abort_overdue,
-        "abort_rule_bucket_seconds": rules.bucket if rules else None,
-        "abort_rule_prefix_seconds": rules.prefix if rules else None,
-        "monthly_cost": tariff.monthly(summary.bytes_by_class) if tariff and known else None,
-        "currency": tariff.currency if tariff else None,
-        "prefixes": _groups(summary.prefixes),
-        "initiators": _groups(summary.initiators),
+        "ages": [{"at_most_seconds": bound, "uploads": count} for bound, count in age_groups(entry)],
+        "bytes_by_class": dict(summary.bytes_by_class) if with_parts else None,
     }
 
 
-def _groups(groups: Sequence[Group] | None) -> list[dict[str, object]] | None:
-    return None if groups is None else [group._asdict() for group in groups]
+def _upload(blamed: Blamed) -> Json:
+    entry, found, upload = blamed.row.entry, blamed.found, blamed.found.upload
+    return {
+        "target": entry.target,
+        "store": entry.store,
+        "bucket": entry.bucket,
+        "key": upload.key,
+        "upload_id": upload.upload_id,
+        "initiated": upload.initiated,
+        "age_seconds": blamed.age,
+        "last_activity": found.activity,
+        "idle_seconds": blamed.idle,
+        "parts": found.parts,
+        "bytes": found.bytes,
+        "storage_class": found.storage_class or None,
+        "initiator": upload.initiator or None,
+        "abort_at": found.abort_at,
+        "abort_command": blamed.command,
+    }

@@ -1,44 +1,78 @@
-"""What may be asked over HTTP, and which answer it gets. An ASGI application; it never waits for a scan."""
+"""What may be asked over HTTP: metrics, pages, JSON, health. It never waits for a scan."""
 
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.exposition import gzip
-from exporter.web.exchange import Request, Response, Scope, send_response
+from exporter.web import api
+from exporter.web.layout import POLICY, Site
 from exporter.web.negotiation import wants_gzip, wants_openmetrics
-from exporter.web.views import Views
+from exporter.web.query import Query, QueryError
+from exporter.web.rows import make_rows
+from exporter.web.status import status_page
+from exporter.web.uploads import uploads_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from exporter.board import Board
     from exporter.exposition import Exposition
     from exporter.watched import Watched
+    from exporter.web.rows import Row
 
-_READING = ("GET", "HEAD")
-_NO_RELOAD = b"404 the config is not reloaded on request: start with --web.enable-lifecycle, or send SIGHUP\n"
+Scope = dict[str, Any]
+
+_PLAIN = "text/plain; charset=utf-8"
+_HTML = "text/html; charset=utf-8"
+_JSON = "application/json"
+_SECURITY_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"content-security-policy", POLICY.encode()),
+)
+_GET = ("GET", "HEAD")
+_CHANGE = ("POST", "PUT")
+_OURS = {"", "none", "same-origin"}
+"""Where a browser says a request comes from that may change something."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Route:
-    """What answers a path. What is `quick` is answered on the event loop, the rest meanwhile."""
+class Response:
+    """One answer."""
+
+    status: int
+    body: bytes
+    content_type: str = _PLAIN
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class Request(NamedTuple):
+    """What was asked; header names are lower-case."""
+
+    headers: dict[str, str]
+    query: Query
+
+
+class Route(NamedTuple):
+    """What answers a path, to which methods, and whether that may take a while."""
 
     answer: Callable[[Request], Response]
-    methods: tuple[str, ...] = _READING
-    quick: bool = False
+    methods: tuple[str, ...] = _GET
+    slow: bool = False
 
 
 @dataclass(slots=True)
 class App:
     """Answers requests from the board; `ready` says whether the values are worth scraping yet.
 
-    `watched` says what is watched now. `reload` reads the config again and returns what is wrong with it;
-    None where nobody may ask for that. `uploads` says whether single uploads are shown, `problems` what was
-    wrong with the config when it was last read.
+    `watched` returns the targets as they are watched now. `reload` reads the config again and returns what is
+    wrong with it; None where nobody may ask for that. With `uploads` the worst uploads are shown.
     """
 
     board: Board
@@ -49,56 +83,67 @@ class App:
     watched: Callable[[], Sequence[Watched]] = tuple
     reload: Callable[[], Sequence[str]] | None = None
     uploads: bool = False
-    problems: Callable[[], Sequence[str]] = tuple
-    _routes: Mapping[str, _Route] = field(init=False)
-    _reloads: ThreadPoolExecutor = field(init=False)
+    _routes: dict[str, Route] = field(init=False)
 
     def __post_init__(self) -> None:
         """Fill the table of paths."""
-        views = Views(self.board, self.watched, self.problems, self.telemetry_path, uploads=self.uploads)
-        # on a thread of its own: however many wait for their turn, scrapes are answered
-        self._reloads = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reload-request")
         self._routes = {
-            "/": _Route(views.status),
-            "/uploads": _Route(views.uploads_page),
-            "/api/v1/targets": _Route(views.targets_json),
-            "/api/v1/uploads": _Route(views.uploads_json),
-            "/-/healthy": _Route(self._healthy, quick=True),
-            "/-/ready": _Route(self._ready, quick=True),
-            "/-/reload": _Route(self._reload, ("POST", "PUT")),
-            self.telemetry_path: _Route(self._metrics),
+            "/": Route(self._status, slow=True),
+            "/uploads": Route(self._uploads, slow=True),
+            "/api/v1/targets": Route(self._api_targets, slow=True),
+            "/api/v1/uploads": Route(self._api_uploads, slow=True),
+            "/-/healthy": Route(self._healthy),
+            "/-/ready": Route(self._ready),
+            "/-/reload": Route(self._reload, _CHANGE, slow=True),
+            self.telemetry_path: Route(self._metrics, slow=True),
         }
+        hidden = ["/-/reload"] if self.reload is None else []
+        hidden += [] if self.uploads else ["/uploads", "/api/v1/uploads"]
+        for path in hidden:
+            self._routes.pop(path)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:  # noqa: ANN401, ARG002 - ASGI
         """Answer one request."""
         if scope["type"] != "http":
             return
-        request = Request.of(scope)
-        response = await self._answer(request)
-        await send_response(send, response, with_body=request.method != "HEAD")
-
-    async def _answer(self, request: Request) -> Response:
-        route = self._routes.get(request.path)
+        method, route = scope["method"], self._routes.get(scope["path"])
+        request = Request(_headers(scope), Query.parse(scope.get("query_string", b"")))
         if route is None:
-            return Response(404, b"404 not found; see / for what is here\n")
-        if request.path == "/-/reload" and self.reload is None:
-            return Response(404, _NO_RELOAD)
-        if request.method not in route.methods:
+            response = _not_found(scope["path"])
+        elif method not in route.methods:
             allowed = ", ".join(route.methods)
-            text = f"405 only {' or '.join(method for method in route.methods if method != 'HEAD')}\n"
-            return Response(405, text.encode(), headers=((b"allow", allowed.encode()),))
-        if route.quick:
-            return route.answer(request)
-        own = self._reloads if request.path == "/-/reload" else None
-        return await asyncio.get_running_loop().run_in_executor(own, route.answer, request)
+            response = Response(
+                405, f"405 only {allowed}\n".encode(), headers=((b"allow", allowed.encode()),)
+            )
+        elif route.slow:
+            # takes milliseconds: off the event loop, so that others are answered meanwhile
+            response = await asyncio.to_thread(route.answer, request)
+        else:
+            response = route.answer(request)
+        await _send(send, response, with_body=method != "HEAD")
 
     def _metrics(self, request: Request) -> Response:
         chosen = self.openmetrics if wants_openmetrics(request.headers.get("accept", "")) else self.text
-        body = chosen.render()
-        vary = (b"vary", b"Accept, Accept-Encoding")
-        if not wants_gzip(request.headers.get("accept-encoding", "")):
-            return Response(200, body, chosen.content_type, (vary,))
-        return Response(200, gzip(body), chosen.content_type, (vary, (b"content-encoding", b"gzip")))
+        return _packed(request, chosen.render(), chosen.content_type, b"Accept, Accept-Encoding")
+
+    def _status(self, request: Request) -> Response:
+        page = status_page(self._rows(), self._site(), request.query, time.time())
+        return _packed(request, page.encode(), _HTML)
+
+    def _uploads(self, request: Request) -> Response:
+        return _packed(request, uploads_page(self._rows(), self._site(), request.query).encode(), _HTML)
+
+    def _api_targets(self, request: Request) -> Response:
+        watched = self.watched()
+        data = api.targets(watched, make_rows(self.board.entries(), watched))
+        return _packed(request, api.success(data, time.time()), _JSON)
+
+    def _api_uploads(self, request: Request) -> Response:
+        try:
+            data = api.uploads(self._rows(), request.query)
+        except QueryError as error:
+            return Response(400, api.failure(str(error)), _JSON)
+        return _packed(request, api.success(data, time.time()), _JSON)
 
     def _healthy(self, _: Request) -> Response:
         return Response(200, b"mpu-exporter is healthy.\n")
@@ -108,9 +153,58 @@ class App:
             return Response(200, b"mpu-exporter is ready.\n")
         return Response(503, b"mpu-exporter is not ready: first scans are under way.\n")
 
-    def _reload(self, _: Request) -> Response:
+    def _reload(self, request: Request) -> Response:
+        if request.headers.get("sec-fetch-site", "") not in _OURS:
+            return Response(403, b"403 not from another site's page\n")
         problems = self.reload() if self.reload else ()
-        if not problems:
-            return Response(200, b"the config was read again\n")
-        lines = ("the config cannot be used; what was read before stays:", *problems)
-        return Response(500, "".join(f"{line}\n" for line in lines).encode(errors="backslashreplace"))
+        if problems:
+            return Response(500, "".join(f"{problem}\n" for problem in problems).encode("utf-8", "replace"))
+        return Response(200, b"The config was read again.\n")
+
+    def _rows(self) -> list[Row]:
+        return make_rows(self.board.entries(), self.watched())
+
+    def _site(self) -> Site:
+        return Site(self.telemetry_path, self.uploads)
+
+
+_FLAGS = {
+    "/-/reload": "--web.enable-lifecycle",
+    "/uploads": "--web.enable-uploads",
+    "/api/v1/uploads": "--web.enable-uploads",
+}
+
+
+def _not_found(path: str) -> Response:
+    if path in _FLAGS:
+        return Response(404, f"404 off: start with {_FLAGS[path]} to have it\n".encode())
+    return Response(404, b"404 not found; see / for what is here\n")
+
+
+def _packed(request: Request, body: bytes, content_type: str, vary: bytes = b"Accept-Encoding") -> Response:
+    """Return an answer that is as small as the client takes it."""
+    headers = ((b"vary", vary),)
+    if not wants_gzip(request.headers.get("accept-encoding", "")):
+        return Response(200, body, content_type, headers)
+    return Response(200, gzip(body), content_type, (*headers, (b"content-encoding", b"gzip")))
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """Return the request's headers; of one sent several times, the values in one list."""
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
+
+
+async def _send(send: Any, response: Response, *, with_body: bool) -> None:  # noqa: ANN401 - ASGI
+    headers = [
+        (b"content-type", response.content_type.encode()),
+        (b"content-length", str(len(response.body)).encode()),
+        (b"cache-control", b"no-store"),
+        *_SECURITY_HEADERS,
+        *response.headers,
+    ]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body if with_body else b""})

@@ -1,4 +1,4 @@
-"""What all pages have in common: the frame, the style, and texts made harmless. No scripts."""
+"""What all pages share: the frame around them, their style, and how strangers' texts come into them."""
 
 from __future__ import annotations
 
@@ -6,101 +6,104 @@ import base64
 import hashlib
 from html import escape
 from importlib.resources import files
-from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, NamedTuple
 
 from exporter import __version__
-from exporter.human import human_seconds, moment
+from exporter.human import NOTHING, human_seconds, moment
 from exporter.quoting import one_line
-from exporter.web.exchange import HTML, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-STYLE = files("exporter.web").joinpath("style.css").read_text(encoding="utf-8")
-_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-_POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_HASH}'; img-src data:; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
+_STYLE = files("exporter.web").joinpath("style.css").read_text(encoding="utf-8")
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_ICON = (
-    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
-    "%3Cpath fill='%230b6bcb' d='M1 9h3v6H1zM6 5h3v10H6zM11 1h3v14h-3z'/%3E%3C/svg%3E"
-)
-_PAGE = """<!DOCTYPE html>
+"""The Content-Security-Policy of every page: its own style and nothing else; no script runs.
+
+The one image is an empty icon in the page itself, which spares browsers a request for one.
+"""
+
+_FRAME = """<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{title} · mpu-exporter</title>
-<link rel="icon" href="{icon}">
+<title>{title}</title>
+<link rel="icon" href="data:,">
 <style>{style}</style>
 </head>
 <body>
-<a class="skip" href="#content">Skip to content</a>
+<a class="skip" href="#list">Skip to the list</a>
 <header>
-<p class="name">mpu-exporter <small>{version}</small></p>
+<h1>mpu-exporter</h1>
 <nav aria-label="Pages"><ul>{links}</ul></nav>
 </header>
-<main id="content" tabindex="-1">
+<main>
 {body}
 </main>
-<footer><p>As of {now} UTC. Values are as of each bucket's last good scan; so are ages.</p></footer>
+<footer>mpu-exporter {version}. All times are UTC.</footer>
 </body>
 </html>
 """
 
 
-def page(title: str, body: str, links: Iterable[tuple[str, str]], here: str, now: float) -> Response:
-    """Return a page; `links` are addresses and texts, of which `here` is the page's own."""
-    shown = (
-        f'<li><a href="{escape(address)}"{_CURRENT if address == here else ""}>{escape(text)}</a></li>'
-        for address, text in links
+class Site(NamedTuple):
+    """What pages have to know of the others: where the metrics are, and whether uploads are shown."""
+
+    telemetry_path: str = "/metrics"
+    uploads: bool = False
+
+
+def frame(site: Site, path: str, title: str, body: str) -> str:
+    """Return a whole page; `path` is its own."""
+    places = [
+        ("/", "Buckets"),
+        *([("/uploads", "Worst uploads")] if site.uploads else []),
+        (site.telemetry_path, "Metrics"),
+        ("/api/v1/targets", "JSON"),
+        ("/-/healthy", "Health"),
+        ("/-/ready", "Readiness"),
+    ]
+    current = ' aria-current="page"'
+    links = "".join(
+        f'<li><a href="{escape(link)}"{current if link == path else ""}>{name}</a></li>'
+        for link, name in places
     )
-    text = _PAGE.format(
-        title=text_of(title),
-        icon=_ICON,
-        style=STYLE,
-        version=__version__,
-        links="".join(shown),
-        body=body,
-        now=moment(now),
-    )
-    headers = ((b"content-security-policy", _POLICY.encode()),)
-    return Response(200, text.encode(errors="backslashreplace"), HTML, headers)
+    return _FRAME.format(title=escape(title), style=_STYLE, links=links, body=body, version=__version__)
 
 
-_CURRENT = ' aria-current="page"'
+def text(value: str) -> str:
+    r"""Return a stranger's text as HTML on one line; what nobody could see stands as `\n` or `\u202e`."""
+    return escape(one_line(value))
 
 
-def text_of(text: str) -> str:
-    """Return a text for HTML: what is not printable as visible escapes, the rest as it is."""
-    return escape(one_line(text))
+def number(value: int | None) -> str:
+    """Return a number with its thousands apart, a dash where it is not known."""
+    return NOTHING if value is None else f"{value:,}"
 
 
-def link(path: str, query: Mapping[str, object]) -> str:
-    """Return an address for an attribute; empty parameters are left out."""
-    given = {name: str(value) for name, value in query.items() if value}
-    return escape(f"{path}?{urlencode(given, errors='replace')}" if given else path)
+def when(seconds: float | None, note: str = "") -> str:
+    """Return a moment as HTML, with a note under it."""
+    if seconds is None:
+        return NOTHING
+    shown = moment(seconds)
+    below = f"<small>{note}</small>" if note else ""
+    return f'<time datetime="{shown.replace(" ", "T")}Z">{shown}</time>{below}'
 
 
-def span(seconds: float | None) -> str:
-    """Return a span of time in its two largest units, seconds whole."""
-    return f"{seconds:.0f}s" if seconds is not None and 0 <= seconds < 60 else human_seconds(seconds)  # noqa: PLR2004
+def ago(seconds: float | None, now: float) -> str:
+    """Return a moment as the time since then, with the moment under it."""
+    if seconds is None:
+        return NOTHING
+    return f"{human_seconds(max(0.0, now - seconds))} ago<small>{when(seconds)}</small>"
 
 
-def time_of(at: float | None, shown: str) -> str:
-    """Return a text with the moment that it is about."""
-    if at is None:
-        return shown
-    when = moment(at)
-    return f'<time datetime="{when.replace(" ", "T")}Z" title="{when} UTC">{shown}</time>'
-
-
-def options(values: Iterable[tuple[str, str]], selected: str) -> str:
-    """Return the options of a select: values and texts."""
+def options(values: Iterable[tuple[str, str]], chosen: str) -> str:
+    """Return the options of a select: value and what is shown for it."""
     return "".join(
-        f'<option value="{escape(value)}"{" selected" if value == selected else ""}>{text_of(text)}</option>'
-        for value, text in values
+        f'<option value="{escape(value)}"{" selected" if value == chosen else ""}>{text(shown)}</option>'
+        for value, shown in values
     )

@@ -1,137 +1,152 @@
-"""The board and what is watched, side by side: a row per bucket, in order, filtered and added up."""
+"""What pages and API show of each bucket: its entry on the board, its settings, its next turn."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from exporter.board import Entry
-    from exporter.summary import Summary
     from exporter.watched import Turn, Watched
 
-HEALTHS = ("failing", "incomplete", "untried", "ok")
-"""The worst first. Incomplete: bytes of some uploads are not known."""
+Health = Literal["failing", "incomplete", "waiting", "ok"]
+HEALTHS: tuple[Health, ...] = ("failing", "incomplete", "waiting", "ok")
+"""The worst first: the last scan failed; it left uploads unsized; none has ended yet; all is well."""
+Cost = tuple[str, float]
+"""Currency and amount a month."""
 
 
-class Row(NamedTuple):
-    """A bucket as it is shown. `turn` is None where it is not known when it is scanned."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A bucket. `watched` is None only in the moment in which its target goes."""
 
     entry: Entry
-    turn: Turn | None = None
+    watched: Watched | None = None
 
     @property
-    def health(self) -> str:
-        """One of HEALTHS."""
+    def turn(self) -> Turn | None:
+        """When it is scanned next."""
+        return self.watched.turns.get(self.entry.bucket) if self.watched else None
+
+    @property
+    def health(self) -> Health:
+        """How its last scan went."""
         if self.entry.success is None:
-            return "untried"
+            return "waiting"
         if not self.entry.success:
             return "failing"
         return "ok" if self.entry.complete else "incomplete"
 
     @property
-    def age(self) -> float | None:
-        """For how many seconds the oldest upload had been in progress at the last good scan."""
-        return self._before_scan(self.entry.summary.oldest_initiated if self.entry.summary else None)
-
-    @property
-    def idle(self) -> float | None:
-        """For how many seconds the least active upload had not changed then."""
-        return self._before_scan(self.entry.summary.oldest_activity if self.entry.summary else None)
-
-    def _before_scan(self, moment: float | None) -> float | None:
-        scanned = self.entry.last_success
-        return None if moment is None or scanned is None else max(0.0, scanned - moment)
+    def cost(self) -> Cost | None:
+        """What its parts cost a month, where that is known."""
+        entry = self.entry
+        if entry.tariff is None or entry.summary is None or entry.summary.bytes is None:
+            return None
+        amount = entry.tariff.monthly(entry.summary.bytes_by_class)
+        return None if amount is None else (entry.tariff.currency, amount)
 
 
-class Totals(NamedTuple):
-    """What rows add up to. `bytes` and `stale_bytes` are those that are known, None where none are."""
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over buckets. Of `bytes` and `stale_bytes`, those that are known; moments are Unix seconds."""
 
     buckets: int
-    failing: int
-    uploads: int | None
-    bytes: int | None
-    stale: int | None
-    stale_bytes: int | None
-    age: float | None
-    age_counts: tuple[int, ...]
+    healths: Counter[Health]
+    unknown: int
+    """Of how many buckets nothing is known."""
+    unsized: int
+    """Of how many uploads the bytes are not known."""
+    uploads: int
+    bytes: int
+    stale: int
+    stale_bytes: int
+    oldest: float | None
+    oldest_age: float | None
+    """As of its scan."""
+    costs: tuple[Cost, ...]
 
 
-def rows_of(entries: Iterable[Entry], watched: Iterable[Watched]) -> list[Row]:
-    """Return a row per entry."""
-    turns = {(each.settings.name, name): turn for each in watched for name, turn in each.turns.items()}
-    return [Row(entry, turns.get((entry.target, entry.bucket))) for entry in entries]
+def make_rows(entries: Iterable[Entry], watched: Iterable[Watched]) -> list[Row]:
+    """Return a row per bucket."""
+    by_name = {each.settings.name: each for each in watched}
+    return [Row(entry, by_name.get(entry.target)) for entry in entries]
 
 
-_Value = float | str | None
-_MOST_FIRST = ("stale", "bytes", "uploads", "age", "idle", "took")
-
-
-def _of_summary(value: Callable[[Summary], float | None]) -> Callable[[Row], _Value]:
-    return lambda row: value(row.entry.summary) if row.entry.summary else None
-
-
-ORDERS: dict[str, Callable[[Row], _Value]] = {
-    "health": lambda row: HEALTHS.index(row.health),
-    "target": lambda row: row.entry.target,
-    "bucket": lambda row: row.entry.bucket,
-    "uploads": _of_summary(lambda summary: summary.uploads),
-    "bytes": _of_summary(lambda summary: summary.bytes),
-    "stale": _of_summary(lambda summary: summary.stale),
-    "age": lambda row: row.age,
-    "idle": lambda row: row.idle,
-    "scanned": lambda row: row.entry.last_success,
-    "next": lambda row: row.turn and row.turn.due,
-    "took": lambda row: row.entry.duration,
-}
-
-
-def usual_direction(order: str) -> str:
-    """Return in which direction people want a column first."""
-    return "desc" if order in _MOST_FIRST else "asc"
-
-
-def in_order(rows: Iterable[Row], order: str, direction: str) -> list[Row]:
-    """Return the rows in this order, what is not known last, equal ones by target and bucket."""
-    value = ORDERS[order]
-    by_name = sorted(rows, key=lambda row: (row.entry.target, row.entry.bucket))
-    known = [row for row in by_name if value(row) is not None]
-    unknown = [row for row in by_name if value(row) is None]
-    return sorted(known, key=value, reverse=direction == "desc") + unknown  # type: ignore[arg-type]
-
-
-def chosen(rows: Iterable[Row], target: str, health: str, text: str) -> list[Row]:
-    """Return the rows of a target, of a health, that have a text in what they say; '' stands for all."""
-    wanted = text.casefold()
-    return [
-        row
-        for row in rows
-        if target in {"", row.entry.target} and health in {"", row.health} and wanted in _said(row.entry)
+def total(rows: Sequence[Row]) -> Totals:
+    """Add the rows up."""
+    summaries = [(row.entry, row.entry.summary) for row in rows if row.entry.summary]
+    dated = [
+        (summary.oldest_initiated, entry.last_success or 0.0)
+        for entry, summary in summaries
+        if summary.oldest_initiated is not None
     ]
-
-
-def _said(entry: Entry) -> str:
-    return f"{entry.target}\n{entry.bucket}\n{entry.reason or ''}\n{entry.message}".casefold()
-
-
-def totals_of(rows: Sequence[Row]) -> Totals:
-    """Add rows up."""
-    summaries = [row.entry.summary for row in rows if row.entry.summary]
-    ages = [summary.age_counts for summary in summaries if summary.age_counts]
-    same = len({row.entry.ages for row in rows}) == 1
+    oldest, seen = min(dated, default=(None, 0.0))
+    costs: Counter[str] = Counter()
+    for currency, amount in filter(None, (row.cost for row in rows)):
+        costs[currency] += amount  # type: ignore[assignment]  # typed for whole numbers
     return Totals(
         buckets=len(rows),
-        failing=sum(row.health == "failing" for row in rows),
-        uploads=_sum(summary.uploads for summary in summaries),
-        bytes=_sum(summary.bytes for summary in summaries),
-        stale=_sum(summary.stale for summary in summaries),
-        stale_bytes=_sum(summary.stale_bytes for summary in summaries),
-        age=max((row.age for row in rows if row.age is not None), default=None),
-        age_counts=tuple(map(sum, zip(*ages, strict=True))) if ages and same else (),
+        healths=Counter(row.health for row in rows),
+        unknown=len(rows) - len(summaries),
+        unsized=sum(
+            summary.uploads if summary.bytes is None else summary.unsized for _, summary in summaries
+        ),
+        uploads=sum(summary.uploads for _, summary in summaries),
+        bytes=sum(summary.bytes or 0 for _, summary in summaries),
+        stale=sum(summary.stale for _, summary in summaries),
+        stale_bytes=sum(summary.stale_bytes or 0 for _, summary in summaries),
+        oldest=oldest,
+        oldest_age=None if oldest is None else max(0.0, seen - oldest),
+        costs=tuple(sorted(costs.items())),
     )
 
 
-def _sum(values: Iterable[int | None]) -> int | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
+def age_groups(entry: Entry) -> tuple[tuple[float | None, int], ...]:
+    """Return how many uploads are at most so old and older than the bound before; None is any age."""
+    if entry.summary is None or not entry.summary.age_counts:
+        return ()
+    counts = (0, *entry.summary.age_counts)
+    return tuple(zip((*entry.ages, None), (b - a for a, b in pairwise(counts)), strict=True))
+
+
+def total_ages(rows: Iterable[Row]) -> tuple[tuple[float | None, int], ...]:
+    """Return the same of all rows together, of those that have the bounds of the first."""
+    sums: dict[float | None, int] = {}
+    for groups in filter(None, (age_groups(row.entry) for row in rows)):
+        if not sums:
+            sums = dict(groups)
+        elif sums.keys() == dict(groups).keys():
+            for bound, count in groups:
+                sums[bound] += count
+    return tuple(sums.items())
+
+
+def sort_rows(rows: list[Row], value: Callable[[Row], object], *, descending: bool) -> list[Row]:
+    """Return the rows by a value; those of which it is not known come last, and names break ties."""
+    named = sorted(rows, key=lambda row: (row.entry.target, row.entry.bucket))
+    known = [row for row in named if value(row) is not None]
+    known.sort(key=value, reverse=descending)  # type: ignore[arg-type]  # values of one column compare
+    return known + [row for row in named if value(row) is None]
+
+
+def endpoint_of(url: str | None) -> str | None:
+    """Return scheme, host and port of a URL and nothing else of it."""
+    parts = urlsplit(url or "")
+    if not parts.hostname:
+        return None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"
+
+
+def endpoints(watched: Watched) -> Iterator[str]:
+    """Yield where a target's requests go, where the config says so."""
+    settings = watched.settings
+    for url in (settings.endpoint_url, *settings.endpoint_urls):
+        if endpoint := endpoint_of(url):
+            yield endpoint

@@ -13,9 +13,7 @@ needs ceph-osd ceph-osd
 needs radosgw radosgw
 needs ceph ceph-common
 needs prometheus prometheus
-needs chromium chromium
-needs chromedriver chromium-driver
-needs /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf fonts-dejavu-core
+needs curl curl
 needs zsh zsh
 needs busybox busybox
 for need in "$@"; do needs "${need%%=*}" "${need#*=}"; done
