@@ -13,6 +13,8 @@ needs ceph-osd ceph-osd
 needs radosgw radosgw
 needs ceph ceph-common
 needs prometheus prometheus
+needs chromium chromium
+needs chromedriver chromium-driver
 needs zsh zsh
 needs busybox busybox
 for need in "$@"; do needs "${need%%=*}" "${need#*=}"; done
