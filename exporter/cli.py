@@ -37,7 +37,7 @@ COMMANDS = {
     ),
     "check": Command(
         "Tell whether the config is valid, and how much it watches.",
-        (flags.config_flags, flags.web_config_flags, flags.check_flags),
+        (flags.config_flags, flags.web_config_flags, flags.check_flags, flags.choice_flags),
         (
             "mpu-exporter check --config.file=config.yaml",
             "mpu-exporter check --probe",

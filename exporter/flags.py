@@ -119,6 +119,11 @@ def check_flags(parser: argparse.ArgumentParser) -> None:
         help="also make one call of each kind, and tell what is allowed and what to grant",
     )
     parser.add_argument(
+        "--all-buckets",
+        action="store_true",
+        help="have --probe ask about every bucket, not only the first 3 of a target",
+    )
+    parser.add_argument(
         "--estimate",
         action="store_true",
         help="also list every bucket once and foretell requests and money of a month",
@@ -142,6 +147,12 @@ def web_flags(parser: argparse.ArgumentParser) -> None:
         default="/metrics",
         help="path of the metrics (default: /metrics)",
     )
+    parser.add_argument(
+        "--web.enable-uploads",
+        dest="enable_uploads",
+        action="store_true",
+        help="serve /uploads and /api/v1/uploads, which show object keys (default: off)",
+    )
     web_config_flags(parser)
 
 
@@ -153,12 +164,6 @@ def web_config_flags(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         type=Path,
         help="TLS and passwords, in the exporter-toolkit's format (default: none)",
-    )
-    parser.add_argument(
-        "--web.enable-uploads",
-        dest="enable_uploads",
-        action="store_true",
-        help="serve /uploads and /api/v1/uploads, which show object keys (default: off)",
     )
 
 

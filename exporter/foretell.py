@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exporter.config.settings import BucketSettings, TargetSettings
-    from exporter.stores.base import Answered, Ask, Calls, Store
+    from exporter.stores.base import Answered, Ask, Calls, FoundBucket, Marker, Page, Store
     from exporter.stores.transport import Transport
     from exporter.survey import Site
 
@@ -47,6 +47,9 @@ class _CountingStore:
         self.close = store.close
         self._store = store
 
+    def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
+        return self._store.list_buckets(marker, deadline)
+
     def open(self, bucket: BucketSettings, deadline: float) -> Calls:
         return _CountedCalls(self._store.open(bucket, deadline), bucket.name, self.pages)
 
@@ -69,13 +72,13 @@ class _CountedCalls:
         self.calls.close()
 
 
-def foretell(targets: Sequence[TargetSettings]) -> list[Foretold]:
-    """List every bucket of every target once, and foretell its scans.
+def foretell(targets: Sequence[TargetSettings], names: frozenset[str] = frozenset()) -> list[Foretold]:
+    """List every bucket of every target once, only those with these names where there are any; foretell.
 
     Gives up what is under way where an exception (a signal handler's) ends the wait for it.
     """
     listed = [replace(target, scan=replace(target.scan, parts="never")) for target in targets]
-    outcomes = Survey(listed, new_store=_counting_store).buckets(_lister)
+    outcomes = Survey(listed, new_store=_counting_store, only=names).buckets(_lister)
     settings = {target.name: target for target in targets}
     foretold: list[Foretold] = []
     for name, group in groupby(outcomes, key=lambda outcome: outcome.target.name):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache, partial
+from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
 MOST_GROUPS = 10_000
 """A bucket with more is told nothing about: its groups could no longer be counted exactly."""
 LONGEST_NAME = 100
-_ROLE_SESSION = re.compile(r"(arn:[^:]*:sts::[^:]*:assumed-role/[^/]*)/.*", re.DOTALL)
+_ROLE = ":assumed-role/"
+"""What stands before a role's name and, after a slash, its session's."""
 
 Counts = dict[str, list[int]]
 """By the group's name: its uploads, those of which the bytes are known, and these bytes."""
@@ -86,21 +86,17 @@ def _group(name: str, uploads: int, sized: int, size: int) -> Group:
 
 def _prefix(found: Found, depth: int) -> str:
     """Return the folders that a key begins with, at most so many; '' where it is in none."""
-    *folders, _ = found.upload.key.split("/", depth)
-    return _label("/".join([*folders, ""])) if folders else ""
+    key = found.upload.key
+    rest = key.split("/", depth)[-1]
+    return _label(key[: len(key) - len(rest)])
 
 
 def _initiator(found: Found) -> str:
     """Return who began an upload; sessions of a role are one."""
-    return _label(_without_session(found.upload.initiator))
+    account, role, name = found.upload.initiator.partition(_ROLE)
+    return _label(account + role + (name.partition("/")[0] if role else ""))
 
 
-@lru_cache(maxsize=1024)
-def _without_session(initiator: str) -> str:
-    return _ROLE_SESSION.sub(r"\1", initiator)
-
-
-@lru_cache(maxsize=1024)
 def _label(text: str) -> str:
     """Return a text that a stranger chose as a label can carry it: printable, and not long."""
     text = one_line(text)

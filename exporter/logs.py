@@ -8,6 +8,8 @@ import re
 import sys
 from datetime import UTC, datetime
 
+from exporter.hiding import hide
+
 FORMATS = ("logfmt", "json")
 LEVELS = ("debug", "info", "warning", "error")
 _PLAIN = re.compile(r"[^\s\"=\\\x00-\x1f\x7f]+")
@@ -23,9 +25,15 @@ def configure(level: str, form: str) -> None:
     """Send the process's log to standard error, from `level` up, as `form` says."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if form == "json" else _LogfmtFormatter())
+    handler.addFilter(_is_wanted)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name, quietest in _QUIET.items():
         logging.getLogger(name).setLevel(quietest)
+
+
+def _is_wanted(record: logging.LogRecord) -> bool:
+    """Whether a line is ours; of libraries, known or not, there are only warnings."""
+    return record.name.partition(".")[0] == "exporter" or record.levelno >= logging.WARNING
 
 
 class _LogfmtFormatter(logging.Formatter):
@@ -43,13 +51,18 @@ def _entries(record: logging.LogRecord, formatter: logging.Formatter) -> dict[st
     entries: dict[str, object] = {
         "ts": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": record.levelname.lower(),
-        "msg": record.getMessage(),
+        "msg": hide(record.getMessage()),
     }
     fields: dict[str, object] = getattr(record, "fields", {})
-    entries |= {name: value for name, value in fields.items() if value is not None}
+    entries |= {name: _hidden(value) for name, value in fields.items() if value is not None}
     if record.exc_info:
-        entries["traceback"] = formatter.formatException(record.exc_info)
+        entries["traceback"] = hide(formatter.formatException(record.exc_info))
     return entries
+
+
+def _hidden(value: object) -> object:
+    """Return the value without what could be a secret: messages are often other people's texts."""
+    return hide(value) if isinstance(value, str) else value
 
 
 def _quoted(value: object) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from exporter.board import Board, Entry
 from exporter.cost import tariff_of
+from exporter.discovery import bucket_settings, matches
 from exporter.ledger import BucketName, State
 from exporter.watched import Watched
 
@@ -186,7 +187,11 @@ class Roster:
 
     def _known_buckets(self, target: TargetSettings) -> tuple[BucketSettings, ...]:
         """Return the target's buckets as far as they are known before its list was asked for."""
-        return target.buckets
+        if target.discover is None:
+            return target.buckets
+        own = bucket_name(target, "")
+        names = (name.bucket for name in self._state.names() if name._replace(bucket="") == own)
+        return tuple(bucket_settings(target, name) for name in sorted(names) if matches(target, name))
 
     def _prune(self, found: Track | None = None) -> None:
         """Forget what is remembered of buckets that are no longer watched.
@@ -201,7 +206,7 @@ class Roster:
 
 def bucket_name(target: TargetSettings, bucket: str) -> BucketName:
     """Return what tells a bucket from any other, one of the same name on another server too."""
-    return BucketName(target.name, target.store.value, target.endpoint_url or "", target.account_id, bucket)
+    return BucketName(target.name, target.store.value, ",".join(target.endpoints), target.account_id, bucket)
 
 
 def _goes_on(before: TargetSettings, now: TargetSettings) -> bool:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from exporter.board import Board
 from exporter.config.problems import ConfigError
+from exporter.discovery import Finder
 from exporter.exposition import Exposition
+from exporter.finding import Finding
 from exporter.insight import Insight
 from exporter.lane import Lane
 from exporter.ledger import Ledger, Shelf, State
@@ -113,8 +115,8 @@ class Service:
         )
         self._worst_limit = WORST_LIMIT if uploads else 0
         self._site = SiteWatch(web_config)
-        self._guard = Guard(app, self._site.site)
-        self._web = WebServer(self._guard, listen, on_end=self.stop, site=self._site.site)
+        guard = Guard(app, self._site.site)
+        self._web = WebServer(guard, listen, on_end=self.stop, site=self._site.site)
         self._apply(settings)
 
     @property
@@ -164,7 +166,6 @@ class Service:
         if left := self._loop.join(STOP_SECONDS):
             log.info("scans did not end in time and are left behind", extra={"fields": {"targets": left}})
         self._web.stop(STOP_SECONDS / 2)
-        self._guard.close()
         self._site.stop()
         self._roster.end()
         self._state.close()
@@ -200,11 +201,15 @@ class Service:
             insight=Insight(target, store, halt),
             worst_limit=self._worst_limit,
         )
+        finding = None
+        if target.discover:
+            finding = Finding(target.discover.refresh, Finder(target, store, halt).find, start)
         return Track(
             target=target,
             lane=Lane(name, buckets, target.scan.interval, start),
             scanner=scanner,
             new_ledger=partial(self._new_ledger, target, ages),
+            finding=finding,
             halt=halt.set,
             end=store.close,
             signing_region=lambda: store.signing_region,

@@ -10,6 +10,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
+from exporter.discovery import Finder
 from exporter.model import Reason, StoppingError, StoreError
 from exporter.scan import Scanner
 from exporter.stores.table import make_store
@@ -63,10 +64,13 @@ class Site(NamedTuple):
         return Scanner(self.store, self.target.scan, ages, self.stop, insight=insight)
 
     def buckets(self) -> tuple[BucketSettings, ...]:
-        """Return its buckets: those of the config, or those that it is found to have. Raises StoreError."""
+        """Return its buckets: those of the config, or those that it is found to have.
+
+        Raises StoreError and StoppingError.
+        """
         if self.target.discover is None:
             return self.target.buckets
-        raise StoreError(Reason.UNSUPPORTED, "discover: finding buckets is not built yet")
+        return Finder(self.target, self.store, self.stop).find()
 
     def each(self, buckets: Iterable[BucketSettings], ask: Callable[[BucketSettings], T]) -> list[Outcome[T]]:
         """Ask about these buckets, so many at once as the target has workers. Raises StoppingError."""

@@ -5,26 +5,35 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from exporter.choice import chosen
 from exporter.config import ConfigError, load
 from exporter.exits import FINE, TARGET_FAILED, break_off, on_signals
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from exporter.config import Settings
+    from exporter.config import Settings, TargetSettings
     from exporter.web.site import Site
 
 
 def run(options: argparse.Namespace) -> int:
-    """Tell whether the config is valid, and how much it watches. Raises ConfigError."""
+    """Tell whether the config is valid, and how much it watches. Raises ConfigError and UsageError."""
     settings, site = _load(options)
-    buckets = sum(len(target.buckets) for target in settings.targets)
-    print(f"{options.config_file}: valid; targets: {len(settings.targets)}, buckets: {buckets}", flush=True)
+    targets = chosen(settings, options.targets, options.buckets)
+    print(f"{options.config_file}: valid; {_counts(settings)}", flush=True)
     if site is not None:
         encryption = "TLS" if site.context else "plain HTTP"
         print(f"{options.web_config}: valid; {encryption}, users: {len(site.users)}", flush=True)
-    return _estimate(settings) if options.estimate else FINE
+    return _ask(options, targets)
+
+
+def _counts(settings: Settings) -> str:
+    buckets = sum(len(target.buckets) for target in settings.targets)
+    finding = sum(target.discover is not None for target in settings.targets)
+    found = f", targets whose buckets are found: {finding}" if finding else ""
+    return f"targets: {len(settings.targets)}, buckets: {buckets}{found}"
 
 
 def _load(options: argparse.Namespace) -> tuple[Settings, Site | None]:
@@ -52,13 +61,37 @@ def _read_web_config(file: Path | None) -> Site | None:
     return read_site(file, os.environ)
 
 
-def _estimate(settings: Settings) -> int:
-    """List every bucket once and print what its scans will ask."""
+def _ask(options: argparse.Namespace, targets: Sequence[TargetSettings]) -> int:
+    """Ask the stores what the flags want to know."""
     on_signals(break_off)
+    codes = [FINE]
+    if options.probe:
+        codes.append(_probe(targets, frozenset(options.buckets), every=options.all_buckets))
+    if options.estimate:
+        codes.append(_estimate(targets, frozenset(options.buckets)))
+    return max(codes)
+
+
+def _probe(targets: Sequence[TargetSettings], names: frozenset[str], *, every: bool) -> int:
+    """Make one call of each kind and print what is allowed."""
+    from exporter.probe import probe  # noqa: PLC0415 - loads the SDKs, which a mere check does without
+    from exporter.probe_table import failures, probe_table  # noqa: PLC0415 - likewise
+    from exporter.telling import tell  # noqa: PLC0415 - likewise
+    from exporter.terminal.table import terminal_width  # noqa: PLC0415 - only this needs it
+
+    probed = probe(targets, names, every=every)
+    print(probe_table(probed, terminal_width()), flush=True)
+    for line in failures(probed):
+        tell(line)
+    return TARGET_FAILED if failures(probed) else FINE
+
+
+def _estimate(targets: Sequence[TargetSettings], names: frozenset[str]) -> int:
+    """List every bucket once and print what its scans will ask."""
     from exporter.estimate_table import estimate_table  # noqa: PLC0415 - only this flag needs it
     from exporter.foretell import foretell  # noqa: PLC0415 - loads the SDKs, which a mere check does without
-    from exporter.terminal.table import terminal_width  # noqa: PLC0415 - likewise
+    from exporter.terminal.table import terminal_width  # noqa: PLC0415 - only this needs it
 
-    foretold = foretell(settings.targets)
+    foretold = foretell(targets, names)
     print(estimate_table(foretold, terminal_width()))
     return TARGET_FAILED if any(isinstance(each.outcome, str) for each in foretold) else FINE

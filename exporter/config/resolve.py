@@ -52,6 +52,7 @@ def _resolve_target(
         price_per_1000_requests=target.price_per_1000_requests,
         endpoint_urls=tuple(target.endpoint_urls or ()),
         discover=_resolve_discover(target.discover),
+        prefix=target.prefix or None,
         sse_customer_key=_resolve_secret(None, target.sse_customer_key_file, folder),
         lifecycle=target.lifecycle,
         price_per_gib_month=_resolve_prices(target.price_per_gib_month),

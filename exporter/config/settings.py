@@ -135,7 +135,10 @@ class TopSettings:
 
 @dataclass(frozen=True, slots=True)
 class TargetSettings:
-    """A store with its credentials and the buckets to watch: those listed, or those that `discover` finds."""
+    """A store with its credentials and the buckets to watch: those listed, or those that `discover` finds.
+
+    `prefix` and `stale_after` are those of buckets that say nothing else.
+    """
 
     name: str
     store: StoreKind
@@ -157,10 +160,16 @@ class TargetSettings:
     price_per_1000_requests: float | None = None
     endpoint_urls: tuple[str, ...] = ()
     discover: DiscoverSettings | None = None
+    prefix: str | None = None
     sse_customer_key: Secret | None = None
     lifecycle: bool = False
     price_per_gib_month: Prices | None = None
     top: TopSettings | None = None
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The URLs of its servers; () where they are Amazon's own."""
+        return self.endpoint_urls or ((self.endpoint_url,) if self.endpoint_url else ())
 
 
 @dataclass(frozen=True, slots=True)

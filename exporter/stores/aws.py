@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import threading
 from http import HTTPStatus
@@ -11,34 +10,40 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 import botocore.exceptions
 import botocore.parsers
-import botocore.session
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
-from botocore.credentials import CredentialProvider, ReadOnlyCredentials
-from botocore.credentials import Credentials as BotoCredentials
 from botocore.handlers import validate_bucket_name
 
 from exporter import __version__
 from exporter.model import Reason, StoreError
-from exporter.stores.base import LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION
+from exporter.stores.aws_identity import DEFAULT_REGION, open_session
+from exporter.stores.base import (
+    BUCKETS_OPERATION,
+    LIFECYCLE_OPERATION,
+    PARTS_OPERATION,
+    UPLOADS_OPERATION,
+    VAULTS_OPERATION,
+)
 from exporter.stores.customer_key import HEADER as CUSTOMER_KEY_HEADER
 from exporter.stores.reasons import clean, refusal
 from exporter.stores.route import host_of
-from exporter.stores.sdk_models import LOADER, load_models
+from exporter.stores.sdk_models import load_models
 from exporter.stores.transport import Call, Request, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from botocore.awsrequest import AWSPreparedRequest
+    from botocore.credentials import ReadOnlyCredentials
 
-    from exporter.config.settings import Credentials, Secret, TargetSettings
+    from exporter.config.settings import TargetSettings
     from exporter.stores.answers import Answer
 
-_DEFAULT_REGION = "us-east-1"
-_HANDLERS = botocore.session.Session().get_component("event_emitter")  # the SDK's own; each target has a copy
-_PAGE_OPERATIONS = {UPLOADS_OPERATION, PARTS_OPERATION, LIFECYCLE_OPERATION}
+_PAGE_OPERATIONS = {
+    *(UPLOADS_OPERATION, PARTS_OPERATION),
+    *(BUCKETS_OPERATION, VAULTS_OPERATION, LIFECYCLE_OPERATION),
+}
 _HELPING_OPERATIONS = {"CreateSession", "HeadBucket"}  # of the store itself; any other is the chain's (STS)
 _PROVIDER_ERRORS = (
     botocore.exceptions.NoCredentialsError,
@@ -58,47 +63,62 @@ _STUMBLES = (
     botocore.parsers.ResponseParserError,
     *(ValueError, LookupError, TypeError, AttributeError, RuntimeError),
 )
+_ANY_ROLE_ADVICE = "check the role's ARN, its duration, and the credentials that take it"
+_ROLE_ADVICE = {
+    "AccessDenied": "let the caller use sts:AssumeRole, and the role's trust policy name the caller "
+    "and the same external id, if any (README, Roles)",
+}
 _NAME_ERRORS = (botocore.exceptions.ParamValidationError, UnicodeError)
-_NO_PROFILE = {"profile": (None, None, None, None)}
 
 
 class AwsClient:
-    """One boto3 client of a target, made when first used.
+    """The boto3 clients of a target, one for each region in use, made when first used.
 
     botocore finds credentials, endpoint and addressing, and signs; our transport sends; of a page botocore is
     shown an empty one, since it believes answers that prove nothing and loses a whole page over one bad
     field or header. The caller gets the raw answer.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it depends on
         self,
         target: TargetSettings,
         service: str,
         transport: Transport,
         read_error: Callable[[Answer], tuple[str, str]],
         empty_page: bytes,
+        *,
+        clock: Callable[[], float],
     ) -> None:
-        """Make a client; `read_error` reads a refusal's code and message, `empty_page` stands for a page."""
+        """Make a client; `read_error` reads a refusal's code and message, `empty_page` stands for a page.
+
+        `clock` is Unix seconds.
+        """
         self._target = target
         self._service = service
         self._transport = transport
         self._read_error = read_error
         self._empty_page = empty_page
-        self._client: Any = None
+        self._clock = clock
+        self._clients: dict[str | None, Any] = {}
         self._session: Any = None
         self._prepared = threading.local()
         self.region = target.region or ""
         """The region requests are signed for; before the first call, the configured one or ''."""
         self._building = threading.Lock()  # neither sessions nor the making of their clients are thread-safe
 
-    def ask(self, call: Call, method: str, parameters: dict[str, Any]) -> Answer:
-        """Return the raw answer (status 200) to one call; raises StoreError with what went wrong."""
-        self._invoke(call, method, parameters)
+    def ask(self, call: Call, method: str, parameters: dict[str, Any], region: str | None = None) -> Answer:
+        """Return the raw answer (status 200) to one call; raises StoreError with what went wrong.
+
+        `region` is where it goes, None: the target's own.
+        """
+        self._invoke(call, method, parameters, region)
         if call.last is None or call.last.status != HTTPStatus.OK:
             raise self._refusal(call.operation, call)
         return call.last
 
-    def prepare(self, call: Call, method: str, parameters: dict[str, Any]) -> Request | None:
+    def prepare(
+        self, call: Call, method: str, parameters: dict[str, Any], region: str | None = None
+    ) -> Request | None:
         """Return a page's request as it would be sent, signed; None where another has to go before it.
 
         Credentials are found or refreshed, which may take requests. Raises StoreError.
@@ -106,7 +126,7 @@ class AwsClient:
         requests: list[Request] = []
         self._prepared.requests = requests
         try:
-            self._invoke(call, method, parameters)
+            self._invoke(call, method, parameters, region)
         except _NotFirstError:
             return None
         finally:
@@ -123,48 +143,40 @@ class AwsClient:
         except (*_SDK_ERRORS, *_PROVIDER_ERRORS, *_STUMBLES) as error:
             raise _no_credentials(call.operation, error) from error
 
-    def _invoke(self, call: Call, method: str, parameters: dict[str, Any]) -> None:
+    def _invoke(self, call: Call, method: str, parameters: dict[str, Any], region: str | None) -> None:
         operation = call.operation
         try:
-            getattr(self._connected(), method)(**parameters)
+            getattr(self._connected(region), method)(**parameters)
         except botocore.exceptions.ClientError as error:
             if error.operation_name not in {operation, *_HELPING_OPERATIONS}:
                 raise _no_credentials(operation, error) from error
             raise self._refusal(operation, call) from None
         except (botocore.exceptions.BotoCoreError, *_PROVIDER_ERRORS, *_STUMBLES) as error:
             if not isinstance(error, _NAME_ERRORS):
-                self._client = None  # it would remember that there were no credentials, or a wrong region
+                # they would remember that there were no credentials, or a wrong region
+                self._clients, self._session = {}, None
             raise _from_sdk(operation, error, call) from error
 
-    def _connected(self) -> Any:  # noqa: ANN401 - the SDK's clients are made at run time
+    def _connected(self, region: str | None = None) -> Any:  # noqa: ANN401 - the SDK's clients are made at run time
         with self._building:
-            if self._client is None:
-                self._client = self._build()
-            return self._client
+            if self._session is None:
+                load_models(self._service)
+                core = open_session(self._target, self._send, self._clock)
+                self._session = boto3.Session(botocore_session=core)
+            if region not in self._clients:
+                self._clients[region] = self._build(region)
+            return self._clients[region]
 
-    def _build(self) -> Any:  # noqa: ANN401
-        load_models(self._service)
-        target = self._target
-        configured = target.credentials.access_key_id is not None
-        core = botocore.session.Session(
-            session_vars=_NO_PROFILE if configured else None,  # AWS_PROFILE may name one that is not there
-            profile=target.credentials.profile,
-            event_hooks=copy.copy(_HANDLERS),
-            include_builtin_handlers=False,
-        )
-        core.register_component("data_loader", LOADER)
-        core.get_component("event_emitter").register("before-send", self._send)
-        if configured:
-            provider = _ConfiguredProvider(target.credentials)
-            core.get_component("credential_provider").providers.insert(0, provider)
-        session = self._session = boto3.Session(botocore_session=core)
+    def _build(self, region: str | None) -> Any:  # noqa: ANN401
+        target, session = self._target, self._session
         client = session.client(
-            self._service,  # type: ignore[call-overload]  # one of two, by the store
-            region_name=target.region or session.region_name or _DEFAULT_REGION,
+            self._service,
+            region_name=region or target.region or session.region_name or DEFAULT_REGION,
             endpoint_url=target.endpoint_url,
             config=_config(target),
         )
-        self.region = str(client.meta.region_name)
+        if region is None:
+            self.region = str(client.meta.region_name)
         # the server judges names: Ceph's `tenant:bucket` is none to the SDK
         client.meta.events.unregister("before-parameter-build.s3", validate_bucket_name)
         return client
@@ -203,44 +215,6 @@ class _NotFirstError(Exception):
 class _Body(io.BytesIO):
     def stream(self) -> Iterator[bytes]:
         yield self.getvalue()
-
-
-class _ConfiguredCredentials(BotoCredentials):
-    """The target's own keys, read again for each request, since their files rotate."""
-
-    def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
-        super().__init__("", "", method="mpu-exporter")
-
-    def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        credentials = self._credentials
-        return ReadOnlyCredentials(
-            _read("access_key_id", credentials.access_key_id),
-            _read("secret_access_key", credentials.secret_access_key),
-            _read("session_token", credentials.session_token) if credentials.session_token else None,
-        )
-
-
-class _ConfiguredProvider(CredentialProvider):
-    METHOD = "mpu-exporter"
-    CANONICAL_NAME = "mpu-exporter"
-
-    def __init__(self, credentials: Credentials) -> None:
-        super().__init__()
-        self._credentials = credentials
-
-    def load(self) -> BotoCredentials:
-        return _ConfiguredCredentials(self._credentials)
-
-
-def _read(name: str, secret: Secret | None) -> str:
-    try:
-        text = secret.read() if secret else ""
-    except UnicodeDecodeError:
-        text = ""
-    if not text:
-        raise botocore.exceptions.PartialCredentialsError(provider="the target's config", cred_var=name)
-    return text
 
 
 def _config(target: TargetSettings) -> Config:
@@ -283,6 +257,8 @@ def _from_sdk(operation: str, error: Exception, call: Call) -> StoreError:
 
 def _no_credentials(operation: str, error: Exception) -> StoreError:
     advice = "give the target credentials, or its SDK chain a source of them"
+    if isinstance(error, botocore.exceptions.ClientError) and error.operation_name.startswith("AssumeRole"):
+        advice = _ROLE_ADVICE.get(error.response.get("Error", {}).get("Code", ""), _ANY_ROLE_ADVICE)
     text = f"{operation}: {type(error).__name__}: {_plain(error)}; {advice}"
     return StoreError(Reason.CREDENTIALS, text)
 

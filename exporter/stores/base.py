@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from exporter.config.settings import BucketSettings
+    from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model import AbortRules, Part, PartTotals, StoreError, Upload
 
 T = TypeVar("T")
 
 UPLOADS_OPERATION = "ListMultipartUploads"
 PARTS_OPERATION = "ListParts"
+BUCKETS_OPERATION = "ListBuckets"
+VAULTS_OPERATION = "ListVaults"
 LIFECYCLE_OPERATION = "GetBucketLifecycleConfiguration"
 
 Marker = tuple[str, ...]
@@ -35,6 +37,13 @@ class Page(NamedTuple, Generic[T]):
     last_marker: Marker | None = None
     storage_class: str = ""
     abort_at: float | None = None
+
+
+class FoundBucket(NamedTuple):
+    """A bucket or vault that an account has; `region` is None where the store does not say it."""
+
+    name: str
+    region: str | None = None
 
 
 class Ask(NamedTuple):
@@ -91,6 +100,13 @@ class PartFold(Protocol):
         """Return what was counted so far."""
 
 
+def operations_of(target: TargetSettings, listing: str = BUCKETS_OPERATION) -> tuple[str, ...]:
+    """Return the API's names of the calls that a target asks for; `listing` is that of its buckets."""
+    found = (listing,) if target.discover else ()
+    rules = (LIFECYCLE_OPERATION,) if target.lifecycle else ()
+    return (UPLOADS_OPERATION, PARTS_OPERATION, *found, *rules)
+
+
 class Store(Protocol):
     """What a store can do for a scan. Scans of several buckets may use it at once."""
 
@@ -108,6 +124,12 @@ class Store(Protocol):
 
     def open(self, bucket: BucketSettings, deadline: float) -> Calls:
         """Return what makes the calls of one scan of the bucket; one thread may use it.
+
+        Raises StoreError and StoppingError; takes no longer than `deadline` (monotonic clock).
+        """
+
+    def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
+        """Return the page of the account's buckets that follows `marker`: one request, no retries.
 
         Raises StoreError and StoppingError; takes no longer than `deadline` (monotonic clock).
         """

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from exporter.model import AbortRules, Part, Reason, StoreError, Upload
 from exporter.stores import dates
 from exporter.stores.aws import AwsClient
-from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION, Marker, Page
+from exporter.stores.base import (
+    PARTS_OPERATION,
+    UPLOADS_OPERATION,
+    VAULTS_OPERATION,
+    FoundBucket,
+    Marker,
+    Page,
+    operations_of,
+)
 from exporter.stores.folds import RangedParts
 from exporter.stores.reasons import bad_response, ended, error_in_success, kind_of
 from exporter.stores.threads import ThreadedCalls
@@ -44,17 +52,17 @@ class GlacierStore:
     relied on. Markers are handed back as they came.
     """
 
-    operations = (UPLOADS_OPERATION, PARTS_OPERATION)
     has_part_times = False
 
     def __init__(
         self, target: TargetSettings, transport: Transport, clock: Callable[[], float] = time.time
     ) -> None:
         """Make the store of a target; the SDK's client is made by the first call."""
+        self.operations = operations_of(target, VAULTS_OPERATION)
         self._target = target
         self._transport = transport
         self._clock = clock
-        self._client = AwsClient(target, "glacier", transport, read_error, _EMPTY_PAGE)
+        self._client = AwsClient(target, "glacier", transport, read_error, _EMPTY_PAGE, clock=clock)
 
     @property
     def signing_region(self) -> str:
@@ -79,6 +87,12 @@ class GlacierStore:
                     raise ended(PARTS_OPERATION, error) from error
                 raise
             return read_parts(answer, bucket.name, upload.upload_id)
+
+    def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
+        """Return the page of the account's vaults after `marker`."""
+        parameters = {"accountId": self._target.account_id, **({"marker": marker[0]} if marker else {})}
+        with self._transport.call(VAULTS_OPERATION, deadline) as call:
+            return read_vaults(self._client.ask(call, "list_vaults", parameters))
 
     def open(self, bucket: BucketSettings, deadline: float) -> ThreadedCalls:  # noqa: ARG002 - nothing to ask first
         """Return what makes the calls of one scan."""
@@ -134,6 +148,16 @@ def read_parts(answer: Answer, vault: str, upload_id: str) -> Page[Part]:
     parts = [_part(_text(fields, "RangeInBytes")) for fields in listed]
     marker = _marker(page, PARTS_OPERATION)
     return Page(items=parts, truncated=marker is not None, next_marker=marker)
+
+
+def read_vaults(answer: Answer) -> Page[FoundBucket]:
+    """Return the page of vaults in `answer`. Raises StoreError (bad_response)."""
+    page, listed = _prove(answer, "VaultList", VAULTS_OPERATION)
+    names = [_text(fields, "VaultName") for fields in listed]
+    if not all(names):
+        raise bad_response(VAULTS_OPERATION, "a vault without VaultName")
+    marker = _marker(page, VAULTS_OPERATION)
+    return Page(items=list(map(FoundBucket, names)), truncated=marker is not None, next_marker=marker)
 
 
 def read_error(answer: Answer) -> tuple[str, str]:

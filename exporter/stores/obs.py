@@ -9,20 +9,27 @@ import time
 from typing import TYPE_CHECKING
 
 from exporter.model import StoreError
-from exporter.stores.base import LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION
+from exporter.stores.base import (
+    BUCKETS_OPERATION,
+    LIFECYCLE_OPERATION,
+    PARTS_OPERATION,
+    UPLOADS_OPERATION,
+    operations_of,
+)
 from exporter.stores.folds import NumberedParts
 from exporter.stores.lifecycle import NO_RULES, has_no_rules, read_rules
 from exporter.stores.obs_client import ObsCaller
+from exporter.stores.obs_identity import METADATA_URL
 from exporter.stores.obs_settings import sign_region
 from exporter.stores.threads import ThreadedCalls
-from exporter.stores.xmlpages import read_parts, read_uploads
+from exporter.stores.xmlpages import read_buckets, read_parts, read_uploads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model import AbortRules, Part, Upload
-    from exporter.stores.base import Marker, Page
+    from exporter.stores.base import FoundBucket, Marker, Page
     from exporter.stores.transport import Transport
 
 
@@ -37,15 +44,21 @@ class ObsStore:
     has_part_times = True
 
     def __init__(
-        self, target: TargetSettings, transport: Transport, clock: Callable[[], float] = time.time
+        self,
+        target: TargetSettings,
+        transport: Transport,
+        clock: Callable[[], float] = time.time,
+        metadata_url: str = METADATA_URL,
     ) -> None:
-        """Make the store of a target; the SDK's client is made by the first call."""
+        """Make the store of a target; the SDK's client is made by the first call.
+
+        `metadata_url` is where a server with an agency asks for keys.
+        """
+        self.operations = operations_of(target)
         self._page_size = target.scan.page_size
         self._transport = transport
         self._clock = clock
-        self._sdk = ObsCaller(target, transport)
-        lifecycle = (LIFECYCLE_OPERATION,) if target.lifecycle else ()
-        self.operations = (UPLOADS_OPERATION, PARTS_OPERATION, *lifecycle)
+        self._sdk = ObsCaller(target, transport, metadata_url)
         self.signing_region = sign_region(target)
 
     def list_uploads(self, bucket: BucketSettings, marker: Marker | None, deadline: float) -> Page[Upload]:
@@ -59,7 +72,7 @@ class ObsStore:
         }
         given = {name: str(value) for name, value in query.items() if value not in (None, "")}
         with self._transport.call(UPLOADS_OPERATION, deadline) as call:
-            answer = self._sdk.ask(call, "listMultipartUploads", bucket.name, multipart=given)
+            answer = self._sdk.ask(call, "listMultipartUploads", bucket, multipart=given)
             return read_uploads(answer, bucket.name, self._clock())
 
     def list_parts(
@@ -68,8 +81,14 @@ class ObsStore:
         """Return the page of parts after `marker`, which is a part number as text."""
         options = {"maxParts": self._page_size, "partNumberMarker": marker[0] if marker else None}
         with self._transport.call(PARTS_OPERATION, deadline) as call:
-            answer = self._sdk.ask(call, "listParts", bucket.name, upload.key, upload.upload_id, **options)
+            answer = self._sdk.ask(call, "listParts", bucket, upload.key, upload.upload_id, **options)
             return read_parts(answer, bucket.name, self._clock())
+
+    def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
+        """Return the page of the account's buckets, file systems too, after `marker`, a bucket's name."""
+        options = {"marker": marker[0]} if marker else {}
+        with self._transport.call(BUCKETS_OPERATION, deadline) as call:
+            return read_buckets(self._sdk.ask(call, "listBuckets", None, **options))
 
     def open(self, bucket: BucketSettings, deadline: float) -> ThreadedCalls:  # noqa: ARG002 - nothing to ask first
         """Return what makes the calls of one scan."""
@@ -83,7 +102,7 @@ class ObsStore:
         """Return what the bucket's lifecycle rules do about uploads."""
         with self._transport.call(LIFECYCLE_OPERATION, deadline) as call:
             try:
-                answer = self._sdk.ask(call, "getBucketLifecycle", bucket.name)
+                answer = self._sdk.ask(call, "getBucketLifecycle", bucket)
             except StoreError as error:
                 if has_no_rules(error):
                     return NO_RULES

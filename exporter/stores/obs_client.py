@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from exporter import __version__
 from exporter.model import Reason, StoppingError, StoreError
 from exporter.stores.base import PARTS_OPERATION
-from exporter.stores.obs_settings import read_credentials, read_server, sign_region
+from exporter.stores.obs_identity import METADATA_URL, ObsIdentity
+from exporter.stores.obs_settings import iam_url, read_server, sign_region
 from exporter.stores.reasons import clean, ended, is_gone, refusal
 from exporter.stores.transport import Call, Request, Transport
 from exporter.stores.xmlpages import read_error
@@ -27,7 +28,7 @@ with warnings.catch_warnings():  # where it is not compiled yet, Python complain
     from obs.convertor import Convertor
 
 if TYPE_CHECKING:
-    from exporter.config.settings import TargetSettings
+    from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.stores.answers import Answer
 
 _HOST_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -42,23 +43,31 @@ class ObsCaller:
     mixed up between threads.
     """
 
-    def __init__(self, target: TargetSettings, transport: Transport) -> None:
+    def __init__(
+        self, target: TargetSettings, transport: Transport, metadata_url: str = METADATA_URL
+    ) -> None:
         """Make a caller; the SDK's client is made by the first call."""
+        self._identity = ObsIdentity(
+            target.credentials, transport, metadata_url=metadata_url, iam_url=iam_url(target)
+        )
         self._target = target
         self._transport = transport
         self._building = threading.Lock()
         self._client: Any = None
         self._local = threading.local()
 
-    def ask(self, call: Call, method: str, *names: str, **options: object) -> Answer:
+    def ask(
+        self, call: Call, method: str, bucket: BucketSettings | None, *names: str, **options: object
+    ) -> Answer:
         """Return the raw answer (status 200) to one call of the SDK's `method`.
 
-        `names` begin with the bucket. Raises StoreError with what went wrong, GoneError where the upload has
-        ended.
+        `bucket` is None where the account itself is asked; `names` follow it. Raises StoreError with what
+        went wrong, GoneError where the upload has ended.
         """
         try:
-            signer = self._signer(call.operation, names[0])
-            getattr(signer, method)(*names, extensionHeaders=self._date(), **options)
+            signer = self._signer(call.operation, bucket)
+            given = names if bucket is None else (bucket.name, *names)
+            getattr(signer, method)(*given, extensionHeaders=self._date(), **options)
         except (StoreError, StoppingError):
             raise
         except UnicodeError as error:
@@ -69,13 +78,15 @@ class ObsCaller:
             raise StoreError(Reason.INTERNAL, text) from error
         return _accepted(call)
 
-    def _signer(self, operation: str, bucket: str) -> Any:  # noqa: ANN401 - the SDK is untyped
+    def _signer(self, operation: str, bucket: BucketSettings | None) -> Any:  # noqa: ANN401 - the SDK is untyped
         client = self._own_client()
-        if not (_PATH_BUCKET if client.path_style else _HOST_BUCKET).fullmatch(bucket):
+        client.server = read_server(self._target, bucket.region if bucket else None).host
+        names = _PATH_BUCKET if client.path_style else _HOST_BUCKET
+        if bucket and not names.fullmatch(bucket.name):
             where = "path" if client.path_style else "host name (try addressing_style: path)"
             text = f"{operation}: the bucket's name does not fit into a {where}"
             raise StoreError(Reason.UNSUPPORTED, text)
-        client.refresh(*read_credentials(self._target.credentials))
+        client.refresh(*self._identity.keys())
         client.session = _Session(self._transport, operation)
         return client
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from exporter.hiding import hide
 from exporter.model import GoneError, Reason, StoreError
 
 if TYPE_CHECKING:
@@ -51,9 +51,6 @@ _ADVICE = {
     Reason.BAD_RESPONSE: "not what a store answers: check endpoint_url, region and any proxy",
 }
 # what must never reach a log: access keys, signatures, tokens
-_SECRETIVE = re.compile(
-    r"\b(?:AKIA|ASIA)[A-Z0-9]{8,}|(?i:(?:signature|token|credential|secret|accesskey\w*))\s?[=:]\s*\S+"
-)
 _LONGEST_MESSAGE = 300
 
 
@@ -124,7 +121,7 @@ def retry_after(answer: Answer) -> float | None:
 def clean(text: str) -> str:
     """Return a server's text fit for a log line: one line, short, without keys and signatures."""
     printable = "".join(char if char.isprintable() else " " for char in text[: 4 * _LONGEST_MESSAGE])
-    return _SECRETIVE.sub("[hidden]", " ".join(printable.split()))[:_LONGEST_MESSAGE]
+    return hide(" ".join(printable.split()))[:_LONGEST_MESSAGE]
 
 
 def _reason(answer: Answer, code: str) -> Reason:

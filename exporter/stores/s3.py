@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from exporter.model import Reason, StoreError
-from exporter.stores.base import LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION
+from exporter.stores.base import UPLOADS_OPERATION, operations_of
 from exporter.stores.folds import NumberedParts
 from exporter.stores.s3_boto import S3ByBoto
 from exporter.stores.threads import ThreadedCalls
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model import AbortRules
-    from exporter.stores.base import Calls
+    from exporter.stores.base import Calls, FoundBucket, Marker, Page
     from exporter.stores.transport import Transport
 
 log = logging.getLogger(__name__)
@@ -40,17 +40,12 @@ class S3Store:
         self, target: TargetSettings, transport: Transport, clock: Callable[[], float] = time.time
     ) -> None:
         """Make the store of a target; the SDK's client is made by the first call."""
+        self.operations = operations_of(target)
         self._target = target
         self._transport = transport
         self._boto = S3ByBoto(target, transport, clock)
         self._wire = Wire(transport, self._boto, target.scan.page_size, clock)
         self._told: set[str] = set()
-
-    @property
-    def operations(self) -> tuple[str, ...]:
-        """The API's names of the calls that the target asks for."""
-        lifecycle = (LIFECYCLE_OPERATION,) if self._target.lifecycle else ()
-        return (UPLOADS_OPERATION, PARTS_OPERATION, *lifecycle)
 
     @property
     def signing_region(self) -> str:
@@ -69,6 +64,10 @@ class S3Store:
             raise StoreError(Reason.UNSUPPORTED, what)
         self._tell(bucket)
         return ThreadedCalls(self._boto)
+
+    def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
+        """Return a page of the account's buckets. Raises StoreError."""
+        return self._boto.list_buckets(marker, deadline)
 
     def new_fold(self) -> NumberedParts:
         """Return what adds up the parts of one upload."""

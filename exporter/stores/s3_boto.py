@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.model import StoreError
 from exporter.stores.aws import AwsClient
-from exporter.stores.base import LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION
+from exporter.stores.base import (
+    BUCKETS_OPERATION,
+    LIFECYCLE_OPERATION,
+    PARTS_OPERATION,
+    UPLOADS_OPERATION,
+)
 from exporter.stores.customer_key import ALGORITHM, CustomerKey, is_not_needed
 from exporter.stores.lifecycle import NO_RULES, has_no_rules, read_rules
 from exporter.stores.reasons import ended, is_gone
 from exporter.stores.route import read_route
-from exporter.stores.xmlpages import read_error, read_parts, read_uploads
+from exporter.stores.xmlpages import read_buckets, read_error, read_parts, read_uploads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,11 +26,12 @@ if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model import AbortRules, Part, Upload
     from exporter.stores.answers import Answer
-    from exporter.stores.base import Marker, Page
+    from exporter.stores.base import FoundBucket, Marker, Page
     from exporter.stores.route import Route
     from exporter.stores.transport import Call, Transport
 
 _EMPTY_PAGE = b"<ListMultipartUploadsResult/>"
+_BUCKETS_A_PAGE = 1000
 _ALIAS_SUFFIXES = ("-s3alias", "--ol-s3", "--xa-s3")
 
 
@@ -41,7 +47,9 @@ class S3ByBoto:
         self._transport = transport
         self._clock = clock
         self.customer_key = CustomerKey(target.sse_customer_key)
-        self._client = AwsClient(target, "s3", transport, lambda answer: read_error(answer.body), _EMPTY_PAGE)
+        self._client = AwsClient(
+            target, "s3", transport, lambda answer: read_error(answer.body), _EMPTY_PAGE, clock=clock
+        )
 
     @property
     def region(self) -> str:
@@ -65,25 +73,36 @@ class S3ByBoto:
         )
         with self._transport.call(PARTS_OPERATION, deadline) as call:
             try:
-                answer = self._ask_for_parts(call, parameters)
+                answer = self._ask_for_parts(call, parameters, self._region_of(bucket))
             except StoreError as error:
                 if is_gone(error):
                     raise ended(PARTS_OPERATION, error) from error
                 raise
             return read_parts(answer, name_to_prove(bucket.name), self._clock())
 
-    def _ask_for_parts(self, call: Call, parameters: dict[str, Any]) -> Answer:
+    def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
+        """Return the page of the account's buckets after `marker`, which is a continuation token.
+
+        Amazon pages, and tells regions, where it is asked to; others may not know the parameter.
+        """
+        parameters: dict[str, Any] = {} if self._target.endpoint_url else {"MaxBuckets": _BUCKETS_A_PAGE}
+        if marker:
+            parameters["ContinuationToken"] = marker[0]
+        with self._transport.call(BUCKETS_OPERATION, deadline) as call:
+            return read_buckets(self._client.ask(call, "list_buckets", parameters))
+
+    def _ask_for_parts(self, call: Call, parameters: dict[str, Any], region: str | None) -> Answer:
         """Ask with the customer's key, if there is one; once more without it where it is not needed."""
         key = self.customer_key.fields()
         if key is None or (self._target.endpoint_url or "").startswith("http:"):
-            return self._client.ask(call, "list_parts", parameters)
+            return self._client.ask(call, "list_parts", parameters, region)
         own = {"SSECustomerAlgorithm": ALGORITHM, "SSECustomerKey": key[0], "SSECustomerKeyMD5": key[1]}
         try:
-            return self._client.ask(call, "list_parts", parameters | own)
+            return self._client.ask(call, "list_parts", parameters | own, region)
         except StoreError as error:
             if not is_not_needed(error):
                 raise
-        return self._client.ask(call, "list_parts", parameters)
+        return self._client.ask(call, "list_parts", parameters, region)
 
     def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
         """Return what the bucket's lifecycle rules do about uploads."""
@@ -91,7 +110,9 @@ class S3ByBoto:
         parameters.pop("RequestPayer", None)
         with self._transport.call(LIFECYCLE_OPERATION, deadline) as call:
             try:
-                answer = self._client.ask(call, "get_bucket_lifecycle_configuration", parameters)
+                answer = self._client.ask(
+                    call, "get_bucket_lifecycle_configuration", parameters, self._region_of(bucket)
+                )
             except StoreError as error:
                 if has_no_rules(error):
                     return NO_RULES
@@ -103,7 +124,9 @@ class S3ByBoto:
     ) -> tuple[Page[Upload], Route | None]:
         """Return a page as `list_uploads` does, and the way it took in the end; see `route`."""
         with self._transport.call(UPLOADS_OPERATION, deadline) as call:
-            answer = self._client.ask(call, "list_multipart_uploads", self._listing(bucket, marker))
+            answer = self._client.ask(
+                call, "list_multipart_uploads", self._listing(bucket, marker), self._region_of(bucket)
+            )
             page = read_uploads(answer, name_to_prove(bucket.name), self._clock())
             return page, read_route(call.request) if call.request else None
 
@@ -113,13 +136,19 @@ class S3ByBoto:
         Nothing is sent to the store. Raises StoreError, where there are no credentials for example.
         """
         with self._transport.call(UPLOADS_OPERATION, deadline) as call:
-            request = self._client.prepare(call, "list_multipart_uploads", self._listing(bucket, None))
+            request = self._client.prepare(
+                call, "list_multipart_uploads", self._listing(bucket, None), self._region_of(bucket)
+            )
             return read_route(request) if request else None
 
     def credentials(self, deadline: float) -> ReadOnlyCredentials:
         """Return the keys to sign with now. Raises StoreError."""
         with self._transport.call(UPLOADS_OPERATION, deadline) as call:
             return self._client.credentials(call)
+
+    def _region_of(self, bucket: BucketSettings) -> str | None:
+        """Return the region that the bucket is known to be in; a server of one's own has one URL only."""
+        return None if self._target.endpoint_url else bucket.region
 
     def _listing(self, bucket: BucketSettings, marker: Marker | None) -> dict[str, Any]:
         key_marker, id_marker = marker or ("", "")

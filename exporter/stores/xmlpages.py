@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 from exporter.model import Part, Parts, Upload
 from exporter.stores import dates
-from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION, Marker, Page
+from exporter.stores.base import (
+    BUCKETS_OPERATION,
+    PARTS_OPERATION,
+    UPLOADS_OPERATION,
+    FoundBucket,
+    Marker,
+    Page,
+)
 from exporter.stores.reasons import bad_response, error_in_success, kind_of
 from exporter.stores.xmltree import DoctypeError, Document, NotXmlError
 
@@ -14,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exporter.stores.answers import Answer
+    from exporter.stores.xmltree import Branch
 
 ABORT_DATE = "x-amz-abort-date"
 """When the store will abort the upload whose parts it lists, by a lifecycle rule."""
@@ -21,6 +29,7 @@ _TRUE, _FALSE = {"true", "1"}, {"false", "0"}
 _MOST_DIGITS = 19
 _FIELDS = (
     *("Bucket", "IsTruncated", "StorageClass"),
+    *("ContinuationToken", "NextMarker"),
     *("NextKeyMarker", "NextUploadIdMarker", "NextPartNumberMarker"),
 )
 
@@ -65,6 +74,33 @@ def read_parts(answer: Answer, bucket: str | None, now: float) -> Page[Part]:
         storage_class=document.text("StorageClass").strip(),
         abort_at=dates.read_coming(abort_date, store_now) if abort_date else None,
     )
+
+
+def read_buckets(answer: Answer) -> Page[FoundBucket]:
+    """Return the page of an account's buckets: S3 says where it goes on by a token, OBS by a name.
+
+    Raises StoreError (bad_response).
+    """
+    document = _prove(answer, "ListAllMyBucketsResult", BUCKETS_OPERATION, None)
+    lists = document.branches("Buckets")
+    if not lists:
+        raise bad_response(BUCKETS_OPERATION, "the answer has no Buckets")
+    found = [_found_bucket(bucket) for bucket in lists[0].branches("Bucket")]
+    if not all(bucket.name for bucket in found):
+        raise bad_response(BUCKETS_OPERATION, "a bucket without a name")
+    marker = document.text("ContinuationToken") or document.text("NextMarker")
+    truncated = _truncated(document, BUCKETS_OPERATION)
+    return Page(
+        items=found,
+        truncated=bool(marker) if truncated is None else truncated,
+        next_marker=(marker,) if marker else None,
+        last_marker=(found[-1].name,) if found else None,
+    )
+
+
+def _found_bucket(bucket: Branch) -> FoundBucket:
+    region = bucket.text("BucketRegion").strip() or bucket.text("Location").strip()
+    return FoundBucket(bucket.text("Name"), region or None)
 
 
 def read_error(body: bytes) -> tuple[str, str]:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import logging
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from servers.standin import Reply, Request, StandIn
 
 from exporter.config.settings import Secret
 from exporter.model import Reason
+from exporter.model import Upload as ListedUpload
+from exporter.stores.base import Answered, Ask
 
 KEY, OTHER_KEY = b"k" * 31 + b"\xff", b"o" * 32
 UPLOAD = Upload("k", "id-1", parts=[Part(1, 5)])
@@ -80,6 +83,25 @@ def test_its_file_is_read_again_when_it_has_changed(open_keyed: Callable[..., Ri
     os.replace(other, file)  # noqa: PTH105 - as Kubernetes swaps
     rig.server.answer = needing(OTHER_KEY)
     assert rig.size(UPLOAD).bytes == 5
+
+
+def test_a_scan_under_way_goes_on_with_the_new_one(open_keyed: Callable[..., Rig], tmp_path: Path):
+    file = tmp_path / "key"
+    file.write_text(text(KEY), encoding="utf-8")
+    rig = open_keyed(Secret(file=file))
+    calls = rig.store.open(rig.bucket, time.monotonic() + 10)
+    upload = ListedUpload(UPLOAD.key, UPLOAD.upload_id)
+    pages: list[Answered] = []
+    for key in (KEY, OTHER_KEY):
+        file.write_text(text(key), encoding="utf-8")
+        rig.server.answer = needing(key)
+        calls.start(Ask(rig.bucket, upload, None), time.monotonic() + 10, "label")
+        answered: list[Answered] = []
+        while not answered:
+            answered += calls.answers(0.1)
+        pages += answered
+    calls.close()
+    assert [len(page.items) for _, page in pages] == [1, 1]
 
 
 def test_an_upload_without_a_key_is_asked_about_once_more(open_keyed: Callable[..., Rig]):

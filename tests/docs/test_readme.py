@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import re
@@ -103,14 +104,24 @@ def flags(command: str, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     return dict(re.findall(r"(--[a-z]+\.[a-z.-]+) .*?\(default: ([^,) ]+)", text))
 
 
+def own_flags(command: str) -> set[str]:
+    """Return a command's flags that are not in Prometheus' style."""
+    top = cli.parser()
+    [commands] = [action for action in top._actions if isinstance(action, argparse._SubParsersAction)]
+    options = {text for action in commands.choices[command]._actions for text in action.option_strings}
+    return {text for text in options - {"-h", "--help"} if "." not in text}
+
+
 def commands() -> list[list[str]]:
     """Return the arguments of every call of mpu-exporter that a document shows."""
     shown = []
     for document in DOCUMENTS.values():
         lines = "\n".join([*blocks(document, "sh"), *code(document)]).splitlines()
         for command in (part for line in lines for part in line.split("&&")):
-            words = shlex.split(command, comments=True) if "mpu-exporter" in command else []
-            if words and Path(words[0]).name == "mpu-exporter":
+            words = (
+                shlex.split(command.partition(" > ")[0], comments=True) if "mpu-exporter" in command else []
+            )
+            if "COMMAND" not in words and words and Path(words[0]).name == "mpu-exporter":
                 shown.append(words[1:])
     return shown
 
@@ -134,6 +145,12 @@ class TestCommands:
         shown = {code(flag)[0]: code(default)[0] for flag, default, _ in rows}
         assert flags("serve", capsys) == shown
         assert flags("check", capsys).keys() | flags("demo", capsys).keys() <= shown.keys()
+
+    def test_the_commands_are_the_commands_with_the_flags_of_their_own(self):
+        rows = table(README, "command", "its own flags", "does")
+        assert {name: own_flags(name) for name in cli.COMMANDS} == {
+            code(name)[0]: set(code(flags)) for name, flags, _ in rows
+        }
 
     @pytest.mark.parametrize("document", DOCUMENTS)
     def test_every_flag_that_is_mentioned_exists(self, document: str, capsys: pytest.CaptureFixture[str]):
@@ -176,7 +193,8 @@ class TestSnippets:
             assert load_snippet(snippet, folder).targets
 
     def test_the_config_section_shows_every_store(self, tmp_path: Path):
-        settings = load_snippet(files(README, "config.yaml")[-1], tmp_path)
+        section = README.partition("\n## Config\n")[2].partition("\n## ")[0]
+        settings = load_snippet(files(section, "config.yaml")[0], tmp_path)
         assert set(StoreKind) == {target.store for target in settings.targets}
 
     def test_chart_values_pass_the_charts_schema_and_hold_a_config_that_loads(self, tmp_path: Path):
@@ -210,7 +228,7 @@ class TestPermissions:
     def test_policies_allow_exactly_what_is_needed(self):
         allowed = {
             (action, resource)
-            for policy in map(json.loads, blocks(README, "json"))
+            for policy in map(json.loads, blocks(README.partition("## Permissions")[2], "json"))
             for statement in policy["Statement"]
             for action in as_list(statement["Action"])
             for resource in as_list(statement["Resource"])
@@ -233,7 +251,8 @@ class TestPermissions:
         prose = re.sub(r"```.*?```", "", section, flags=re.DOTALL)
         lifecycle = {f"{service}:GetLifecycleConfiguration" for service in ("s3", "s3express", "obs:bucket")}
         named = {name for name in code(prose) if re.fullmatch(r"\w+(:\w+){1,2}", name)}
-        assert named == {"kms:Decrypt", *lifecycle}
+        lists = {"s3:ListAllMyBuckets", "obs:bucket:ListAllMyBuckets", "glacier:ListVaults"}
+        assert named == {"kms:Decrypt", *lifecycle, *lists}
 
 
 def as_list(value: str | list[str]) -> list[str]:

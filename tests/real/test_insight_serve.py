@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from servers.exporter import Exporter, serving, target
 from servers.prometheus import promtool_check_metrics
-from servers.s3 import EPOCH, PARTS, S3, Part, Upload
+from servers.s3 import EPOCH, PARTS, S3, UPLOADS, Part, Upload, error
 from servers.standin import Fault, Reply, StandIn
 
 DAY = 86400.0
@@ -62,18 +62,37 @@ def test_abort_dates_are_counted_and_outlive_a_restart(s3: S3, server: StandIn, 
         assert sum("uploadId" in request.query for request in server.requests) == 4
 
 
+def test_groups_outlive_a_restart_but_not_another_question(s3: S3, server: StandIn, tmp_path: Path):
+    s3.buckets["media"] = [Upload(f"a/{n}/k", f"id-{n}", parts=[Part(1, 10)]) for n in range(3)]
+    found = []
+    for process, depth in enumerate((1, 1, 2)):
+        folder = tmp_path / str(process)
+        folder.mkdir()
+        config = configured(server, tmp_path, top={"by": ["prefix"], "depth": depth})
+        with serving(folder, config) as exporter:
+            exporter.wait_tried("media")
+            found.append(groups(exporter.text()))
+        s3.faults.clear()
+        s3.faults.add(Fault(UPLOADS, reply=lambda _: error(403, "AccessDenied")))
+    assert found == [{"a/": 3, "": 0}, {"a/": 3, "": 0}, {}]
+
+
+def groups(text: str) -> dict[str, float]:
+    return {
+        sample.labels["prefix"]: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "mpu_prefix_uploads"
+    }
+
+
 def test_keys_that_strangers_chose_do_no_harm(s3: S3, server: StandIn, tmp_path: Path):
     s3.buckets["media"] = [Upload(key, f"id-{n}", parts=[Part(1, 10 + n)]) for n, key in enumerate(HOSTILE)]
     config = configured(server, tmp_path, top={"by": ["prefix"], "limit": 100})
     with serving(tmp_path, config) as exporter:
         exporter.wait_tried("media")
         text = exporter.text()
-    found = {
-        sample.labels["prefix"]: sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == "mpu_prefix_uploads"
-    }
+    found = groups(text)
     assert promtool_check_metrics(text) == ""
     assert found.pop("") == 0
     assert list(found.values()) == [1] * len(HOSTILE)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote_plus, unquote
 
-from servers.s3 import S3, Key, Listing, error
+from servers.s3 import EPOCH, S3, Key, Listing, error, iso
 from servers.standin import Reply, Request
 
 NAMESPACE = "http://obs.myhwclouds.com/doc/2015-06-30/"
@@ -93,6 +93,30 @@ class Obs(S3):
         if name not in self.buckets:
             return error(404, "NoSuchBucket", "The specified bucket does not exist")
         return None
+
+    def _list_buckets(self, request: Request, _bucket: str, _key: str) -> Listing | Reply:
+        """Return a page by name: buckets and parallel file systems, unless only one kind is asked for."""
+        names, after = sorted(self.buckets), request.argument("marker")
+        rest = [name for name in names if name > after]
+        page = rest[: self.buckets_page]
+        more = len(page) < len(rest)
+        wants_location = "true" in {
+            request.headers.get(f"{prefix}location") for prefix in ("x-obs-", "x-amz-")
+        }
+        items: list[dict[str, str | None]] = [
+            {
+                "Name": name,
+                "CreationDate": iso(EPOCH),
+                "Location": self.regions.get(name, "eu-west-101") if wants_location else None,
+                "BucketType": "POSIX" if name.startswith("pfs-") else "OBJECT",
+            }
+            for name in page
+        ]
+        fields: dict[str, str | None] = {
+            "IsTruncated": "true" if more else "false",
+            "NextMarker": page[-1] if more else None,
+        }
+        return ObsListing("ListAllMyBucketsResult", fields, "Bucket", items, NAMESPACE, within="Buckets")
 
     def _list_uploads(self, request: Request, bucket: str, key: str) -> Listing | Reply:
         return _as_obs(super()._list_uploads(request, bucket, key), request)

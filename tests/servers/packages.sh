@@ -15,6 +15,7 @@ needs ceph ceph-common
 needs prometheus prometheus
 needs chromium chromium
 needs chromedriver chromium-driver
+needs curl curl
 needs zsh zsh
 needs busybox busybox
 for need in "$@"; do needs "${need%%=*}" "${need#*=}"; done

@@ -16,7 +16,7 @@ from botocore.credentials import Credentials
 
 from servers.standin import Fault, Faults, Reply, Request
 
-UPLOADS, PARTS = "ListMultipartUploads", "ListParts"
+UPLOADS, PARTS, BUCKETS = "ListMultipartUploads", "ListParts", "ListBuckets"
 LIFECYCLE = "GetBucketLifecycleConfiguration"
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
@@ -70,6 +70,8 @@ class Listing:
     namespace: str = NAMESPACE
     write: Callable[[str], str] = escape
     """How a text becomes XML."""
+    within: str = ""
+    """The element that holds the items, '' where they are the root's own."""
 
     def xml(self) -> bytes:
         fields = "".join(self._element(name, value) for name, value in self.fields.items())
@@ -77,6 +79,7 @@ class Listing:
             f"<{self.item}>{''.join(self._element(*pair) for pair in item.items())}</{self.item}>"
             for item in self.items
         )
+        items = f"<{self.within}>{items}</{self.within}>" if self.within else items
         namespace = f' xmlns="{self.namespace}"' if self.namespace else ""
         root = f"<{self.root}{namespace}>{fields}{items}</{self.root}>"
         return f'<?xml version="1.0" encoding="UTF-8"?>\n{root}'.encode()
@@ -142,6 +145,7 @@ class S3:
     checked against.
     """
 
+    auth_class = S3SigV4Auth
     namespace = NAMESPACE
 
     def __init__(self, *, domain: str = "localhost", now: Callable[[], float] = time.time) -> None:
@@ -154,6 +158,8 @@ class S3:
         self.owners: dict[str, str] = {}
         self.requester_pays: set[str] = set()
         self.sessions: dict[str, Key] = {}
+        self.buckets_page = 1000
+        """How many buckets a page has at most."""
         self.skew = 0.0
         """How many seconds this server's clock is ahead."""
         self.faults = Faults()
@@ -164,7 +170,7 @@ class S3:
 
     def __call__(self, request: Request) -> Reply:
         bucket, key = self.address(request)
-        operation = _operation(request, key)
+        operation = _operation(request, bucket, key)
         if operation is None:
             self.refused.append(request)
             return error(405, "MethodNotAllowed")
@@ -185,14 +191,14 @@ class S3:
     def authorize(self, request: Request) -> Reply | None:
         """Return the refusal of a request that is not signed as it should be."""
         session = self.sessions.get(request.headers.get("x-amz-s3session-token", ""))
-        fault = sigv4_fault(request, session or self.key, S3SigV4Auth, self._now() + self.skew)
+        fault = sigv4_fault(request, session or self.key, self.auth_class, self._now() + self.skew)
         return error(*fault) if fault else None
 
     def _answer(
         self, request: Request, operation: str, address: tuple[str, str], faults: list[Fault]
     ) -> Reply:
         name, key = address
-        if refusal := self.authorize(request) or self._refuse(request, name):
+        if refusal := self.authorize(request) or (name and self._refuse(request, name)):
             return refusal
         if operation == "HeadBucket":
             return Reply(200, {"x-amz-bucket-region": self.regions.get(name, "us-east-1")})
@@ -203,8 +209,8 @@ class S3:
         bucket = self.aliases.get(name, name)
         if operation == LIFECYCLE:
             return self._lifecycle(bucket)
-        answer = self._list_uploads if operation == UPLOADS else self._list_parts
-        page = answer(request, bucket, key)
+        answers = {UPLOADS: self._list_uploads, PARTS: self._list_parts, BUCKETS: self._list_buckets}
+        page = answers[operation](request, bucket, key)
         if isinstance(page, Reply):
             return page
         for fault in faults:
@@ -245,6 +251,30 @@ class S3:
         }
         credentials = Listing("CreateSessionResult", {}, "Credentials", [dict(fields)])
         return Reply(200, {"Content-Type": "application/xml"}, credentials.xml())
+
+    def _list_buckets(self, request: Request, _bucket: str, _key: str) -> Listing | Reply:
+        """Return a page as Amazon does: only who asks for pages gets them, and regions."""
+        asked = "max-buckets" in request.query or "continuation-token" in request.query
+        names = sorted(self.buckets)
+        after = request.argument("continuation-token").removeprefix("after-")
+        rest = [name for name in names if name > after]
+        page = (
+            rest[: min(int(request.argument("max-buckets", "10000")), self.buckets_page)] if asked else rest
+        )
+        more = len(page) < len(rest)
+        items: list[dict[str, str | None]] = [
+            {
+                "Name": name,
+                "CreationDate": iso(EPOCH),
+                "BucketRegion": self.regions.get(name, "us-east-1") if asked else None,
+            }
+            for name in page
+        ]
+        fields: dict[str, str | None] = {
+            "Owner": "8a6925ce4adf588a4c",
+            "ContinuationToken": f"after-{page[-1]}" if more else None,
+        }
+        return Listing("ListAllMyBucketsResult", fields, "Bucket", items, within="Buckets")
 
     def _list_uploads(self, request: Request, bucket: str, _: str) -> Listing | Reply:
         key_marker, id_marker = request.argument("key-marker"), request.argument("upload-id-marker")
@@ -326,19 +356,18 @@ def without_arguments(*names: str) -> Callable[[Request], Request]:
     return ignore
 
 
-def _operation(request: Request, key: str) -> str | None:
+def _operation(request: Request, bucket: str, key: str) -> str | None:
     names = request.query
-    if request.method == "HEAD" and not key:
-        return "HeadBucket"
+    if request.method == "HEAD":
+        return "HeadBucket" if bucket and not key else None
     if request.method != "GET":
         return None
+    if not bucket:
+        return BUCKETS
     if key:
         return PARTS if "uploadId" in names else None
-    if "lifecycle" in names:
-        return LIFECYCLE
-    if "session" in names:
-        return "CreateSession"
-    return UPLOADS if "uploads" in names else None
+    known = {"lifecycle": LIFECYCLE, "session": "CreateSession", "uploads": UPLOADS}
+    return next((operation for name, operation in known.items() if name in names), None)
 
 
 def _limit(request: Request, name: str) -> int:

@@ -99,6 +99,32 @@ class TestUsage:
         assert done.stdout == f"mpu-exporter {__version__}\n"
 
 
+class TestSizes:
+    @pytest.mark.parametrize(
+        ("text", "size"),
+        [
+            ("0", 0),
+            ("1000", 1000),
+            ("500MB", 500_000_000),
+            ("1GiB", 2**30),
+            ("1.5 KiB", 1536),
+            ("2k", 2000),
+            ("3TB", 3 * 10**12),
+            ("1ti", 2**40),
+            ("7B", 7),
+            ("0.1GB", 100_000_000),
+        ],
+    )
+    def test_as_people_write_them(self, text: str, size: int):
+        options = cli.parser().parse_args(["uploads", f"--min-bytes={text}"])
+        assert options.min_bytes == size
+
+    @pytest.mark.parametrize("text", ["", "big", "-1", "1.GB", "1e6", "1 GB B", "GiB", "1XB"])
+    def test_anything_else_is_refused(self, capsys: pytest.CaptureFixture[str], text: str):
+        assert ended("uploads", f"--min-bytes={text}") == 1
+        assert "must be a size such as 1GiB, 500MB or 1000" in capsys.readouterr().err
+
+
 class TestConfig:
     @pytest.mark.parametrize("command", [[], ["serve"], ["check"]])
     def test_a_missing_file_ends_with_1_and_is_named(

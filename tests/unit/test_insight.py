@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +17,8 @@ from exporter.model import AbortRules, Group, Reason, StoppingError
 from exporter.scan import Scanner
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exporter.summary import Summary
 
 RULES = AbortRules(bucket=7 * 86400.0)
@@ -33,13 +35,15 @@ class Scans:
     top: TopSettings | None = None
     scan: ScanSettings = field(default_factory=lambda: ScanSettings(retries=2))
 
+    jitter: Callable[[float, float], float] = lambda _low, _high: 0.0
+
     def __post_init__(self) -> None:
         self.clock = Clock()
         target = TargetSettings(
             "prod", StoreKind.S3, (BUCKET,), scan=self.scan, lifecycle=self.lifecycle, top=self.top
         )
         clocks = self.clock.clocks()
-        insight = Insight(target, self.store, self.clock, clocks.monotonic, clocks.jitter)
+        insight = Insight(target, self.store, self.clock, clocks.monotonic, self.jitter)
         self.scanner = Scanner(self.store, self.scan, (), self.clock, clocks, insight=insight)
 
     def summary(self) -> Summary:
@@ -103,10 +107,10 @@ class TestLifecycle:
         assert scans.rules() is None
 
     def test_no_try_outlasts_the_scan(self):
-        scans = Scans(FakeStore(rules=[BUSY]), scan=ScanSettings(retries=9, timeout=10.0))
-        scans.scanner.clocks = replace(scans.scanner.clocks, jitter=lambda _low, high: high)
+        scan = ScanSettings(retries=9, timeout=10.0)
+        scans = Scans(FakeStore(rules=[BUSY]), scan=scan, jitter=lambda _low, high: high)
         assert scans.rules() is None
-        assert scans.clock.now <= 10.0
+        assert 0.0 < scans.clock.now < 10.0
 
     def test_a_stop_ends_it(self):
         scans = Scans(FakeStore(rules=[StoppingError()]))

@@ -387,6 +387,21 @@ class TestColumns:
     def test_uploads_are_read_as_item_by_item(self, body: bytes):
         assert _read(read_uploads, body) == _slow_uploads(body)
 
+    @pytest.mark.parametrize("count", [1, 100])
+    @pytest.mark.parametrize(
+        ("inside", "initiator"),
+        [
+            *(("<ID>me</ID>", "me"), ("<ID> me\n</ID>", "me"), ("<ID>me</ID><ID>9</ID>", "me"), ("", "")),
+            *(("<ID/>", ""), ("<ID><b/>9</ID>", ""), ("<b><ID>9</ID></b>", ""), ("me", "")),
+            ("<f:ID xmlns:f='urn:f'>9</f:ID><ID>me</ID>", "me"),
+        ],
+    )
+    def test_an_initiator_is_its_id(self, inside: str, initiator: str, count: int):
+        upload = f"<Upload><Key>k</Key><UploadId>i</UploadId><Initiator>{inside}</Initiator></Upload>"
+        root = "ListMultipartUploadsResult"
+        found = _read(read_uploads, f"<{root}>{upload * count}</{root}>".encode())
+        assert [each.initiator for each in found.items] == [initiator] * count
+
     @pytest.mark.parametrize(("text", "size"), [("9" * 19, 10**19 - 1), ("9" * 20, None), ("", None)])
     def test_a_size_has_up_to_19_digits(self, text: str, size: int | None):
         body = f"<ListPartsResult><Part><Size>{text}</Size></Part></ListPartsResult>".encode()

@@ -1,0 +1,118 @@
+"""Asking many targets once: what fails is told where it failed, the rest goes on, the wait can be ended."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+from fakes import FakeStore, error, upload
+
+from exporter.config.settings import BucketSettings, DiscoverSettings, StoreKind, TargetSettings
+from exporter.ledger import Ledger
+from exporter.model import Reason
+from exporter.stores.base import FoundBucket, Page
+from exporter.survey import Failure, Survey
+
+ONE = TargetSettings("one", StoreKind.S3, (BucketSettings("a"), BucketSettings("b")))
+TWO = replace(ONE, name="two")
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.expected = self.finished = 0
+
+    def expect(self, buckets: int) -> None:
+        self.expected += buckets
+
+    def finish(self) -> None:
+        self.finished += 1
+
+
+def lister(site):
+    scanner = site.scanner()
+    return lambda bucket: scanner.scan(bucket, Ledger()).summary.uploads
+
+
+def made(stores: dict[str, FakeStore]):
+    return lambda target, _: stores[target.name]
+
+
+def test_every_bucket_of_every_target_in_the_config_s_order():
+    stores = {"one": FakeStore([upload(1)]), "two": FakeStore([upload(1), upload(2)])}
+    heard = Heard()
+    outcomes = Survey([TWO, ONE], listener=heard, new_store=made(stores)).buckets(lister)
+    assert [(each.target.name, each.bucket, each.value) for each in outcomes] == [
+        ("two", "a", 2),
+        ("two", "b", 2),
+        ("one", "a", 1),
+        ("one", "b", 1),
+    ]
+    assert (heard.expected, heard.finished) == (4, 4)
+
+
+def test_what_fails_says_why_and_the_rest_goes_on(caplog: pytest.LogCaptureFixture):
+    def ask(site):
+        def one(bucket):
+            if (site.target.name, bucket.name) == ("one", "a"):
+                raise error(Reason.TLS)
+            if (site.target.name, bucket.name) == ("two", "a"):
+                raise KeyError("a bug")
+            return bucket.name
+
+        return one
+
+    heard = Heard()
+    survey = Survey([ONE, TWO], listener=heard, new_store=lambda *_: FakeStore())
+    assert [each.value for each in survey.buckets(ask)] == [
+        Failure(Reason.TLS, "a tls of the test"),
+        "b",
+        Failure(Reason.INTERNAL, "unexpected KeyError; please report it"),
+        "b",
+    ]
+    assert heard.finished == 4
+    assert "KeyError: 'a bug'" in caplog.text
+
+
+def test_only_the_named_buckets():
+    survey = Survey([ONE, TWO], new_store=lambda *_: FakeStore(), only=frozenset({"b"}))
+    assert [each.bucket for each in survey.buckets(lambda _: lambda bucket: bucket.name)] == ["b", "b"]
+
+
+def test_stores_are_closed_and_what_is_under_way_given_up_where_the_wait_ends():
+    closed, stopped = [], []
+
+    class Store(FakeStore):
+        def close(self) -> None:
+            closed.append(self)
+
+    begun = threading.Barrier(2)
+
+    def work(site):
+        begun.wait(20)
+        if site.target.name == "one":
+            raise KeyboardInterrupt
+        stopped.append(site.stop.wait(20))
+
+    with pytest.raises(KeyboardInterrupt):
+        Survey([ONE, TWO], new_store=lambda *_: Store()).sites(work)
+    assert (len(closed), stopped) == (2, [True])
+
+
+def test_a_target_whose_buckets_cannot_be_found_is_one_failure():
+    class Refusing(FakeStore):
+        def list_buckets(self, marker, deadline):
+            raise error(Reason.ACCESS_DENIED)
+
+    finding = replace(ONE, buckets=(), discover=DiscoverSettings())
+    outcomes = Survey([finding, TWO], new_store=lambda *_: Refusing()).buckets(lister)
+    assert [(each.target.name, each.bucket) for each in outcomes] == [("one", ""), ("two", "a"), ("two", "b")]
+    assert outcomes[0].value == Failure(Reason.ACCESS_DENIED, "a access_denied of the test")
+
+
+def test_found_buckets_are_asked_about_as_configured_ones_are():
+    class Listing(FakeStore):
+        def list_buckets(self, marker, deadline):
+            return Page([FoundBucket("prod-a"), FoundBucket("prod-b"), FoundBucket("test")], truncated=False)
+
+    finding = replace(ONE, buckets=(), discover=DiscoverSettings(include=("^prod-",)))
+    survey = Survey([finding], new_store=lambda *_: Listing(), only=frozenset({"prod-b", "test"}))
+    assert [each.bucket for each in survey.buckets(lister)] == ["prod-b"]
