@@ -27,7 +27,7 @@ from bench.month import month_10k
 from bench.perbucket import memory_per_bucket
 from bench.rclone import rclone_100k
 from bench.real import ceph_3000x3
-from bench.scrape import scrape_2000_buckets
+from bench.scrape import scrape_2000_buckets, status_2000_buckets
 from bench.targets import targets_200
 from bench.underscan import scrape_under_scan
 from bench.verdict import Row
@@ -43,6 +43,7 @@ ROWS: dict[str, Callable[[int], Row]] = {
     "latency-30ms": latency_30ms,
     "memory-1m": memory_1m,
     "scrape-2000-buckets": scrape_2000_buckets,
+    "status-2000-buckets": status_2000_buckets,
     "scrape-under-scan": scrape_under_scan,
     "targets-200": targets_200,
     "memory-per-bucket": memory_per_bucket,
