@@ -26,8 +26,11 @@ _MOST_PAGES = 1_000_000
 _NUMBER = ' class="number"'
 
 
-def status_page(rows: Sequence[Row], site: Site, query: Query, now: float) -> str:
-    """Return the page as HTML; by default failing buckets come first. `now` is Unix seconds."""
+def status_page(rows: Sequence[Row], site: Site, query: Query, now: float, trouble: str = "") -> str:
+    """Return the page as HTML; by default failing buckets come first.
+
+    `now` is Unix seconds, `trouble` HTML that tells what else is wrong.
+    """
     totals = total(rows)
     columns = [NAME, *(column for column in COLUMNS if column.key != "cost" or totals.costs)]
     column, descending = _order(columns, query)
@@ -38,7 +41,7 @@ def status_page(rows: Sequence[Row], site: Site, query: Query, now: float) -> st
     body = (
         f'<p class="lead">Multipart uploads in progress, as of each bucket\'s last scan. '
         f"Now: {when(now)}.</p>"
-        f"{_tiles(totals)}{_ages(rows)}"
+        f"{trouble}{_tiles(totals)}{_ages(rows)}"
         f'<h2 id="list" tabindex="-1">Buckets</h2>'
         f"{_form(rows, columns, query)}{_table(shown, columns, query, len(found), now)}"
         f"{page_links(query, '/', page, pages)}"
