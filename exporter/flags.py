@@ -151,7 +151,7 @@ def web_flags(parser: argparse.ArgumentParser) -> None:
         "--web.enable-uploads",
         dest="enable_uploads",
         action="store_true",
-        help="serve /uploads and /api/v1/uploads, which show object keys (default: off); the demo always does",
+        help="serve /uploads and /api/v1/uploads, which show keys (default: off); the demo does",
     )
     web_config_flags(parser)
 
