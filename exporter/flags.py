@@ -147,6 +147,12 @@ def web_flags(parser: argparse.ArgumentParser) -> None:
         default="/metrics",
         help="path of the metrics (default: /metrics)",
     )
+    parser.add_argument(
+        "--web.enable-uploads",
+        dest="enable_uploads",
+        action="store_true",
+        help="serve /uploads and /api/v1/uploads, which show object keys (default: off)",
+    )
     web_config_flags(parser)
 
 
@@ -158,12 +164,6 @@ def web_config_flags(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         type=Path,
         help="TLS and passwords, in the exporter-toolkit's format (default: none)",
-    )
-    parser.add_argument(
-        "--web.enable-uploads",
-        dest="enable_uploads",
-        action="store_true",
-        help="serve /uploads and /api/v1/uploads, which show object keys (default: off)",
     )
 
 

@@ -51,8 +51,11 @@ def make_context(settings: TlsServer, folder: Path) -> ssl.SSLContext:
     """Return the context of a server; files are looked for from `folder`. Raises TlsError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.options |= ssl.OP_NO_RENEGOTIATION
-    _set_versions(context, settings)
-    _set_suites(context, settings)
+    for key, set_up in (("min_version", _set_versions), ("cipher_suites", _set_suites)):
+        try:
+            set_up(context, settings)
+        except (ssl.SSLError, ValueError):
+            raise TlsError(key, "is not what the OpenSSL of this system has") from None
     _load_certificate(context, folder / settings.cert_file, folder / settings.key_file)
     context.verify_mode = CLIENT_CHECKS[settings.client_auth_type]
     if settings.client_ca_file is not None:

@@ -51,7 +51,10 @@ class SiteWatch:
 
     def _watch(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):
-            self.look()
+            try:
+                self.look()
+            except Exception:  # our own bug: what was read before stays, and later versions are looked at
+                log.exception("reading the web config failed unexpectedly")
 
     def _read(self, file: Path) -> None:
         fields: dict[str, object] = {"file": str(file)}

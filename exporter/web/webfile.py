@@ -12,7 +12,7 @@ from exporter.web.suites import SUITES, SUITES_13
 
 COSTLIEST = 15
 """A check of one password then takes seconds."""
-_BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")
+_BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
 _CHEAPEST = 4
 HEADERS = (
     "Content-Security-Policy",
