@@ -44,7 +44,7 @@ class Entry:
     """What is known of one bucket. `success` is None until a first attempt has ended.
 
     `ages` are the bounds of its age histogram. `summary` is None where there is nothing to show: before the
-    first success, after `keep_for` of failures, and for a bucket that is gone.
+    first success, after `keep_for` of failures, and for a bucket that is gone; then `worst` is, too.
     """
 
     target: str
@@ -59,6 +59,7 @@ class Entry:
     duration: float | None = None
     last_success: float | None = None
     summary: Summary | None = None
+    worst: Worst | None = None
     missing: int = 0
     tariff: Tariff | None = None
     """What its bytes cost, None where nobody said."""
@@ -96,7 +97,13 @@ class Board:
         if age > entry.keep_for:
             return entry
         fresh_at = self._monotonic() - age
-        return replace(entry, last_success=result.finished, summary=result.summary, fresh_at=fresh_at)
+        return replace(
+            entry,
+            last_success=result.finished,
+            summary=result.summary,
+            worst=result.worst,
+            fresh_at=fresh_at,
+        )
 
     def restore(self, key: Key, result: ScanResult, age: float) -> None:
         """Show what an earlier process found `age` seconds ago, until a scan of this one has ended."""
@@ -120,6 +127,7 @@ class Board:
                 duration=result.duration,
                 last_success=result.finished,
                 summary=summary,
+                worst=result.worst,
                 missing=0,
                 fresh_at=self._monotonic(),
             ),
@@ -135,7 +143,7 @@ class Board:
         with self._lock:
             for key, entry in self._entries.items():
                 if entry.summary and entry.success is False and now - entry.fresh_at > entry.keep_for:
-                    self._entries[key] = replace(entry, summary=None)
+                    self._entries[key] = replace(entry, summary=None, worst=None)
             return list(self._entries.values())
 
     def all_shown(self) -> bool:
@@ -162,4 +170,5 @@ def _failed(entry: Entry, reason: Reason, message: str, duration: float | None) 
         duration=duration if duration is not None else entry.duration,
         missing=missing,
         summary=None if missing >= MISSING_SCANS else entry.summary,
+        worst=None if missing >= MISSING_SCANS else entry.worst,
     )

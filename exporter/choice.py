@@ -40,9 +40,13 @@ def chosen(settings: Settings, targets: Sequence[str], buckets: Sequence[str]) -
     ]
 
 
-def check_found(names: Iterable[str], found: Iterable[str]) -> None:
-    """Raise UsageError for a bucket that was named, and that no target was found to have."""
-    if missing := sorted(set(names) - set(found)):
+def check_found(names: Iterable[str], found: Sequence[str]) -> None:
+    """Raise UsageError for a bucket that was named, and that no target was found to have.
+
+    Not where one is found as '': there a target's buckets could not be found.
+    """
+    missing = sorted(set(names) - set(found))
+    if missing and "" not in found:
         raise UsageError(f"--bucket: no target has a bucket called {', '.join(map(repr, missing))}")
 
 

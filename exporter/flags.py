@@ -43,6 +43,12 @@ def reload_flags(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="read the config again when its file changes, and not on SIGHUP only (default: off)",
     )
+    parser.add_argument(
+        "--web.enable-lifecycle",
+        dest="enable_lifecycle",
+        action="store_true",
+        help="read the config again on POST /-/reload, too (default: off)",
+    )
 
 
 def choice_flags(parser: argparse.ArgumentParser) -> None:
@@ -140,6 +146,12 @@ def web_flags(parser: argparse.ArgumentParser) -> None:
         type=_path,
         default="/metrics",
         help="path of the metrics (default: /metrics)",
+    )
+    parser.add_argument(
+        "--web.enable-uploads",
+        dest="enable_uploads",
+        action="store_true",
+        help="serve /uploads and /api/v1/uploads, which show object keys (default: off)",
     )
     web_config_flags(parser)
 

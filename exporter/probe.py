@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import random
 import time
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from exporter.config.settings import StoreKind
-from exporter.grants import BUCKETS, LISTING, PARTS, VAULTS, grant, grant_role
+from exporter.grants import BUCKETS, LISTING, PARTS, RULES, VAULTS, grant, grant_role
 from exporter.model import GoneError, Reason
+from exporter.retrying import retried
 from exporter.stores.base import Ask
 from exporter.stores.flows import Patience
 from exporter.stores.paging import new_listing, next_page
 from exporter.survey import Failure, Survey, attempt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from exporter.config.settings import BucketSettings, TargetSettings
-    from exporter.model import Upload
+    from exporter.model import AbortRules, Upload
     from exporter.stores.paging import Flow
     from exporter.survey import Site
 
@@ -77,15 +79,15 @@ def _probe_bucket(site: Site, bucket: BucketSettings) -> Iterator[Probed]:
     target, name = site.target, site.target.name
     uploads = attempt(partial(_call, site, bucket, next_page(new_listing(), bucket)), name, bucket.name)
     yield _probed(target, bucket.name, LISTING, uploads)
-    if target.scan.parts == "never":
-        return
-    if isinstance(uploads, Failure):
-        yield Probed(name, bucket.name, PARTS, untried="the uploads cannot be listed")
-    else:
+    if target.scan.parts != "never":
         yield _probe_parts(site, bucket, uploads)
+    if target.lifecycle:
+        yield _probed(target, bucket.name, RULES, attempt(partial(_rules, site, bucket), name, bucket.name))
 
 
-def _probe_parts(site: Site, bucket: BucketSettings, uploads: Iterable[Upload]) -> Probed:
+def _probe_parts(site: Site, bucket: BucketSettings, uploads: Collection[Upload] | Failure) -> Probed:
+    if isinstance(uploads, Failure):
+        return Probed(site.target.name, bucket.name, PARTS, untried="the uploads cannot be listed")
     for upload in list(uploads)[:BUCKETS_OF_A_TARGET]:
         flow = _first_parts(bucket, upload)
         found = attempt(partial(_call, site, bucket, flow), site.target.name, bucket.name)
@@ -103,19 +105,30 @@ def _first_parts(bucket: BucketSettings, upload: Upload) -> Flow[int | None]:
     return len(page.items)
 
 
+def _rules(site: Site, bucket: BucketSettings) -> AbortRules:
+    """Return what the bucket's lifecycle rules say. Raises StoreError and StoppingError."""
+    ask = partial(site.store.abort_rules, bucket)
+    return retried(ask, _patience(site), site.stop, time.monotonic, random.uniform)
+
+
 def _call(site: Site, bucket: BucketSettings, flow: Flow[T]) -> T:
     """Return what the flow finds; it is tried again as in a scan. Raises StoreError and StoppingError."""
-    scan = site.target.scan
-    deadline = time.monotonic() + scan.request_timeout * (1 + scan.retries)
-    flows = site.scanner().open(bucket, deadline)
+    patience = _patience(site)
+    flows = site.scanner().open(bucket, patience.deadline)
     try:
-        flows.start(flow, None, Patience(scan.request_timeout, scan.retries, deadline))
+        flows.start(flow, None, patience)
         [(_, outcome)] = flows.ended()
     finally:
         flows.close()
     if isinstance(outcome, Exception):
         raise outcome
     return cast("T", outcome)
+
+
+def _patience(site: Site) -> Patience:
+    scan = site.target.scan
+    seconds = scan.request_timeout * (1 + scan.retries)
+    return Patience(scan.request_timeout, scan.retries, time.monotonic() + seconds)
 
 
 def _probed(target: TargetSettings, bucket: str, operation: str, found: object) -> Probed:
@@ -126,10 +139,10 @@ def _probed(target: TargetSettings, bucket: str, operation: str, found: object) 
 
 def _missing(target: TargetSettings, bucket: str, operation: str, failure: Failure) -> str:
     """Return what to grant; '' where no grant would help."""
+    if "AccessDenied" in failure.message and "AssumeRole" in failure.message:
+        return grant_role(target)
     if failure.reason is not Reason.ACCESS_DENIED:
         return ""
-    if failure.message.startswith("AssumeRole"):
-        return grant_role(target)
     if "kms:" in failure.message.lower():
         return "kms:Decrypt on the key that the uploads are encrypted with"
     return grant(target, bucket, operation)

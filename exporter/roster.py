@@ -206,7 +206,7 @@ class Roster:
 
 def bucket_name(target: TargetSettings, bucket: str) -> BucketName:
     """Return what tells a bucket from any other, one of the same name on another server too."""
-    return BucketName(target.name, target.store.value, target.endpoint_url or "", target.account_id, bucket)
+    return BucketName(target.name, target.store.value, ",".join(target.endpoints), target.account_id, bucket)
 
 
 def _goes_on(before: TargetSettings, now: TargetSettings) -> bool:

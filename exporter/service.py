@@ -33,7 +33,7 @@ from exporter.web.server import WebServer
 from exporter.web.watch import SiteWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from exporter.config.settings import BucketSettings, Settings, TargetSettings
@@ -50,6 +50,8 @@ FILES_FOR_THE_REST = 1000
 """HTTP clients, logs, connections that are kept."""
 COLLECT_AFTER = 20_000
 """So many more objects than before, and the garbage collector looks at the young ones."""
+WORST_LIMIT = 100
+"""So many of a bucket's uploads are held by each order, where they are shown."""
 STOP_SECONDS = 2.0
 """How long scans under way get to end; their transports give up within one."""
 
@@ -71,16 +73,20 @@ class _Traffic:
 class Service:
     """The exporter as a whole: a loop that scans, and a server that shows the board."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what can be chosen of serving
         self,
         settings: Settings,
         listen: str,
         telemetry_path: str = "/metrics",
         web_config: Path | None = None,
+        *,
+        reload: Callable[[], Sequence[str]] | None = None,
+        uploads: bool = False,
     ) -> None:
         """Make everything and bind the address; raises ListenError where that cannot be.
 
-        `web_config` says who may ask and how it is encrypted; raises ConfigError where it is wrong.
+        `web_config` says who may ask and how it is encrypted; raises ConfigError where it is wrong. `reload`
+        is what POST /-/reload calls, if it may. With `uploads` the worst of each bucket are held and shown.
 
         Nothing is sent to a store before `run`.
         """
@@ -103,10 +109,14 @@ class Service:
             Exposition(collector, registry, openmetrics=True),
             self._ready,
             telemetry_path,
+            watched=self._roster.watched,
+            reload=reload,
+            uploads=uploads,
         )
+        self._worst_limit = WORST_LIMIT if uploads else 0
         self._site = SiteWatch(web_config)
-        self._guard = Guard(app, self._site.site)
-        self._web = WebServer(self._guard, listen, on_end=self.stop, site=self._site.site)
+        guard = Guard(app, self._site.site)
+        self._web = WebServer(guard, listen, on_end=self.stop, site=self._site.site)
         self._apply(settings)
 
     @property
@@ -156,7 +166,6 @@ class Service:
         if left := self._loop.join(STOP_SECONDS):
             log.info("scans did not end in time and are left behind", extra={"fields": {"targets": left}})
         self._web.stop(STOP_SECONDS / 2)
-        self._guard.close()
         self._site.stop()
         self._roster.end()
         self._state.close()
@@ -190,6 +199,7 @@ class Service:
             new_pace=new_pace,
             saved=partial(work.requests_saved, name),
             insight=Insight(target, store, halt),
+            worst_limit=self._worst_limit,
         )
         finding = None
         if target.discover:

@@ -64,7 +64,10 @@ class Site(NamedTuple):
         return Scanner(self.store, self.target.scan, ages, self.stop, insight=insight)
 
     def buckets(self) -> tuple[BucketSettings, ...]:
-        """Return its buckets: those of the config, or those that it is found to have. Raises StoreError."""
+        """Return its buckets: those of the config, or those that it is found to have.
+
+        Raises StoreError and StoppingError.
+        """
         if self.target.discover is None:
             return self.target.buckets
         return Finder(self.target, self.store, self.stop).find()

@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
 def _counts(settings: Settings) -> str:
     buckets = sum(len(target.buckets) for target in settings.targets)
     finding = sum(target.discover is not None for target in settings.targets)
-    found = f", and those that {finding} targets are found to have" if finding else ""
+    found = f", targets whose buckets are found: {finding}" if finding else ""
     return f"targets: {len(settings.targets)}, buckets: {buckets}{found}"
 
 

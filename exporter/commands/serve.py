@@ -17,7 +17,7 @@ from exporter.reload import Reloader
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from exporter.config import Settings
     from exporter.service import Service
@@ -35,21 +35,33 @@ def run(options: argparse.Namespace) -> int:
         reloader.start(service.reload, service.note_reload, watch=options.watch_config)
         signal.signal(signal.SIGHUP, lambda *_: reloader.ask())
 
-    return serve(reloader.load(), options, start)
+    reload = reloader.reload if options.enable_lifecycle else None
+    return serve(reloader.load(), options, start, reload)
 
 
 def serve(
     settings: Settings,
     options: argparse.Namespace,
     on_start: Callable[[Service], None] = lambda _: None,
+    reload: Callable[[], Sequence[str]] | None = None,
 ) -> int:
-    """Serve `settings` until SIGTERM or Ctrl-C. Raises ConfigError where the web config is wrong."""
+    """Serve `settings` until SIGTERM or Ctrl-C. Raises ConfigError where the web config is wrong.
+
+    `reload` reads the config again and returns what is wrong with it; None where nobody may ask for that.
+    """
     from exporter.ledger import StateError  # noqa: PLC0415 - loads the SDKs; a wrong config is told before
     from exporter.service import Service  # noqa: PLC0415 - likewise
     from exporter.web.server import ListenError  # noqa: PLC0415 - likewise uvicorn
 
     try:
-        service = Service(settings, options.listen, options.telemetry_path, options.web_config)
+        service = Service(
+            settings,
+            options.listen,
+            options.telemetry_path,
+            options.web_config,
+            reload=reload,
+            uploads=options.enable_uploads,
+        )
     except ListenError as error:
         print(f"--web.listen-address: {error}", file=sys.stderr)
         return BAD_USAGE

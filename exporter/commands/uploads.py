@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     with Progress(sys.stderr) as progress:
         survey = Survey(targets, progress, progress, only=frozenset(options.buckets))
         outcomes = survey.buckets(partial(_selector, wanted, progress))
-    check_found(options.buckets, (outcome.bucket for outcome in outcomes))
+    check_found(options.buckets, [outcome.bucket for outcome in outcomes])
     selections = [each.value for each in outcomes if isinstance(each.value, Selection)]
     rows, counts = worst(selections, wanted.limit)
     shown = Shown(rows, counts, wanted.now, outcomes)

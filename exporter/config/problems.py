@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # The way to a value: keys and list positions from the top of the file.
 Where = tuple[str | int, ...]
 
-_WITH_DIGITS = {"price_per_1000_requests"}
+_WITH_DIGITS = {"price_per_1000_requests", "http2"}
 
 
 class ConfigError(Exception):

@@ -166,6 +166,11 @@ class TargetSettings:
     price_per_gib_month: Prices | None = None
     top: TopSettings | None = None
 
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """The URLs of its servers; () where they are Amazon's own."""
+        return self.endpoint_urls or ((self.endpoint_url,) if self.endpoint_url else ())
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

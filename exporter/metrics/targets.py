@@ -64,11 +64,11 @@ def _per_target(name: str, text: str, values: Iterable[tuple[str, float]]) -> Ga
 
 def _target_info(watched: Watched) -> dict[str, str]:
     target = watched.settings
-    url = urlsplit(target.endpoint_url or "")
+    urls = map(urlsplit, target.endpoints)
     return {
         "target": target.name,
         "store": target.store.value,
-        "endpoint_url": f"{url.scheme}://{url.netloc}" if url.netloc else "",
+        "endpoint_url": ",".join(f"{url.scheme}://{url.netloc}" for url in urls),
         "signing_region": watched.signing_region,
         **dict(target.labels),
     }

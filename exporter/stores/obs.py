@@ -19,6 +19,7 @@ from exporter.stores.base import (
 from exporter.stores.folds import NumberedParts
 from exporter.stores.lifecycle import NO_RULES, has_no_rules, read_rules
 from exporter.stores.obs_client import ObsCaller
+from exporter.stores.obs_identity import METADATA_URL
 from exporter.stores.obs_settings import sign_region
 from exporter.stores.threads import ThreadedCalls
 from exporter.stores.xmlpages import read_buckets, read_parts, read_uploads
@@ -43,14 +44,21 @@ class ObsStore:
     has_part_times = True
 
     def __init__(
-        self, target: TargetSettings, transport: Transport, clock: Callable[[], float] = time.time
+        self,
+        target: TargetSettings,
+        transport: Transport,
+        clock: Callable[[], float] = time.time,
+        metadata_url: str = METADATA_URL,
     ) -> None:
-        """Make the store of a target; the SDK's client is made by the first call."""
+        """Make the store of a target; the SDK's client is made by the first call.
+
+        `metadata_url` is where a server with an agency asks for keys.
+        """
         self.operations = operations_of(target)
         self._page_size = target.scan.page_size
         self._transport = transport
         self._clock = clock
-        self._sdk = ObsCaller(target, transport)
+        self._sdk = ObsCaller(target, transport, metadata_url)
         self.signing_region = sign_region(target)
 
     def list_uploads(self, bucket: BucketSettings, marker: Marker | None, deadline: float) -> Page[Upload]:

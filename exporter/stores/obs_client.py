@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from exporter import __version__
 from exporter.model import Reason, StoppingError, StoreError
 from exporter.stores.base import PARTS_OPERATION
-from exporter.stores.obs_settings import read_credentials, read_server, sign_region
+from exporter.stores.obs_identity import METADATA_URL, ObsIdentity
+from exporter.stores.obs_settings import iam_url, read_server, sign_region
 from exporter.stores.reasons import clean, ended, is_gone, refusal
 from exporter.stores.transport import Call, Request, Transport
 from exporter.stores.xmlpages import read_error
@@ -42,8 +43,13 @@ class ObsCaller:
     mixed up between threads.
     """
 
-    def __init__(self, target: TargetSettings, transport: Transport) -> None:
+    def __init__(
+        self, target: TargetSettings, transport: Transport, metadata_url: str = METADATA_URL
+    ) -> None:
         """Make a caller; the SDK's client is made by the first call."""
+        self._identity = ObsIdentity(
+            target.credentials, transport, metadata_url=metadata_url, iam_url=iam_url(target)
+        )
         self._target = target
         self._transport = transport
         self._building = threading.Lock()
@@ -80,7 +86,7 @@ class ObsCaller:
             where = "path" if client.path_style else "host name (try addressing_style: path)"
             text = f"{operation}: the bucket's name does not fit into a {where}"
             raise StoreError(Reason.UNSUPPORTED, text)
-        client.refresh(*read_credentials(self._target.credentials))
+        client.refresh(*self._identity.keys())
         client.session = _Session(self._transport, operation)
         return client
 

@@ -1,9 +1,8 @@
-"""What a target's settings mean for OBS: where requests go, and whom they are signed as."""
+"""What a target's settings mean for OBS: where requests go, and for which region they are signed."""
 
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,10 +11,9 @@ from urllib.parse import urlsplit
 from exporter.model import Reason, StoreError
 
 if TYPE_CHECKING:
-    from exporter.config.settings import Credentials, Secret, TargetSettings
+    from exporter.config.settings import TargetSettings
 
 _ANY_REGION = "us-east-1"  # what S3-compatible servers take where nothing is configured
-_ENVIRONMENT = ("OBS_ACCESS_KEY_ID", "OBS_SECRET_ACCESS_KEY", "OBS_SECURITY_TOKEN")
 _OWN_SERVER = re.compile(r"^(obs\.)[a-z0-9-]+(\.myhuaweicloud\.(?:com|eu|cn))$")
 _REGION = re.compile("[a-z0-9-]+")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -57,30 +55,10 @@ def read_server(target: TargetSettings, region: str | None = None) -> Server:
     return Server(f"[{host}]" if ":" in host else host, port, url.scheme == "https", path_style)
 
 
-def read_credentials(credentials: Credentials) -> tuple[str, str, str | None]:
-    """Return access key, secret and token as they are now; raises StoreError (credentials).
-
-    They come from the config and its files, else from the environment; instance metadata is not asked.
-    """
-    given = (credentials.access_key_id, credentials.secret_access_key, credentials.session_token)
-    try:
-        access_key, secret, token = map(_read, given) if any(given) else map(_read_variable, _ENVIRONMENT)
-    except (OSError, ValueError) as error:
-        raise StoreError(Reason.CREDENTIALS, f"a secret's file: {type(error).__name__}: {error}") from error
-    if not access_key or not secret:
-        text = "no access key or no secret: put them under credentials, or in OBS_ACCESS_KEY_ID and "
-        raise StoreError(Reason.CREDENTIALS, f"{text}OBS_SECRET_ACCESS_KEY; nothing was sent")
-    if not all(text.isascii() and text.isprintable() for text in (access_key, token)):
-        raise StoreError(Reason.CREDENTIALS, "access key or token hold characters that no header can carry")
-    return access_key, secret, token or None
-
-
-def _read(secret: Secret | None) -> str:
-    return secret.read().strip() if secret else ""
-
-
-def _read_variable(name: str) -> str:
-    return os.environ.get(name, "").strip()
+def iam_url(target: TargetSettings) -> str:
+    """Return where IAM is: in the region of Huawei's own server, else the one of all regions."""
+    host = urlsplit(target.endpoint_url or "").hostname or ""
+    return f"https://iam.{host.removeprefix('obs.') if _OWN_SERVER.match(host) else 'myhuaweicloud.com'}"
 
 
 def _is_address(host: str) -> bool:

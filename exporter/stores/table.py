@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exporter.config.settings import StoreKind
 from exporter.stores.glacier import GlacierStore
 from exporter.stores.obs import ObsStore
 from exporter.stores.s3 import S3Store
+from exporter.stores.union import Node, UnionStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,4 +27,8 @@ STORES: dict[StoreKind, Callable[[TargetSettings, Transport], Store]] = {
 
 def make_store(target: TargetSettings, transport: Transport) -> Store:
     """Return the store of a target; nothing is sent yet."""
-    return STORES[target.store](target, transport)
+    make = STORES[target.store]
+    if not target.endpoint_urls:
+        return make(target, transport)
+    nodes = [replace(target, endpoint_url=url, endpoint_urls=()) for url in target.endpoint_urls]
+    return UnionStore([Node(node.endpoint_url or "", make(node, transport)) for node in nodes])

@@ -7,6 +7,7 @@ sent by `send`; many requests at once, from one thread, go through a `Multi` tha
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from contextlib import contextmanager
@@ -43,13 +44,18 @@ class Traffic(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request, signed already. `operation` is the API's name it is counted under."""
+    """One HTTP request, signed already. `operation` is the API's name it is counted under.
+
+    `seconds` is the longest it may take, within its call; `direct` ones go through no proxy.
+    """
 
     operation: str
     method: str
     url: str
     headers: Sequence[tuple[str, str]]
     body: bytes | None = None
+    seconds: float = math.inf
+    direct: bool = False
 
 
 @dataclass(slots=True)
@@ -109,7 +115,7 @@ class Transport:
         call: Call | None = getattr(self._local, "call", None)
         if call is None:
             raise StoreError(Reason.INTERNAL, f"{request.operation} was sent outside of a call")
-        remaining = self._admit(call)
+        remaining = min(self._admit(call), request.seconds)
         call.sent += 1
         call.request = request
         self.traffic.sent(request.operation)
@@ -163,6 +169,8 @@ class Transport:
 
     def _configure(self, handle: pycurl.Curl, request: Request, remaining: float) -> None:
         self._curls.configure(handle, request.url)
+        if request.direct:
+            handle.setopt(pycurl.NOPROXY, "*")
         aim(handle, request.url, [_header_line(name, value) for name, value in request.headers], remaining)
         handle.setopt(pycurl.NOPROGRESS, False)  # noqa: FBT003 - takes no keywords
         handle.setopt(pycurl.XFERINFOFUNCTION, self._progress)

@@ -1,32 +1,45 @@
-"""What may be asked over HTTP: metrics, status, health. An ASGI application; it never waits for a scan."""
+"""What may be asked over HTTP: metrics, pages, JSON, health. It never waits for a scan."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.exposition import gzip
+from exporter.web import api
+from exporter.web.layout import POLICY, Site
 from exporter.web.negotiation import wants_gzip, wants_openmetrics
+from exporter.web.query import Query, QueryError
+from exporter.web.rows import make_rows
 from exporter.web.status import status_page
+from exporter.web.uploads import uploads_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from exporter.board import Board
     from exporter.exposition import Exposition
+    from exporter.watched import Watched
+    from exporter.web.rows import Row
 
 Scope = dict[str, Any]
 
 _PLAIN = "text/plain; charset=utf-8"
 _HTML = "text/html; charset=utf-8"
+_JSON = "application/json"
 _SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
-    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"content-security-policy", POLICY.encode()),
 )
+_GET = ("GET", "HEAD")
+_CHANGE = ("POST", "PUT")
+_OURS = {"", "none", "same-origin"}
+"""Where a browser says a request comes from that may change something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,66 +52,141 @@ class Response:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
+class Request(NamedTuple):
+    """What was asked; header names are lower-case."""
+
+    headers: dict[str, str]
+    query: Query
+
+
+class Route(NamedTuple):
+    """What answers a path, to which methods, and whether that may take a while."""
+
+    answer: Callable[[Request], Response]
+    methods: tuple[str, ...] = _GET
+    slow: bool = False
+
+
 @dataclass(slots=True)
 class App:
-    """Answers requests from the board; `ready` says whether the values are worth scraping yet."""
+    """Answers requests from the board; `ready` says whether the values are worth scraping yet.
+
+    `watched` returns the targets as they are watched now. `reload` reads the config again and returns what is
+    wrong with it; None where nobody may ask for that. With `uploads` the worst uploads are shown.
+    """
 
     board: Board
     text: Exposition
     openmetrics: Exposition
     ready: Callable[[], bool]
     telemetry_path: str = "/metrics"
-    _routes: dict[str, Callable[[dict[str, str]], Response]] = field(init=False)
+    watched: Callable[[], Sequence[Watched]] = tuple
+    reload: Callable[[], Sequence[str]] | None = None
+    uploads: bool = False
+    _routes: dict[str, Route] = field(init=False)
 
     def __post_init__(self) -> None:
         """Fill the table of paths."""
         self._routes = {
-            "/": self._status,
-            "/-/healthy": self._healthy,
-            "/-/ready": self._ready,
-            self.telemetry_path: self._metrics,
+            "/": Route(self._status, slow=True),
+            "/uploads": Route(self._uploads, slow=True),
+            "/api/v1/targets": Route(self._api_targets, slow=True),
+            "/api/v1/uploads": Route(self._api_uploads, slow=True),
+            "/-/healthy": Route(self._healthy),
+            "/-/ready": Route(self._ready),
+            "/-/reload": Route(self._reload, _CHANGE, slow=True),
+            self.telemetry_path: Route(self._metrics, slow=True),
         }
+        hidden = ["/-/reload"] if self.reload is None else []
+        hidden += [] if self.uploads else ["/uploads", "/api/v1/uploads"]
+        for path in hidden:
+            self._routes.pop(path)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:  # noqa: ANN401, ARG002 - ASGI
         """Answer one request."""
         if scope["type"] != "http":
             return
-        method, path, headers = scope["method"], scope["path"], _headers(scope)
-        if path in {"/", self.telemetry_path}:
+        method, route = scope["method"], self._routes.get(scope["path"])
+        request = Request(_headers(scope), Query.parse(scope.get("query_string", b"")))
+        if route is None:
+            response = _not_found(scope["path"])
+        elif method not in route.methods:
+            allowed = ", ".join(route.methods)
+            response = Response(
+                405, f"405 only {allowed}\n".encode(), headers=((b"allow", allowed.encode()),)
+            )
+        elif route.slow:
             # takes milliseconds: off the event loop, so that others are answered meanwhile
-            response = await asyncio.to_thread(self.answer, method, path, headers)
+            response = await asyncio.to_thread(route.answer, request)
         else:
-            response = self.answer(method, path, headers)
+            response = route.answer(request)
         await _send(send, response, with_body=method != "HEAD")
 
-    def answer(self, method: str, path: str, headers: dict[str, str]) -> Response:
-        """Return the answer to one request; header names are lower-case."""
-        route = self._routes.get(path)
-        if route is None:
-            return Response(404, b"404 not found; see / for what is here\n")
-        if method not in {"GET", "HEAD"}:
-            return Response(405, b"405 only GET\n", headers=((b"allow", b"GET, HEAD"),))
-        return route(headers)
+    def _metrics(self, request: Request) -> Response:
+        chosen = self.openmetrics if wants_openmetrics(request.headers.get("accept", "")) else self.text
+        return _packed(request, chosen.render(), chosen.content_type, b"Accept, Accept-Encoding")
 
-    def _metrics(self, headers: dict[str, str]) -> Response:
-        chosen = self.openmetrics if wants_openmetrics(headers.get("accept", "")) else self.text
-        body = chosen.render()
-        vary = (b"vary", b"Accept, Accept-Encoding")
-        if not wants_gzip(headers.get("accept-encoding", "")):
-            return Response(200, body, chosen.content_type, (vary,))
-        return Response(200, gzip(body), chosen.content_type, (vary, (b"content-encoding", b"gzip")))
+    def _status(self, request: Request) -> Response:
+        page = status_page(self._rows(), self._site(), request.query, time.time())
+        return _packed(request, page.encode(), _HTML)
 
-    def _status(self, _: dict[str, str]) -> Response:
-        page = status_page(self.board.entries(), self.telemetry_path, time.time())
-        return Response(200, page.encode(), _HTML)
+    def _uploads(self, request: Request) -> Response:
+        return _packed(request, uploads_page(self._rows(), self._site(), request.query).encode(), _HTML)
 
-    def _healthy(self, _: dict[str, str]) -> Response:
+    def _api_targets(self, request: Request) -> Response:
+        watched = self.watched()
+        data = api.targets(watched, make_rows(self.board.entries(), watched))
+        return _packed(request, api.success(data, time.time()), _JSON)
+
+    def _api_uploads(self, request: Request) -> Response:
+        try:
+            data = api.uploads(self._rows(), request.query)
+        except QueryError as error:
+            return Response(400, api.failure(str(error)), _JSON)
+        return _packed(request, api.success(data, time.time()), _JSON)
+
+    def _healthy(self, _: Request) -> Response:
         return Response(200, b"mpu-exporter is healthy.\n")
 
-    def _ready(self, _: dict[str, str]) -> Response:
+    def _ready(self, _: Request) -> Response:
         if self.ready():
             return Response(200, b"mpu-exporter is ready.\n")
         return Response(503, b"mpu-exporter is not ready: first scans are under way.\n")
+
+    def _reload(self, request: Request) -> Response:
+        if request.headers.get("sec-fetch-site", "") not in _OURS:
+            return Response(403, b"403 not from another site's page\n")
+        problems = self.reload() if self.reload else ()
+        if problems:
+            return Response(500, "".join(f"{problem}\n" for problem in problems).encode("utf-8", "replace"))
+        return Response(200, b"The config was read again.\n")
+
+    def _rows(self) -> list[Row]:
+        return make_rows(self.board.entries(), self.watched())
+
+    def _site(self) -> Site:
+        return Site(self.telemetry_path, self.uploads)
+
+
+_FLAGS = {
+    "/-/reload": "--web.enable-lifecycle",
+    "/uploads": "--web.enable-uploads",
+    "/api/v1/uploads": "--web.enable-uploads",
+}
+
+
+def _not_found(path: str) -> Response:
+    if path in _FLAGS:
+        return Response(404, f"404 off: start with {_FLAGS[path]} to have it\n".encode())
+    return Response(404, b"404 not found; see / for what is here\n")
+
+
+def _packed(request: Request, body: bytes, content_type: str, vary: bytes = b"Accept-Encoding") -> Response:
+    """Return an answer that is as small as the client takes it."""
+    headers = ((b"vary", vary),)
+    if not wants_gzip(request.headers.get("accept-encoding", "")):
+        return Response(200, body, content_type, headers)
+    return Response(200, gzip(body), content_type, (*headers, (b"content-encoding", b"gzip")))
 
 
 def _headers(scope: Scope) -> dict[str, str]:

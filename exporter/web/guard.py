@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from dataclasses import dataclass, field
@@ -41,14 +42,13 @@ class Guard:
         except BusyError:
             await _refuse(send, 429, b"429 too many passwords at once; try again\n", _LATER)
             return
+        except asyncio.CancelledError:  # the server stops while a password is checked
+            await _refuse(send, 503, b"503 the exporter is about to stop\n", _LATER)
+            return
         if allowed:
             await self.app(scope, receive, send)
         else:
             await _refuse(send, 401, b"401 user and password, please\n", _ASK)
-
-    def close(self) -> None:
-        """Check no more passwords."""
-        self.passwords.close()
 
     async def _allows(self, site: Site, scope: Scope) -> bool:
         if not site.users or scope["path"] in site.open_paths:

@@ -1,8 +1,4 @@
-"""The HTTP server on a thread of its own, which slow and hostile clients cannot hold up.
-
-uvicorn speaks HTTP; what it leaves open is closed here: a client has seconds to send its request and to
-take the answer, and only so many may be connected at once.
-"""
+"""The HTTP server on a thread of its own; each connection is guarded by its protocol."""
 
 from __future__ import annotations
 
@@ -58,6 +54,7 @@ class WebServer:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             limit_concurrency=limits.connections + 1,
             h11_max_incomplete_event_size=limits.head_bytes,
             timeout_graceful_shutdown=1,

@@ -10,8 +10,8 @@ from exporter.config.problems import make_error
 from exporter.config.rules import Fault, Values, as_list, as_mapping
 from exporter.config.validate import validate
 from exporter.web.suites import CLIENT_CHECKS, SUITES, VERSIONS
-from exporter.web.tls import TlsError, make_context
-from exporter.web.webfile import TlsServer, WebFile
+from exporter.web.tls import FILE_KEYS, TlsError, find_file_fault, make_context
+from exporter.web.webfile import WebFile
 
 if TYPE_CHECKING:
     import ssl
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _IF_EMPTY = "write {} into it to serve without TLS and passwords"
-_TLS = "tls_server_config"
+_TLS, _HTTP = "tls_server_config", "http_server_config"
+_CHOICES = {"X-Content-Type-Options": ("nosniff",), "X-Frame-Options": ("deny", "sameorigin")}
 _VERIFYING = "RequireAndVerifyClientCert or VerifyClientCertIfGiven"
 
 
@@ -41,7 +42,7 @@ def read_site(path: Path, environ: Mapping[str, str]) -> Site:
     """
     document = read_document(path, environ, _IF_EMPTY)
     file = validate(document, WebFile)
-    for where, text in _find_faults(as_mapping(as_mapping(document.data).get(_TLS))):
+    for where, text in _find_faults(as_mapping(document.data), path.parent):
         document.add(where, text)
     context = None
     if file and file.tls_server_config and not document.problems:
@@ -55,11 +56,15 @@ def read_site(path: Path, environ: Mapping[str, str]) -> Site:
 
 
 def named_files(path: Path, environ: Mapping[str, str]) -> list[Path]:
-    """Return the files that a web config file names, as far as it can be read."""
-    data = read_document(path, environ, _IF_EMPTY).data
-    section = as_mapping(as_mapping(data).get(_TLS))
-    names = (section.get(key) for key in TlsServer.model_fields if key.endswith("_file"))
-    return [path.parent / name for name in names if isinstance(name, str) and "\0" not in name]
+    """Return the files that a web config file names. Raises ConfigError where it is no YAML at all."""
+    data = as_mapping(read_document(path, environ, _IF_EMPTY).data)
+    return [file for _, file in _list_files(data, path.parent)]
+
+
+def _list_files(data: Values, folder: Path) -> Iterator[tuple[str, Path]]:
+    for key, name in as_mapping(data.get(_TLS)).items():
+        if key in FILE_KEYS and isinstance(name, str) and name and "\0" not in name:
+            yield key, folder / name
 
 
 def _make_site(file: WebFile, context: ssl.SSLContext | None) -> Site:
@@ -75,9 +80,24 @@ def _make_site(file: WebFile, context: ssl.SSLContext | None) -> Site:
     )
 
 
-def _find_faults(tls: Values) -> Iterator[Fault]:
-    """Yield what does not fit together, or goes beyond what Python's ssl can do."""
+def _find_faults(data: Values, folder: Path) -> Iterator[Fault]:
+    """Yield what does not fit together, goes beyond what Python's ssl can do, or is not there."""
+    tls = as_mapping(data.get(_TLS))
     yield from _check_clients(tls)
+    yield from _check_versions(tls)
+    if len(as_list(tls.get("curve_preferences"))) > 1:
+        text = "Python's ssl takes one curve or its own list: name one, or remove the key"
+        yield (_TLS, "curve_preferences"), text
+    for key, file in _list_files(data, folder):
+        if fault := find_file_fault(key, file):
+            yield (_TLS, key), fault
+    headers = as_mapping(as_mapping(data.get(_HTTP)).get("headers"))
+    for name, choices in _CHOICES.items():
+        if isinstance(headers.get(name), str) and headers[name] not in ("", *choices):
+            yield (_HTTP, "headers", name), f"{name} must be {' or '.join(choices)}, or blank"
+
+
+def _check_versions(tls: Values) -> Iterator[Fault]:
     oldest, newest = (
         VERSIONS.get(str(tls.get(key, default)))
         for key, default in (("min_version", "TLS12"), ("max_version", "TLS13"))
@@ -87,9 +107,6 @@ def _find_faults(tls: Values) -> Iterator[Fault]:
     suites = [suite for suite in as_list(tls.get("cipher_suites")) if isinstance(suite, str)]
     if suites and newest and newest < VERSIONS["TLS13"] and not set(suites) & set(SUITES):
         yield (_TLS, "cipher_suites"), "has only suites of TLS 1.3, which max_version leaves out"
-    if len(as_list(tls.get("curve_preferences"))) > 1:
-        text = "Python's ssl takes one curve or its own list: name one, or remove the key"
-        yield (_TLS, "curve_preferences"), text
 
 
 def _check_clients(tls: Values) -> Iterator[Fault]:

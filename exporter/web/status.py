@@ -1,92 +1,193 @@
-"""The status page: a row per bucket, what it holds and, where it fails, why. Plain HTML, no scripts."""
+"""The status page: totals, the distribution of ages, a row per bucket. Plain HTML; no script runs."""
 
 from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING
 
-from exporter import __version__
-from exporter.human import NOTHING, human_bytes, moment
+from exporter.human import human_bytes, human_seconds
+from exporter.web.ages import chart
+from exporter.web.columns import AGES, COLUMNS, NAME, ages_of, why
+from exporter.web.layout import frame, number, options, text, when
+from exporter.web.query import QueryError
+from exporter.web.rows import HEALTHS, sort_rows, total, total_ages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.board import Entry
+    from exporter.web.columns import Column
+    from exporter.web.layout import Site
+    from exporter.web.query import Query
+    from exporter.web.rows import Row, Totals
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>mpu-exporter</title>
-<style>
-:root {{ color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }}
-body {{ margin: 2rem auto; max-width: 90rem; padding: 0 1rem; }}
-.scroll {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; width: 100%; }}
-th, td {{ padding: .35rem .7rem; text-align: left; border-bottom: 1px solid #8884; vertical-align: top; }}
-td {{ white-space: nowrap; }}
-td.failing {{ white-space: normal; min-width: 18rem; }}
-td.number, th.number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
-.failing {{ color: #c62828; }}
-@media (prefers-color-scheme: dark) {{ .failing {{ color: #ff8a80; }} }}
-</style>
-</head>
-<body>
-<h1>mpu-exporter</h1>
-<p>Multipart uploads in progress, as of each bucket's last scan. Version {version}.
-<a href="{telemetry_path}">Metrics</a>, <a href="/-/healthy">health</a>, <a href="/-/ready">readiness</a>.</p>
-<p>{counts} As of {now}; all times are UTC.</p>
-<div class="scroll" tabindex="0" role="region" aria-label="Buckets">
-<table>
-<thead><tr><th>Target</th><th>Bucket</th><th>Last scan</th><th class="number">Uploads</th>
-<th class="number">Pending</th><th class="number">Stale</th><th>Oldest initiated</th>
-<th>Least recent activity</th><th>Last success</th></tr></thead>
-<tbody>
-{rows}
-</tbody>
-</table>
-</div>
-</body>
-</html>
-"""
+PAGE = 100
+"""So many buckets are on a page."""
+_MOST_PAGES = 1_000_000
+_NUMBER = ' class="number"'
 
 
-def status_page(entries: Sequence[Entry], telemetry_path: str, now: float) -> str:
-    """Return the page as HTML, failing buckets first. `now` is Unix seconds."""
-    failing = sum(entry.success is False for entry in entries)
-    ordered = sorted(entries, key=lambda entry: entry.success is not False)
-    return _PAGE.format(
-        version=__version__,
-        telemetry_path=escape(telemetry_path),
-        counts=f"{len(entries)} buckets, {failing} of them failing.",
-        now=moment(now),
-        rows="\n".join(_row(entry) for entry in ordered),
+def status_page(rows: Sequence[Row], site: Site, query: Query, now: float) -> str:
+    """Return the page as HTML; by default failing buckets come first. `now` is Unix seconds."""
+    totals = total(rows)
+    columns = [NAME, *(column for column in COLUMNS if column.key != "cost" or totals.costs)]
+    column, descending = _order(columns, query)
+    found = sort_rows([row for row in rows if _matches(row, query)], column.value, descending=descending)
+    pages = max(1, -(-len(found) // PAGE))
+    page = min(_page_number(query), pages)
+    shown = found[(page - 1) * PAGE : page * PAGE]
+    body = (
+        f'<p class="lead">Multipart uploads in progress, as of each bucket\'s last scan. '
+        f"Now: {when(now)}.</p>"
+        f"{_tiles(totals)}{_ages(rows)}"
+        f'<section aria-labelledby="list"><h2 id="list" tabindex="-1">Buckets</h2>'
+        f"{_form(rows, columns, query)}{_table(shown, columns, query, len(found), now)}"
+        f"{page_links(query, '/', page, pages)}</section>"
+    )
+    return frame(site, "/", "Buckets – mpu-exporter", body)  # noqa: RUF001 - a dash for people
+
+
+def page_links(query: Query, path: str, page: int, pages: int) -> str:
+    """Return links to the other pages of a list, '' where there are none."""
+    if pages == 1:
+        return ""
+    steps = ((page - 1, "Previous"), (page + 1, "Next"))
+    links = "".join(
+        f'<a href="{escape(query.link(path, page=str(to)))}#list">{name} page</a>'
+        for to, name in steps
+        if 1 <= to <= pages
+    )
+    return (
+        f'<nav class="pages" aria-label="Pages of the list"><span>Page {page} of {pages}</span>{links}</nav>'
     )
 
 
-def _row(entry: Entry) -> str:
-    summary = entry.summary
-    counts = (
-        (str(summary.uploads), human_bytes(summary.bytes), str(summary.stale)) if summary else (NOTHING,) * 3
+def _order(columns: Sequence[Column], query: Query) -> tuple[Column, bool]:
+    """Return which column to sort by, and whether the largest comes first; a wrong wish counts as none."""
+    by_key = {column.key: column for column in columns}
+    column = by_key.get(query.text("sort"), by_key["health"])
+    return column, {"asc": False, "desc": True}.get(query.text("order"), column.descending)
+
+
+def _page_number(query: Query) -> int:
+    try:
+        return query.number("page", 1, _MOST_PAGES)
+    except QueryError:
+        return 1
+
+
+def _matches(row: Row, query: Query) -> bool:
+    entry, words = row.entry, query.text("q").casefold()
+    return (
+        query.text("target") in {"", entry.target}
+        and query.text("health") in {"", row.health}
+        and (words in entry.bucket.casefold() or words in entry.target.casefold())
     )
-    cells = [
-        f"<td>{escape(entry.target)}</td><td>{escape(entry.bucket)}</td>",
-        _outcome(entry),
-        *(f'<td class="number">{count}</td>' for count in counts),
-        f"<td>{moment(summary.oldest_initiated if summary else None)}</td>",
-        f"<td>{moment(summary.oldest_activity if summary else None)}</td>",
-        f"<td>{moment(entry.last_success)}</td>",
+
+
+def _tiles(totals: Totals) -> str:
+    broken = totals.healths["failing"]
+    tiles = [
+        ("Buckets", number(totals.buckets), f"{number(broken)} failing" if broken else "none failing"),
+        ("Uploads", number(totals.uploads), _unknown(totals.unknown, "buckets not known")),
+        ("Bytes", human_bytes(totals.bytes), _unknown(totals.unsized, "uploads unsized")),
+        ("Stale", number(totals.stale), human_bytes(totals.stale_bytes) if totals.stale else ""),
+        ("Oldest", human_seconds(totals.oldest_age), when(totals.oldest) if totals.oldest else ""),
     ]
-    return f"<tr>{''.join(cells)}</tr>"
+    if totals.costs:
+        costs = ", ".join(f"{amount:,.2f} {text(currency)}" for currency, amount in totals.costs)
+        tiles.append(("A month", costs, "where prices are known"))
+    shown = "".join(
+        f"<div><dt>{name}</dt><dd>{value}<small>{note}</small></dd></div>" for name, value, note in tiles
+    )
+    return f'<section aria-label="Totals"><dl class="tiles">{shown}</dl></section>'
 
 
-def _outcome(entry: Entry) -> str:
-    if entry.success is None:
-        return f"<td>not scanned {'since the start' if entry.summary else 'yet'}</td>"
-    if entry.reason:
-        return f'<td class="failing">failed: {entry.reason}<br>{escape(entry.message)}</td>'
-    duration = f"{entry.duration:.1f} s" if entry.duration is not None else NOTHING
-    if entry.complete:
-        return f"<td>complete, {duration}</td>"
-    return f'<td class="failing">uploads unsized, {duration}<br>{escape(entry.message)}</td>'
+def _unknown(count: int, what: str) -> str:
+    return f"{number(count)} {what}" if count else ""
+
+
+def _ages(rows: Sequence[Row]) -> str:
+    groups = total_ages(rows)
+    if not groups:
+        return ""
+    panel = f'<div class="panel chart">{chart(groups)}</div>'
+    return f'<section aria-labelledby="ages"><h2 id="ages">Ages</h2>{panel}</section>'
+
+
+def _form(rows: Sequence[Row], columns: Sequence[Column], query: Query) -> str:
+    targets = sorted({row.entry.target for row in rows})
+    column, descending = _order(columns, query)
+    fields = (
+        ("Name holds", f'<input type="search" name="q" id="q" value="{escape(query.text("q"))}">', "q"),
+        (
+            "Target",
+            _select("target", [("", "all"), *((name, name) for name in targets)], query.text("target")),
+            "target",
+        ),
+        (
+            "Health",
+            _select("health", [("", "all"), *((name, name) for name in HEALTHS)], query.text("health")),
+            "health",
+        ),
+    )
+    shown = "".join(f'<div><label for="{key}">{label}</label>{field}</div>' for label, field, key in fields)
+    sorts = _select("sort", [(each.key, each.title) for each in columns], column.key)
+    orders = _select(
+        "order", [("asc", "smallest first"), ("desc", "largest first")], "desc" if descending else "asc"
+    )
+    return (
+        f'<form class="filter" method="get" action="/" role="search" aria-label="Buckets">{shown}'
+        f'<div class="phone"><label for="sort">Sort by</label>{sorts}</div>'
+        f'<div class="phone"><label for="order">Order</label>{orders}</div>'
+        f'<button type="submit">Show</button></form>'
+    )
+
+
+def _select(name: str, values: Sequence[tuple[str, str]], chosen: str) -> str:
+    return f'<select name="{name}" id="{name}">{options(values, chosen)}</select>'
+
+
+def _table(rows: Sequence[Row], columns: Sequence[Column], query: Query, found: int, now: float) -> str:
+    heads = [_head(column, columns, query) for column in columns]
+    heads.insert(3, f'<th scope="col" role="columnheader">{AGES}</th>')
+    body = "".join(_row(row, columns, now) for row in rows)
+    told = f"{number(found)} bucket{'' if found == 1 else 's'}"
+    if not found:
+        told = "No bucket is like that."
+    return (
+        '<div class="panel scroll" tabindex="0" role="region" aria-label="Buckets">'
+        f'<table class="list buckets" role="table"><caption>{told}</caption><thead role="rowgroup">'
+        f'<tr role="row">{"".join(heads)}</tr></thead>{body}</table></div>'
+    )
+
+
+def _head(column: Column, columns: Sequence[Column], query: Query) -> str:
+    chosen, descending = _order(columns, query)
+    current = column is chosen
+    order = "desc" if (not descending if current else column.descending) else "asc"
+    link = escape(query.link("/", sort=column.key, order=order, page=""))
+    sorted_by = f' aria-sort="{"descending" if descending else "ascending"}"' if current else ""
+    arrow = f' <span aria-hidden="true">{"▼" if descending else "▲"}</span>' if current else ""
+    kind = _NUMBER if column.number else ""
+    shown = f'<a href="{link}#list">{column.title}{arrow}</a>'
+    return f'<th scope="col" role="columnheader"{kind}{sorted_by}>{shown}</th>'
+
+
+def _row(row: Row, columns: Sequence[Column], now: float) -> str:
+    name, *others = columns
+    cells = [
+        f'<td role="cell" data-label="{column.title}"{_NUMBER if column.number else ""}>'
+        f"<div>{column.show(row, now)}</div></td>"
+        for column in others
+    ]
+    cells.insert(2, f'<td role="cell" data-label="{AGES}"><div>{ages_of(row)}</div></td>')
+    reason = why(row)
+    below = (
+        f'<tr role="row"><td role="cell" class="why" colspan="{len(cells) + 1}">{reason}</td></tr>'
+        if reason
+        else ""
+    )
+    return (
+        f'<tbody role="rowgroup" class="card"><tr role="row">'
+        f'<th scope="row" role="rowheader">{name.show(row, now)}</th>{"".join(cells)}</tr>{below}</tbody>'
+    )

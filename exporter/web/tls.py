@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from exporter.web.webfile import TlsServer
 
 _UNREADABLE = "the file cannot be read: {}: check the path and its permissions"
+_MOST_BYTES = 1 << 20
+_CERTIFICATE = b"-----BEGIN CERTIFICATE-----", "holds no certificate in PEM"
+_CONTENTS = {
+    "cert_file": _CERTIFICATE,
+    "key_file": (b"PRIVATE KEY-----", "holds no private key in PEM"),
+    "client_ca_file": _CERTIFICATE,
+}
+FILE_KEYS = tuple(_CONTENTS)
 _OLD = {"TLS10", "TLS11"}
 
 
@@ -26,12 +34,28 @@ class TlsError(Exception):
         super().__init__(text)
 
 
+def find_file_fault(key: str, path: Path) -> str:
+    """Return in better words than OpenSSL's what is wrong with the file of a key, or the empty text."""
+    try:
+        if path.exists() and not path.is_file():
+            return "is not a file: name the file itself"
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES)
+    except OSError as error:
+        return _UNREADABLE.format(error.strerror)
+    sign, otherwise = _CONTENTS[key]
+    return "" if sign in content else otherwise
+
+
 def make_context(settings: TlsServer, folder: Path) -> ssl.SSLContext:
     """Return the context of a server; files are looked for from `folder`. Raises TlsError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.options |= ssl.OP_NO_RENEGOTIATION
-    _set_versions(context, settings)
-    _set_suites(context, settings)
+    for key, set_up in (("min_version", _set_versions), ("cipher_suites", _set_suites)):
+        try:
+            set_up(context, settings)
+        except (ssl.SSLError, ValueError):
+            raise TlsError(key, "is not what the OpenSSL of this system has") from None
     _load_certificate(context, folder / settings.cert_file, folder / settings.key_file)
     context.verify_mode = CLIENT_CHECKS[settings.client_auth_type]
     if settings.client_ca_file is not None:
@@ -62,8 +86,6 @@ def _set_suites(context: ssl.SSLContext, settings: TlsServer) -> None:
 
 
 def _load_certificate(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
-    _expect("cert_file", certificate, b"-----BEGIN CERTIFICATE-----", "holds no certificate in PEM")
-    _expect("key_file", key, b"PRIVATE KEY-----", "holds no private key in PEM")
     try:
         context.load_cert_chain(certificate, key, password=_no_password)
     except _EncryptedKeyError:
@@ -77,25 +99,12 @@ def _load_certificate(context: ssl.SSLContext, certificate: Path, key: Path) -> 
 
 
 def _load_authorities(context: ssl.SSLContext, file: Path) -> None:
-    _expect("client_ca_file", file, b"-----BEGIN CERTIFICATE-----", "holds no certificate in PEM")
     try:
         context.load_verify_locations(file)
     except ssl.SSLError as error:
         raise TlsError("client_ca_file", f"cannot be used: {_words(error)}") from None
     except OSError as error:
         raise TlsError("client_ca_file", _UNREADABLE.format(error.strerror)) from None
-
-
-def _expect(key: str, file: Path, sign: bytes, otherwise: str) -> None:
-    """Read a file for the sake of better words than OpenSSL has."""
-    try:
-        if file.exists() and not file.is_file():
-            raise TlsError(key, "is not a file: name the file itself")
-        content = file.read_bytes()
-    except OSError as error:
-        raise TlsError(key, _UNREADABLE.format(error.strerror)) from None
-    if sign not in content:
-        raise TlsError(key, otherwise)
 
 
 class _EncryptedKeyError(Exception):
@@ -107,4 +116,4 @@ def _no_password() -> str:
 
 
 def _words(error: ssl.SSLError) -> str:
-    return (error.reason or "it cannot be read").lower().replace("_", " ")
+    return (error.reason or "it is damaged").lower().replace("_", " ")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+import threading
 from collections import Counter, OrderedDict
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import bcrypt
@@ -37,9 +38,9 @@ class Passwords:
         self._check = check
         self._key = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, None] = OrderedDict()
-        self._pending: dict[bytes, asyncio.Future[bool]] = {}
+        self._pending: dict[bytes, asyncio.Task[bool]] = {}
         self._waiting: Counter[str] = Counter()
-        self._threads = ThreadPoolExecutor(THREADS, "password")
+        self._turns = asyncio.Semaphore(THREADS)
 
     async def are_right(self, users: Mapping[str, bytes], user: str, password: bytes, client: str) -> bool:
         """Whether this is the user's password. A user that is not known takes as long. Raises BusyError."""
@@ -54,23 +55,32 @@ class Passwords:
             self._remember(digest)
         return right
 
-    def close(self) -> None:
-        """Check no more."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
     async def _compare(self, digest: bytes, password: bytes, hashed: bytes, client: str) -> bool:
         """Compare on a thread; who sends the same meanwhile gets the same answer."""
-        if digest in self._pending:
-            return await asyncio.shield(self._pending[digest])
-        if len(self._pending) >= WAITING or self._waiting[client] >= WAITING_PER_CLIENT:
-            raise BusyError
-        self._waiting[client] += 1
-        running = asyncio.get_running_loop().run_in_executor(
-            self._threads, self._check, password[:_LONGEST_PASSWORD], hashed
-        )
-        self._pending[digest] = running
-        running.add_done_callback(lambda _: self._done(digest, client))
-        return await asyncio.shield(running)
+        if digest not in self._pending:
+            if len(self._pending) >= WAITING or self._waiting[client] >= WAITING_PER_CLIENT:
+                raise BusyError
+            self._waiting[client] += 1
+            task = asyncio.ensure_future(self._compare_in_turn(password[:_LONGEST_PASSWORD], hashed))
+            task.add_done_callback(lambda _: self._done(digest, client))
+            self._pending[digest] = task
+        return await asyncio.shield(self._pending[digest])
+
+    async def _compare_in_turn(self, password: bytes, hashed: bytes) -> bool:
+        async with self._turns:
+            loop = asyncio.get_running_loop()
+            answer: asyncio.Future[bool] = loop.create_future()
+
+            def compare() -> None:
+                right = False
+                with suppress(ValueError):  # a hash that only looks like one
+                    right = self._check(password, hashed)
+                with suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(_answer, answer, right)
+
+            # not from a pool: a process that ends would wait for its threads
+            threading.Thread(target=compare, name="password", daemon=True).start()
+            return await answer
 
     def _done(self, digest: bytes, client: str) -> None:
         del self._pending[digest]
@@ -86,6 +96,11 @@ class Passwords:
         self._right[digest] = None
         if len(self._right) > REMEMBERED:
             self._right.popitem(last=False)
+
+
+def _answer(waiting: asyncio.Future[bool], right: bool) -> None:  # noqa: FBT001 - a callback's argument
+    if not waiting.done():
+        waiting.set_result(right)
 
 
 def decoy(users: Mapping[str, bytes]) -> bytes:

@@ -6,13 +6,10 @@ import hashlib
 import logging
 import os
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from exporter.config.problems import ConfigError
 from exporter.web.site import Site, named_files, read_site
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +23,7 @@ class SiteWatch:
     def __init__(self, file: Path | None) -> None:
         """Read the file; without one, nothing is asked of clients. Raises ConfigError."""
         self._file = file
+        self._parsed, self._named = b"", list[Path]()
         self._tried = self._before = self._fingerprint()
         self.current = Site() if file is None else read_site(file, os.environ)
         self._stop = threading.Event()
@@ -53,7 +51,10 @@ class SiteWatch:
 
     def _watch(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):
-            self.look()
+            try:
+                self.look()
+            except Exception:  # our own bug: what was read before stays, and later versions are looked at
+                log.exception("reading the web config failed unexpectedly")
 
     def _read(self, file: Path) -> None:
         fields: dict[str, object] = {"file": str(file)}
@@ -69,11 +70,17 @@ class SiteWatch:
         """Return what tells one content of all the files from another."""
         if self._file is None:
             return b""
-        try:
-            named = named_files(self._file, os.environ)
-        except ConfigError:
-            named = []
-        return b"".join(_digest(path) for path in (self._file, *named))
+        digest = _digest(self._file)
+        if digest != self._parsed:
+            self._parsed, self._named = digest, _list_named(self._file)
+        return b"".join((digest, *map(_digest, self._named)))
+
+
+def _list_named(file: Path) -> list[Path]:
+    try:
+        return named_files(file, os.environ)
+    except ConfigError:
+        return []
 
 
 def _read_next(file: Path, current: Site) -> Site:

@@ -123,7 +123,6 @@ class TestCredentials:
     @pytest.mark.parametrize(
         "credentials",
         [
-            Credentials(),
             Credentials(access_key_id=Secret("key")),
             Credentials(secret_access_key=Secret("secret")),
             Credentials(session_token=Secret("token")),
@@ -148,7 +147,7 @@ class TestCredentials:
         assert failure(list_page, rig).reason == Reason.CREDENTIALS
 
     def test_a_request_the_sdk_left_unsigned_is_not_sent(self, obs_rig: Rig, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(obs_client, "read_credentials", lambda _: ("", "", None))
+        monkeypatch.setattr(obs_client.ObsIdentity, "keys", lambda _: ("", "", None))
         error = failure(list_page, obs_rig)
         assert (error.reason, obs_rig.standin.requests) == (Reason.CREDENTIALS, [])
         assert "did not sign" in str(error)
@@ -227,7 +226,7 @@ class TestThreads:
 
     def test_two_calls_at_once_never_share_keys_or_names(self, obs_rig: Rig, monkeypatch: pytest.MonkeyPatch):
         keys, met = iter([("ONE", "secret-1", None), ("TWO", "secret-2", "token")]), threading.Barrier(2)
-        monkeypatch.setattr(obs_client, "read_credentials", lambda _: next(keys))
+        monkeypatch.setattr(obs_client.ObsIdentity, "keys", lambda _: next(keys))
 
         def meeting(method: Callable[..., object]) -> Callable[..., object]:
             def meet(*arguments: object, **options: object) -> object:

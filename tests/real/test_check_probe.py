@@ -6,7 +6,7 @@ import pytest
 from servers import free_port
 from servers.commands import run
 from servers.exporter import target
-from servers.s3 import PARTS, S3, UPLOADS, Fault, Part, Upload, error
+from servers.s3 import LIFECYCLE, PARTS, S3, UPLOADS, Fault, Part, Upload, error
 from servers.standin import StandIn
 
 LISTING_GRANT = "s3:ListBucketMultipartUploads on arn:aws:s3:::"
@@ -89,6 +89,20 @@ def test_without_uploads_and_without_parts(server, tmp_path):
         "prod empty ListParts not tried: no upload is there to ask about",
         "counts one ListMultipartUploads allowed",
     ]
+
+
+def test_the_lifecycle_rules_are_asked_for_where_they_are_wanted(s3, server, tmp_path):
+    both = [target(name, server.url, name, lifecycle=True) for name in ("one", "two")]
+    s3.faults.add(Fault(LIFECYCLE, on={2}, reply=lambda _: error(403, "AccessDenied")))
+    done = run("check", tmp_path, *both, flags=("--probe",))
+    assert done.returncode == 2
+    outcomes = [
+        row.split(maxsplit=3) for row in rows(done.stdout) if "GetBucketLifecycleConfiguration" in row
+    ]
+    allowed, refused = sorted(outcomes, key=lambda row: row[3] != "allowed")
+    assert allowed[3] == "allowed"
+    grant = f"s3:GetLifecycleConfiguration on arn:aws:s3:::{refused[0]}"
+    assert refused[3] == f"access_denied {grant}"
 
 
 def test_an_upload_that_ends_meanwhile_is_nothing_that_is_refused(s3, server, tmp_path):

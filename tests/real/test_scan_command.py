@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from servers import free_port, need, running, wait_until
 from servers.commands import cells, command, run
 from servers.exporter import serving, target
-from servers.s3 import PARTS, S3, UPLOADS, Fault, Part, Upload, error
+from servers.s3 import BUCKETS, PARTS, S3, UPLOADS, Fault, Part, Upload, error
 from servers.standin import StandIn
 
 DAY = 86400.0
@@ -104,6 +104,47 @@ class TestChoice:
         done = run("scan", tmp_path, *targets, flags=(flag,))
         assert (done.returncode, done.stdout, done.stderr) == (1, "", message)
         assert server.requests == []
+
+
+class TestDiscovery:
+    def finding(self, server: StandIn, **settings: object) -> dict[str, object]:
+        made = target("prod", server.url, discover={"include": ["^b", "^e"], **settings})
+        del made["buckets"]
+        return made
+
+    def test_buckets_are_found(self, server, tmp_path):
+        done = run("scan", tmp_path, self.finding(server))
+        assert (done.returncode, list(cells(done.stdout))) == (0, [("prod", "big"), ("prod", "empty")])
+
+    @pytest.mark.parametrize(("name", "code"), [("big", 0), ("media", 1)])
+    def test_a_named_one_has_to_be_among_them(self, server, tmp_path, name, code):
+        done = run("scan", tmp_path, self.finding(server), flags=(f"--bucket={name}",))
+        assert done.returncode == code
+        if code:
+            assert done.stderr == "--bucket: no target has a bucket called 'media'\n"
+
+    def test_where_they_cannot_be_found_the_target_has_failed_as_a_whole(self, s3, server, tmp_path):
+        s3.faults.add(Fault(BUCKETS, reply=lambda _: error(403, "AccessDenied")))
+        done = run("scan", tmp_path, self.finding(server), flags=("--bucket=big",))
+        assert done.returncode == 2
+        assert cells(done.stdout)["prod", "(all)"][0].startswith(
+            "failed: access_denied: ListBuckets: HTTP 403"
+        )
+        assert done.stderr.startswith("prod: access_denied: ListBuckets: ")
+
+    def test_the_estimate_and_the_probe_find_them_too(self, s3, server, tmp_path):
+        done = run("check", tmp_path, self.finding(server), flags=("--estimate",))
+        assert done.returncode == 0
+        assert "valid; targets: 1, buckets: 0, targets whose buckets are found: 1\n" in done.stdout
+        assert list(cells(done.stdout.partition("\n")[2].partition("\n\n")[0]))[:2] == [
+            ("prod", "big"),
+            ("prod", "empty"),
+        ]
+        s3.faults.add(Fault(BUCKETS, reply=lambda _: error(403, "AccessDenied")))
+        done = run("check", tmp_path, self.finding(server), flags=("--probe",))
+        assert done.returncode == 2
+        row = done.stdout.splitlines()[2].split()
+        assert row == ["prod", "(all)", "ListBuckets", "access_denied", "s3:ListAllMyBuckets", "on", "*"]
 
 
 class TestJson:

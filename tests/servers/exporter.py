@@ -80,8 +80,8 @@ def serving(
     ]
     with running(line, log) as process:
         wait_until("exporter", lambda: "listening" in log.read_text() or process.poll() is not None, log=log)
-        port = re.search(r"\bport\W+(\d+)", log.read_text())
-        assert port, log.read_text()
-        yield Exporter(f"http://127.0.0.1:{port[1]}", log, process)
+        found = re.search(r"\bscheme\W+(https?)\W+port\W+(\d+)", log.read_text())
+        assert found, log.read_text()
+        yield Exporter(f"{found[1]}://127.0.0.1:{found[2]}", log, process)
         process.terminate()
         assert process.wait(10) == 0

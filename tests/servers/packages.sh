@@ -13,6 +13,7 @@ needs ceph-osd ceph-osd
 needs radosgw radosgw
 needs ceph ceph-common
 needs prometheus prometheus
+needs curl curl
 needs zsh zsh
 needs busybox busybox
 for need in "$@"; do needs "${need%%=*}" "${need#*=}"; done

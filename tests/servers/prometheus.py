@@ -1,4 +1,4 @@
-"""Debian's Prometheus on a free loopback port, scraping one address every second; and its linter."""
+"""Debian's Prometheus on a free loopback port, scraping every second; and its linter."""
 
 import json
 import subprocess
@@ -40,6 +40,12 @@ class Prometheus:
             result = json.load(answer)["data"]["result"]
         return [(series["metric"], float(series["value"][1])) for series in result]
 
+    def errors(self) -> dict[str, str]:
+        """Return what was wrong with each job's last scrape: nothing is ''."""
+        with urllib.request.urlopen(f"{self.url}/api/v1/targets", timeout=10) as answer:
+            targets = json.load(answer)["data"]["activeTargets"]
+        return {target["labels"]["job"]: target["lastError"] for target in targets}
+
     def wait_for(
         self, promql: str, predicate: Callable[[Series], bool] = bool, timeout: float = 20
     ) -> Series:
@@ -57,21 +63,26 @@ class Prometheus:
         return found
 
 
-@contextmanager
-def scraping(scrape_url: str) -> Iterator[Prometheus]:
-    """Run a Prometheus that scrapes this URL every second; its data goes when it ends."""
+def job(scrape_url: str, name: str = "test", **settings: object) -> dict[str, object]:
+    """Return a job of Prometheus' config that scrapes this URL; `settings` are further keys of it."""
     target = urllib.parse.urlsplit(scrape_url)
-    job = {
-        "job_name": "test",
+    return {
+        "job_name": name,
         "scheme": target.scheme,
         "metrics_path": target.path or "/metrics",
         "static_configs": [{"targets": [target.netloc]}],
+        **settings,
     }
+
+
+@contextmanager
+def scraping(*jobs: dict[str, object]) -> Iterator[Prometheus]:
+    """Run a Prometheus that has these jobs every second; its data goes when it ends."""
     every_second = {"scrape_interval": "1s", "scrape_timeout": "1s"}
     with TemporaryDirectory(prefix="mpu-prometheus-") as name:
         folder, port = Path(name), free_port()
         config, log = folder / "prometheus.yml", folder / "prometheus.log"
-        config.write_text(json.dumps({"global": every_second, "scrape_configs": [job]}))  # JSON is YAML
+        config.write_text(json.dumps({"global": every_second, "scrape_configs": jobs}))  # JSON is YAML
         command = [
             "prometheus",
             f"--config.file={config}",
@@ -89,7 +100,7 @@ def prometheus() -> Iterator[Callable[[str], Prometheus]]:
     """Give a function that starts a Prometheus on an address to scrape; all end with the test."""
     need("prometheus")
     with ExitStack() as started:
-        yield lambda scrape_url: started.enter_context(scraping(scrape_url))
+        yield lambda scrape_url: started.enter_context(scraping(job(scrape_url)))
 
 
 def promtool_check_metrics(text: str) -> str:

@@ -17,7 +17,7 @@ FLOORS = (
     {"cli"},
     {"commands", "flags"},
     {"demo"},
-    {"service", "estimate_table", "probe_table", "telling", "upload_formats"},
+    {"service", "estimate_table", "probe_table", "scan_formats", "telling", "upload_formats"},
     {"roster", "reload", "web", "foretell", "probe"},
     {"loop"},
     {"track", "exposition", "survey"},

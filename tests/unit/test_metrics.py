@@ -103,6 +103,14 @@ def test_what_is_said_of_a_target():
     assert registry.get_sample_value("mpu_target_info", labels) == 1.0
 
 
+def test_the_servers_of_a_target_of_many_nodes_are_joined():
+    target = replace(TARGET, endpoint_url=None, endpoint_urls=("http://a:1/x", "http://b:2"))
+    registry = CollectorRegistry()
+    registry.register(TargetCollector(lambda: [Watched(target, target.buckets)]))
+    [info] = [f for f in registry.collect() if f.name == "mpu_target"]
+    assert info.samples[0].labels["endpoint_url"] == "http://a:1,http://b:2"
+
+
 @pytest.mark.parametrize(
     ("discovery", "shown"),
     [(None, None), (Discovery(), None), (Discovery(success=True), 1.0), (Discovery(success=False), 0.0)],

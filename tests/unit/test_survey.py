@@ -9,6 +9,7 @@ from fakes import FakeStore, error, upload
 from exporter.config.settings import BucketSettings, DiscoverSettings, StoreKind, TargetSettings
 from exporter.ledger import Ledger
 from exporter.model import Reason
+from exporter.stores.base import FoundBucket, Page
 from exporter.survey import Failure, Survey
 
 ONE = TargetSettings("one", StoreKind.S3, (BucketSettings("a"), BucketSettings("b")))
@@ -97,7 +98,21 @@ def test_stores_are_closed_and_what_is_under_way_given_up_where_the_wait_ends():
 
 
 def test_a_target_whose_buckets_cannot_be_found_is_one_failure():
+    class Refusing(FakeStore):
+        def list_buckets(self, marker, deadline):
+            raise error(Reason.ACCESS_DENIED)
+
     finding = replace(ONE, buckets=(), discover=DiscoverSettings())
-    [outcome] = Survey([finding], new_store=lambda *_: FakeStore()).buckets(lister)
-    assert (outcome.target.name, outcome.bucket) == ("one", "")
-    assert isinstance(outcome.value, Failure)
+    outcomes = Survey([finding, TWO], new_store=lambda *_: Refusing()).buckets(lister)
+    assert [(each.target.name, each.bucket) for each in outcomes] == [("one", ""), ("two", "a"), ("two", "b")]
+    assert outcomes[0].value == Failure(Reason.ACCESS_DENIED, "a access_denied of the test")
+
+
+def test_found_buckets_are_asked_about_as_configured_ones_are():
+    class Listing(FakeStore):
+        def list_buckets(self, marker, deadline):
+            return Page([FoundBucket("prod-a"), FoundBucket("prod-b"), FoundBucket("test")], truncated=False)
+
+    finding = replace(ONE, buckets=(), discover=DiscoverSettings(include=("^prod-",)))
+    survey = Survey([finding], new_store=lambda *_: Listing(), only=frozenset({"prod-b", "test"}))
+    assert [each.bucket for each in survey.buckets(lister)] == ["prod-b"]

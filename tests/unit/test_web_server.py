@@ -1,105 +1,27 @@
 """The HTTP server on real sockets, against clients that are slow, hostile or many."""
 
-import contextlib
-import select
 import socket
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from contextlib import ExitStack
 
 import pytest
 from unit.boards import Drawn
+from unit.web_clients import (
+    BIG,
+    GET,
+    big,
+    connect,
+    drip,
+    get,
+    read_answer,
+    read_to_end,
+    seconds_to_close,
+    serving,
+)
 
 from exporter.web.server import Limits, ListenError, WebServer, bind
-
-BIG = 20_000_000
-GET = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
-
-
-async def big(_scope: dict[str, Any], _receive: Any, send: Any) -> None:
-    headers = [(b"content-length", str(BIG).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": bytes(BIG)})
-
-
-@contextmanager
-def serving(app: Any = None, limits: Limits | None = None) -> Iterator[WebServer]:
-    web = WebServer(app or Drawn("media").app, "127.0.0.1:0", limits or Limits())
-    web.start()
-    try:
-        yield web
-    finally:
-        web.stop()
-
-
-def connect(web: WebServer, *, receive_buffer: int = 0) -> socket.socket:
-    client = socket.socket()
-    if receive_buffer:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    client.settimeout(10)
-    try:
-        client.connect(("127.0.0.1", web.port))
-    except OSError:
-        client.close()
-        raise
-    return client
-
-
-def get(web: WebServer, path: str = "/-/healthy") -> int:
-    with urllib.request.urlopen(f"http://127.0.0.1:{web.port}{path}", timeout=5) as answer:
-        answer.read()
-        return answer.status
-
-
-def read_answer(client: socket.socket) -> bytes:
-    """Return one answer; the connection may stay open after it."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        piece = client.recv(65536)
-        if not piece:
-            return data
-        data += piece
-    head, _, body = data.partition(b"\r\n\r\n")
-    lengths = [line[15:] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-    while lengths and len(body) < int(lengths[0]):
-        piece = client.recv(65536)
-        assert piece
-        body += piece
-    return head + b"\r\n\r\n" + body
-
-
-def read_to_end(client: socket.socket) -> bytes:
-    data = b""
-    with contextlib.suppress(ConnectionResetError):
-        while piece := client.recv(65536):
-            data += piece
-    return data
-
-
-def seconds_to_close(client: socket.socket, limit: float = 10.0) -> float:
-    """Return how long the server takes to end the connection, nothing being read or sent."""
-    started, poll = time.monotonic(), select.poll()
-    poll.register(client, 0)
-    assert poll.poll(limit * 1000), "still open"
-    return time.monotonic() - started
-
-
-def drip(client: socket.socket, data: bytes) -> None:
-    """Send the bytes one by one until the server ends the connection."""
-    client.settimeout(0.05)
-    for number in range(len(data)):
-        try:
-            client.send(data[number : number + 1])
-            if not client.recv(65536):
-                return
-        except TimeoutError:
-            continue
-        except OSError:
-            return
-    raise AssertionError("still open")
 
 
 class TestSlowClients:

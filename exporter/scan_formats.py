@@ -1,0 +1,128 @@
+"""What a scan found as a table, as JSON, and as metrics."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
+
+from exporter.board import Board, Entry
+from exporter.cost import tariff_of
+from exporter.exposition import Exposition
+from exporter.human import human_bytes, human_seconds
+from exporter.metrics import BoardCollector
+from exporter.quoting import one_line
+from exporter.survey import Failure
+from exporter.terminal.table import Column, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.board import ScanResult
+    from exporter.model import Group
+    from exporter.survey import Outcome
+
+    Outcomes = Sequence[Outcome[ScanResult]]
+
+_COLUMNS = (
+    Column("target", cut=True),
+    Column("bucket", cut=True),
+    Column("uploads", right=True),
+    Column("bytes", right=True),
+    Column("oldest", right=True),
+    Column("stale", right=True),
+    Column("parts", right=True, spare=True),
+    Column("idle longest", right=True, spare=True),
+    Column("unsized", right=True, spare=True),
+    Column("took", right=True, spare=True),
+)
+_NUMBERS = (
+    *("uploads", "parts", "bytes", "stale", "stale_bytes", "empty", "unsized", "undated"),
+    *("oldest_initiated", "oldest_activity", "abort_scheduled", "abort_overdue"),
+)
+
+
+def scan_table(width: int | None, outcomes: Outcomes) -> str:
+    """Return a row per bucket, no wider than `width`."""
+    return table(_COLUMNS, [_row(outcome) for outcome in outcomes], width) + "\n"
+
+
+def _row(outcome: Outcome[ScanResult]) -> list[str]:
+    names, value = [outcome.target.name, outcome.bucket or "(all)"], outcome.value
+    if isinstance(value, Failure):
+        return [*names, one_line(f"failed: {value}")]
+    summary, began = value.summary, value.finished - value.duration
+    return [
+        *names,
+        f"{summary.uploads:,}",
+        human_bytes(summary.bytes),
+        human_seconds(_since(summary.oldest_initiated, began)),
+        f"{summary.stale:,}",
+        "–" if summary.parts is None else f"{summary.parts:,}",  # noqa: RUF001 - a dash for people
+        human_seconds(_since(summary.oldest_activity, began)),
+        f"{summary.unsized:,}",
+        human_seconds(value.duration),
+    ]
+
+
+def _since(moment: float | None, now: float) -> float | None:
+    return None if moment is None else max(0.0, now - moment)
+
+
+def scan_json(ages: tuple[float, ...], outcomes: Outcomes) -> str:
+    """Return exact values as JSON: times are Unix seconds, durations seconds, null is what is not known."""
+    found = {"time": time.time(), "buckets": [_entry(ages, outcome) for outcome in outcomes]}
+    return json.dumps(found, indent=2) + "\n"
+
+
+def _entry(ages: tuple[float, ...], outcome: Outcome[ScanResult]) -> dict[str, object]:
+    value = outcome.value
+    names = {
+        "target": outcome.target.name,
+        "store": outcome.target.store.value,
+        "bucket": outcome.bucket or None,
+    }
+    if isinstance(value, Failure):
+        return names | {"success": False, "reason": value.reason.value, "message": value.message}
+    summary = value.summary
+    bounds = [*(f"{age:.0f}" for age in ages), "+Inf"]
+    return (
+        names
+        | {"success": True, "complete": not summary.unsized, "trouble": value.trouble or None}
+        | {name: getattr(summary, name) for name in _NUMBERS}
+        | {"bytes_by_class": dict(summary.bytes_by_class)}
+        | {"ages": dict(zip(bounds, summary.age_counts, strict=True)) if summary.age_counts else {}}
+        | {"abort_rules": summary.abort_rules._asdict() if summary.abort_rules else None}
+        | {"prefixes": _groups(summary.prefixes), "initiators": _groups(summary.initiators)}
+        | {"requests": value.requests, "finished": value.finished, "duration": value.duration}
+    )
+
+
+def _groups(groups: Sequence[Group] | None) -> list[dict[str, object]] | None:
+    return None if groups is None else [group._asdict() for group in groups]
+
+
+def scan_metrics(ages: tuple[float, ...], outcomes: Outcomes) -> str:
+    """Return what `/metrics` says of the buckets, in the text format."""
+    board = Board()
+    tried = [outcome for outcome in outcomes if outcome.bucket]
+    board.declare(
+        Entry(
+            each.target.name,
+            each.bucket,
+            each.target.store.value,
+            each.target.scan.keep_for,
+            ages,
+            tariff=tariff_of(each.target),
+        )
+        for each in tried
+    )
+    for each in tried:
+        key = (each.target.name, each.bucket)
+        if isinstance(each.value, Failure):
+            board.fail(key, *each.value, None)
+        else:
+            board.publish(key, each.value)
+    return Exposition(BoardCollector(board), CollectorRegistry()).render().decode()

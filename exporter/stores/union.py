@@ -1,0 +1,178 @@
+"""Nodes that each know only their own uploads (MinIO) as one store: one after the other, each upload once."""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from exporter.model import GoneError, Reason, StoreError
+from exporter.stores.base import Ask, Page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from exporter.config.settings import BucketSettings
+    from exporter.model import AbortRules, Upload
+    from exporter.stores.base import Answered, Calls, FoundBucket, Marker, PartFold, Store
+
+_TURN_SECONDS = 0.01
+"""How long one node's answers are waited for while others are in flight, too."""
+
+
+class Node(NamedTuple):
+    """One of the servers: what errors call it, and what asks it."""
+
+    name: str
+    store: Store
+
+
+class UnionStore:
+    """A store of nodes. What one of them cannot say fails the scan: a part of the union is no number.
+
+    Rules and lists of buckets are the same on all nodes: the first is asked.
+    """
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        """Make it of one node or more, in the order in which they are listed."""
+        self._nodes = tuple(nodes)
+        self._first = nodes[0].store
+        self.operations = self._first.operations
+        self.has_part_times = self._first.has_part_times
+
+    @property
+    def signing_region(self) -> str:
+        """The region requests are signed for."""
+        return self._first.signing_region
+
+    def open(self, bucket: BucketSettings, deadline: float) -> UnionCalls:
+        """Return what makes the calls of one scan of the bucket. Raises StoreError."""
+        return UnionCalls(self._nodes, [_opened(node, bucket, deadline) for node in self._nodes])
+
+    def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
+        """Return a page of the buckets. Raises StoreError."""
+        return self._first.list_buckets(marker, deadline)
+
+    def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
+        """Return what the bucket's lifecycle rules do about uploads. Raises StoreError."""
+        return self._first.abort_rules(bucket, deadline)
+
+    def new_fold(self) -> PartFold:
+        """Return what adds up the parts of one upload."""
+        return self._first.new_fold()
+
+    def close(self) -> None:
+        """Close the connections."""
+        for node in self._nodes:
+            node.store.close()
+
+
+class _Sent(NamedTuple):
+    label: object
+    node: int
+    ask: Ask
+
+
+class UnionCalls:
+    """The calls of one scan. A marker is the node's number, then the node's own marker.
+
+    Who listed an upload first is kept for the scan, by hash: some 100 bytes an upload.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        calls: Sequence[Calls],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Make them of each node's own calls."""
+        self._nodes = nodes
+        self._calls = calls
+        self._monotonic = monotonic
+        self._in_flight = [0] * len(calls)
+        self._lister: dict[int, int] = {}
+
+    def start(self, ask: Ask, deadline: float, label: object) -> None:
+        """Send a call: a page of uploads to the node whose turn it is, parts to who listed the upload."""
+        number, marker = 0, ask.marker
+        if ask.upload is not None:
+            number = self._lister.get(hash(ask.upload[:2]), 0)
+        elif marker:
+            number, marker = int(marker[0]), marker[1:] or None
+        sent = _Sent(label, number, ask._replace(marker=marker))
+        self._in_flight[number] += 1
+        self._calls[number].start(sent.ask, deadline, sent)
+
+    def answers(self, timeout: float) -> list[Answered]:
+        """Wait for the calls that end next, at most `timeout` seconds. Raises StoppingError."""
+        deadline = self._monotonic() + timeout
+        while True:
+            busy = [number for number, calls in enumerate(self._in_flight) if calls]
+            wait = deadline - self._monotonic()
+            for number in busy or [0]:
+                turn = wait if len(busy) <= 1 else min(wait, _TURN_SECONDS)
+                answered = self._calls[number].answers(max(0.0, turn))
+                if answered:
+                    self._in_flight[number] -= len(answered)
+                    return [self._answered(outcome, sent) for sent, outcome in answered]  # type: ignore[arg-type]  # ours
+            if self._monotonic() >= deadline:
+                return []
+
+    def close(self) -> None:
+        """Give up what is in flight."""
+        for calls in self._calls:
+            calls.close()
+
+    def _answered(self, outcome: Page[Any] | StoreError, sent: _Sent) -> Answered:
+        if isinstance(outcome, GoneError):
+            return sent.label, outcome
+        if sent.ask.upload is not None:
+            return sent.label, self._named(outcome, sent) if isinstance(outcome, StoreError) else outcome
+        if isinstance(outcome, StoreError):
+            if not _is_empty(outcome, sent.ask.marker):
+                return sent.label, self._named(outcome, sent)
+            outcome = Page((), truncated=False)
+        return sent.label, self._joined(outcome, sent.node)
+
+    def _joined(self, page: Page[Upload], node: int) -> Page[Upload]:
+        """Return a node's page without what other nodes listed, and with a marker of ours."""
+        items = [each for each in page.items if self._lister.setdefault(hash(each[:2]), node) == node]
+        ended = page.truncated is False or (page.truncated is None and page.next_marker is None)
+        if not ended:
+            following, last = (
+                marker and (str(node), *marker) for marker in (page.next_marker, page.last_marker)
+            )
+            return page._replace(items=items, truncated=True, next_marker=following, last_marker=last)
+        if node + 1 == len(self._nodes):
+            return page._replace(items=items, truncated=False, next_marker=None, last_marker=None)
+        return page._replace(items=items, truncated=True, next_marker=(str(node + 1),), last_marker=None)
+
+    def _named(self, error: StoreError, sent: _Sent) -> StoreError:
+        """Return the error with the node's name; where others have the bucket, it is not gone."""
+        missing = error.reason is Reason.NOT_FOUND and sent.node > 0
+        reason = Reason.BAD_RESPONSE if missing else error.reason
+        return named(error, self._nodes[sent.node].name, reason)
+
+
+def named(error: StoreError, name: str, reason: Reason | None = None) -> StoreError:
+    """Return the error of the node that is called so."""
+    return StoreError(
+        reason or error.reason,
+        f"{name}: {error}",
+        code=error.code,
+        status=error.status,
+        retryable=error.retryable,
+        retry_after=error.retry_after,
+    )
+
+
+def _opened(node: Node, bucket: BucketSettings, deadline: float) -> Calls:
+    try:
+        return node.store.open(bucket, deadline)
+    except StoreError as error:
+        raise named(error, node.name) from error
+
+
+def _is_empty(error: StoreError, marker: Marker | None) -> bool:
+    """Whether a refusal of a first page says that there are no uploads; see `paging.next_page`."""
+    return marker is None and (error.status, error.code) == (HTTPStatus.NOT_FOUND, "NoSuchUpload")

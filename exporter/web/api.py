@@ -1,0 +1,143 @@
+"""The JSON that programs read; docs/api.md says what every field means."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from exporter.web.blame import worst_uploads
+from exporter.web.rows import age_groups, endpoints
+from exporter.web.uploads import choose, wishes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from exporter.board import Entry
+    from exporter.watched import Discovery, Watched
+    from exporter.web.blame import Blamed
+    from exporter.web.query import Query
+    from exporter.web.rows import Row
+
+VERSION = 1
+"""Grows where a field goes or means something else; new fields may come without."""
+Json = dict[str, Any]
+# harmless too where a page takes the text for HTML
+_ESCAPED = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+
+
+def encoded(members: Json) -> bytes:
+    """Return JSON in plain ASCII; what is no text in UTF-8 stands as an escaped surrogate."""
+    return (json.dumps(members, separators=(",", ":")).translate(_ESCAPED) + "\n").encode()
+
+
+def success(data: Json, now: float) -> bytes:
+    """Return an answer with data, as of `now` (Unix seconds)."""
+    return encoded({"status": "success", "version": VERSION, "time": now, "data": data})
+
+
+def failure(message: str) -> bytes:
+    """Return an answer without: what was wrong with the question."""
+    return encoded({"status": "error", "version": VERSION, "error": message})
+
+
+def targets(watched: Iterable[Watched], rows: Sequence[Row]) -> Json:
+    """Return what is watched, and what is known of it."""
+    by_target: dict[str, list[Row]] = {}
+    for row in rows:
+        by_target.setdefault(row.entry.target, []).append(row)
+    return {"targets": [_target(each, by_target.get(each.settings.name, [])) for each in watched]}
+
+
+def uploads(rows: Sequence[Row], query: Query) -> Json:
+    """Return the worst uploads. Raises QueryError."""
+    order, limit = wishes(query)
+    found = worst_uploads(choose(rows, query), order, limit)
+    return {"sort": order, "limit": limit, "uploads": [_upload(each) for each in found]}
+
+
+def _target(watched: Watched, rows: Iterable[Row]) -> Json:
+    settings = watched.settings
+    return {
+        "name": settings.name,
+        "store": settings.store.value,
+        "endpoints": list(endpoints(watched)),
+        "region": settings.region,
+        "signing_region": watched.signing_region or None,
+        "labels": dict(settings.labels),
+        "scan_interval_seconds": settings.scan.interval,
+        "stale_after_seconds": settings.stale_after,
+        "discovery": _discovery(watched.discovery),
+        "buckets": [_bucket(row) for row in rows],
+    }
+
+
+def _discovery(discovery: Discovery | None) -> Json | None:
+    if discovery is None:
+        return None
+    return {
+        "success": discovery.success,
+        "reason": discovery.reason.value if discovery.reason else None,
+        "message": discovery.message or None,
+        "last_success": discovery.last_success,
+    }
+
+
+def _bucket(row: Row) -> Json:
+    entry, turn, cost = row.entry, row.turn, row.cost
+    return {
+        "name": entry.bucket,
+        "health": row.health,
+        "reason": entry.reason.value if entry.reason else None,
+        "message": entry.message or None,
+        "last_success": entry.last_success,
+        "duration_seconds": entry.duration,
+        "next_scan": turn.due if turn else None,
+        "scanning_since": turn.running_since if turn else None,
+        "monthly_cost": {"currency": cost[0], "amount": cost[1]} if cost else None,
+        "values": _values(entry),
+    }
+
+
+def _values(entry: Entry) -> Json | None:
+    summary = entry.summary
+    if summary is None:
+        return None
+    with_parts = summary.parts_known
+    return {
+        "uploads": summary.uploads,
+        "bytes": summary.bytes,
+        "parts": summary.parts,
+        "stale_uploads": summary.stale,
+        "stale_bytes": summary.stale_bytes,
+        "empty_uploads": summary.empty,
+        "unsized_uploads": summary.unsized if with_parts else None,
+        "undated_uploads": summary.undated,
+        "recheck_overdue_uploads": summary.overdue if with_parts else None,
+        "abort_scheduled_uploads": summary.abort_scheduled if entry.store == "s3" else None,
+        "abort_overdue_uploads": summary.abort_overdue if entry.store == "s3" else None,
+        "oldest_initiated": summary.oldest_initiated,
+        "oldest_activity": summary.oldest_activity,
+        "ages": [{"at_most_seconds": bound, "uploads": count} for bound, count in age_groups(entry)],
+        "bytes_by_class": dict(summary.bytes_by_class) if with_parts else None,
+    }
+
+
+def _upload(blamed: Blamed) -> Json:
+    entry, found, upload = blamed.row.entry, blamed.found, blamed.found.upload
+    return {
+        "target": entry.target,
+        "store": entry.store,
+        "bucket": entry.bucket,
+        "key": upload.key,
+        "upload_id": upload.upload_id,
+        "initiated": upload.initiated,
+        "age_seconds": blamed.age,
+        "last_activity": found.activity,
+        "idle_seconds": blamed.idle,
+        "parts": found.parts,
+        "bytes": found.bytes,
+        "storage_class": found.storage_class or None,
+        "initiator": upload.initiator or None,
+        "abort_at": found.abort_at,
+        "abort_command": blamed.command,
+    }

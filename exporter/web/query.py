@@ -1,0 +1,56 @@
+"""A query string in, checked values out, and links that differ in some of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_LONGEST_NUMBER = 9
+
+
+class QueryError(Exception):
+    """A value that cannot be used; the text is for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The values of a query string, of each name the last."""
+
+    values: Mapping[str, str]
+
+    @staticmethod
+    def parse(query_string: bytes) -> Query:
+        """Read what came after the `?`."""
+        text = query_string.decode("ascii", "replace")
+        try:
+            return Query(dict(parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=50)))
+        except ValueError:  # more than so many fields
+            return Query({})
+
+    def text(self, name: str) -> str:
+        """Return a value, '' where there is none."""
+        return self.values.get(name, "")
+
+    def choice(self, name: str, choices: Sequence[str], default: str) -> str:
+        """Return one of the choices. Raises QueryError for anything else."""
+        value = self.text(name) or default
+        if value not in choices:
+            raise QueryError(f"{name} must be {', '.join(choices[:-1])} or {choices[-1]}")
+        return value
+
+    def number(self, name: str, default: int, most: int) -> int:
+        """Return a whole number from 1 to `most`. Raises QueryError for anything else."""
+        value = self.text(name) or str(default)
+        sound = value.isascii() and value.isdigit() and len(value) <= _LONGEST_NUMBER
+        if not sound or not 1 <= int(value) <= most:
+            raise QueryError(f"{name} must be a whole number from 1 to {most}")
+        return int(value)
+
+    def link(self, path: str, **changes: str) -> str:
+        """Return a link to this query with other values; '' leaves one out."""
+        values = {name: value for name, value in {**self.values, **changes}.items() if value}
+        return f"{path}?{urlencode(values, errors='replace')}" if values else path

@@ -1,0 +1,152 @@
+"""What pages and API show of each bucket: its entry on the board, its settings, its next turn."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from exporter.board import Entry
+    from exporter.watched import Turn, Watched
+
+Health = Literal["failing", "incomplete", "waiting", "ok"]
+HEALTHS: tuple[Health, ...] = ("failing", "incomplete", "waiting", "ok")
+"""The worst first: the last scan failed; it left uploads unsized; none has ended yet; all is well."""
+Cost = tuple[str, float]
+"""Currency and amount a month."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A bucket. `watched` is None only in the moment in which its target goes."""
+
+    entry: Entry
+    watched: Watched | None = None
+
+    @property
+    def turn(self) -> Turn | None:
+        """When it is scanned next."""
+        return self.watched.turns.get(self.entry.bucket) if self.watched else None
+
+    @property
+    def health(self) -> Health:
+        """How its last scan went."""
+        if self.entry.success is None:
+            return "waiting"
+        if not self.entry.success:
+            return "failing"
+        return "ok" if self.entry.complete else "incomplete"
+
+    @property
+    def cost(self) -> Cost | None:
+        """What its parts cost a month, where that is known."""
+        entry = self.entry
+        if entry.tariff is None or entry.summary is None or entry.summary.bytes is None:
+            return None
+        amount = entry.tariff.monthly(entry.summary.bytes_by_class)
+        return None if amount is None else (entry.tariff.currency, amount)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over buckets. Of `bytes` and `stale_bytes`, those that are known; moments are Unix seconds."""
+
+    buckets: int
+    healths: Counter[Health]
+    unknown: int
+    """Of how many buckets nothing is known."""
+    unsized: int
+    """Of how many uploads the bytes are not known."""
+    uploads: int
+    bytes: int
+    stale: int
+    stale_bytes: int
+    oldest: float | None
+    oldest_age: float | None
+    """As of its scan."""
+    costs: tuple[Cost, ...]
+
+
+def make_rows(entries: Iterable[Entry], watched: Iterable[Watched]) -> list[Row]:
+    """Return a row per bucket."""
+    by_name = {each.settings.name: each for each in watched}
+    return [Row(entry, by_name.get(entry.target)) for entry in entries]
+
+
+def total(rows: Sequence[Row]) -> Totals:
+    """Add the rows up."""
+    summaries = [(row.entry, row.entry.summary) for row in rows if row.entry.summary]
+    dated = [
+        (summary.oldest_initiated, entry.last_success or 0.0)
+        for entry, summary in summaries
+        if summary.oldest_initiated is not None
+    ]
+    oldest, seen = min(dated, default=(None, 0.0))
+    costs: Counter[str] = Counter()
+    for currency, amount in filter(None, (row.cost for row in rows)):
+        costs[currency] += amount  # type: ignore[assignment]  # typed for whole numbers
+    return Totals(
+        buckets=len(rows),
+        healths=Counter(row.health for row in rows),
+        unknown=len(rows) - len(summaries),
+        unsized=sum(
+            summary.uploads if summary.bytes is None else summary.unsized for _, summary in summaries
+        ),
+        uploads=sum(summary.uploads for _, summary in summaries),
+        bytes=sum(summary.bytes or 0 for _, summary in summaries),
+        stale=sum(summary.stale for _, summary in summaries),
+        stale_bytes=sum(summary.stale_bytes or 0 for _, summary in summaries),
+        oldest=oldest,
+        oldest_age=None if oldest is None else max(0.0, seen - oldest),
+        costs=tuple(sorted(costs.items())),
+    )
+
+
+def age_groups(entry: Entry) -> tuple[tuple[float | None, int], ...]:
+    """Return how many uploads are at most so old and older than the bound before; None is any age."""
+    if entry.summary is None or not entry.summary.age_counts:
+        return ()
+    counts = (0, *entry.summary.age_counts)
+    return tuple(zip((*entry.ages, None), (b - a for a, b in pairwise(counts)), strict=True))
+
+
+def total_ages(rows: Iterable[Row]) -> tuple[tuple[float | None, int], ...]:
+    """Return the same of all rows together, of those that have the bounds of the first."""
+    sums: dict[float | None, int] = {}
+    for groups in filter(None, (age_groups(row.entry) for row in rows)):
+        if not sums:
+            sums = dict(groups)
+        elif sums.keys() == dict(groups).keys():
+            for bound, count in groups:
+                sums[bound] += count
+    return tuple(sums.items())
+
+
+def sort_rows(rows: list[Row], value: Callable[[Row], object], *, descending: bool) -> list[Row]:
+    """Return the rows by a value; those of which it is not known come last, and names break ties."""
+    named = sorted(rows, key=lambda row: (row.entry.target, row.entry.bucket))
+    known = [row for row in named if value(row) is not None]
+    known.sort(key=value, reverse=descending)  # type: ignore[arg-type]  # values of one column compare
+    return known + [row for row in named if value(row) is None]
+
+
+def endpoint_of(url: str | None) -> str | None:
+    """Return scheme, host and port of a URL and nothing else of it."""
+    parts = urlsplit(url or "")
+    if not parts.hostname:
+        return None
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"
+
+
+def endpoints(watched: Watched) -> Iterator[str]:
+    """Yield where a target's requests go, where the config says so."""
+    settings = watched.settings
+    for url in (settings.endpoint_url, *settings.endpoint_urls):
+        if endpoint := endpoint_of(url):
+            yield endpoint

@@ -1,0 +1,225 @@
+"""Temporary keys on Huawei Cloud: who is asked, when they are renewed, and what failures mean."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from contract.rigs import failure
+from fakes import NOW, Clock, Recorder
+from servers.huawei import SESSION_SECONDS, Identities
+from servers.obs import Obs
+from servers.s3 import Key
+from servers.standin import Reply, StandIn
+
+from exporter.config.settings import BucketSettings, Credentials, Secret, StoreKind, TargetSettings
+from exporter.model import Reason
+from exporter.stores.obs import ObsStore
+from exporter.stores.obs_identity import PAUSE_SECONDS, RENEW_SECONDS, Keys, ObsIdentity
+from exporter.stores.transport import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LEFT = SESSION_SECONDS - RENEW_SECONDS
+"""So long are keys used before they are renewed."""
+
+
+class House:
+    """An identity, and who gives it keys."""
+
+    def __init__(self, server: Identities, url: str, clock: Clock, proxy_url: str | None = None):
+        self.server, self.url, self.clock = server, url, clock
+        self.environ: dict[str, str] = {}
+        self.traffic = Recorder()
+        self.transport = Transport(self.traffic, threading.Event(), proxy_url=proxy_url)
+        self.identity = self.of(Credentials())
+
+    def of(self, credentials: Credentials) -> ObsIdentity:
+        return ObsIdentity(
+            credentials, self.transport, metadata_url=self.url, environ=self.environ, clock=self.clock.wall
+        )
+
+    def keys(self) -> Keys:
+        with self.transport.call("ListParts", 1e12) as _:
+            return self.identity.keys()
+
+    def number(self) -> int:
+        """Return which of the issued keys are in use."""
+        return int(self.keys().access_key.removeprefix("TEMPORARY"))
+
+    def asked(self) -> list[str]:
+        return [operation for kind, operation, *_ in self.traffic.seen if kind == "sent"]
+
+
+@pytest.fixture
+def server() -> Identities:
+    return Identities(lambda: NOW)
+
+
+@pytest.fixture
+def house(server: Identities) -> Iterator[House]:
+    clock = Clock()
+    server.clock = clock.wall
+    with StandIn(server) as standin:
+        house = House(server, standin.url, clock)
+        yield house
+        house.transport.close()
+
+
+class TestOfAServer:
+    def test_keys_come_from_its_agency(self, house: House):
+        assert house.keys() == ("TEMPORARY1", "secret-1", "token-1")
+        assert set(house.asked()) == {"GetSecurityKey"}
+
+    def test_a_metadata_service_that_wants_a_token_gets_it(self, house: House):
+        house.server.needs_token = True
+        assert house.number() == 1
+
+    def test_keys_are_asked_for_again_before_their_end_and_not_sooner(self, house: House):
+        assert house.number() == 1
+        house.clock.now = LEFT - 1
+        assert house.number() == 1
+        house.clock.now = LEFT + 1
+        assert house.number() == 2
+
+    def test_keys_that_still_hold_are_used_where_a_renewal_fails(self, house: House):
+        assert house.number() == 1
+        house.server.agency = False
+        house.clock.now = SESSION_SECONDS - 1
+        assert house.number() == 1
+        house.clock.now = SESSION_SECONDS + 1
+        assert failure(house.keys).reason is Reason.CREDENTIALS
+
+    def test_after_a_failure_nobody_is_asked_for_a_while(self, house: House):
+        house.server.agency = False
+        assert "agency" in str(failure(house.keys))
+        asked = len(house.asked())
+        assert "agency" in str(failure(house.keys))
+        assert len(house.asked()) == asked
+        house.server.agency = True
+        house.clock.now = PAUSE_SECONDS
+        assert house.number() == 1
+
+    def test_many_threads_ask_once(self, house: House):
+        with ThreadPoolExecutor(16) as pool:
+            assert set(pool.map(lambda _: house.number(), range(64))) == {1}
+        assert len(house.server.issued) == 1
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"<html></html>",
+            b"[]",
+            b'{"credential": null}',
+            b'{"credential": {"access": "a", "secret": "b", "securitytoken": "c"}}',
+            b'{"credential": {"access":"","secret":"b","securitytoken":"c","expires_at":"2099-01-01"}}',
+            b'{"credential": {"access": "a", "secret": 7, "securitytoken": "c", "expires_at": "2099-01-01"}}',
+            b'{"credential": {"access": "a", "secret": "b", "securitytoken": "c", "expires_at": "soon"}}',
+        ],
+    )
+    def test_what_is_no_key_is_none(self, house: House, body: bytes):
+        house.server.spoil = lambda reply: replace(reply, body=body)
+        error = failure(house.keys)
+        assert error.reason is Reason.CREDENTIALS
+        assert str(error) == "GetSecurityKey: the answer holds no keys"
+
+    def test_a_metadata_service_that_is_not_there_is_said(self, house: House):
+        house.server.spoil = lambda reply: replace(reply, reset=True)
+        error = failure(house.keys)
+        assert error.reason is Reason.CREDENTIALS
+        assert "OBS_ACCESS_KEY_ID" in str(error)
+
+    def test_no_proxy_stands_between(self, server: Identities):
+        with StandIn(server) as standin, StandIn(lambda _: Reply(502)) as proxy:
+            house = House(server, standin.url, Clock(), proxy_url=proxy.url)
+            assert house.number() == 1
+            assert proxy.requests == []
+
+
+class TestOfAWorkload:
+    @pytest.fixture
+    def file(self, house: House, tmp_path: Path) -> Path:
+        file = tmp_path / "token"
+        file.write_text("id-token\n")
+        house.environ |= {
+            "HUAWEICLOUD_SDK_IDP_ID": "cluster",
+            "HUAWEICLOUD_SDK_ID_TOKEN_FILE": str(file),
+            "HUAWEICLOUD_SDK_IAM_ENDPOINT": house.url,
+        }
+        house.server.workloads["cluster", "id-token"] = None
+        return file
+
+    @pytest.mark.usefixtures("file")
+    def test_its_token_is_exchanged_for_keys(self, house: House):
+        assert house.keys() == ("TEMPORARY1", "secret-1", "token-1")
+        assert house.asked() == ["CreateTokenWithIdToken", "CreateTemporaryAccessKeyByToken"]
+
+    @pytest.mark.usefixtures("file")
+    @pytest.mark.parametrize(("name", "scope"), [("DOMAIN", "domain"), ("PROJECT", "project")])
+    def test_a_scope_is_asked_for_where_one_is_set(self, house: House, name: str, scope: str):
+        house.environ[f"HUAWEICLOUD_SDK_{name}_ID"] = "0123"
+        house.server.workloads["cluster", "id-token"] = {scope: {"id": "0123"}}
+        assert house.number() == 1
+
+    def test_its_token_is_read_again_for_each_exchange(self, house: House, file: Path):
+        assert house.number() == 1
+        file.write_text("new-token")
+        house.server.workloads = {("cluster", "new-token"): None}
+        house.clock.now = LEFT + 1
+        assert house.number() == 2
+
+    def test_a_refusal_says_what_to_check_and_no_token(self, house: House, file: Path):
+        file.write_text("a-token-nobody-knows")
+        error = failure(house.keys)
+        assert error.reason is Reason.CREDENTIALS
+        assert "CreateTokenWithIdToken: HTTP 401: check identity provider" in str(error)
+        assert "a-token-nobody-knows" not in str(error)
+
+    def test_a_file_that_is_not_there_is_named_by_its_variable(self, house: House, file: Path):
+        file.unlink()
+        assert str(failure(house.keys)).startswith("HUAWEICLOUD_SDK_ID_TOKEN_FILE: FileNotFoundError")
+
+    @pytest.mark.usefixtures("file")
+    def test_an_answer_without_a_token_is_none(self, house: House):
+        house.server.spoil = lambda reply: Reply(201, {}, reply.body)
+        assert "X-Subject-Token" in str(failure(house.keys))
+
+
+class TestOrder:
+    def test_keys_of_the_config_come_first(self, house: House):
+        house.environ |= {"OBS_ACCESS_KEY_ID": "env", "OBS_SECRET_ACCESS_KEY": "env"}
+        house.identity = house.of(Credentials(None, Secret("own"), Secret("secret")))
+        assert house.keys() == ("own", "secret", None)
+
+    def test_then_those_of_the_environment(self, house: House):
+        house.environ |= {"OBS_ACCESS_KEY_ID": "env", "OBS_SECRET_ACCESS_KEY": "x", "OBS_SECURITY_TOKEN": "t"}
+        house.environ |= {"HUAWEICLOUD_SDK_IDP_ID": "a", "HUAWEICLOUD_SDK_ID_TOKEN_FILE": "/nowhere"}
+        assert house.keys() == ("env", "x", "t")
+        assert house.asked() == []
+
+    def test_half_a_key_is_a_mistake_and_not_looked_for_elsewhere(self, house: House):
+        house.environ |= {"OBS_ACCESS_KEY_ID": "env"}
+        assert "no access key or no secret" in str(failure(house.keys))
+        assert house.asked() == []
+
+
+def test_requests_are_signed_with_temporary_keys_and_carry_their_token():
+    identities, obs = Identities(lambda: NOW), Obs()
+    clock = Clock()
+    with StandIn(identities) as giver, StandIn(obs) as standin:
+        bucket = BucketSettings("media")
+        obs.buckets["media"] = []
+        target = TargetSettings("t", StoreKind.OBS, (bucket,), endpoint_url=standin.url)
+        identities.clock = lambda: 4e9
+        store = ObsStore(target, Transport(Recorder(), threading.Event()), metadata_url=giver.url)
+        obs.key = Key("TEMPORARY1", "secret-1", "token-1")
+        assert list(store.list_uploads(bucket, None, clock.now + 1e12).items) == []
+        [request] = standin.requests
+        token = {request.headers.get(f"{prefix}security-token") for prefix in ("x-obs-", "x-amz-")}
+        assert "token-1" in token

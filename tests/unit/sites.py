@@ -1,0 +1,91 @@
+"""A board with targets, settings and turns, as pages and API show it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fakes import NOW
+from hostile import MALICIOUS_KEYS
+from unit.boards import AGES, SUMMARY, Drawn
+
+from exporter.board import Entry, ScanResult
+from exporter.config.settings import BucketSettings, Prices, StoreKind, TargetSettings
+from exporter.cost import Tariff
+from exporter.model import Found, Reason, Upload
+from exporter.watched import Discovery, Turn, Watched
+from exporter.web.app import App
+from exporter.worst import Worst
+
+TARIFF = Tariff(Prices("USD", 0.023))
+FAILURE = "ListMultipartUploads: AccessDenied: User is not authorized to perform this action"
+
+
+def found(key: str, number: int = 1, **known: object) -> Found:
+    """Return an upload `number` hours old, with as many parts of a MiB."""
+    upload = Upload(key, f"id-{number}", NOW - 3600.0 * number, "STANDARD", "arn:aws:iam::1:user/ci")
+    return Found(upload, NOW - 1800.0 * number, number, number << 20, "STANDARD")._replace(**known)
+
+
+def worst(*uploads: Found, limit: int = 100) -> Worst:
+    kept = Worst(limit)
+    for upload in uploads:
+        kept.add(upload)
+    return kept
+
+
+class Shown:
+    """An application with 3 buckets of `prod` and one of `archive`: ok, incomplete, failing, waiting."""
+
+    def __init__(self, keys: list[str] | None = None, *, uploads: bool = True) -> None:
+        keys = MALICIOUS_KEYS if keys is None else keys
+        prod, archive = ("media", "backups", "logs"), ("tapes",)
+        drawn = Drawn()
+        self.board = drawn.board
+        self.board.declare(
+            [
+                *(Entry("prod", name, "s3", 86400.0, AGES, tariff=TARIFF) for name in prod),
+                *(Entry("archive", name, "glacier", 86400.0, AGES) for name in archive),
+            ]
+        )
+        kept = worst(*(found(key, number + 1) for number, key in enumerate(keys)))
+        complete = replace(SUMMARY, unsized=0)
+        for name, summary in (("media", complete), ("backups", SUMMARY), ("logs", complete)):
+            trouble = "ListParts: AccessDenied" if summary.unsized else ""
+            result = ScanResult(summary, NOW, 1.25, trouble, kept if name == "media" else worst())
+            self.board.publish(("prod", name), result)
+        self.board.fail(("prod", "logs"), Reason.ACCESS_DENIED, FAILURE, 0.5)
+        self.watched = [
+            Watched(
+                TargetSettings(
+                    "prod",
+                    StoreKind.S3,
+                    tuple(BucketSettings(name) for name in prod),
+                    region="eu-west-1",
+                    endpoint_url="https://user:pass@ceph.example.com:8443/path",
+                    labels=(("team", "media"),),
+                ),
+                tuple(BucketSettings(name) for name in prod),
+                "eu-west-1",
+                {"media": Turn(NOW + 240), "backups": Turn(NOW, NOW - 3), "logs": Turn(NOW + 10)},
+                Discovery(success=True, last_success=NOW - 60),
+            ),
+            Watched(
+                TargetSettings("archive", StoreKind.GLACIER, (BucketSettings("tapes"),)),
+                (BucketSettings("tapes"),),
+            ),
+        ]
+        self.reloads: list[list[str]] = []
+        self.problems: list[str] = []
+        self.app = App(
+            self.board,
+            drawn.text,
+            drawn.openmetrics,
+            lambda: True,
+            watched=lambda: self.watched,
+            reload=self.reload,
+            uploads=uploads,
+        )
+
+    def reload(self) -> list[str]:
+        self.reloads.append(self.problems)
+        return self.problems

@@ -1,0 +1,109 @@
+"""What a failure of a probe means: which grant helps, if any."""
+
+from dataclasses import replace
+
+import pytest
+from fakes import FakeStore, error, upload
+
+from exporter import probe as probing
+from exporter.config.settings import (
+    AssumeRole,
+    BucketSettings,
+    Credentials,
+    DiscoverSettings,
+    ScanSettings,
+    StoreKind,
+    TargetSettings,
+)
+from exporter.model import Reason
+from exporter.probe import Probed, probe
+from exporter.probe_table import failures, probe_table
+from exporter.stores.base import FoundBucket, Page
+from exporter.survey import Failure, Survey
+
+ROLE = "arn:aws:iam::111122223333:role/mpu"
+TARGET = TargetSettings(
+    "prod",
+    StoreKind.S3,
+    (BucketSettings("media"),),
+    ScanSettings(retries=0),
+    credentials=Credentials(assume_role=AssumeRole(ROLE)),
+)
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch):
+    """Return a function that probes a target whose store is this one."""
+
+    def probed(target: TargetSettings, store: FakeStore) -> list[Probed]:
+        monkeypatch.setattr(probing, "Survey", lambda targets: Survey(targets, new_store=lambda *_: store))
+        return probe([target], frozenset(), every=False)
+
+    return probed
+
+
+@pytest.mark.parametrize(
+    ("failure", "grant"),
+    [
+        (
+            Failure(Reason.ACCESS_DENIED, "ListParts: HTTP 403 (AccessDenied no)"),
+            "s3:ListMultipartUploadParts",
+        ),
+        (
+            Failure(Reason.ACCESS_DENIED, "ListParts: HTTP 403 (AccessDenied not allowed: kms:Decrypt)"),
+            "kms:Decrypt on the key that the uploads are encrypted with",
+        ),
+        (
+            Failure(
+                Reason.CREDENTIALS,
+                "ListParts: ClientError: (AccessDenied) when calling the AssumeRole operation",
+            ),
+            f"sts:AssumeRole on {ROLE}",
+        ),
+        (Failure(Reason.CREDENTIALS, "ListParts: HTTP 403 (SignatureDoesNotMatch)"), ""),
+        (Failure(Reason.TIMEOUT, "ListParts: no time left"), ""),
+    ],
+)
+def test_what_to_grant(failure: Failure, grant: str):
+    missing = probing._missing(TARGET, "media", "ListParts", failure)
+    assert missing.startswith(grant)
+    assert bool(missing) == bool(grant)
+
+
+def test_a_bug_of_ours_is_a_row(ask):
+    class Surprising(FakeStore):
+        def open(self, bucket, deadline):
+            raise RuntimeError("a bug")
+
+    rows = ask(TARGET, Surprising())
+    assert [(row.operation, row.failure and row.failure.reason) for row in rows] == [
+        ("ListMultipartUploads", Reason.INTERNAL),
+        ("ListParts", None),
+    ]
+
+
+def test_found_vaults_are_called_what_the_store_calls_them(ask):
+    class Vaults(FakeStore):
+        def list_buckets(self, marker, deadline):
+            return Page([FoundBucket("tapes")], truncated=False)
+
+    target = replace(TARGET, store=StoreKind.GLACIER, buckets=(), discover=DiscoverSettings())
+    rows = ask(target, Vaults([upload(1)]))
+    assert [(row.bucket, row.operation, row.failure) for row in rows] == [
+        ("", "ListVaults", None),
+        ("tapes", "ListMultipartUploads", None),
+        ("tapes", "ListParts", None),
+    ]
+
+
+def test_where_the_list_is_refused_that_is_all(ask):
+    class Refusing(FakeStore):
+        def list_buckets(self, marker, deadline):
+            raise error(Reason.ACCESS_DENIED)
+
+    rows = ask(replace(TARGET, buckets=(), discover=DiscoverSettings()), Refusing())
+    assert [(row.bucket, row.operation, row.grant) for row in rows] == [
+        ("", "ListBuckets", "s3:ListAllMyBuckets on *")
+    ]
+    assert failures(rows) == ["prod: access_denied: a access_denied of the test"]
+    assert probe_table(rows).endswith("\n\nMissing, to be granted:\n  s3:ListAllMyBuckets on *")

@@ -1,0 +1,165 @@
+"""The JSON is what its page says, for any key there can be."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from docs.documents import ROOT, cells, code
+from fakes import NOW
+from hostile import MALICIOUS_KEYS
+from unit.sites import FAILURE, Shown
+from unit.test_web_app import ask
+
+if TYPE_CHECKING:
+    from exporter.web.app import App
+
+PAGE = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
+KINDS = {
+    "text": str, "number": int, "span": float, "time": float, "object": dict, "list": list, "boolean": bool,
+}  # fmt: skip
+
+
+def fields(head: str) -> dict[str, tuple[type, bool]]:
+    """Return each field of a table with its type, and whether it may be null."""
+    lines = PAGE.splitlines()
+    start = next(number for number, line in enumerate(lines) if cells(line)[:1] == [head])
+    found = {}
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        names, kind, _ = cells(line)
+        for name in code(names):
+            found[name] = KINDS[kind.split(" ")[0]], kind.endswith("or null")
+    return found
+
+
+def conforms(value: dict[str, Any], head: str) -> None:
+    documented = fields(head)
+    assert documented.keys() == value.keys()
+    for name, (kind, nullable) in documented.items():
+        found = value[name]
+        fits = isinstance(found, int | float if kind is float else kind) or (found is None and nullable)
+        assert fits, f"{name}: {found!r}"
+
+
+def data(app: App, target: str) -> dict[str, Any]:
+    answer = ask(app, target)
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    document = json.loads(answer.body)
+    assert (document["status"], document["version"]) == ("success", 1)
+    assert document["time"] > NOW
+    return document["data"]
+
+
+class TestDocumented:
+    def test_targets(self):
+        [prod, archive] = data(Shown().app, "/api/v1/targets")["targets"]
+        for target in (prod, archive):
+            conforms(target, "field of a target")
+            for bucket in target["buckets"]:
+                conforms(bucket, "field of a bucket")
+                if bucket["values"]:
+                    conforms(bucket["values"], "field of `values`")
+        conforms(prod["discovery"], "field of `discovery`")
+
+    def test_uploads(self):
+        uploads = data(Shown().app, "/api/v1/uploads?limit=1000")["uploads"]
+        assert len(MALICIOUS_KEYS) == len(uploads)
+        for upload in uploads:
+            conforms(upload, "field of an upload")
+
+    def test_the_envelope(self):
+        app = Shown().app
+        good, bad = (json.loads(ask(app, f"/api/v1/uploads{query}").body) for query in ("", "?limit=0"))
+        assert fields("field").keys() == good.keys() | bad.keys()
+
+
+class TestTargets:
+    def test_a_bucket_in_full(self):
+        [prod, archive] = data(Shown().app, "/api/v1/targets")["targets"]
+        assert prod["endpoints"] == ["https://ceph.example.com:8443"]
+        assert prod["labels"] == {"team": "media"}
+        assert prod["discovery"] == {
+            "success": True,
+            "reason": None,
+            "message": None,
+            "last_success": NOW - 60,
+        }
+        media, backups, logs = prod["buckets"]
+        assert {name: value for name, value in logs.items() if name not in {"values", "monthly_cost"}} == {
+            "name": "logs",
+            "health": "failing",
+            "reason": "access_denied",
+            "message": FAILURE,
+            "last_success": NOW,
+            "duration_seconds": 0.5,
+            "next_scan": NOW + 10,
+            "scanning_since": None,
+        }
+        assert backups["scanning_since"] == NOW - 3
+        assert media["values"] == {
+            "uploads": 5,
+            "bytes": 123_456_789,
+            "parts": 7,
+            "stale_uploads": 2,
+            "stale_bytes": 1_000_000,
+            "empty_uploads": 1,
+            "unsized_uploads": 0,
+            "undated_uploads": 1,
+            "recheck_overdue_uploads": 0,
+            "abort_scheduled_uploads": 3,
+            "abort_overdue_uploads": 1,
+            "oldest_initiated": NOW - 90_000.5,
+            "oldest_activity": NOW - 7200,
+            "ages": [
+                {"at_most_seconds": 3600.0, "uploads": 1},
+                {"at_most_seconds": 86400.0, "uploads": 2},
+                {"at_most_seconds": None, "uploads": 1},
+            ],
+            "bytes_by_class": {"STANDARD": 123_000_000, "STANDARD_IA": 456_789},
+        }
+        assert media["monthly_cost"]["currency"] == "USD"
+        assert pytest.approx(media["monthly_cost"]["amount"]) == 123_456_789 / 2**30 * 0.023
+        [tapes] = archive["buckets"]
+        assert (tapes["health"], tapes["values"], tapes["next_scan"]) == ("waiting", None, None)
+        assert (archive["endpoints"], archive["discovery"]) == ([], None)
+
+    def test_no_secret_is_in_it(self):
+        assert b"pass" not in ask(Shown().app, "/api/v1/targets").body
+
+
+class TestUploads:
+    def test_every_key_comes_back_as_it_is(self):
+        uploads = data(Shown().app, "/api/v1/uploads?limit=1000&sort=bytes")["uploads"]
+        assert list(reversed(MALICIOUS_KEYS)) == [upload["key"] for upload in uploads]
+        assert [
+            upload["key"] for upload in data(Shown().app, "/api/v1/uploads?limit=1000&sort=age")["uploads"]
+        ][::-1] == MALICIOUS_KEYS
+
+    def test_the_bytes_are_plain_ascii_and_no_html(self):
+        body = ask(Shown().app, "/api/v1/uploads?limit=1000").body
+        assert re.fullmatch(rb"[ -~]*\n", body)
+        assert not re.search(b"[<>&]", body)
+
+    @pytest.mark.parametrize(
+        ("query", "error"),
+        [
+            ("sort=size", "sort must be age, idle or bytes"),
+            ("limit=0", "limit must be a whole number from 1 to 1000"),
+            ("limit=1001", "limit must be a whole number from 1 to 1000"),
+            ("limit=-1", "limit must be a whole number from 1 to 1000"),
+            ("limit=%D9%A3", "limit must be a whole number from 1 to 1000"),
+        ],
+    )
+    def test_what_makes_no_sense_is_told(self, query: str, error: str):
+        answer = ask(Shown().app, f"/api/v1/uploads?{query}")
+        assert (answer.status, answer.headers["content-type"]) == (400, "application/json")
+        assert {"status": "error", "version": 1, "error": error} == json.loads(answer.body)
+
+    def test_what_was_used_is_told(self):
+        used = data(Shown().app, "/api/v1/uploads?sort=idle&limit=3&target=prod&bucket=media")
+        assert (used["sort"], used["limit"], len(used["uploads"])) == ("idle", 3, 3)
+        assert data(Shown().app, "/api/v1/uploads?bucket=logs")["uploads"] == []

@@ -1,0 +1,122 @@
+"""Who is let through to the application, and which headers answers get."""
+
+import asyncio
+import base64
+from typing import Any
+
+import bcrypt
+import pytest
+
+from exporter.web.guard import Guard
+from exporter.web.site import Site
+from exporter.web.users import BusyError, Passwords
+
+SITE = Site(
+    users={"ann": bcrypt.hashpw(b"se:cret", bcrypt.gensalt(4)), "zoë": bcrypt.hashpw(b"", bcrypt.gensalt(4))},
+    open_paths=frozenset({"/-/healthy"}),
+)
+
+
+async def app(_scope: dict[str, Any], _receive: Any, send: Any) -> None:
+    headers = [(b"x-frame-options", b"DENY"), (b"content-length", b"2")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+class NeverInTime(Passwords):
+    async def are_right(self, *_: object) -> bool:
+        raise BusyError
+
+
+def ask(site: Site, *authorization: bytes, path: str = "/metrics", passwords: Passwords | None = None):
+    """Return status, headers and body of an answer."""
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"x"), *((b"authorization", value) for value in authorization)]
+    scope = {"type": "http", "path": path, "headers": headers, "client": ("10.0.0.1", 1)}
+    guard = Guard(app, lambda: site, passwords or Passwords())
+    asyncio.run(guard(scope, None, send))
+    start, body = sent
+    return start["status"], start["headers"], body["body"]
+
+
+def basic(credentials: bytes, scheme: bytes = b"Basic") -> bytes:
+    return scheme + b" " + base64.b64encode(credentials)
+
+
+def test_without_users_everyone_is_let_through():
+    assert ask(Site())[0] == 200
+
+
+@pytest.mark.parametrize(
+    "value", [basic(b"ann:se:cret"), basic(b"ann:se:cret", b"BASIC"), basic("zoë:".encode())]
+)
+def test_users_are_let_through(value: bytes):
+    assert ask(SITE, value)[0] == 200
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (),
+        (b"",),
+        (b"Basic",),
+        (b"Basic !!!",),
+        (b"Basic YW5u",),
+        (basic(b"ann:secret"),),
+        (basic(b"eve:se:cret"),),
+        (basic(b"\xff:se:cret"),),
+        (basic(b"ann:se:cret", b"Bearer"),),
+        (b"ann:se:cret",),
+        (basic(b"ann:se:cret"), basic(b"ann:se:cret")),
+    ],
+    ids=repr,
+)
+def test_others_are_asked_for_their_password(values: tuple[bytes, ...]):
+    status, headers, body = ask(SITE, *values)
+    assert (status, body) == (401, b"401 user and password, please\n")
+    assert dict(headers)[b"www-authenticate"] == b'Basic realm="mpu-exporter", charset="UTF-8"'
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/-/healthy", 200),
+        ("/-/healthy/", 401),
+        ("/-/ready", 401),
+        ("/-/healthy/../../metrics", 401),
+        ("", 401),
+    ],
+)
+def test_open_paths_are_exact(path: str, status: int):
+    assert ask(SITE, path=path)[0] == status
+
+
+def test_too_many_at_once_are_told_to_come_again():
+    status, headers, _ = ask(SITE, basic(b"ann:x"), passwords=NeverInTime())
+    assert (status, dict(headers)[b"retry-after"]) == (429, b"1")
+
+
+def test_who_waits_while_the_server_stops_is_told_so():
+    class Stopping(Passwords):
+        async def are_right(self, *_: object) -> bool:
+            raise asyncio.CancelledError
+
+    assert ask(SITE, basic(b"ann:x"), passwords=Stopping())[0] == 503
+
+
+@pytest.mark.parametrize("users", [{}, SITE.users])
+def test_headers_replace_those_of_the_application_and_blank_ones_take_them_away(users: dict[str, bytes]):
+    own = ((b"x-frame-options", b"sameorigin"), (b"x-content-type-options", b""), (b"x-xss-protection", b"0"))
+    headers = ask(Site(users=users, headers=own))[1]
+    names = [name for name, _ in headers]
+    assert dict(headers)[b"x-frame-options"] == b"sameorigin"
+    assert (names.count(b"x-frame-options"), names.count(b"x-content-type-options")) == (1, 0)
+    assert dict(headers)[b"x-xss-protection"] == b"0"
+
+
+def test_what_is_not_http_is_left_alone():
+    asyncio.run(Guard(app, lambda: SITE)({"type": "lifespan"}, None, None))

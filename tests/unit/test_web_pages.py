@@ -1,0 +1,397 @@
+"""The pages as HTML, read by a parser: what they show, in which order, and that keys stay text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from fakes import NOW
+from hostile import MALICIOUS_KEYS
+from lxml import html
+from unit.boards import HOSTILE, NOTHING, SUMMARY, Drawn
+from unit.sites import FAILURE, Shown, found, worst
+from unit.test_web_app import ask
+
+from exporter.board import Entry, ScanResult
+from exporter.human import NOTHING as DASH
+from exporter.model import Reason
+from exporter.quoting import one_line
+from exporter.web.ages import labelled, spark
+from exporter.web.status import PAGE
+
+if TYPE_CHECKING:
+    from exporter.web.app import App
+
+    Element = html.HtmlElement
+
+
+@pytest.fixture
+def shown() -> Shown:
+    return Shown()
+
+
+def page(app: App, target: str = "/") -> Element:
+    answer = ask(app, target)
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    return html.document_fromstring(answer.body.decode())
+
+
+def texts(element: Element) -> str:
+    return " ".join(part.strip() for part in element.itertext() if part.strip())
+
+
+def order(document: Element) -> list[str]:
+    return [head.text for head in document.xpath("//tbody[@class='card']//th")]
+
+
+def tiles(document: Element) -> dict[str, str]:
+    return {texts(tile.find("dt")): texts(tile.find("dd")) for tile in document.xpath("//dl/div")}
+
+
+class TestTotals:
+    def test_they_add_up_what_is_known_and_say_what_is_not(self, shown: Shown):
+        assert tiles(page(shown.app)) == {
+            "Buckets": "4 1 failing",
+            "Uploads": "15 1 buckets not known",
+            "Bytes": "353.2 MiB 1 uploads unsized",
+            "Stale": "6 2.9 MiB",
+            "Oldest": "1d 1h 2026-09-20 13:13:19",
+            "A month": "0.01 USD where prices are known",
+        }
+
+    def test_a_bucket_whose_bytes_are_not_known_counts_as_unsized(self):
+        drawn = Drawn("a")
+        drawn.publish("a", replace(SUMMARY, bytes=None, unsized=5))
+        assert tiles(page(drawn.app))["Bytes"] == "0 B 5 uploads unsized"
+
+    def test_nothing_at_all(self):
+        shown = tiles(page(Drawn().app))
+        assert (shown["Buckets"], shown["Uploads"], shown["Oldest"]) == ("0 none failing", "0", DASH)
+
+
+class TestAges:
+    def test_each_number_has_a_bar(self, shown: Shown):
+        table = page(shown.app).xpath("//table[@class='ages']/tbody/tr")
+        assert [(texts(row[0]), texts(row[2]), row.xpath("string(.//rect[2]/@width)")) for row in table] == [
+            ("up to 1h", "3", "500"),
+            ("1h to 1d", "6", "1000"),
+            ("over 1d", "3", "500"),
+        ]
+
+    def test_a_row_has_a_small_picture_with_words(self, shown: Shown):
+        label = page(shown.app).xpath("string(//svg[@role='img']/@aria-label)")
+        assert label == "up to 1h: 1; 1h to 1d: 2; over 1d: 1"
+
+    def test_no_uploads_no_picture(self):
+        assert spark([(1.0, 0), (None, 0)]) == ""
+        assert spark([]) == ""
+
+    def test_labels(self):
+        bounds = (30.0, 90.0, 3600.0, 5400.0, 86400.0, 90000.0, None)
+        assert [
+            *(
+                "up to 30.0s",
+                "30.0s to 1m 30s",
+                "1m 30s to 1h",
+                "1h to 1h 30m",
+                "1h 30m to 1d",
+                "1d to 1d 1h",
+            ),
+            "over 1d 1h",
+        ] == [label for label, _ in labelled([(bound, 1) for bound in bounds])]
+
+    def test_of_other_bounds_only_the_first_are_drawn(self):
+        drawn = Drawn("a", "b")
+        drawn.board.declare([Drawn.entry("a"), Drawn.entry("b", ages=(60.0,))])
+        drawn.publish("a")
+        drawn.publish("b", replace(SUMMARY, age_counts=(1, 2)))
+        assert len(page(drawn.app).xpath("//table[@class='ages']/tbody/tr")) == 3
+
+
+class TestRows:
+    def test_a_bucket_in_full(self, shown: Shown):
+        cells = cells_of(page(shown.app), "backups")
+        assert cells["Uploads"] == "5"
+        assert cells["Bytes"] == "117.7 MiB 1 unsized"
+        assert cells["Stale"] == "2 976.6 KiB"
+        assert cells["Oldest"] == "1d 1h 2026-09-20 13:13:19"
+        assert cells["Longest idle"] == "2h 0m 2026-09-21 12:13:20"
+        assert cells["Took"] == "1.2s"
+        assert cells["A month"] == "0.00 USD"
+        assert cells["Health"] == "incomplete"
+        assert cells["why"] == "ListParts: AccessDenied"
+        assert cells["Next scan"].startswith("now for ")
+        assert cells["Last success"].endswith(" ago 2026-09-21 14:13:20")
+
+    def test_a_failing_one_says_why_in_full_and_keeps_its_values(self, shown: Shown):
+        cells = cells_of(page(shown.app), "logs")
+        assert ("failing", f"access_denied: {FAILURE}", "5") == (
+            cells["Health"],
+            cells["why"],
+            cells["Uploads"],
+        )
+
+    def test_one_not_scanned_yet_has_no_numbers(self, shown: Shown):
+        cells = cells_of(page(shown.app), "tapes")
+        assert cells["Health"] == "not scanned"
+        for title in (
+            "Uploads",
+            "Bytes",
+            "Stale",
+            "Oldest",
+            "Ages",
+            "Last success",
+            "Next scan",
+            "Took",
+            "A month",
+        ):
+            assert cells[title] == DASH
+
+    def test_an_empty_one_has_zeros(self):
+        drawn = Drawn("empty")
+        drawn.publish("empty", NOTHING)
+        cells = cells_of(page(drawn.app), "empty")
+        assert tuple(cells[title] for title in ("Uploads", "Bytes", "Stale", "Oldest", "Health")) == (
+            "0",
+            "0 B",
+            "0",
+            DASH,
+            "ok",
+        )
+
+    def test_bytes_that_are_not_known_are_a_dash(self):
+        drawn = Drawn("a")
+        drawn.publish("a", replace(SUMMARY, bytes=None, unsized=0))
+        assert cells_of(page(drawn.app), "a")["Bytes"] == DASH
+
+    def test_without_prices_no_cost_is_shown(self):
+        drawn = Drawn()
+        drawn.board.declare([replace(Drawn.entry("a"), tariff=None)])
+        drawn.publish("a")
+        assert "A month" not in cells_of(page(drawn.app), "a")
+
+    def test_hostile_names_and_messages_stay_text(self):
+        drawn = Drawn(HOSTILE)
+        drawn.publish(HOSTILE)
+        message = "<script src=//evil></script>\u202e\x1b[2J"
+        drawn.board.fail(("prod", HOSTILE), Reason.BAD_RESPONSE, message, 0.5)
+        document = page(drawn.app)
+        assert [one_line(HOSTILE)] == order(document)
+        why = cells_of(document, one_line(HOSTILE))["why"]
+        assert why == "bad_response: <script src=//evil></script>\\u202e\\x1b[2J"
+        assert document.xpath("//script") == []
+
+
+def cells_of(document: Element, bucket: str) -> dict[str, str]:
+    [body] = [
+        body for body in document.xpath("//tbody[@class='card']") if body.xpath(".//th")[0].text == bucket
+    ]
+    cells = {cell.get("data-label"): texts(cell) for cell in body.xpath(".//td[@data-label]")}
+    return cells | {"why": " ".join(map(texts, body.xpath(".//td[@class='why']")))}
+
+
+class TestOrder:
+    @pytest.mark.parametrize(
+        ("query", "expected"),
+        [
+            ("", "logs backups tapes media"),
+            ("?sort=health&order=desc", "media tapes backups logs"),
+            ("?sort=name", "tapes backups logs media"),
+            ("?sort=name&order=desc", "media logs backups tapes"),
+            ("?sort=bytes", "backups logs media tapes"),
+            ("?sort=next&order=asc", "backups logs media tapes"),
+            ("?sort=next&order=desc", "media logs backups tapes"),
+            ("?sort=nonsense&order=sideways", "logs backups tapes media"),
+        ],
+    )
+    def test_rows_are_sorted_and_what_is_not_known_comes_last(self, shown: Shown, query: str, expected: str):
+        assert expected.split() == order(page(shown.app, f"/{query}"))
+
+    def test_heads_say_how_and_link_to_the_other_way(self, shown: Shown):
+        document = page(shown.app, "/?sort=bytes&q=a&page=1")
+        [head] = document.xpath("//th[@aria-sort]")
+        assert (texts(head), head.get("aria-sort")) == ("Bytes ▼", "descending")
+        assert head[0].get("href") == "/?sort=bytes&q=a&order=asc#list"
+        assert (
+            document.xpath("string(//th[starts-with(., 'Uploads')]/a/@href)")
+            == "/?sort=uploads&q=a&order=desc#list"
+        )
+
+    @pytest.mark.parametrize(
+        "key", ["name", "health", "uploads", "bytes", "stale", "oldest", "idle", "scanned", "next"]
+    )
+    def test_every_column_sorts_both_ways(self, shown: Shown, key: str):
+        for way in ("asc", "desc"):
+            assert {"media", "backups", "logs", "tapes"} == set(
+                order(page(shown.app, f"/?sort={key}&order={way}"))
+            )
+
+
+class TestFilter:
+    @pytest.mark.parametrize(
+        ("query", "expected"),
+        [
+            ("q=ME", "media"),
+            ("q=archive", "tapes"),
+            ("target=archive", "tapes"),
+            ("health=failing", "logs"),
+            ("health=ok&target=prod", "media"),
+            ("q=nothing", ""),
+        ],
+    )
+    def test_rows_are_chosen(self, shown: Shown, query: str, expected: str):
+        document = page(shown.app, f"/?{query}")
+        assert expected.split() == order(document)
+        told = texts(document.xpath("//table[contains(@class, 'list')]/caption")[0])
+        assert ("1 bucket" if expected else "No bucket is like that.") == told
+
+    def test_the_form_says_what_was_chosen(self, shown: Shown):
+        document = page(shown.app, "/?q=%22%3E%3Cscript%3E&target=prod&health=failing&sort=bytes&order=asc")
+        assert document.xpath("string(//input[@name='q']/@value)") == '"><script>'
+        assert document.xpath("//option[@selected]/@value") == ["prod", "failing", "bytes", "asc"]
+        assert document.xpath("//script") == []
+
+    @pytest.mark.parametrize(
+        "query", ["%ff=%ff", "q=%00", "&&&", "=", "page=-1", "page=x", "page=99999999999", "a&" * 99]
+    )
+    def test_any_query_is_answered(self, shown: Shown, query: str):
+        page(shown.app, f"/?{query}")
+        page(shown.app, f"/uploads?{query}")
+
+
+class TestManyBuckets:
+    def test_they_come_in_pages(self):
+        names = [f"bucket-{number:03}" for number in range(2 * PAGE + 1)]
+        drawn = Drawn(*names)
+        found = []
+        for number in (1, 2, 3):
+            document = page(drawn.app, f"/?sort=name&page={number}")
+            found += order(document)
+            assert f"Page {number} of 3" in texts(document.xpath("//nav[@class='pages']")[0])
+        assert names == found
+        links = page(drawn.app, "/?sort=name&page=2").xpath("//nav[@class='pages']/a/@href")
+        assert links == ["/?sort=name&page=1#list", "/?sort=name&page=3#list"]
+
+    def test_beyond_the_last_is_the_last(self):
+        drawn = Drawn(*map(str, range(PAGE + 1)))
+        assert len(order(page(drawn.app, "/?page=7"))) == 1
+
+    def test_one_page_has_no_links(self, shown: Shown):
+        assert page(shown.app).xpath("//nav[@class='pages']") == []
+
+
+class TestUploads:
+    def test_hostile_keys_are_shown_as_text(self, shown: Shown):
+        document = page(shown.app, "/uploads?limit=1000")
+        assert document.xpath("//script") == []
+        assert {one_line(key) for key in MALICIOUS_KEYS} == {head or "" for head in order(document)}
+        assert len(MALICIOUS_KEYS) == len(document.xpath("//td[@class='command']/code"))
+        assert all(code.text.isprintable() for code in document.xpath("//code"))
+
+    def test_an_upload_in_full(self):
+        shown = Shown([])
+        upload = found("dir/a file", 3, abort_at=NOW + 60)
+        entry = shown.board.get(("prod", "media"))
+        shown.board.declare([replace(entry, worst=worst(upload))])
+        document = page(shown.app, "/uploads")
+        cells = cells_of(document, "dir/a file")
+        assert cells == {
+            "Age": "3h 0m 2026-09-21 11:13:20",
+            "Idle": "1h 30m 2026-09-21 12:43:20",
+            "Bytes": "3.0 MiB",
+            "Parts": "3",
+            "Class": "STANDARD",
+            "Begun by": "arn:aws:iam::1:user/ci",
+            "Will be aborted": "2026-09-21 14:14:20",
+            "why": "",
+        }
+        assert "'--key=dir/a file'" in texts(document.xpath("//code")[0])
+
+    def test_what_is_not_known_is_a_dash(self):
+        shown = Shown([])
+        upload = found("a", activity=None, parts=None, bytes=None, storage_class="")
+        upload = upload._replace(upload=upload.upload._replace(initiator=""))
+        shown.board.declare([replace(shown.board.get(("prod", "media")), worst=worst(upload))])
+        cells = cells_of(page(shown.app, "/uploads"), "a")
+        assert {DASH} == {
+            cells[title] for title in ("Idle", "Bytes", "Parts", "Class", "Begun by", "Will be aborted")
+        }
+
+    @pytest.mark.parametrize(
+        ("sort", "expected"), [("age", "old idle big"), ("idle", "idle big old"), ("bytes", "big old idle")]
+    )
+    def test_orders(self, sort: str, expected: str):
+        shown = Shown([])
+        uploads = (
+            found("old", 9, activity=NOW, bytes=20),
+            found("idle", 8, activity=NOW - 9000, bytes=10),
+            found("big", 7, activity=NOW - 90, bytes=30),
+        )
+        first, second = (replace(shown.board.get(("prod", name)), worst=worst(*those)) for name, those in (
+            ("media", uploads[:2]), ("backups", uploads[2:])
+        ))  # fmt: skip
+        shown.board.declare([first, second])
+        assert expected.split() == order(page(shown.app, f"/uploads?sort={sort}"))
+        assert expected.split()[:1] == order(page(shown.app, f"/uploads?sort={sort}&limit=1"))
+        assert order(page(shown.app, f"/uploads?sort={sort}&bucket=backups")) == ["big"]
+        assert order(page(shown.app, f"/uploads?sort={sort}&target=archive")) == []
+
+    def test_it_says_of_how_many_buckets_nothing_is_known(self, shown: Shown):
+        assert "Not in it are 1 buckets" in texts(page(shown.app, "/uploads").xpath("//p[@class='lead']")[0])
+
+    def test_values_that_are_taken_down_take_their_uploads_along(self):
+        drawn = Drawn("a")
+        drawn.app.uploads = True
+        drawn.app.__post_init__()
+        result = ScanResult(SUMMARY, NOW, 1.0, "", worst(found("key")))
+        for gone in ("expired", "missing"):
+            drawn.board.publish(("prod", "a"), result)
+            assert order(page(drawn.app, "/uploads")) == ["key"]
+            for _ in range(2):
+                reason = Reason.NOT_FOUND if gone == "missing" else Reason.TIMEOUT
+                drawn.board.fail(("prod", "a"), reason, "", 1.0)
+            if gone == "expired":
+                assert order(page(drawn.app, "/uploads")) == ["key"]
+                drawn.clock.now += 101
+            assert order(page(drawn.app, "/uploads")) == []
+
+    def test_the_other_pages_link_to_it_where_it_is_on(self, shown: Shown):
+        assert page(shown.app).xpath("//nav//a[.='Worst uploads']/@href") == ["/uploads"]
+        assert page(Shown(uploads=False).app).xpath("//nav//a[.='Worst uploads']") == []
+
+
+class TestReload:
+    @pytest.mark.parametrize("method", ["POST", "PUT"])
+    def test_it_is_done_and_told(self, shown: Shown, method: str):
+        answer = ask(shown.app, "/-/reload", method=method)
+        assert (answer.status, answer.body) == (200, b"The config was read again.\n")
+        assert shown.reloads == [[]]
+
+    def test_problems_are_told_line_by_line(self, shown: Shown):
+        shown.problems = ["config.yaml:1: a: is wrong", "config.yaml:2: \udcff: too"]
+        answer = ask(shown.app, "/-/reload", method="POST")
+        assert (answer.status, answer.body) == (500, b"config.yaml:1: a: is wrong\nconfig.yaml:2: ?: too\n")
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+    def test_to_read_it_is_no_wish_to_change(self, shown: Shown, method: str):
+        answer = ask(shown.app, "/-/reload", method=method)
+        assert (answer.status, answer.headers["allow"]) == (405, "POST, PUT")
+        assert shown.reloads == []
+
+    def test_a_page_of_another_site_cannot(self, shown: Shown):
+        for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)):
+            assert status == ask(shown.app, "/-/reload", ("sec-fetch-site", site), method="POST").status
+
+
+def test_a_target_that_just_went_is_shown_without_its_settings():
+    shown = Shown(["a"])
+    shown.watched = []
+    assert len(order(page(shown.app))) == 4
+    assert page(shown.app, "/uploads").xpath("//code") == []
+
+
+def test_entries_of_one_bucket_name_in_two_targets_are_two_rows():
+    drawn = Drawn()
+    drawn.board.declare([Entry(name, "media", "s3", 60.0) for name in ("a", "b")])
+    assert order(page(drawn.app)) == ["media", "media"]

@@ -1,0 +1,187 @@
+"""Passwords: right ones are remembered, wrong ones cost, and nobody can crowd others out."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+
+import bcrypt
+import pytest
+
+from exporter.web.users import REMEMBERED, WAITING, WAITING_PER_CLIENT, BusyError, Passwords, decoy
+
+HASH = bcrypt.hashpw(b"secret", bcrypt.gensalt(4))
+USERS = {"ann": HASH, "bob": bcrypt.hashpw(b"other", bcrypt.gensalt(5))}
+
+
+class Checks:
+    """Compares for real and remembers with what; can be held up."""
+
+    def __init__(self):
+        self.made: list[tuple[bytes, bytes]] = []
+        self.go = threading.Event()
+        self.go.set()
+
+    def __call__(self, password: bytes, hashed: bytes) -> bool:
+        self.made.append((password, hashed))
+        assert self.go.wait(10)
+        return bcrypt.checkpw(password, hashed)
+
+
+@pytest.fixture
+def checks():
+    return Checks()
+
+
+@pytest.fixture
+def run(checks: Checks):
+    """Run what is done with passwords on a loop of its own."""
+
+    def run(work: Callable[[Passwords], Awaitable[object]]) -> object:
+        return asyncio.run(work(Passwords(checks)))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "right"),
+    [
+        ("ann", b"secret", True),
+        ("bob", b"other", True),
+        ("ann", b"other", False),
+        ("ann", b"", False),
+        ("ann", b"secret\0", False),
+        ("ann", b"x" * 100, False),
+        ("", b"secret", False),
+        ("eve", b"secret", False),
+        ("Ann", b"secret", False),
+    ],
+)
+def test_only_the_users_own_password_is_right(run, user: str, password: bytes, right: object):
+    assert right == run(lambda passwords: passwords.are_right(USERS, user, password, "a"))
+
+
+def test_of_a_long_password_the_first_72_bytes_count_as_everywhere(run):
+    users = {"ann": bcrypt.hashpw(b"x" * 72, bcrypt.gensalt(4))}
+    assert run(lambda passwords: passwords.are_right(users, "ann", b"x" * 100, "a"))
+
+
+def test_a_right_password_is_compared_once(run, checks: Checks):
+    async def work(passwords: Passwords):
+        return [await passwords.are_right(USERS, "ann", b"secret", "a") for _ in range(3)]
+
+    assert run(work) == [True] * 3
+    assert checks.made == [(b"secret", HASH)]
+
+
+def test_a_wrong_one_is_compared_each_time(run, checks: Checks):
+    async def work(passwords: Passwords):
+        return [await passwords.are_right(USERS, "ann", b"wrong", "a") for _ in range(3)]
+
+    assert run(work) == [False] * 3
+    assert len(checks.made) == 3
+
+
+def test_a_changed_hash_forgets_the_password(run):
+    async def work(passwords: Passwords):
+        changed = {"ann": bcrypt.hashpw(b"new", bcrypt.gensalt(4))}
+        return [await passwords.are_right(users, "ann", b"secret", "a") for users in (USERS, changed, {})]
+
+    assert run(work) == [True, False, False]
+
+
+def test_a_user_that_is_not_known_costs_as_much_as_the_costliest(run, checks: Checks):
+    run(lambda passwords: passwords.are_right(USERS, "eve", b"secret", "a"))
+    assert [hashed[:7] for _, hashed in checks.made] == [b"$2b$05$"]
+
+
+def test_no_password_is_right_for_the_decoy(run):
+    assert decoy({}).startswith(b"$2b$10$")
+    assert not bcrypt.checkpw(b"", decoy(USERS))
+
+
+def test_only_so_many_are_remembered_and_none_in_clear(run):
+    async def work(passwords: Passwords):
+        for number in range(REMEMBERED + 5):
+            passwords._remember(passwords._digest(b"ann", HASH, b"secret%d" % number))
+        return passwords._right
+
+    remembered = run(work)
+    assert len(remembered) == REMEMBERED
+    assert all(b"secret" not in digest for digest in remembered)
+
+
+def test_parts_of_credentials_cannot_be_shifted():
+    passwords = Passwords()
+    assert passwords._digest(b"a", b"bc") != passwords._digest(b"ab", b"c")
+
+
+def test_the_same_credentials_at_once_are_compared_once(run, checks: Checks):
+    async def work(passwords: Passwords):
+        asked = [passwords.are_right(USERS, "ann", b"secret", "a") for _ in range(20)]
+        return await asyncio.gather(*asked)
+
+    assert run(work) == [True] * 20
+    assert len(checks.made) == 1
+
+
+def test_a_hash_that_only_looks_like_one_is_nobodys():
+    def cannot(_password: bytes, _hash: bytes) -> bool:
+        raise ValueError("Invalid salt")
+
+    passwords = Passwords(cannot)
+    assert not asyncio.run(passwords.are_right(USERS, "ann", b"secret", "a"))
+
+
+async def crowd(passwords: Passwords, number: int, client: Callable[[int], str]):
+    """Begin to check so many wrong passwords."""
+    tasks = [
+        asyncio.ensure_future(passwords.are_right(USERS, "ann", b"%d" % each, client(each)))
+        for each in range(number)
+    ]
+    await asyncio.sleep(0)
+    return tasks
+
+
+def test_one_clients_flood_is_turned_away_and_others_are_heard(run, checks: Checks):
+    async def work(passwords: Passwords):
+        await passwords.are_right(USERS, "bob", b"other", "prometheus")
+        checks.go.clear()
+        tasks = await crowd(passwords, WAITING_PER_CLIENT + 3, lambda _: "flood")
+        remembered = await passwords.are_right(USERS, "bob", b"other", "prometheus")
+        new = asyncio.ensure_future(passwords.are_right(USERS, "ann", b"secret", "another"))
+        await asyncio.sleep(0)
+        checks.go.set()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        return remembered, await new, ended
+
+    remembered, new, ended = run(work)
+    assert (remembered, new) == (True, True)
+    assert ended[:WAITING_PER_CLIENT] == [False] * WAITING_PER_CLIENT
+    assert [type(error) for error in ended[WAITING_PER_CLIENT:]] == [BusyError] * 3
+
+
+def test_all_together_have_a_limit_too_and_once_it_is_over_all_is_well(run, checks: Checks):
+    async def work(passwords: Passwords):
+        checks.go.clear()
+        tasks = await crowd(passwords, WAITING + 5, str)
+        checks.go.set()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        return ended, await passwords.are_right(USERS, "ann", b"secret", "a"), passwords._waiting
+
+    ended, after, waiting = run(work)
+    assert [type(error) for error in ended[WAITING:]] == [BusyError] * 5
+    assert (after, dict(waiting)) == (True, {})
+
+
+def test_a_client_that_left_takes_nobody_elses_answer_along(run, checks: Checks):
+    async def work(passwords: Passwords):
+        checks.go.clear()
+        first, second = (
+            asyncio.ensure_future(passwords.are_right(USERS, "ann", b"secret", "a")) for _ in range(2)
+        )
+        await asyncio.sleep(0)
+        first.cancel()
+        checks.go.set()
+        return await second
+
+    assert run(work)
