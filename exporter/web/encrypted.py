@@ -57,9 +57,8 @@ class EncryptedTransport(asyncio.Transport):
         self._tls.do_handshake()
         self._ready = True
         self._flush()
-        if self._access.client_names and not self._access.client_names & _names(
-            self._tls.getpeercert() or {}
-        ):
+        allowed = self._access.client_names
+        if allowed and not allowed & _names(self._tls.getpeercert() or {}):
             log.debug("a client's certificate has none of the names allowed")
             self.close()
 

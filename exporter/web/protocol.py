@@ -96,7 +96,7 @@ class EncryptedProtocol(GuardedProtocol):
     transport: EncryptedTransport
 
     def __init__(self, limits: Limits, access: Callable[[], Access], **server: Any) -> None:  # noqa: ANN401 - uvicorn's own
-        """Take what uvicorn gives; a connection keeps the access it began with: later versions are for others."""
+        """Take what uvicorn gives; a connection keeps the access that it began with."""
         super().__init__(limits, **server)
         self._access = access
 

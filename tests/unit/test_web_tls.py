@@ -52,7 +52,7 @@ def ask(web: WebServer, context: ssl.SSLContext, session: ssl.SSLSession | None 
             return read_answer(client).split(b"\r\n")[0].decode() or "closed"
     except ssl.SSLError as error:
         return error.reason
-    except ConnectionResetError:
+    except ConnectionError:
         return "closed"
 
 
