@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import threading
 from http import HTTPStatus
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 import botocore.exceptions
 import botocore.parsers
-import botocore.session
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
@@ -19,6 +17,7 @@ from botocore.handlers import validate_bucket_name
 
 from exporter import __version__
 from exporter.model import Reason, StoreError
+from exporter.stores.aws_identity import DEFAULT_REGION, open_session
 from exporter.stores.base import (
     BUCKETS_OPERATION,
     LIFECYCLE_OPERATION,
@@ -26,11 +25,10 @@ from exporter.stores.base import (
     UPLOADS_OPERATION,
     VAULTS_OPERATION,
 )
-from exporter.stores.configured import ConfiguredProvider
 from exporter.stores.customer_key import HEADER as CUSTOMER_KEY_HEADER
 from exporter.stores.reasons import clean, refusal
 from exporter.stores.route import host_of
-from exporter.stores.sdk_models import LOADER, load_models
+from exporter.stores.sdk_models import load_models
 from exporter.stores.transport import Call, Request, Transport
 
 if TYPE_CHECKING:
@@ -42,8 +40,6 @@ if TYPE_CHECKING:
     from exporter.config.settings import TargetSettings
     from exporter.stores.answers import Answer
 
-_DEFAULT_REGION = "us-east-1"
-_HANDLERS = botocore.session.Session().get_component("event_emitter")  # the SDK's own; each target has a copy
 _PAGE_OPERATIONS = {
     *(UPLOADS_OPERATION, PARTS_OPERATION),
     *(BUCKETS_OPERATION, VAULTS_OPERATION, LIFECYCLE_OPERATION),
@@ -67,8 +63,12 @@ _STUMBLES = (
     botocore.parsers.ResponseParserError,
     *(ValueError, LookupError, TypeError, AttributeError, RuntimeError),
 )
+_ANY_ROLE_ADVICE = "check the role's ARN, its duration, and the credentials that take it"
+_ROLE_ADVICE = {
+    "AccessDenied": "let the caller use sts:AssumeRole, and the role's trust policy name the caller "
+    "and the same external id, if any (README, Roles)",
+}
 _NAME_ERRORS = (botocore.exceptions.ParamValidationError, UnicodeError)
-_NO_PROFILE = {"profile": (None, None, None, None)}
 
 
 class AwsClient:
@@ -79,20 +79,26 @@ class AwsClient:
     field or header. The caller gets the raw answer.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it depends on
         self,
         target: TargetSettings,
         service: str,
         transport: Transport,
         read_error: Callable[[Answer], tuple[str, str]],
         empty_page: bytes,
+        *,
+        clock: Callable[[], float],
     ) -> None:
-        """Make a client; `read_error` reads a refusal's code and message, `empty_page` stands for a page."""
+        """Make a client; `read_error` reads a refusal's code and message, `empty_page` stands for a page.
+
+        `clock` is Unix seconds.
+        """
         self._target = target
         self._service = service
         self._transport = transport
         self._read_error = read_error
         self._empty_page = empty_page
+        self._clock = clock
         self._clients: dict[str | None, Any] = {}
         self._session: Any = None
         self._prepared = threading.local()
@@ -147,42 +153,25 @@ class AwsClient:
             raise self._refusal(operation, call) from None
         except (botocore.exceptions.BotoCoreError, *_PROVIDER_ERRORS, *_STUMBLES) as error:
             if not isinstance(error, _NAME_ERRORS):
-                self._clients, self._session = (
-                    {},
-                    None,
-                )  # they would remember missing credentials, a wrong region
+                # they would remember that there were no credentials, or a wrong region
+                self._clients, self._session = {}, None
             raise _from_sdk(operation, error, call) from error
 
     def _connected(self, region: str | None = None) -> Any:  # noqa: ANN401 - the SDK's clients are made at run time
         with self._building:
             if self._session is None:
                 load_models(self._service)
-                self._session = self._open_session()
+                core = open_session(self._target, self._send, self._clock)
+                self._session = boto3.Session(botocore_session=core)
             if region not in self._clients:
                 self._clients[region] = self._build(region)
             return self._clients[region]
-
-    def _open_session(self) -> boto3.Session:
-        target = self._target
-        configured = target.credentials.access_key_id is not None
-        core = botocore.session.Session(
-            session_vars=_NO_PROFILE if configured else None,  # AWS_PROFILE may name one that is not there
-            profile=target.credentials.profile,
-            event_hooks=copy.copy(_HANDLERS),
-            include_builtin_handlers=False,
-        )
-        core.register_component("data_loader", LOADER)
-        core.get_component("event_emitter").register("before-send", self._send)
-        if configured:
-            provider = ConfiguredProvider(target.credentials)
-            core.get_component("credential_provider").providers.insert(0, provider)
-        return boto3.Session(botocore_session=core)
 
     def _build(self, region: str | None) -> Any:  # noqa: ANN401
         target, session = self._target, self._session
         client = session.client(
             self._service,
-            region_name=region or target.region or session.region_name or _DEFAULT_REGION,
+            region_name=region or target.region or session.region_name or DEFAULT_REGION,
             endpoint_url=target.endpoint_url,
             config=_config(target),
         )
@@ -268,6 +257,8 @@ def _from_sdk(operation: str, error: Exception, call: Call) -> StoreError:
 
 def _no_credentials(operation: str, error: Exception) -> StoreError:
     advice = "give the target credentials, or its SDK chain a source of them"
+    if isinstance(error, botocore.exceptions.ClientError) and error.operation_name.startswith("AssumeRole"):
+        advice = _ROLE_ADVICE.get(error.response.get("Error", {}).get("Code", ""), _ANY_ROLE_ADVICE)
     text = f"{operation}: {type(error).__name__}: {_plain(error)}; {advice}"
     return StoreError(Reason.CREDENTIALS, text)
 

@@ -62,7 +62,7 @@ class GlacierStore:
         self._target = target
         self._transport = transport
         self._clock = clock
-        self._client = AwsClient(target, "glacier", transport, read_error, _EMPTY_PAGE)
+        self._client = AwsClient(target, "glacier", transport, read_error, _EMPTY_PAGE, clock=clock)
 
     @property
     def signing_region(self) -> str:

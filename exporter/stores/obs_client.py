@@ -17,7 +17,7 @@ from exporter import __version__
 from exporter.model import Reason, StoppingError, StoreError
 from exporter.stores.base import PARTS_OPERATION
 from exporter.stores.obs_identity import METADATA_URL, ObsIdentity
-from exporter.stores.obs_settings import read_server, sign_region
+from exporter.stores.obs_settings import iam_url, read_server, sign_region
 from exporter.stores.reasons import clean, ended, is_gone, refusal
 from exporter.stores.transport import Call, Request, Transport
 from exporter.stores.xmlpages import read_error
@@ -47,7 +47,9 @@ class ObsCaller:
         self, target: TargetSettings, transport: Transport, metadata_url: str = METADATA_URL
     ) -> None:
         """Make a caller; the SDK's client is made by the first call."""
-        self._identity = ObsIdentity(target.credentials, transport, metadata_url=metadata_url)
+        self._identity = ObsIdentity(
+            target.credentials, transport, metadata_url=metadata_url, iam_url=iam_url(target)
+        )
         self._target = target
         self._transport = transport
         self._building = threading.Lock()

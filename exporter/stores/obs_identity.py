@@ -61,12 +61,13 @@ class _Temporary(NamedTuple):
 class ObsIdentity:
     """Gives the keys of one target as they are at that moment. Safe to use from many threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where it looks, and whom it asks
         self,
         credentials: Credentials,
         transport: Transport,
         *,
         metadata_url: str = METADATA_URL,
+        iam_url: str = IAM_URL,
         environ: Mapping[str, str] = os.environ,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -74,6 +75,7 @@ class ObsIdentity:
         self._credentials = credentials
         self._transport = transport
         self._metadata_url = metadata_url
+        self._iam_url = iam_url
         self._environ = environ
         self._clock = clock
         self._lock = threading.Lock()
@@ -141,7 +143,7 @@ class ObsIdentity:
         except (OSError, ValueError) as error:
             text = f"HUAWEICLOUD_SDK_ID_TOKEN_FILE: {type(error).__name__}: {error}"
             raise StoreError(Reason.CREDENTIALS, text) from error
-        url = self._environ.get("HUAWEICLOUD_SDK_IAM_ENDPOINT") or IAM_URL
+        url = self._environ.get("HUAWEICLOUD_SDK_IAM_ENDPOINT") or self._iam_url
         auth: dict[str, object] = {"id_token": {"id": id_token}, **self._scope()}
         path = "/v3.0/OS-AUTH/id-token/tokens"
         answer = self._post("CreateTokenWithIdToken", url + path, auth, {"X-Idp-Id": provider})

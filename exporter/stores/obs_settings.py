@@ -55,6 +55,12 @@ def read_server(target: TargetSettings, region: str | None = None) -> Server:
     return Server(f"[{host}]" if ":" in host else host, port, url.scheme == "https", path_style)
 
 
+def iam_url(target: TargetSettings) -> str:
+    """Return where IAM is: in the region of Huawei's own server, else the one of all regions."""
+    host = urlsplit(target.endpoint_url or "").hostname or ""
+    return f"https://iam.{host.removeprefix('obs.') if _OWN_SERVER.match(host) else 'myhuaweicloud.com'}"
+
+
 def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)

@@ -47,7 +47,9 @@ class S3ByBoto:
         self._transport = transport
         self._clock = clock
         self.customer_key = CustomerKey(target.sse_customer_key)
-        self._client = AwsClient(target, "s3", transport, lambda answer: read_error(answer.body), _EMPTY_PAGE)
+        self._client = AwsClient(
+            target, "s3", transport, lambda answer: read_error(answer.body), _EMPTY_PAGE, clock=clock
+        )
 
     @property
     def region(self) -> str:

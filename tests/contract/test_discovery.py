@@ -15,7 +15,7 @@ from servers.standin import Fault, Reply
 from exporter.config.settings import BucketSettings, DiscoverSettings, StoreKind, TargetSettings
 from exporter.discovery import Finder
 from exporter.model import Reason, StoppingError
-from exporter.stores.obs_settings import read_server
+from exporter.stores.obs_settings import iam_url, read_server
 
 if TYPE_CHECKING:
     from contract.rigs import Opener
@@ -192,6 +192,17 @@ class TestAmazon:
         assert rig.ids() == ["1"]
         [request] = rig.standin.requests
         assert "/eu-central-1/s3/aws4_request" in request.headers["authorization"]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "iam"),
+    [
+        ("https://obs.eu-west-101.myhuaweicloud.eu", "https://iam.eu-west-101.myhuaweicloud.eu"),
+        ("https://obs.example.com", "https://iam.myhuaweicloud.com"),
+    ],
+)
+def test_huawei_s_iam_is_that_of_the_server_s_region(endpoint: str, iam: str):
+    assert iam_url(TargetSettings("huawei", StoreKind.OBS, (), endpoint_url=endpoint)) == iam
 
 
 class TestHuawei:

@@ -145,6 +145,7 @@ class S3:
     checked against.
     """
 
+    auth_class = S3SigV4Auth
     namespace = NAMESPACE
 
     def __init__(self, *, domain: str = "localhost", now: Callable[[], float] = time.time) -> None:
@@ -190,7 +191,7 @@ class S3:
     def authorize(self, request: Request) -> Reply | None:
         """Return the refusal of a request that is not signed as it should be."""
         session = self.sessions.get(request.headers.get("x-amz-s3session-token", ""))
-        fault = sigv4_fault(request, session or self.key, S3SigV4Auth, self._now() + self.skew)
+        fault = sigv4_fault(request, session or self.key, self.auth_class, self._now() + self.skew)
         return error(*fault) if fault else None
 
     def _answer(

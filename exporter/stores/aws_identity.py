@@ -1,0 +1,173 @@
+"""Whom boto3's requests are signed as: the target's own keys, else the chain; then the role, if any."""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
+
+import botocore.exceptions
+import botocore.session
+from botocore.config import Config
+from botocore.configprovider import ConfiguredEndpointProvider
+from botocore.credentials import (
+    CredentialProvider,
+    CredentialResolver,
+    DeferredRefreshableCredentials,
+    ReadOnlyCredentials,
+    create_credential_resolver,
+)
+from botocore.credentials import Credentials as BotoCredentials
+
+from exporter.stores.configured import ConfiguredProvider
+from exporter.stores.sdk_models import LOADER, load_models
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.config.settings import AssumeRole, TargetSettings
+
+DEFAULT_REGION = "us-east-1"
+REFUSED_SECONDS = 5.0
+"""So long a refusal of the role stands: every bucket of a target would ask again."""
+_EARLY, _LATEST = 4, 6
+"""A role is asked for again when a quarter of its time is left; from a sixth on nothing goes without."""
+_MOST_EARLY, _MOST_LATEST = 900, 600
+_HANDLERS = botocore.session.Session().get_component("event_emitter")  # the SDK's own; each target has a copy
+_NO_PROFILE = {"profile": (None, None, None, None)}
+_AMAZON = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+
+
+def open_session(
+    target: TargetSettings, send: Callable[..., Any], clock: Callable[[], float]
+) -> botocore.session.Session:
+    """Return the SDK's session of a target, whose requests are sent by `send`, those of its identity too.
+
+    `clock` is Unix seconds.
+    """
+    configured = target.credentials.access_key_id is not None
+    core = botocore.session.Session(
+        session_vars=_NO_PROFILE if configured else None,  # AWS_PROFILE may name one that is not there
+        profile=target.credentials.profile,
+        event_hooks=copy.copy(_HANDLERS),
+        include_builtin_handlers=False,
+    )
+    core.register_component("data_loader", LOADER)
+    core.get_component("event_emitter").register("before-send", send)
+    provider: CredentialProvider | None = ConfiguredProvider(target.credentials) if configured else None
+    if role := target.credentials.assume_role:
+        provider = _RoleProvider(_Assuming(core, provider, role, target, clock))
+    if provider:
+        core.register_component("credential_provider", CredentialResolver([provider]))
+    return core
+
+
+class _RoleCredentials(DeferredRefreshableCredentials):
+    """A role's session, renewed in time. While the old one holds, a failed renewal does no harm."""
+
+    def __init__(self, assuming: _Assuming) -> None:
+        super().__init__(assuming, method="mpu-exporter-role", time_fetcher=assuming.now)
+        seconds = int(assuming.role.duration)
+        # the SDK's own spans would renew sessions of a quarter of an hour without end
+        self._advisory_refresh_timeout = min(_MOST_EARLY, seconds // _EARLY)
+        self._mandatory_refresh_timeout = min(_MOST_LATEST, seconds // _LATEST)
+
+
+class _RoleProvider(CredentialProvider):
+    METHOD = "mpu-exporter-role"
+    CANONICAL_NAME = "mpu-exporter-role"
+
+    def __init__(self, assuming: _Assuming) -> None:
+        super().__init__()
+        self._assuming = assuming
+
+    def load(self) -> BotoCredentials:
+        return _RoleCredentials(self._assuming)
+
+
+class _Assuming:
+    """Asks STS for a session of the target's role, with base credentials found anew each time."""
+
+    def __init__(
+        self,
+        core: botocore.session.Session,
+        base: CredentialProvider | None,
+        role: AssumeRole,
+        target: TargetSettings,
+        clock: Callable[[], float],
+    ) -> None:
+        self.role = role
+        self._core = core
+        self._base = base
+        self._target = target
+        self._clock = clock
+        self._refused: botocore.exceptions.ClientError | None = None
+        self._refused_at = 0.0
+
+    def now(self) -> datetime:
+        """Return the time by which sessions end."""
+        return datetime.fromtimestamp(self._clock(), UTC)
+
+    def __call__(self) -> dict[str, str]:
+        """Return keys, token and end of a new session, as the SDK's refreshing wants them."""
+        if self._refused and 0 <= self._clock() - self._refused_at < REFUSED_SECONDS:
+            raise self._refused
+        client = self._client(self._base_keys())
+        try:
+            session = client.assume_role(**self._parameters())["Credentials"]
+        except botocore.exceptions.ClientError as error:
+            self._refused, self._refused_at = error, self._clock()
+            raise
+        self._refused = None
+        return {
+            "access_key": session["AccessKeyId"],
+            "secret_key": session["SecretAccessKey"],
+            "token": session["SessionToken"],
+            "expiry_time": session["Expiration"].isoformat(),
+        }
+
+    def _base_keys(self) -> ReadOnlyCredentials:
+        if self._base:
+            found = self._base.load()
+        else:
+            found = create_credential_resolver(self._core, region_name=self._region()).load_credentials()
+        if found is None:
+            raise botocore.exceptions.NoCredentialsError
+        return cast("ReadOnlyCredentials", found.get_frozen_credentials())
+
+    def _region(self) -> str:
+        return str(self._target.region or self._core.get_config_variable("region") or DEFAULT_REGION)
+
+    def _parameters(self) -> dict[str, Any]:
+        role = self.role
+        own = {"ExternalId": role.external_id} if role.external_id else {}
+        return {
+            "RoleArn": role.role_arn,
+            "RoleSessionName": role.session_name,
+            "DurationSeconds": int(role.duration),
+            **own,
+        }
+
+    def _client(self, keys: ReadOnlyCredentials) -> Any:  # noqa: ANN401 - the SDK's clients are made at run time
+        load_models("sts")
+        return self._core.create_client(
+            "sts",
+            region_name=self._region(),
+            endpoint_url=self._endpoint(),
+            aws_access_key_id=keys.access_key,
+            aws_secret_access_key=keys.secret_key,
+            aws_session_token=keys.token,
+            config=Config(retries={"total_max_attempts": 3, "mode": "standard"}),
+        )
+
+    def _endpoint(self) -> str | None:
+        """Return where STS is, None for the region's own.
+
+        The SDK's own settings come first; servers of one's own (Ceph, MinIO) have it beside S3.
+        """
+        scoped = self._core.get_scoped_config()
+        if said := ConfiguredEndpointProvider(self._core.full_config, scoped, "sts").provide():
+            return str(said)
+        url = self._target.endpoint_url or next(iter(self._target.endpoint_urls), None)
+        return None if url is None or (urlsplit(url).hostname or "").endswith(_AMAZON) else url
