@@ -120,7 +120,7 @@ class TestRows:
         assert cells["Oldest"] == "1d 1h 2026-09-20 13:13:19"
         assert cells["Longest idle"] == "2h 0m 2026-09-21 12:13:20"
         assert cells["Took"] == "1.2s"
-        assert cells["A month"] == "0.00 USD"
+        assert cells["A month"] == "< 0.01 USD"
         assert cells["Health"] == "incomplete"
         assert cells["why"] == "ListParts: AccessDenied"
         assert cells["Next scan"].startswith("now for ")
