@@ -93,8 +93,8 @@ class TestAges:
         bounds = (30.0, 90.0, 3600.0, 5400.0, 86400.0, 90000.0, None)
         assert [
             *(
-                "up to 30.0s",
-                "30.0s to 1m 30s",
+                "up to 30s",
+                "30s to 1m 30s",
                 "1m 30s to 1h",
                 "1h to 1h 30m",
                 "1h 30m to 1d",
