@@ -87,6 +87,7 @@ class App:
     uploads: bool = False
     problems: Callable[[], Sequence[str]] = tuple
     _routes: dict[str, Route] = field(init=False)
+    _one_reload: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     def __post_init__(self) -> None:
         """Fill the table of paths."""
@@ -97,7 +98,7 @@ class App:
             "/api/v1/uploads": Route(self._api_uploads, slow=True),
             "/-/healthy": Route(self._healthy),
             "/-/ready": Route(self._ready),
-            "/-/reload": Route(self._reload, _CHANGE, slow=True),
+            "/-/reload": Route(self._reload, _CHANGE),
             self.telemetry_path: Route(self._metrics, slow=True),
         }
         hidden = ["/-/reload"] if self.reload is None else []
@@ -118,6 +119,10 @@ class App:
             response = Response(
                 405, f"405 only {allowed}\n".encode(), headers=((b"allow", allowed.encode()),)
             )
+        elif method in _CHANGE:
+            # one at a time: those who wait take no thread from a scrape
+            async with self._one_reload:
+                response = await asyncio.to_thread(route.answer, request)
         elif route.slow:
             # takes milliseconds: off the event loop, so that others are answered meanwhile
             response = await asyncio.to_thread(route.answer, request)

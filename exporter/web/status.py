@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from exporter.human import human_bytes, human_seconds
 from exporter.web.ages import chart
 from exporter.web.columns import AGES, COLUMNS, NAME, ages_of, why
-from exporter.web.layout import frame, number, options, text, when
+from exporter.web.layout import frame, money, number, options, when
 from exporter.web.query import QueryError
 from exporter.web.rows import HEALTHS, sort_rows, total, total_ages
 
@@ -97,8 +97,7 @@ def _tiles(totals: Totals) -> str:
         ("Oldest", human_seconds(totals.oldest_age), when(totals.oldest) if totals.oldest else ""),
     ]
     if totals.costs:
-        costs = ", ".join(f"{amount:,.2f} {text(currency)}" for currency, amount in totals.costs)
-        tiles.append(("A month", costs, "where prices are known"))
+        tiles.append(("A month", ", ".join(map(money, totals.costs)), "where prices are known"))
     shown = "".join(
         f"<div><dt>{name}</dt><dd>{value}<small>{note}</small></dd></div>" for name, value, note in tiles
     )

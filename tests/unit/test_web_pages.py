@@ -93,8 +93,8 @@ class TestAges:
         bounds = (30.0, 90.0, 3600.0, 5400.0, 86400.0, 90000.0, None)
         assert [
             *(
-                "up to 30.0s",
-                "30.0s to 1m 30s",
+                "up to 30s",
+                "30s to 1m 30s",
                 "1m 30s to 1h",
                 "1h to 1h 30m",
                 "1h 30m to 1d",
@@ -120,7 +120,7 @@ class TestRows:
         assert cells["Oldest"] == "1d 1h 2026-09-20 13:13:19"
         assert cells["Longest idle"] == "2h 0m 2026-09-21 12:13:20"
         assert cells["Took"] == "1.2s"
-        assert cells["A month"] == "0.00 USD"
+        assert cells["A month"] == "< 0.01 USD"
         assert cells["Health"] == "incomplete"
         assert cells["why"] == "ListParts: AccessDenied"
         assert cells["Next scan"].startswith("now for ")
