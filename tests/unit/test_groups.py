@@ -128,6 +128,12 @@ class TestOrder:
         assert groups.largest("prefix", 0, sizes_known=True) is None
 
 
+def test_what_is_asked_for_twice_is_counted_once():
+    groups = Groups(TopSettings(("prefix", "prefix")))
+    groups.add(Found(Upload("a/k", "id"), None, 1, 10, "STANDARD"))
+    assert groups.largest("prefix", 1, sizes_known=True) == (Group("a/", 1, 10), Group("", 0, 0))
+
+
 class TestNames:
     @pytest.mark.parametrize("odd", ["a\n", "a\0", "\x1b[31m", "a\udc80", "a\u2028", "a\ue000"])
     def test_what_is_not_printable_is_written_out(self, odd: str):
