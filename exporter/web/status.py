@@ -39,9 +39,9 @@ def status_page(rows: Sequence[Row], site: Site, query: Query, now: float) -> st
         f'<p class="lead">Multipart uploads in progress, as of each bucket\'s last scan. '
         f"Now: {when(now)}.</p>"
         f"{_tiles(totals)}{_ages(rows)}"
-        f'<section aria-labelledby="list"><h2 id="list" tabindex="-1">Buckets</h2>'
+        f'<h2 id="list" tabindex="-1">Buckets</h2>'
         f"{_form(rows, columns, query)}{_table(shown, columns, query, len(found), now)}"
-        f"{page_links(query, '/', page, pages)}</section>"
+        f"{page_links(query, '/', page, pages)}"
     )
     return frame(site, "/", "Buckets – mpu-exporter", body)  # noqa: RUF001 - a dash for people
 

@@ -28,7 +28,7 @@ from bench.perbucket import memory_per_bucket
 from bench.rclone import rclone_100k
 from bench.real import ceph_3000x3
 from bench.scrape import scrape_2000_buckets
-from bench.targets import targets_200
+from bench.targets import targets_200, targets_200_roles
 from bench.underscan import scrape_under_scan
 from bench.verdict import Row
 
@@ -45,6 +45,7 @@ ROWS: dict[str, Callable[[int], Row]] = {
     "scrape-2000-buckets": scrape_2000_buckets,
     "scrape-under-scan": scrape_under_scan,
     "targets-200": targets_200,
+    "targets-200-roles": targets_200_roles,
     "memory-per-bucket": memory_per_bucket,
     "rclone-100k": rclone_100k,
     "growth": growth,
