@@ -30,7 +30,7 @@ from exporter.track import Track
 from exporter.web.app import App
 from exporter.web.guard import Guard
 from exporter.web.server import WebServer
-from exporter.web.watch import SiteWatch
+from exporter.web.watch import AccessWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,11 +82,13 @@ class Service:
         *,
         reload: Callable[[], Sequence[str]] | None = None,
         uploads: bool = False,
+        problems: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         """Make everything and bind the address; raises ListenError where that cannot be.
 
         `web_config` says who may ask and how it is encrypted; raises ConfigError where it is wrong. `reload`
         is what POST /-/reload calls, if it may. With `uploads` the worst of each bucket are held and shown.
+        `problems` returns what was wrong with the config when it was last read.
 
         Nothing is sent to a store before `run`.
         """
@@ -112,11 +114,12 @@ class Service:
             watched=self._roster.watched,
             reload=reload,
             uploads=uploads,
+            problems=problems,
         )
         self._worst_limit = WORST_LIMIT if uploads else 0
-        self._site = SiteWatch(web_config)
-        guard = Guard(app, self._site.site)
-        self._web = WebServer(guard, listen, on_end=self.stop, site=self._site.site)
+        self._access = AccessWatch(web_config)
+        guard = Guard(app, self._access.now)
+        self._web = WebServer(guard, listen, on_end=self.stop, access=self._access.now)
         self._apply(settings)
 
     @property
@@ -127,13 +130,13 @@ class Service:
     @property
     def scheme(self) -> str:
         """How it is asked: http or https."""
-        return "https" if self._site.site().context else "http"
+        return "https" if self._access.now().context else "http"
 
     def run(self) -> None:
         """Scan and serve until `stop` is called. Raises StateError where the state file cannot be used."""
         self._started = time.monotonic()
         calm_collector()
-        self._site.start()
+        self._access.start()
         self._web.start()
         try:
             if self._state.open(self._stop):
@@ -166,7 +169,7 @@ class Service:
         if left := self._loop.join(STOP_SECONDS):
             log.info("scans did not end in time and are left behind", extra={"fields": {"targets": left}})
         self._web.stop(STOP_SECONDS / 2)
-        self._site.stop()
+        self._access.stop()
         self._roster.end()
         self._state.close()
 

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.config import Settings, TargetSettings
-    from exporter.web.site import Site
+    from exporter.web.access import Access
 
 
 def run(options: argparse.Namespace) -> int:
     """Tell whether the config is valid, and how much it watches. Raises ConfigError and UsageError."""
-    settings, site = _load(options)
+    settings, access = _load(options)
     targets = chosen(settings, options.targets, options.buckets)
     print(f"{options.config_file}: valid; {_counts(settings)}", flush=True)
-    if site is not None:
-        encryption = "TLS" if site.context else "plain HTTP"
-        print(f"{options.web_config}: valid; {encryption}, users: {len(site.users)}", flush=True)
+    if access is not None:
+        encryption = "TLS" if access.context else "plain HTTP"
+        print(f"{options.web_config}: valid; {encryption}, users: {len(access.users)}", flush=True)
     return _ask(options, targets)
 
 
@@ -36,12 +36,12 @@ def _counts(settings: Settings) -> str:
     return f"targets: {len(settings.targets)}, buckets: {buckets}{found}"
 
 
-def _load(options: argparse.Namespace) -> tuple[Settings, Site | None]:
+def _load(options: argparse.Namespace) -> tuple[Settings, Access | None]:
     """Read the config and, if there is one, the web config. Raises ConfigError with all that is wrong."""
     problems: list[str] = []
-    site = None
+    access = None
     try:
-        site = _read_web_config(options.web_config)
+        access = _read_web_config(options.web_config)
     except ConfigError as error:
         problems += error.problems
     try:
@@ -50,15 +50,15 @@ def _load(options: argparse.Namespace) -> tuple[Settings, Site | None]:
         raise ConfigError([*error.problems, *problems]) from None
     if problems:
         raise ConfigError(problems)
-    return settings, site
+    return settings, access
 
 
-def _read_web_config(file: Path | None) -> Site | None:
+def _read_web_config(file: Path | None) -> Access | None:
     if file is None:
         return None
-    from exporter.web.site import read_site  # noqa: PLC0415 - only this flag needs it
+    from exporter.web.access import read_access  # noqa: PLC0415 - only this flag needs it
 
-    return read_site(file, os.environ)
+    return read_access(file, os.environ)
 
 
 def _ask(options: argparse.Namespace, targets: Sequence[TargetSettings]) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.web.site import Site
+    from exporter.web.access import Access
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +26,14 @@ _PLAIN_HTTP = (
 class EncryptedTransport(asyncio.Transport):
     """Encrypts what is written, hands it to a TCP transport, and decrypts what came in there."""
 
-    def __init__(self, tcp: asyncio.Transport, site: Site) -> None:
-        """Wait for the client to begin; `site` has a context."""
+    def __init__(self, tcp: asyncio.Transport, access: Access) -> None:
+        """Wait for the client to begin; `access` has a context."""
         super().__init__()
-        assert site.context is not None  # noqa: S101 - for the type
+        assert access.context is not None  # noqa: S101 - for the type
         self._tcp = tcp
-        self._site = site
+        self._access = access
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = site.context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._tls = access.context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._ready = False
 
     def decrypt(self, data: bytes) -> Iterator[bytes]:
@@ -57,7 +57,8 @@ class EncryptedTransport(asyncio.Transport):
         self._tls.do_handshake()
         self._ready = True
         self._flush()
-        if self._site.client_names and not self._site.client_names & _names(self._tls.getpeercert() or {}):
+        allowed = self._access.client_names
+        if allowed and not allowed & _names(self._tls.getpeercert() or {}):
             log.debug("a client's certificate has none of the names allowed")
             self.close()
 
@@ -99,7 +100,7 @@ class EncryptedTransport(asyncio.Transport):
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - asyncio's own type
         """Return what is known of the connection."""
-        return self._site.context if name == "sslcontext" else self._tcp.get_extra_info(name, default)
+        return self._access.context if name == "sslcontext" else self._tcp.get_extra_info(name, default)
 
     def get_write_buffer_size(self) -> int:
         """Return how many bytes the client has not taken yet."""

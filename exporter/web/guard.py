@@ -13,7 +13,7 @@ from exporter.web.users import BusyError, Passwords
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.web.site import Site
+    from exporter.web.access import Access
 
 Scope = dict[str, Any]
 Header = tuple[bytes, bytes]
@@ -24,21 +24,21 @@ _LATER = (b"retry-after", b"1")
 
 @dataclass(slots=True)
 class Guard:
-    """Lets requests through to `app` as the site allows that holds at the time."""
+    """Lets requests through to `app` as the web config of the moment allows."""
 
     app: Any
-    site: Callable[[], Site]
+    access: Callable[[], Access]
     passwords: Passwords = field(default_factory=Passwords)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         """Answer one request, or have it answered."""
         if scope["type"] != "http":
             return
-        site = self.site()
-        if site.headers:
-            send = _with_headers(send, site.headers)
+        access = self.access()
+        if access.headers:
+            send = _with_headers(send, access.headers)
         try:
-            allowed = await self._allows(site, scope)
+            allowed = await self._allows(access, scope)
         except BusyError:
             await _refuse(send, 429, b"429 too many passwords at once; try again\n", _LATER)
             return
@@ -50,14 +50,14 @@ class Guard:
         else:
             await _refuse(send, 401, b"401 user and password, please\n", _ASK)
 
-    async def _allows(self, site: Site, scope: Scope) -> bool:
-        if not site.users or scope["path"] in site.open_paths:
+    async def _allows(self, access: Access, scope: Scope) -> bool:
+        if not access.users or scope["path"] in access.open_paths:
             return True
         credentials = _credentials(scope)
         if credentials is None:
             return False
         client = scope["client"][0] if scope.get("client") else ""
-        return await self.passwords.are_right(site.users, *credentials, client)
+        return await self.passwords.are_right(access.users, *credentials, client)
 
 
 def _credentials(scope: Scope) -> tuple[str, bytes] | None:

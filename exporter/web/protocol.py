@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from exporter.web.site import Site
+    from exporter.web.access import Access
 
 _SPARE = 64
 """So many connections over the limit are told so; any more are closed unheard."""
@@ -95,14 +95,14 @@ class EncryptedProtocol(GuardedProtocol):
 
     transport: EncryptedTransport
 
-    def __init__(self, limits: Limits, site: Callable[[], Site], **server: Any) -> None:  # noqa: ANN401 - uvicorn's own
-        """Take what uvicorn gives; a connection keeps the site it began with."""
+    def __init__(self, limits: Limits, access: Callable[[], Access], **server: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        """Take what uvicorn gives; a connection keeps the access that it began with."""
         super().__init__(limits, **server)
-        self._site = site
+        self._access = access
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - uvicorn's own type
         """Begin to wait for a handshake and a request."""
-        super().connection_made(EncryptedTransport(transport, self._site()))
+        super().connection_made(EncryptedTransport(transport, self._access()))
 
     def data_received(self, data: bytes) -> None:
         """Decrypt, and go on with what was in it."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
+from exporter.web.access import Access
 from exporter.web.protocol import EncryptedProtocol, GuardedProtocol, Limits
-from exporter.web.site import Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,17 +35,19 @@ class WebServer:
         listen: str,
         limits: Limits = USUAL_LIMITS,
         on_end: Callable[[], None] = lambda: None,
-        site: Callable[[], Site] = Site,
+        access: Callable[[], Access] = Access,
     ) -> None:
         """Bind the address, `host:port`, where an empty host means all; raises ListenError.
 
-        `on_end` is called when serving ends, however it does: nobody shall scan for nobody. `site` says how
+        `on_end` is called when serving ends, however it does: nobody shall scan for nobody. `access` says how
         new connections are encrypted, and whether they are: that does not change.
         """
         self._socket = bind(listen)
         self.port = int(self._socket.getsockname()[1])
-        encrypted = site().context is not None
-        protocol = partial(EncryptedProtocol, limits, site) if encrypted else partial(GuardedProtocol, limits)
+        encrypted = access().context is not None
+        protocol = (
+            partial(EncryptedProtocol, limits, access) if encrypted else partial(GuardedProtocol, limits)
+        )
         config = uvicorn.Config(
             app,
             http=cast("type[asyncio.Protocol]", protocol),

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from exporter.config.problems import ConfigError
-from exporter.web.site import Site, named_files, read_site
+from exporter.web.access import Access, named_files, read_access
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ LOOK_SECONDS = 1.0
 """How often the files are looked at. Two looks in a row have to see the same before it is used."""
 
 
-class SiteWatch:
+class AccessWatch:
     """What is served with now."""
 
     def __init__(self, file: Path | None) -> None:
@@ -25,10 +25,10 @@ class SiteWatch:
         self._file = file
         self._parsed, self._named = b"", list[Path]()
         self._tried = self._before = self._fingerprint()
-        self.current = Site() if file is None else read_site(file, os.environ)
+        self.current = Access() if file is None else read_access(file, os.environ)
         self._stop = threading.Event()
 
-    def site(self) -> Site:
+    def now(self) -> Access:
         """Return what new connections and requests are served with."""
         return self.current
 
@@ -83,12 +83,12 @@ def _list_named(file: Path) -> list[Path]:
         return []
 
 
-def _read_next(file: Path, current: Site) -> Site:
-    site = read_site(file, os.environ)
-    if (site.context is None) != (current.context is None):
+def _read_next(file: Path, current: Access) -> Access:
+    access = read_access(file, os.environ)
+    if (access.context is None) != (current.context is None):
         text = f"{file}: tls_server_config cannot come or go while the exporter runs: restart it"
         raise ConfigError([text])
-    return site
+    return access
 
 
 def _digest(path: Path) -> bytes:

@@ -12,7 +12,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 
 from exporter.config import ConfigError
-from exporter.web.site import Site, named_files, read_site
+from exporter.web.access import Access, named_files, read_access
 
 BAD = Path(__file__).with_name("web") / "bad"
 FILES = sorted(BAD.glob("*.yml"))
@@ -48,13 +48,13 @@ def here(pem: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def problems(name: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        read_site(Path(name), {})
+        read_access(Path(name), {})
     return "\n".join(caught.value.problems) + "\n"
 
 
-def read(here: Path, text: str) -> Site:
+def read(here: Path, text: str) -> Access:
     (here / "web.yml").write_text(text)
-    return read_site(here / "web.yml", {})
+    return read_access(here / "web.yml", {})
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -72,20 +72,20 @@ def test_every_text_has_its_file():
 
 
 def test_nothing_is_asked_where_nothing_is_said(here: Path):
-    assert Site() == read(here, "{}")
+    assert Access() == read(here, "{}")
 
 
 def test_users_paths_and_headers_are_taken_over(here: Path):
-    site = read(
+    access = read(
         here,
         f"basic_auth_users: {{ann: {HASH}}}\n"
         "auth_excluded_paths: [/-/healthy]\n"
         "http_server_config: {http2: false, headers: {X-Frame-Options: sameorigin, X-XSS-Protection: ''}}\n",
     )
-    assert {"ann": HASH.encode()} == site.users
-    assert frozenset({"/-/healthy"}) == site.open_paths
-    assert site.headers == ((b"x-frame-options", b"sameorigin"), (b"x-xss-protection", b""))
-    assert HASH not in repr(site)
+    assert {"ann": HASH.encode()} == access.users
+    assert frozenset({"/-/healthy"}) == access.open_paths
+    assert access.headers == ((b"x-frame-options", b"sameorigin"), (b"x-xss-protection", b""))
+    assert HASH not in repr(access)
 
 
 def test_the_defaults_are_those_of_the_toolkit(here: Path):
@@ -137,7 +137,7 @@ def test_suites_of_tls_1_3_alone_leave_out_what_is_older(here: Path):
 
 def test_variables_are_read_from_the_environment(here: Path):
     (here / "web.yml").write_text("basic_auth_users: {ann: '${HASH}'}\n")
-    assert {"ann": HASH.encode()} == read_site(here / "web.yml", {"HASH": HASH}).users
+    assert {"ann": HASH.encode()} == read_access(here / "web.yml", {"HASH": HASH}).users
 
 
 def test_the_files_named_are_told(here: Path):

@@ -542,6 +542,10 @@ class TestFiles:
             for key in (f"{name}.{k}" for k in value) if inner else [name]:
                 assert f"| `{key}` |" in readme
 
+    def test_the_readme_shows_tls_as_it_is_tested(self):
+        shown = (CHART / "ci/tls-values.yaml").read_text().partition("\n")[2]
+        assert f"```yaml\n{shown}```\n" in (CHART / "README.md").read_text()
+
     def test_packages_without_the_test_values(self, tmp_path: Path):
         archive = helm.package(str(CHART), destination=str(tmp_path))
         with tarfile.open(archive) as members:

@@ -1,11 +1,11 @@
-"""A CA of the tests' own, what it gives out, and sites made of it."""
+"""A CA of the tests' own, what it gives out, and web configs that name it."""
 
 import ssl
 from pathlib import Path
 
 import trustme
 
-from exporter.web.site import Site, read_site
+from exporter.web.access import Access, read_access
 
 
 class Authority:
@@ -25,14 +25,14 @@ class Authority:
             file.write(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
         return self.folder / f"{name}.pem"
 
-    def site(self, *lines: str) -> Site:
+    def access(self, *lines: str) -> Access:
         """Read a web config whose TLS section has these further lines."""
         if not (self.folder / "server.pem").exists():
             self.issue("server")
         section = "".join(f"  {line}\n" for line in lines)
         file = self.folder / "web.yml"
         file.write_text(f"tls_server_config:\n  cert_file: server.pem\n  key_file: server-key.pem\n{section}")
-        return read_site(file, {})
+        return read_access(file, {})
 
     def client(self, certificate: str = "", *, issuer: "Authority | None" = None) -> ssl.SSLContext:
         """Return what a client connects with: it trusts this CA, and shows a certificate of `issuer`'s."""

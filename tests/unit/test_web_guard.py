@@ -7,11 +7,11 @@ from typing import Any
 import bcrypt
 import pytest
 
+from exporter.web.access import Access
 from exporter.web.guard import Guard
-from exporter.web.site import Site
 from exporter.web.users import BusyError, Passwords
 
-SITE = Site(
+ACCESS = Access(
     users={"ann": bcrypt.hashpw(b"se:cret", bcrypt.gensalt(4)), "zoë": bcrypt.hashpw(b"", bcrypt.gensalt(4))},
     open_paths=frozenset({"/-/healthy"}),
 )
@@ -28,7 +28,7 @@ class NeverInTime(Passwords):
         raise BusyError
 
 
-def ask(site: Site, *authorization: bytes, path: str = "/metrics", passwords: Passwords | None = None):
+def ask(access: Access, *authorization: bytes, path: str = "/metrics", passwords: Passwords | None = None):
     """Return status, headers and body of an answer."""
     sent: list[dict[str, Any]] = []
 
@@ -37,7 +37,7 @@ def ask(site: Site, *authorization: bytes, path: str = "/metrics", passwords: Pa
 
     headers = [(b"host", b"x"), *((b"authorization", value) for value in authorization)]
     scope = {"type": "http", "path": path, "headers": headers, "client": ("10.0.0.1", 1)}
-    guard = Guard(app, lambda: site, passwords or Passwords())
+    guard = Guard(app, lambda: access, passwords or Passwords())
     asyncio.run(guard(scope, None, send))
     start, body = sent
     return start["status"], start["headers"], body["body"]
@@ -48,14 +48,14 @@ def basic(credentials: bytes, scheme: bytes = b"Basic") -> bytes:
 
 
 def test_without_users_everyone_is_let_through():
-    assert ask(Site())[0] == 200
+    assert ask(Access())[0] == 200
 
 
 @pytest.mark.parametrize(
     "value", [basic(b"ann:se:cret"), basic(b"ann:se:cret", b"BASIC"), basic("zoë:".encode())]
 )
 def test_users_are_let_through(value: bytes):
-    assert ask(SITE, value)[0] == 200
+    assert ask(ACCESS, value)[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_users_are_let_through(value: bytes):
     ids=repr,
 )
 def test_others_are_asked_for_their_password(values: tuple[bytes, ...]):
-    status, headers, body = ask(SITE, *values)
+    status, headers, body = ask(ACCESS, *values)
     assert (status, body) == (401, b"401 user and password, please\n")
     assert dict(headers)[b"www-authenticate"] == b'Basic realm="mpu-exporter", charset="UTF-8"'
 
@@ -92,11 +92,11 @@ def test_others_are_asked_for_their_password(values: tuple[bytes, ...]):
     ],
 )
 def test_open_paths_are_exact(path: str, status: int):
-    assert ask(SITE, path=path)[0] == status
+    assert ask(ACCESS, path=path)[0] == status
 
 
 def test_too_many_at_once_are_told_to_come_again():
-    status, headers, _ = ask(SITE, basic(b"ann:x"), passwords=NeverInTime())
+    status, headers, _ = ask(ACCESS, basic(b"ann:x"), passwords=NeverInTime())
     assert (status, dict(headers)[b"retry-after"]) == (429, b"1")
 
 
@@ -105,13 +105,13 @@ def test_who_waits_while_the_server_stops_is_told_so():
         async def are_right(self, *_: object) -> bool:
             raise asyncio.CancelledError
 
-    assert ask(SITE, basic(b"ann:x"), passwords=Stopping())[0] == 503
+    assert ask(ACCESS, basic(b"ann:x"), passwords=Stopping())[0] == 503
 
 
-@pytest.mark.parametrize("users", [{}, SITE.users])
+@pytest.mark.parametrize("users", [{}, ACCESS.users])
 def test_headers_replace_those_of_the_application_and_blank_ones_take_them_away(users: dict[str, bytes]):
     own = ((b"x-frame-options", b"sameorigin"), (b"x-content-type-options", b""), (b"x-xss-protection", b"0"))
-    headers = ask(Site(users=users, headers=own))[1]
+    headers = ask(Access(users=users, headers=own))[1]
     names = [name for name, _ in headers]
     assert dict(headers)[b"x-frame-options"] == b"sameorigin"
     assert (names.count(b"x-frame-options"), names.count(b"x-content-type-options")) == (1, 0)
@@ -119,4 +119,4 @@ def test_headers_replace_those_of_the_application_and_blank_ones_take_them_away(
 
 
 def test_what_is_not_http_is_left_alone():
-    asyncio.run(Guard(app, lambda: SITE)({"type": "lifespan"}, None, None))
+    asyncio.run(Guard(app, lambda: ACCESS)({"type": "lifespan"}, None, None))

@@ -10,8 +10,8 @@ import trustme
 from servers import wait_until
 
 from exporter.config import ConfigError
-from exporter.web.site import Site
-from exporter.web.watch import SiteWatch
+from exporter.web.access import Access
+from exporter.web.watch import AccessWatch
 
 ANN, BOB = (bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode() for _ in range(2))
 TLS = "tls_server_config: {cert_file: tls/cert.pem, key_file: tls/key.pem}\n"
@@ -39,56 +39,56 @@ def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_without_a_file_nothing_is_asked():
-    watch = SiteWatch(None)
+    watch = AccessWatch(None)
     watch.start()
     watch.look()
-    assert watch.site() == Site()
+    assert watch.now() == Access()
 
 
 def test_a_bad_first_version_is_an_error(file: Path):
     file.write_text("users: {}\n")
     with pytest.raises(ConfigError, match=r"web.yml:1: users: unknown key"):
-        SiteWatch(file)
+        AccessWatch(file)
 
 
 def test_what_stays_is_not_read_again(file: Path):
-    watch = SiteWatch(file)
-    before = watch.site()
+    watch = AccessWatch(file)
+    before = watch.now()
     for _ in range(5):
         watch.look()
-    assert watch.site() is before
+    assert watch.now() is before
 
 
 def test_a_new_version_is_used_at_the_second_look_that_sees_it(file: Path):
-    watch = SiteWatch(file)
+    watch = AccessWatch(file)
     file.write_text(TLS + f"basic_auth_users: {{bob: {BOB}}}\n")
     watch.look()
-    assert list(watch.site().users) == ["ann"]
+    assert list(watch.now().users) == ["ann"]
     watch.look()
-    assert list(watch.site().users) == ["bob"]
+    assert list(watch.now().users) == ["bob"]
 
 
 def test_a_new_certificate_is_used_too(file: Path):
-    watch = SiteWatch(file)
-    before = watch.site()
+    watch = AccessWatch(file)
+    before = watch.now()
     issue(file.parent)
     watch.look()
     watch.look()
-    assert watch.site().context is not before.context
-    assert watch.site().users == before.users
+    assert watch.now().context is not before.context
+    assert watch.now().users == before.users
 
 
 def test_a_swapped_link_is_seen_as_kubernetes_does_it(file: Path):
     shutil.rmtree(file.parent / "tls")
     old, new = issue(file.parent, "old"), issue(file.parent, "new")
     (file.parent / "tls").symlink_to(old)
-    watch = SiteWatch(file)
-    before = watch.site()
+    watch = AccessWatch(file)
+    before = watch.now()
     (file.parent / "next").symlink_to(new)
     (file.parent / "next").rename(file.parent / "tls")
     watch.look()
     watch.look()
-    assert watch.site() is not before
+    assert watch.now() is not before
 
 
 @pytest.mark.parametrize(
@@ -111,40 +111,40 @@ def test_a_swapped_link_is_seen_as_kubernetes_does_it(file: Path):
 def test_a_bad_version_changes_nothing_and_is_told_once(
     file: Path, break_it, told: str, caplog: pytest.LogCaptureFixture
 ):
-    watch = SiteWatch(file)
-    before = watch.site()
+    watch = AccessWatch(file)
+    before = watch.now()
     break_it(file)
     for _ in range(5):
         watch.look()
-    assert watch.site() is before
+    assert watch.now() is before
     assert len(errors(caplog)) == 1
     assert told in errors(caplog)[0]
     assert "hunter" not in caplog.text + errors(caplog)[0]
 
 
 def test_after_a_bad_version_a_good_one_is_used(file: Path):
-    watch = SiteWatch(file)
+    watch = AccessWatch(file)
     good = file.read_text()
     for text in ("{", good.replace("ann", "bob")):
         file.write_text(text)
         watch.look()
         watch.look()
-    assert list(watch.site().users) == ["bob"]
+    assert list(watch.now().users) == ["bob"]
 
 
 def test_a_bad_version_taken_back_is_good_again(file: Path, caplog: pytest.LogCaptureFixture):
-    watch = SiteWatch(file)
+    watch = AccessWatch(file)
     good = file.read_text()
     for text in ("{", good):
         file.write_text(text)
         watch.look()
         watch.look()
-    assert (list(watch.site().users), len(errors(caplog))) == (["ann"], 1)
+    assert (list(watch.now().users), len(errors(caplog))) == (["ann"], 1)
 
 
 def test_it_looks_by_itself(file: Path):
-    watch = SiteWatch(file)
+    watch = AccessWatch(file)
     watch.start()
     file.write_text(TLS + f"basic_auth_users: {{bob: {BOB}}}\n")
-    wait_until("the new version", lambda: list(watch.site().users) == ["bob"])
+    wait_until("the new version", lambda: list(watch.now().users) == ["bob"])
     watch.stop()

@@ -11,8 +11,8 @@ from typing import Any
 
 from unit.boards import Drawn
 
+from exporter.web.access import Access
 from exporter.web.server import Limits, WebServer
-from exporter.web.site import Site
 
 BIG = 20_000_000
 GET = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -25,8 +25,8 @@ async def big(_scope: dict[str, Any], _receive: Any, send: Any) -> None:
 
 
 @contextmanager
-def serving(app: Any = None, limits: Limits | None = None, site: Any = Site) -> Iterator[WebServer]:
-    web = WebServer(app or Drawn("media").app, "127.0.0.1:0", limits or Limits(), site=site)
+def serving(app: Any = None, limits: Limits | None = None, access: Any = Access) -> Iterator[WebServer]:
+    web = WebServer(app or Drawn("media").app, "127.0.0.1:0", limits or Limits(), access=access)
     web.start()
     try:
         yield web

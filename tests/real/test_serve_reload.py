@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+import urllib.error
 import urllib.request
 from collections import Counter
 from dataclasses import replace
@@ -62,6 +63,17 @@ def hang_up(exporter: Exporter) -> None:
     before = told(exporter)
     exporter.process.send_signal(signal.SIGHUP)
     wait_until("reload", lambda: told(exporter) > before, log=exporter.log)
+
+
+def post(exporter: Exporter) -> tuple[int, list[str]]:
+    """Have the exporter read its config by a request; returns status and lines of the answer."""
+    request = urllib.request.Request(f"{exporter.url}/-/reload", method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read().decode().splitlines()
+    except urllib.error.HTTPError as refusal:
+        with refusal:
+            return refusal.code, refusal.read().decode().splitlines()
 
 
 def told(exporter: Exporter) -> int:
@@ -188,6 +200,39 @@ def sockets(exporter: Exporter) -> int:
     return sum(name.startswith("socket:") for name in files(exporter))
 
 
+class TestByRequest:
+    def test_the_answer_comes_when_it_is_done(self, server: StandIn, tmp_path: Path):
+        steady, coming = (target(name, server.url, name) for name in ("steady", "coming"))
+        config = {"scan": SCAN, "targets": [steady]}
+        with serving(tmp_path, config, "--web.enable-lifecycle") as exporter:
+            write(exporter, json.dumps({**config, "targets": [steady, coming]}))
+            assert post(exporter) == (200, ["The config was read again."])
+            exporter.wait_tried("coming")
+            assert buckets(exporter) == {"steady", "coming"}
+
+    def test_problems_are_in_the_answer_and_on_the_status_page_until_they_are_mended(
+        self, server: StandIn, tmp_path: Path
+    ):
+        config = {"scan": SCAN, "targets": [target("steady", server.url, "steady")]}
+        with serving(tmp_path, config, "--web.enable-lifecycle") as exporter:
+            write(exporter, "targets: 7\n")
+            status, problems = post(exporter)
+            assert (status, len(problems)) == (500, 1)
+            assert "config.yaml:1: targets: must be a list" in problems[0]
+            assert "config.yaml:1: targets: must be a list" in exporter.text("/")
+            assert value(exporter, "mpu_config_last_reload_successful") == 0
+            write(exporter, json.dumps(config))
+            assert post(exporter)[0] == 200
+            assert "targets: must be a list" not in exporter.text("/")
+
+    def test_without_the_flag_nothing_is_read(self, server: StandIn, tmp_path: Path):
+        with serving(tmp_path, {"targets": [target("steady", server.url, "steady")]}) as exporter:
+            write(exporter, "targets: 7\n")
+            status, lines = post(exporter)
+            assert (status, "--web.enable-lifecycle" in lines[0]) == (404, True)
+            assert value(exporter, "mpu_config_last_reload_successful") == 1
+
+
 def variants(server: StandIn) -> list[list[dict[str, object]] | None]:
     """Return what is reloaded in turn; None is a file that cannot be used."""
     steady = target("steady", server.url, "steady")
@@ -203,7 +248,7 @@ def variants(server: StandIn) -> list[list[dict[str, object]] | None]:
 
 def test_a_hundred_reloads_under_load_lose_double_and_leak_nothing(s3: S3, server: StandIn, tmp_path: Path):
     turns = variants(server)
-    with serving(tmp_path, {"scan": SCAN, "targets": turns[0]}) as exporter:
+    with serving(tmp_path, {"scan": SCAN, "targets": turns[0]}, "--web.enable-lifecycle") as exporter:
         exporter.wait_tried("steady")
         reload(exporter, *turns[1])
         reload(exporter, *turns[0])
@@ -214,8 +259,11 @@ def test_a_hundred_reloads_under_load_lose_double_and_leak_nothing(s3: S3, serve
         for number in range(RELOADS):
             if (turn := turns[number % len(turns)]) is None:
                 write(exporter, "targets: 7\n")
-                hang_up(exporter)
+                assert post(exporter)[0] == 500
                 assert value(exporter, "mpu_config_last_reload_successful") == 0
+            elif number % 2:
+                write(exporter, json.dumps({"scan": SCAN, "targets": turn}))
+                assert post(exporter)[0] == 200
             else:
                 reload(exporter, *turn)
                 assert value(exporter, "mpu_config_last_reload_successful") == 1

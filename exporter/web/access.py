@@ -25,7 +25,7 @@ _VERIFYING = "RequireAndVerifyClientCert or VerifyClientCertIfGiven"
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class Access:
     """How is served, and to whom. `headers`: of every answer, an empty value takes the header away."""
 
     context: ssl.SSLContext | None = None
@@ -35,7 +35,7 @@ class Site:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-def read_site(path: Path, environ: Mapping[str, str]) -> Site:
+def read_access(path: Path, environ: Mapping[str, str]) -> Access:
     """Return what a web config file says. Raises ConfigError with every problem in it, sorted by line.
 
     Files that it names are looked for from its own folder.
@@ -52,7 +52,7 @@ def read_site(path: Path, environ: Mapping[str, str]) -> Site:
             document.add((_TLS, error.key), str(error))
     if file is None or document.problems:
         raise make_error(path, document.problems)
-    return _make_site(file, context)
+    return _make_access(file, context)
 
 
 def named_files(path: Path, environ: Mapping[str, str]) -> list[Path]:
@@ -67,9 +67,9 @@ def _list_files(data: Values, folder: Path) -> Iterator[tuple[str, Path]]:
             yield key, folder / name
 
 
-def _make_site(file: WebFile, context: ssl.SSLContext | None) -> Site:
+def _make_access(file: WebFile, context: ssl.SSLContext | None) -> Access:
     tls = file.tls_server_config
-    return Site(
+    return Access(
         context=context,
         client_names=frozenset(tls.client_allowed_sans if tls else ()),
         users={user: secret.get_secret_value().encode() for user, secret in file.basic_auth_users.items()},
