@@ -151,7 +151,7 @@ def web_flags(parser: argparse.ArgumentParser) -> None:
         "--web.enable-uploads",
         dest="enable_uploads",
         action="store_true",
-        help="serve /uploads and /api/v1/uploads, which show object keys (default: off)",
+        help="serve /uploads and /api/v1/uploads, which show keys (default: off); the demo does",
     )
     web_config_flags(parser)
 
@@ -169,7 +169,7 @@ def web_config_flags(parser: argparse.ArgumentParser) -> None:
 
 def demo_flags(parser: argparse.ArgumentParser) -> None:
     """Have the demo seen from this machine only, unless told otherwise."""
-    parser.set_defaults(listen=DEMO_LISTEN)
+    parser.set_defaults(listen=DEMO_LISTEN, enable_uploads=True)
 
 
 def log_flags(parser: argparse.ArgumentParser) -> None:

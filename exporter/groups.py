@@ -35,7 +35,7 @@ class Groups:
             "prefix": partial(_prefix, depth=top.depth),
             "initiator": _initiator,
         }
-        self._ways = [(by, ways[by]) for by in top.by]
+        self._ways = [(by, ways[by]) for by in dict.fromkeys(top.by)]
         self._counts: dict[str, Counts | None] = {by: {} for by in top.by}
 
     def add(self, found: Found) -> None:

@@ -59,9 +59,13 @@ class Lifecycle:
         return rules
 
     def _ask(self, bucket: BucketSettings, deadline: float) -> tuple[AbortRules | None, bool]:
-        """Return the rules, and whether the answer stands for an hour."""
+        """Return the rules, and whether the answer stands for an hour.
+
+        The scan waits for it, so all tries together take no longer than one call may.
+        """
         scan = self._target.scan
-        patience = Patience(scan.request_timeout, scan.retries, deadline)
+        ends = min(deadline, self._monotonic() + scan.request_timeout)
+        patience = Patience(scan.request_timeout, scan.retries, ends)
         try:
             rules = retried(
                 lambda until: self._store.abort_rules(bucket, until),

@@ -34,6 +34,8 @@ class Reloader:
         self._use: Callable[[Settings], None] = lambda _: None
         self._told: Callable[[bool], None] = lambda _: None
         self._seen = _fingerprint(file)
+        self.problems: list[str] = []
+        """What was wrong with the file when it was last read."""
 
     def start(self, use: Callable[[Settings], None], told: Callable[[bool], None], *, watch: bool) -> None:
         """Begin to listen to `ask` and, where that is wanted, to `watch` the file.
@@ -46,7 +48,7 @@ class Reloader:
     def reload(self) -> list[str]:
         """Use the file as it is now; returns what is wrong with it, and then nothing has changed."""
         with self._lock:
-            problems = self._try()
+            problems = self.problems = self._try()
             self._told(not problems)
         fields: dict[str, object] = {"file": str(self._file)}
         if problems:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from exporter.board import ScanResult
     from exporter.model import Group
+    from exporter.summary import Summary
     from exporter.survey import Outcome
 
     Outcomes = Sequence[Outcome[ScanResult]]
@@ -37,10 +39,6 @@ _COLUMNS = (
     Column("idle longest", right=True, spare=True),
     Column("unsized", right=True, spare=True),
     Column("took", right=True, spare=True),
-)
-_NUMBERS = (
-    *("uploads", "parts", "bytes", "stale", "stale_bytes", "empty", "unsized", "undated"),
-    *("oldest_initiated", "oldest_activity", "abort_scheduled", "abort_overdue"),
 )
 
 
@@ -86,18 +84,39 @@ def _entry(ages: tuple[float, ...], outcome: Outcome[ScanResult]) -> dict[str, o
     }
     if isinstance(value, Failure):
         return names | {"success": False, "reason": value.reason.value, "message": value.message}
-    summary = value.summary
-    bounds = [*(f"{age:.0f}" for age in ages), "+Inf"]
-    return (
-        names
-        | {"success": True, "complete": not summary.unsized, "trouble": value.trouble or None}
-        | {name: getattr(summary, name) for name in _NUMBERS}
-        | {"bytes_by_class": dict(summary.bytes_by_class)}
-        | {"ages": dict(zip(bounds, summary.age_counts, strict=True)) if summary.age_counts else {}}
-        | {"abort_rules": summary.abort_rules._asdict() if summary.abort_rules else None}
-        | {"prefixes": _groups(summary.prefixes), "initiators": _groups(summary.initiators)}
-        | {"requests": value.requests, "finished": value.finished, "duration": value.duration}
-    )
+    done = {
+        "success": True,
+        "message": value.trouble or None,
+        "finished": value.finished,
+        "duration_seconds": value.duration,
+        "requests": value.requests,
+    }
+    return names | done | {"values": _values(ages, value.summary)}
+
+
+def _values(ages: tuple[float, ...], summary: Summary) -> dict[str, object]:
+    """Return what docs/json.md says, as `/api/v1/targets` has it, and what the target asked for beyond."""
+    counts = zip((*ages, None), (b - a for a, b in pairwise((0, *summary.age_counts))), strict=False)
+    rules = summary.abort_rules
+    return {
+        "uploads": summary.uploads,
+        "bytes": summary.bytes,
+        "parts": summary.parts,
+        "stale_uploads": summary.stale,
+        "stale_bytes": summary.stale_bytes,
+        "empty_uploads": summary.empty,
+        "unsized_uploads": summary.unsized if summary.parts_known else None,
+        "undated_uploads": summary.undated,
+        "abort_scheduled_uploads": summary.abort_scheduled,
+        "abort_overdue_uploads": summary.abort_overdue,
+        "oldest_initiated": summary.oldest_initiated,
+        "oldest_activity": summary.oldest_activity,
+        "ages": [{"at_most_seconds": bound, "uploads": count} for bound, count in counts],
+        "bytes_by_class": dict(summary.bytes_by_class) if summary.parts_known else None,
+        "abort_rules": {"bucket_seconds": rules.bucket, "prefix_seconds": rules.prefix} if rules else None,
+        "prefixes": _groups(summary.prefixes),
+        "initiators": _groups(summary.initiators),
+    }
 
 
 def _groups(groups: Sequence[Group] | None) -> list[dict[str, object]] | None:

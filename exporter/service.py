@@ -82,11 +82,13 @@ class Service:
         *,
         reload: Callable[[], Sequence[str]] | None = None,
         uploads: bool = False,
+        problems: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         """Make everything and bind the address; raises ListenError where that cannot be.
 
         `web_config` says who may ask and how it is encrypted; raises ConfigError where it is wrong. `reload`
         is what POST /-/reload calls, if it may. With `uploads` the worst of each bucket are held and shown.
+        `problems` returns what was wrong with the config when it was last read.
 
         Nothing is sent to a store before `run`.
         """
@@ -112,6 +114,7 @@ class Service:
             watched=self._roster.watched,
             reload=reload,
             uploads=uploads,
+            problems=problems,
         )
         self._worst_limit = WORST_LIMIT if uploads else 0
         self._access = AccessWatch(web_config)

@@ -135,7 +135,7 @@ def _members(row: Row, now: float) -> dict[str, object]:
         "idle_seconds": _age(found.activity, now),
         "parts": found.parts,
         "bytes": found.bytes,
-        "storage_class": found.storage_class,
+        "storage_class": found.storage_class or None,
         "initiator": upload.initiator or None,
         "abort_at": found.abort_at,
         "abort_command": abort_command(row.target, row.bucket, upload),

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
         signal.signal(signal.SIGHUP, lambda *_: reloader.ask())
 
     reload = reloader.reload if options.enable_lifecycle else None
-    return serve(reloader.load(), options, start, reload)
+    return serve(reloader.load(), options, start, reload, lambda: reloader.problems)
 
 
 def serve(
@@ -44,10 +44,12 @@ def serve(
     options: argparse.Namespace,
     on_start: Callable[[Service], None] = lambda _: None,
     reload: Callable[[], Sequence[str]] | None = None,
+    problems: Callable[[], Sequence[str]] = tuple,
 ) -> int:
     """Serve `settings` until SIGTERM or Ctrl-C. Raises ConfigError where the web config is wrong.
 
     `reload` reads the config again and returns what is wrong with it; None where nobody may ask for that.
+    `problems` returns what was wrong with it when it was last read.
     """
     from exporter.ledger import StateError  # noqa: PLC0415 - loads the SDKs; a wrong config is told before
     from exporter.service import Service  # noqa: PLC0415 - likewise
@@ -61,6 +63,7 @@ def serve(
             options.web_config,
             reload=reload,
             uploads=options.enable_uploads,
+            problems=problems,
         )
     except ListenError as error:
         print(f"--web.listen-address: {error}", file=sys.stderr)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from exporter.config.settings import (
     BucketSettings,
     Credentials,
+    Prices,
     ScanSettings,
     Secret,
     Settings,
     StoreKind,
     TargetSettings,
+    TopSettings,
 )
 from exporter.demo.server import ACCESS_KEY, SECRET_KEY, DemoServer, StartError
 from exporter.demo.uploads import BUCKETS, Uploads
@@ -29,6 +31,7 @@ STALE_AFTER_SECONDS = 30.0
 _GREETING = """
   Metrics     {url}{path}
   Status      {url}/
+  Uploads     {url}/uploads
 
   curl -s {url}{path} | grep ^mpu_
 
@@ -68,6 +71,9 @@ def demo_settings(endpoint_url: str) -> Settings:
         stale_after=STALE_AFTER_SECONDS,
         scan=ScanSettings(interval=INTERVAL_SECONDS, timeout=60.0, concurrency=4),
         labels=(("team", "demo"),),
+        lifecycle=True,
+        price_per_gib_month=Prices(default=0.023),
+        top=TopSettings(),
         credentials=Credentials(
             access_key_id=Secret(ACCESS_KEY),
             secret_access_key=Secret(SECRET_KEY),

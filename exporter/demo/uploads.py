@@ -15,6 +15,8 @@ from exporter.demo.server import ACCESS_KEY, SECRET_KEY
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from mypy_boto3_s3.type_defs import BucketLifecycleConfigurationTypeDef
+
 KIB = 1024
 GROWTH_SECONDS = 2.0
 GROWING = 6
@@ -27,6 +29,19 @@ BUCKETS: dict[str, list[tuple[str, int, int]]] = {
     "logs": [(f"host-{number % 9}/{number:03}.gz", number % 2, 8 * KIB) for number in range(150)],
     "empty": [],
 }
+
+
+ABORT_RULE: BucketLifecycleConfigurationTypeDef = {
+    "Rules": [
+        {
+            "ID": "abort",
+            "Status": "Enabled",
+            "Filter": {"Prefix": ""},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+        }
+    ]
+}
+"""What one of the buckets has, and the others should have."""
 
 
 class Uploads:
@@ -63,6 +78,7 @@ class Uploads:
         """Make all uploads, then keep some growing in the background."""
         for bucket in BUCKETS:
             self._client.create_bucket(Bucket=bucket)
+        self._client.put_bucket_lifecycle_configuration(Bucket="media", LifecycleConfiguration=ABORT_RULE)
         pool = ThreadPoolExecutor(8)
         try:
             jobs = [

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _CONNECTIONS_PER_HANDLE = 4
 _A_DAY = 86400
+_CA_CACHE_TIMEOUT = 321  # CURLOPT_CA_CACHE_TIMEOUT, which pycurl has no name for
+_KNOWS_CA_CACHE = pycurl.version_info()[2] >= 0x075700  # noqa: PLR2004 - 7.87.0
 
 
 class Curls:
@@ -78,6 +80,8 @@ def _tls_options(tls: TlsSettings) -> dict[int, Any]:
         pycurl.SSL_VERIFYPEER: verify,
         pycurl.SSL_VERIFYHOST: 2 if verify else 0,
     }
+    if tls.ca_file and _KNOWS_CA_CACHE:
+        options[_CA_CACHE_TIMEOUT] = 0  # libcurl would use for a day what it has read of the file
     if tls.cert_file:
         options[pycurl.SSLCERT] = str(tls.cert_file)
         options[pycurl.SSLKEY] = str(tls.key_file or tls.cert_file)

@@ -33,10 +33,12 @@ IAM_URL = "https://iam.myhuaweicloud.com"
 RENEW_SECONDS = 300.0
 """So long before their end temporary keys are renewed; a renewal that fails leaves them in use."""
 PAUSE_SECONDS = 10.0
-"""So long after a failure nobody is asked again."""
+"""So long after a failure nobody is asked again, unless another try may help."""
 _METADATA_SECONDS = 2.0
 _SESSION_SECONDS = 3600
 _KEYS = ("OBS_ACCESS_KEY_ID", "OBS_SECRET_ACCESS_KEY", "OBS_SECURITY_TOKEN")
+_PROVIDERS = ("HUAWEICLOUD_SDK_IDP_ID", "HUAWEI_CLOUD_IDP_ID")  # the OBS SDK has names of its own
+_TOKEN_FILES = ("HUAWEICLOUD_SDK_ID_TOKEN_FILE", "OIDC_TOKEN_FILE")
 _ADVICE = (
     "put keys under credentials, or in OBS_ACCESS_KEY_ID and OBS_SECRET_ACCESS_KEY, "
     "or give the workload an identity or the server an agency"
@@ -115,7 +117,8 @@ class ObsIdentity:
             now, known = self._clock(), self._temporary
             if known and now < known.ends - RENEW_SECONDS:
                 return known.keys
-            if not (self._failure and 0 <= now - self._asked < PAUSE_SECONDS):
+            pausing = self._failure and not self._failure.retryable
+            if not (pausing and 0 <= now - self._asked < PAUSE_SECONDS):
                 self._renew(now)
             known = self._temporary
             if known and now < known.ends:
@@ -132,16 +135,18 @@ class ObsIdentity:
             self._failure = None
 
     def _ask(self) -> _Temporary:
-        provider = self._environ.get("HUAWEICLOUD_SDK_IDP_ID")
-        file = self._environ.get("HUAWEICLOUD_SDK_ID_TOKEN_FILE")
+        provider, file = self._first(_PROVIDERS), self._first(_TOKEN_FILES)
         return self._of_workload(provider, Path(file)) if provider and file else self._of_server()
+
+    def _first(self, names: tuple[str, ...]) -> str:
+        return next((text for name in names if (text := self._environ.get(name, ""))), "")
 
     def _of_workload(self, provider: str, file: Path) -> _Temporary:
         """Exchange the workload's token for a token of IAM, and that for keys."""
         try:
             id_token = file.read_text(encoding="utf-8").strip()
         except (OSError, ValueError) as error:
-            text = f"HUAWEICLOUD_SDK_ID_TOKEN_FILE: {type(error).__name__}: {error}"
+            text = f"{' or '.join(_TOKEN_FILES)}: {type(error).__name__}: {error}"
             raise StoreError(Reason.CREDENTIALS, text) from error
         url = self._environ.get("HUAWEICLOUD_SDK_IAM_ENDPOINT") or self._iam_url
         auth: dict[str, object] = {"id_token": {"id": id_token}, **self._scope()}
@@ -200,7 +205,11 @@ class ObsIdentity:
         lines = (("Content-Type", "application/json"), *(headers or {}).items())
         answer = self._transport.send(Request(operation, "POST", url, lines, body))
         if answer.status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
-            raise _unusable(operation, f"HTTP {answer.status}: check identity provider, mapping and project")
+            error = _unusable(
+                operation, f"HTTP {answer.status}: check identity provider, mapping and project"
+            )
+            error.retryable = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            raise error
         return answer
 
     def _read(self, operation: str, answer: Answer) -> _Temporary:
@@ -209,7 +218,7 @@ class ObsIdentity:
             said = json.loads(answer.body)["credential"]
             keys = Keys(*(said[name] for name in ("access", "secret", "securitytoken")))
             ends = datetime.fromisoformat(said["expires_at"]).timestamp()
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, RecursionError):
             raise _unusable(operation, "the answer holds no keys") from None
         if not all(isinstance(text, str) and text for text in keys):
             raise _unusable(operation, "the answer holds no keys")

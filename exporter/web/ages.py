@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from exporter.human import human_seconds
@@ -57,7 +58,12 @@ def labelled(groups: Sequence[tuple[float | None, int]]) -> list[tuple[str, int]
         if bound is None:
             label = f"over {before}" if before else "any"
         else:
-            span = human_seconds(bound).removesuffix(" 0h").removesuffix(" 0m").removesuffix(" 0s")
+            span = _short(bound)
             label, before = (f"{before} to {span}" if before else f"up to {span}"), span
         found.append((label, count))
     return found
+
+
+def _short(seconds: float) -> str:
+    """Return a span without units of which there are none: 1h, 30s, 1d 6h."""
+    return re.sub(r" 0[hms]$|\.0(?=s$)", "", human_seconds(seconds))

@@ -14,6 +14,7 @@ from exporter.web.negotiation import wants_gzip, wants_openmetrics
 from exporter.web.query import Query, QueryError
 from exporter.web.rows import make_rows
 from exporter.web.status import status_page
+from exporter.web.troubles import troubles
 from exporter.web.uploads import uploads_page
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class App:
 
     `watched` returns the targets as they are watched now. `reload` reads the config again and returns what is
     wrong with it; None where nobody may ask for that. With `uploads` the worst uploads are shown.
+    `problems` returns what was wrong with the config when it was last read.
     """
 
     board: Board
@@ -83,7 +85,9 @@ class App:
     watched: Callable[[], Sequence[Watched]] = tuple
     reload: Callable[[], Sequence[str]] | None = None
     uploads: bool = False
+    problems: Callable[[], Sequence[str]] = tuple
     _routes: dict[str, Route] = field(init=False)
+    _one_reload: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     def __post_init__(self) -> None:
         """Fill the table of paths."""
@@ -94,7 +98,7 @@ class App:
             "/api/v1/uploads": Route(self._api_uploads, slow=True),
             "/-/healthy": Route(self._healthy),
             "/-/ready": Route(self._ready),
-            "/-/reload": Route(self._reload, _CHANGE, slow=True),
+            "/-/reload": Route(self._reload, _CHANGE),
             self.telemetry_path: Route(self._metrics, slow=True),
         }
         hidden = ["/-/reload"] if self.reload is None else []
@@ -115,6 +119,10 @@ class App:
             response = Response(
                 405, f"405 only {allowed}\n".encode(), headers=((b"allow", allowed.encode()),)
             )
+        elif method in _CHANGE:
+            # one at a time: those who wait take no thread from a scrape
+            async with self._one_reload:
+                response = await asyncio.to_thread(route.answer, request)
         elif route.slow:
             # takes milliseconds: off the event loop, so that others are answered meanwhile
             response = await asyncio.to_thread(route.answer, request)
@@ -127,7 +135,10 @@ class App:
         return _packed(request, chosen.render(), chosen.content_type, b"Accept, Accept-Encoding")
 
     def _status(self, request: Request) -> Response:
-        page = status_page(self._rows(), self._site(), request.query, time.time())
+        watched, now = self.watched(), time.time()
+        rows = make_rows(self.board.entries(), watched)
+        trouble = troubles(watched, self.problems(), now)
+        page = status_page(rows, self._site(), request.query, now, trouble)
         return _packed(request, page.encode(), _HTML)
 
     def _uploads(self, request: Request) -> Response:

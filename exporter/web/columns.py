@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.human import NOTHING, human_bytes, human_seconds
 from exporter.web.ages import spark
-from exporter.web.layout import ago, number, text, when
+from exporter.web.layout import ago, money, number, text, when
 from exporter.web.rows import HEALTHS, age_groups
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _next(row: Row, now: float) -> str:
 
 
 def _cost(row: Row, _: float) -> str:
-    return f"{row.cost[1]:,.2f} {text(row.cost[0])}" if row.cost else NOTHING
+    return money(row.cost) if row.cost else NOTHING
 
 
 COLUMNS = (

@@ -85,6 +85,13 @@ def number(value: int | None) -> str:
     return NOTHING if value is None else f"{value:,}"
 
 
+def money(cost: tuple[str, float]) -> str:
+    """Return currency and amount as HTML; a little is not nothing."""
+    currency, amount = cost
+    shown = "&lt; 0.01" if 0 < amount < 0.005 else f"{amount:,.2f}"  # noqa: PLR2004 - half a cent
+    return f"{shown} {text(currency)}"
+
+
 def when(seconds: float | None, note: str = "") -> str:
     """Return a moment as HTML, with a note under it."""
     if seconds is None:

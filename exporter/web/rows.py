@@ -54,7 +54,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over buckets. Of `bytes` and `stale_bytes`, those that are known; moments are Unix seconds."""
+    """Sums over buckets of what is known, None where nothing is; moments are Unix seconds."""
 
     buckets: int
     healths: Counter[Health]
@@ -62,10 +62,10 @@ class Totals:
     """Of how many buckets nothing is known."""
     unsized: int
     """Of how many uploads the bytes are not known."""
-    uploads: int
-    bytes: int
-    stale: int
-    stale_bytes: int
+    uploads: int | None
+    bytes: int | None
+    stale: int | None
+    stale_bytes: int | None
     oldest: float | None
     oldest_age: float | None
     """As of its scan."""
@@ -97,14 +97,19 @@ def total(rows: Sequence[Row]) -> Totals:
         unsized=sum(
             summary.uploads if summary.bytes is None else summary.unsized for _, summary in summaries
         ),
-        uploads=sum(summary.uploads for _, summary in summaries),
-        bytes=sum(summary.bytes or 0 for _, summary in summaries),
-        stale=sum(summary.stale for _, summary in summaries),
-        stale_bytes=sum(summary.stale_bytes or 0 for _, summary in summaries),
+        uploads=_sum(summary.uploads for _, summary in summaries),
+        bytes=_sum(summary.bytes for _, summary in summaries),
+        stale=_sum(summary.stale for _, summary in summaries),
+        stale_bytes=_sum(summary.stale_bytes for _, summary in summaries),
         oldest=oldest,
         oldest_age=None if oldest is None else max(0.0, seen - oldest),
         costs=tuple(sorted(costs.items())),
     )
+
+
+def _sum(values: Iterable[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 def age_groups(entry: Entry) -> tuple[tuple[float | None, int], ...]:

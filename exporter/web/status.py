@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from exporter.human import human_bytes, human_seconds
 from exporter.web.ages import chart
 from exporter.web.columns import AGES, COLUMNS, NAME, ages_of, why
-from exporter.web.layout import frame, number, options, text, when
+from exporter.web.layout import frame, money, number, options, when
 from exporter.web.query import QueryError
 from exporter.web.rows import HEALTHS, sort_rows, total, total_ages
 
@@ -26,8 +26,11 @@ _MOST_PAGES = 1_000_000
 _NUMBER = ' class="number"'
 
 
-def status_page(rows: Sequence[Row], site: Site, query: Query, now: float) -> str:
-    """Return the page as HTML; by default failing buckets come first. `now` is Unix seconds."""
+def status_page(rows: Sequence[Row], site: Site, query: Query, now: float, trouble: str = "") -> str:
+    """Return the page as HTML; by default failing buckets come first.
+
+    `now` is Unix seconds, `trouble` HTML that tells what else is wrong.
+    """
     totals = total(rows)
     columns = [NAME, *(column for column in COLUMNS if column.key != "cost" or totals.costs)]
     column, descending = _order(columns, query)
@@ -38,10 +41,10 @@ def status_page(rows: Sequence[Row], site: Site, query: Query, now: float) -> st
     body = (
         f'<p class="lead">Multipart uploads in progress, as of each bucket\'s last scan. '
         f"Now: {when(now)}.</p>"
-        f"{_tiles(totals)}{_ages(rows)}"
-        f'<section aria-labelledby="list"><h2 id="list" tabindex="-1">Buckets</h2>'
+        f"{trouble}{_tiles(totals)}{_ages(rows)}"
+        f'<h2 id="list" tabindex="-1">Buckets</h2>'
         f"{_form(rows, columns, query)}{_table(shown, columns, query, len(found), now)}"
-        f"{page_links(query, '/', page, pages)}</section>"
+        f"{page_links(query, '/', page, pages)}"
     )
     return frame(site, "/", "Buckets – mpu-exporter", body)  # noqa: RUF001 - a dash for people
 
@@ -94,8 +97,7 @@ def _tiles(totals: Totals) -> str:
         ("Oldest", human_seconds(totals.oldest_age), when(totals.oldest) if totals.oldest else ""),
     ]
     if totals.costs:
-        costs = ", ".join(f"{amount:,.2f} {text(currency)}" for currency, amount in totals.costs)
-        tiles.append(("A month", costs, "where prices are known"))
+        tiles.append(("A month", ", ".join(map(money, totals.costs)), "where prices are known"))
     shown = "".join(
         f"<div><dt>{name}</dt><dd>{value}<small>{note}</small></dd></div>" for name, value, note in tiles
     )

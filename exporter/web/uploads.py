@@ -39,8 +39,8 @@ def uploads_page(rows: Sequence[Row], site: Site, query: Query) -> str:
     body = (
         f'<p class="lead">Of each bucket the worst are held, by age, idle time and bytes, as of its last '
         f"scan. {_ABORT}{note if missing else ''}</p>"
-        f'<section aria-labelledby="list"><h2 id="list" tabindex="-1">Worst uploads</h2>'
-        f"{_form(rows, query, order, limit)}{_table(found, order)}</section>"
+        f'<h2 id="list" tabindex="-1">Worst uploads</h2>'
+        f"{_form(rows, query, order, limit)}{_table(found, order)}"
     )
     return frame(site, "/uploads", "Worst uploads – mpu-exporter", body)  # noqa: RUF001 - a dash for people
 

@@ -13,6 +13,7 @@ from bench.account import KEYS, REGION, Keys
 from bench.pages import Bucket
 
 from exporter.config import Settings, load
+from exporter.insight import Insight
 from exporter.ledger import Ledger
 from exporter.metrics import OwnWork, process_registry
 from exporter.model import StoppingError
@@ -65,7 +66,8 @@ class Ours:
         traffic = _Traffic(target.name, OwnWork(self._registry))
         transport = Transport(traffic, self._stop, tls=target.tls, proxy_url=target.proxy_url)
         self._store = make_store(target, transport)
-        self._scanner = Scanner(self._store, target.scan, settings.ages, self._stop, clocks)
+        insight = Insight(target, self._store, self._stop)
+        self._scanner = Scanner(self._store, target.scan, settings.ages, self._stop, clocks, insight=insight)
 
     def __enter__(self) -> Self:
         return self

@@ -24,11 +24,12 @@ from bench.listparts import listparts_3_cpu, listparts_3_rate, listparts_1000_cp
 from bench.listuploads import listuploads_1000_cpu
 from bench.memory import memory_1m
 from bench.month import month_10k
+from bench.page import page_2000_buckets
 from bench.perbucket import memory_per_bucket
 from bench.rclone import rclone_100k
 from bench.real import ceph_3000x3
 from bench.scrape import scrape_2000_buckets
-from bench.targets import targets_200
+from bench.targets import targets_200, targets_200_roles
 from bench.underscan import scrape_under_scan
 from bench.verdict import Row
 
@@ -43,8 +44,10 @@ ROWS: dict[str, Callable[[int], Row]] = {
     "latency-30ms": latency_30ms,
     "memory-1m": memory_1m,
     "scrape-2000-buckets": scrape_2000_buckets,
+    "page-2000-buckets": page_2000_buckets,
     "scrape-under-scan": scrape_under_scan,
     "targets-200": targets_200,
+    "targets-200-roles": targets_200_roles,
     "memory-per-bucket": memory_per_bucket,
     "rclone-100k": rclone_100k,
     "growth": growth,

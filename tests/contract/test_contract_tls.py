@@ -61,6 +61,16 @@ class TestCertificates:
         monkeypatch.setenv(name, str(authority.ca_file))
         assert serving(open_rig, authority.context(), TlsSettings()).ids() == ["id-1"]
 
+    def test_a_ca_file_that_changes_counts_for_the_next_connection(
+        self, open_rig: Opener, authority: Authority, tmp_path: Path
+    ):
+        file = tmp_path / "ca.pem"
+        trustme.CA().cert_pem.write_to_path(file)
+        rig = serving(open_rig, authority.context(), TlsSettings(ca_file=file), scan=ONCE)
+        assert refused(rig).reason == Reason.TLS
+        authority.ca.cert_pem.write_to_path(file)
+        assert rig.ids() == ["id-1"]
+
     def test_a_ca_file_that_is_not_there(self, open_rig: Opener, authority: Authority, tmp_path: Path):
         rig = serving(open_rig, authority.context(), TlsSettings(ca_file=tmp_path / "none.pem"))
         assert refused(rig).reason == Reason.TLS
@@ -103,6 +113,17 @@ class TestClientCertificates:
         shown.private_key_pem.write_to_path(key_file)
         tls = replace(authority.tls, cert_file=cert_file, key_file=key_file if files == 2 else None)
         assert serving(open_rig, demanding, tls).ids() == ["id-1"]
+
+    def test_one_that_changes_counts_for_the_next_connection(
+        self, open_rig: Opener, authority: Authority, demanding: ssl.SSLContext, tmp_path: Path
+    ):
+        file = tmp_path / "cert.pem"
+        trustme.CA().issue_cert("exporter@example.org").private_key_and_cert_chain_pem.write_to_path(file)
+        rig = serving(open_rig, demanding, replace(authority.tls, cert_file=file), scan=ONCE)
+        assert refused(rig).reason == Reason.TLS
+        shown = authority.ca.issue_cert("exporter@example.org")
+        shown.private_key_and_cert_chain_pem.write_to_path(file)
+        assert rig.ids() == ["id-1"]
 
     def test_without_one_the_reason_is_tls(
         self, open_rig: Opener, authority: Authority, demanding: ssl.SSLContext

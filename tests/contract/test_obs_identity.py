@@ -116,6 +116,7 @@ class TestOfAServer:
             b"",
             b"<html></html>",
             b"[]",
+            b"[" * 100_000,
             b'{"credential": null}',
             b'{"credential": {"access": "a", "secret": "b", "securitytoken": "c"}}',
             b'{"credential": {"access":"","secret":"b","securitytoken":"c","expires_at":"2099-01-01"}}',
@@ -183,7 +184,26 @@ class TestOfAWorkload:
 
     def test_a_file_that_is_not_there_is_named_by_its_variable(self, house: House, file: Path):
         file.unlink()
-        assert str(failure(house.keys)).startswith("HUAWEICLOUD_SDK_ID_TOKEN_FILE: FileNotFoundError")
+        assert str(failure(house.keys)).startswith(
+            "HUAWEICLOUD_SDK_ID_TOKEN_FILE or OIDC_TOKEN_FILE: FileNotFoundError"
+        )
+
+    def test_the_obs_sdk_s_names_of_the_variables_are_known(self, house: House, file: Path):
+        house.environ = {
+            "HUAWEI_CLOUD_IDP_ID": "cluster",
+            "OIDC_TOKEN_FILE": str(file),
+            "HUAWEICLOUD_SDK_IAM_ENDPOINT": house.url,
+        }
+        house.identity = house.of(Credentials())
+        assert house.number() == 1
+
+    @pytest.mark.usefixtures("file")
+    @pytest.mark.parametrize("hiccup", [Reply(503), Reply(reset=True)])
+    def test_what_may_pass_is_asked_again_at_once(self, house: House, hiccup: Reply):
+        house.server.spoil = lambda _: hiccup
+        assert failure(house.keys).retryable
+        house.server.spoil = lambda reply: reply
+        assert house.number() == 1
 
     @pytest.mark.usefixtures("file")
     def test_an_answer_without_a_token_is_none(self, house: House):

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from docs.documents import ROOT, code, table
 from prometheus_client.parser import text_string_to_metric_families
 from servers import free_port, need, running, wait_until
 from servers.commands import cells, command, run
@@ -42,6 +43,12 @@ def server(s3: S3) -> Iterator[StandIn]:
     with StandIn(s3) as server:
         yield server
     assert s3.refused == []
+
+
+def documented(head: str) -> set[str]:
+    """Return the fields that a table of docs/json.md names."""
+    text = (ROOT / "docs/json.md").read_text(encoding="utf-8")
+    return {name for cell, *_ in table(text, head, "type", "meaning") for name in code(cell)}
 
 
 def names(folder: Path) -> list[str]:
@@ -152,23 +159,31 @@ class TestJson:
         done = run("scan", tmp_path, target("prod", server.url, "big"), flags=("--format=json",))
         document = json.loads(done.stdout)
         [entry] = document["buckets"]
+        assert document.keys() == documented("field of `scan`")
+        assert entry.keys() == documented("field of its buckets") - {"reason"}
         assert abs(time.time() - document["time"]) < 120
         assert entry["finished"] <= document["time"]
-        assert {name: entry[name] for name in ("target", "store", "bucket", "uploads", "bytes", "ages")} == {
-            "target": "prod",
-            "store": "s3",
-            "bucket": "big",
-            "uploads": 1,
-            "bytes": 5 * 2**30,
-            "ages": {
-                "3600": 0,
-                "21600": 0,
-                "86400": 0,
-                "259200": entry["ages"]["259200"],
-                "604800": 1,
-                "2592000": 1,
-                "+Inf": 1,
-            },
+        assert (entry["target"], entry["store"], entry["bucket"]) == ("prod", "s3", "big")
+        assert (entry["success"], entry["message"], entry["requests"]) == (True, None, 2)
+        values = entry["values"]
+        assert (values["uploads"], values["bytes"], values["parts"]) == (1, 5 * 2**30, 1)
+        assert abs(document["time"] - values["oldest_initiated"] - 3 * DAY) < 120
+        assert values["bytes_by_class"] == {"STANDARD": 5 * 2**30}
+        assert [age["at_most_seconds"] for age in values["ages"]][-2:] == [2592000.0, None]
+        assert sum(age["uploads"] for age in values["ages"]) == 1
+
+    def test_its_values_are_called_what_the_api_calls_them(self, server, tmp_path):
+        watched = target("prod", server.url, "big")
+        done = run("scan", tmp_path, watched, flags=("--format=json",))
+        [entry] = json.loads(done.stdout)["buckets"]
+        with serving(tmp_path, {"targets": [watched]}) as exporter:
+            exporter.wait_tried("big")
+            [told] = json.loads(exporter.text("/api/v1/targets"))["data"]["targets"]
+        [bucket] = told["buckets"]
+        assert bucket["values"].keys() - entry["values"].keys() == {"recheck_overdue_uploads"}
+        shared = bucket["values"].keys() & entry["values"].keys()
+        assert {name: bucket["values"][name] for name in shared} == {
+            name: entry["values"][name] for name in shared
         }
 
     def test_a_failure_has_its_reason_and_no_numbers(self, server, tmp_path):

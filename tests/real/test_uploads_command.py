@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from docs.documents import ROOT, code, table
 from hostile import MALICIOUS_KEYS, listable
 from servers import free_port
 from servers.commands import run
@@ -49,6 +50,12 @@ def server(s3: S3) -> Iterator[StandIn]:
     with StandIn(s3) as server:
         yield server
     assert s3.refused == []
+
+
+def documented(head: str) -> set[str]:
+    """Return the fields that a table of docs/json.md names."""
+    text = (ROOT / "docs/json.md").read_text(encoding="utf-8")
+    return {name for cell, *_ in table(text, head, "type", "meaning") for name in code(cell)}
 
 
 def keys(
@@ -129,6 +136,8 @@ class TestFormats:
         document = json.loads(done.stdout)
         [entry] = document["uploads"]
         assert document["matched"] == 1
+        assert document.keys() == documented("field of `uploads`")
+        assert entry.keys() == documented("field of an upload")
         assert document["left_out"] == {"undated": 0, "unsized": 0}
         assert document["failures"] == []
         assert abs(entry.pop("age_seconds") - 20 * DAY) < 120

@@ -13,6 +13,8 @@ needs ceph-osd ceph-osd
 needs radosgw radosgw
 needs ceph ceph-common
 needs prometheus prometheus
+needs chromium chromium
+needs chromedriver chromium-driver
 needs curl curl
 needs zsh zsh
 needs busybox busybox

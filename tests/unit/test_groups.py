@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -127,6 +128,12 @@ class TestOrder:
         assert groups.largest("prefix", 0, sizes_known=True) is None
 
 
+def test_what_is_asked_for_twice_is_counted_once():
+    groups = Groups(TopSettings(("prefix", "prefix")))
+    groups.add(Found(Upload("a/k", "id"), None, 1, 10, "STANDARD"))
+    assert groups.largest("prefix", 1, sizes_known=True) == (Group("a/", 1, 10), Group("", 0, 0))
+
+
 class TestNames:
     @pytest.mark.parametrize("odd", ["a\n", "a\0", "\x1b[31m", "a\udc80", "a\u2028", "a\ue000"])
     def test_what_is_not_printable_is_written_out(self, odd: str):
@@ -160,6 +167,19 @@ class TestTooMany:
         assert bucket.largest() is None
         assert bucket.groups.too_many == ["prefix"]
         assert bucket.largest("initiator") == (Group("one", 12, 120), Group("", 0, 0))
+
+
+def test_memory_is_bounded_however_many_groups_there_are():
+    bucket = Bucket()
+    tracemalloc.start()
+    try:
+        for number in range(3 * module.MOST_GROUPS):
+            bucket.add(f"{number:0500}/k", initiator=f"{number:0500}")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (bucket.largest(), bucket.largest("initiator")) == (None, None)
+    assert peak < 10 * 2**20
 
 
 _keys = st.lists(st.sampled_from(["a", "b", "", "c\n"]), max_size=4).map("/".join)

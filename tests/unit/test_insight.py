@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -106,8 +106,9 @@ class TestLifecycle:
         scans.clock.now += 3600
         assert scans.rules() is None
 
-    def test_no_try_outlasts_the_scan(self):
-        scan = ScanSettings(retries=9, timeout=10.0)
+    @pytest.mark.parametrize("limit", ["timeout", "request_timeout"])
+    def test_no_try_outlasts_the_scan_or_the_time_of_one_call(self, limit: str):
+        scan = replace(ScanSettings(retries=9), **{limit: 10.0})
         scans = Scans(FakeStore(rules=[BUSY]), scan=scan, jitter=lambda _low, high: high)
         assert scans.rules() is None
         assert 0.0 < scans.clock.now < 10.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from exporter.board import Entry, ScanResult
 from exporter.human import NOTHING as DASH
 from exporter.model import Reason
 from exporter.quoting import one_line
+from exporter.watched import Discovery
 from exporter.web.ages import labelled, spark
 from exporter.web.status import PAGE
 
@@ -63,11 +65,11 @@ class TestTotals:
     def test_a_bucket_whose_bytes_are_not_known_counts_as_unsized(self):
         drawn = Drawn("a")
         drawn.publish("a", replace(SUMMARY, bytes=None, unsized=5))
-        assert tiles(page(drawn.app))["Bytes"] == "0 B 5 uploads unsized"
+        assert tiles(page(drawn.app))["Bytes"] == f"{DASH} 5 uploads unsized"
 
     def test_nothing_at_all(self):
         shown = tiles(page(Drawn().app))
-        assert (shown["Buckets"], shown["Uploads"], shown["Oldest"]) == ("0 none failing", "0", DASH)
+        assert (shown["Buckets"], shown["Uploads"], shown["Oldest"]) == ("0 none failing", DASH, DASH)
 
 
 class TestAges:
@@ -91,8 +93,8 @@ class TestAges:
         bounds = (30.0, 90.0, 3600.0, 5400.0, 86400.0, 90000.0, None)
         assert [
             *(
-                "up to 30.0s",
-                "30.0s to 1m 30s",
+                "up to 30s",
+                "30s to 1m 30s",
                 "1m 30s to 1h",
                 "1h to 1h 30m",
                 "1h 30m to 1d",
@@ -118,7 +120,7 @@ class TestRows:
         assert cells["Oldest"] == "1d 1h 2026-09-20 13:13:19"
         assert cells["Longest idle"] == "2h 0m 2026-09-21 12:13:20"
         assert cells["Took"] == "1.2s"
-        assert cells["A month"] == "0.00 USD"
+        assert cells["A month"] == "< 0.01 USD"
         assert cells["Health"] == "incomplete"
         assert cells["why"] == "ListParts: AccessDenied"
         assert cells["Next scan"].startswith("now for ")
@@ -395,3 +397,33 @@ def test_entries_of_one_bucket_name_in_two_targets_are_two_rows():
     drawn = Drawn()
     drawn.board.declare([Entry(name, "media", "s3", 60.0) for name in ("a", "b")])
     assert order(page(drawn.app)) == ["media", "media"]
+
+
+class TestTroubles:
+    """What is wrong apart from single buckets."""
+
+    def told(self, shown: Shown) -> list[str]:
+        return [texts(item) for item in page(shown.app).xpath("//section[@class='trouble']//li")]
+
+    def test_without_any_there_is_no_such_section(self, shown: Shown):
+        assert page(shown.app).xpath("//section[@class='trouble']") == []
+
+    def test_a_list_of_buckets_that_cannot_be_had(self, shown: Shown):
+        failed = Discovery(success=False, reason=Reason.ACCESS_DENIED, message="ListBuckets: <no>")
+        shown.watched[0] = replace(shown.watched[0], discovery=failed)
+        told = "The list of buckets of prod cannot be had, never had so far: access_denied: ListBuckets: <no>"
+        assert self.told(shown) == [told]
+
+    def test_when_the_list_was_last_had(self, shown: Shown):
+        failed = Discovery(success=False, reason=Reason.TIMEOUT, message="slow", last_success=NOW)
+        shown.watched[0] = replace(shown.watched[0], discovery=failed)
+        [told] = self.told(shown)
+        assert re.fullmatch(
+            r"The list of buckets of prod cannot be had, last had .+ ago: timeout: slow", told
+        )
+
+    def test_a_config_that_cannot_be_used(self, shown: Shown):
+        shown.app.problems = lambda: [f"config.yaml:1: {HOSTILE}", "config.yaml:2: two"]
+        [told] = self.told(shown)
+        start = "The config cannot be used; what was read before stays in use: config.yaml:1: "
+        assert told == f"{start}{one_line(HOSTILE)} config.yaml:2: two"

@@ -1,0 +1,60 @@
+"""What the status page costs with 2,000 buckets on the board, beside a scrape of the same board."""
+
+import random
+
+from bench.measure import cost, take_turns
+from bench.scrape import BUCKETS, NOW, TARGETS, _summary
+from bench.verdict import Row, at_most, shown, verdict
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+
+from exporter.board import Board, Entry, ScanResult
+from exporter.config.settings import BucketSettings, StoreKind, TargetSettings
+from exporter.exposition import Exposition, gzip
+from exporter.metrics import BoardCollector
+from exporter.watched import Turn, Watched
+from exporter.web.app import App, Request
+from exporter.web.query import Query
+
+AGES = (3600.0, 21600.0, 86400.0, 259200.0, 604800.0, 2592000.0)
+TIMES = 0.5
+"""Of a scrape that renders everything: a page of a hundred rows, with totals and order over all."""
+
+
+def page_2000_buckets(rounds: int) -> Row:
+    """Compare `/`, sorted by bytes and compressed, with the metrics rendered by the library."""
+    watched = [_watched(number) for number in range(TARGETS)]
+    board = Board()
+    board.declare(
+        Entry(each.settings.name, bucket.name, "s3", 86400.0, AGES)
+        for each in watched
+        for bucket in each.buckets
+    )
+    chance = random.Random(7)
+    for entry in board.entries():
+        result = ScanResult(_summary(chance, len(AGES)), NOW, chance.uniform(0.1, 60))
+        board.publish((entry.target, entry.bucket), result)
+    registry = CollectorRegistry()
+    collector = BoardCollector(board)
+    registry.register(collector)
+    exposition = Exposition(collector, CollectorRegistry())
+    app = App(board, exposition, exposition, lambda: True, watched=lambda: watched)
+    request = Request({"accept-encoding": "gzip"}, Query.parse(b"sort=bytes"))
+    route = app._routes["/"]
+    ours, baseline = take_turns(
+        rounds,
+        lambda: cost(lambda: route.answer(request)),
+        lambda: cost(lambda: gzip(generate_latest(registry))),
+    )
+    within = at_most("times the CPU of the baseline", ours.cpu / baseline.cpu, TIMES)
+    return verdict(
+        [within], ours=shown(ours), baseline=shown(baseline), gzip_bytes=len(route.answer(request).body)
+    )
+
+
+def _watched(number: int) -> Watched:
+    buckets = tuple(BucketSettings(f"company-team-{number:02}-data-{bucket:03}") for bucket in range(BUCKETS))
+    settings = TargetSettings(
+        name=f"prod-{number:02}", store=StoreKind.S3, buckets=buckets, region="eu-west-1"
+    )
+    return Watched(settings, buckets, "eu-west-1", {bucket.name: Turn(NOW) for bucket in buckets})
