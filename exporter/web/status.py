@@ -189,7 +189,7 @@ def _row(row: Row, columns: Sequence[Column], now: float) -> str:
     cells.insert(2, f'<td role="cell" data-label="{AGES}"><div>{ages_of(row)}</div></td>')
     reason = why(row)
     below = (
-        f'<tr role="row"><td role="cell" class="why" colspan="{len(cells) + 1}">{reason}</td></tr>'
+        f'<tr role="row"><td role="cell" class="why" colspan="{len(cells) + 1}"><div>{reason}</div></td></tr>'
         if reason
         else ""
     )
