@@ -16,6 +16,7 @@ _PLAIN = re.compile(r"[^\s\"=\\\x00-\x1f\x7f]+")
 _QUIET = {
     # the SDKs write headers and signed URLs at debug level
     **dict.fromkeys(("boto3", "botocore", "s3transfer", "urllib3", "obs", "schedule"), logging.WARNING),
+    "botocore.credentials": logging.ERROR,  # a traceback for each renewal that fails; we tell it ourselves
     "asyncio": logging.WARNING,
     "uvicorn": logging.ERROR,  # warns of every client that does not speak HTTP
 }

@@ -26,7 +26,7 @@ from exporter.stores.base import (
     VAULTS_OPERATION,
 )
 from exporter.stores.customer_key import HEADER as CUSTOMER_KEY_HEADER
-from exporter.stores.reasons import clean, refusal
+from exporter.stores.reasons import clean, kind_of, refusal
 from exporter.stores.route import host_of
 from exporter.stores.sdk_models import load_models
 from exporter.stores.transport import Call, Request, Transport
@@ -63,11 +63,13 @@ _STUMBLES = (
     botocore.parsers.ResponseParserError,
     *(ValueError, LookupError, TypeError, AttributeError, RuntimeError),
 )
+_CHAIN_ADVICE = "give the target credentials, or its SDK chain a source of them"
 _ANY_ROLE_ADVICE = "check the role's ARN, its duration, and the credentials that take it"
-_ROLE_ADVICE = {
-    "AccessDenied": "let the caller use sts:AssumeRole, and the role's trust policy name the caller "
-    "and the same external id, if any (README, Roles)",
-}
+_REFUSED_ROLE_ADVICE = (
+    "let the caller use sts:AssumeRole, and the role's trust policy name the caller "
+    "and the same external id, if any (README, Roles)"
+)
+_ROLE_OPERATIONS = {"AssumeRole", "AssumeRoleWithWebIdentity"}
 _NAME_ERRORS = (botocore.exceptions.ParamValidationError, UnicodeError)
 
 
@@ -141,7 +143,7 @@ class AwsClient:
                 return cast("ReadOnlyCredentials", credentials.get_frozen_credentials())
             raise botocore.exceptions.NoCredentialsError
         except (*_SDK_ERRORS, *_PROVIDER_ERRORS, *_STUMBLES) as error:
-            raise _no_credentials(call.operation, error) from error
+            raise self._no_credentials(call, error) from error
 
     def _invoke(self, call: Call, method: str, parameters: dict[str, Any], region: str | None) -> None:
         operation = call.operation
@@ -149,7 +151,7 @@ class AwsClient:
             getattr(self._connected(region), method)(**parameters)
         except botocore.exceptions.ClientError as error:
             if error.operation_name not in {operation, *_HELPING_OPERATIONS}:
-                raise _no_credentials(operation, error) from error
+                raise self._no_credentials(call, error) from error
             raise self._refusal(operation, call) from None
         except (botocore.exceptions.BotoCoreError, *_PROVIDER_ERRORS, *_STUMBLES) as error:
             if not isinstance(error, _NAME_ERRORS):
@@ -201,6 +203,22 @@ class AwsClient:
             return AWSResponse(request.url, answer.status, HTTPHeaders(), _Body(self._empty_page))
         headers = HTTPHeaders.from_dict(answer.headers)
         return AWSResponse(request.url, answer.status, headers, _Body(answer.body))
+
+    def _no_credentials(self, call: Call, error: Exception) -> StoreError:
+        """Return what it means that there are no keys; a role's refusal in the words of who refused it."""
+        if not isinstance(error, botocore.exceptions.ClientError) or call.last is None:
+            return _no_credentials(call.operation, error)
+        if error.operation_name not in _ROLE_OPERATIONS:
+            return _no_credentials(call.operation, error)
+        said, answer = error.response.get("Error", {}), call.last
+        code, message = said.get("Code", ""), said.get("Message", "")
+        if code == "Unknown":  # Ceph refuses in other words than STS, which the SDK cannot read
+            code, message = self._read_error(answer)
+        refused = code == "AccessDenied" or (not code and answer.status == HTTPStatus.FORBIDDEN)
+        told = clean(f"{code} {message}".strip()) or kind_of(answer)
+        text = f"{error.operation_name}: HTTP {answer.status} ({told}); "
+        text += _REFUSED_ROLE_ADVICE if refused else _ANY_ROLE_ADVICE
+        return StoreError(Reason.CREDENTIALS, text, code=code, status=answer.status)
 
     def _refusal(self, operation: str, call: Call) -> StoreError:
         if call.last is None:
@@ -256,10 +274,7 @@ def _from_sdk(operation: str, error: Exception, call: Call) -> StoreError:
 
 
 def _no_credentials(operation: str, error: Exception) -> StoreError:
-    advice = "give the target credentials, or its SDK chain a source of them"
-    if isinstance(error, botocore.exceptions.ClientError) and error.operation_name.startswith("AssumeRole"):
-        advice = _ROLE_ADVICE.get(error.response.get("Error", {}).get("Code", ""), _ANY_ROLE_ADVICE)
-    text = f"{operation}: {type(error).__name__}: {_plain(error)}; {advice}"
+    text = f"{operation}: {type(error).__name__}: {_plain(error)}; {_CHAIN_ADVICE}"
     return StoreError(Reason.CREDENTIALS, text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -21,12 +22,15 @@ from botocore.credentials import (
 from botocore.credentials import Credentials as BotoCredentials
 
 from exporter.stores.configured import ConfiguredProvider
+from exporter.stores.reasons import clean
 from exporter.stores.sdk_models import LOADER, load_models
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.config.settings import AssumeRole, TargetSettings
+
+log = logging.getLogger(__name__)
 
 DEFAULT_REGION = "us-east-1"
 REFUSED_SECONDS = 5.0
@@ -104,6 +108,7 @@ class _Assuming:
         self._clock = clock
         self._refused: botocore.exceptions.ClientError | None = None
         self._refused_at = 0.0
+        self._renewing = False
 
     def now(self) -> datetime:
         """Return the time by which sessions end."""
@@ -113,19 +118,29 @@ class _Assuming:
         """Return keys, token and end of a new session, as the SDK's refreshing wants them."""
         if self._refused and 0 <= self._clock() - self._refused_at < REFUSED_SECONDS:
             raise self._refused
-        client = self._client(self._base_keys())
         try:
-            session = client.assume_role(**self._parameters())["Credentials"]
+            session = self._client(self._base_keys()).assume_role(**self._parameters())["Credentials"]
         except botocore.exceptions.ClientError as error:
             self._refused, self._refused_at = error, self._clock()
+            self._tell(error)
             raise
-        self._refused = None
+        except Exception as error:
+            self._tell(error)
+            raise
+        self._refused, self._renewing = None, True
         return {
             "access_key": session["AccessKeyId"],
             "secret_key": session["SecretAccessKey"],
             "token": session["SessionToken"],
             "expiry_time": session["Expiration"].isoformat(),
         }
+
+    def _tell(self, error: Exception) -> None:
+        """Say once that a session cannot be renewed: while the old one holds, nothing else does."""
+        if self._renewing:
+            self._renewing = False
+            fields = {"target": self._target.name, "error": clean(f"{type(error).__name__}: {error}")}
+            log.warning("the role's session cannot be renewed yet", extra={"fields": fields})
 
     def _base_keys(self) -> ReadOnlyCredentials:
         if self._base:

@@ -183,12 +183,18 @@ class TestRenewal:
     @pytest.mark.parametrize(
         "trouble", [denied("AccessDenied", "No."), Reply(500), Reply(reset=True), Reply(200, {}, b"<html>")]
     )
-    def test_while_the_old_one_holds_a_failed_renewal_does_no_harm(self, site: Site, trouble: Reply):
+    def test_while_the_old_one_holds_a_failed_renewal_does_no_harm(
+        self, site: Site, trouble: Reply, caplog: pytest.LogCaptureFixture
+    ):
         with site.rig(engine="boto3") as rig:
             rig.ids()
             site.sts.faults.add(Fault(ASSUME, reply=lambda _: trouble))
             site.turn(3600 - 700)
-            assert rig.ids() == ["id-media"]
+            with caplog.at_level("WARNING", "exporter"):
+                assert [rig.ids(), rig.ids()] == [["id-media"]] * 2
+            assert [record.message for record in caplog.records if record.name.startswith("exporter")] == [
+                "the role's session cannot be renewed yet"
+            ]
             site.turn(3600 - 60)
             assert failure(rig.ids).reason in {Reason.CREDENTIALS, Reason.CONNECTION}
 

@@ -71,6 +71,8 @@ keyring = {folder}/none
 rgw data = {folder}/rgw
 rgw frontends = beast endpoint=127.0.0.1:{port} tcp_nodelay=1
 rgw thread pool size = 32
+rgw s3 auth use sts = true
+rgw sts key = mpu-test-sts-key
 """
 
 
@@ -216,6 +218,23 @@ def ask_monitor(ceph: Ceph, *arguments: str) -> str:
         return ceph.run("ceph", *arguments)
     except RuntimeError:
         return ""
+
+
+@contextmanager
+def another_gateway(ceph: Ceph) -> Iterator[str]:
+    """Run one more gateway of the same cluster; yield its URL."""
+    port = free_port()
+    endpoint = f"--rgw-frontends=beast endpoint=127.0.0.1:{port} tcp_nodelay=1"
+    with ExitStack() as processes:
+        data = ceph.conf.with_name("rgw2")
+        data.mkdir(exist_ok=True)
+        more = ("-n", "client.rgw2", NO_CONFIG, endpoint, f"--rgw-data={data}")
+        log = ceph.conf.with_name("radosgw2.out")
+        process = processes.enter_context(running(["radosgw", *more, "-f", "-c", str(ceph.conf)], log))
+        wait_until("another radosgw", lambda: listens(port), seconds=120, log=log)
+        yield f"http://127.0.0.1:{port}"
+        process.terminate()  # one that is killed has the other gateway wait for it for half a minute
+        process.wait(60)
 
 
 def start_gateway(ceph: Ceph, processes: ExitStack, port: int) -> None:
