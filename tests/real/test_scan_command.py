@@ -262,7 +262,7 @@ class TestOutput:
     def test_what_is_no_file_is_simply_written_to(self, server, tmp_path):
         flags = ("--format=json", "--output=/dev/stdout")
         done = run("scan", tmp_path, target("prod", server.url, "big"), flags=flags)
-        assert json.loads(done.stdout)["buckets"][0]["uploads"] == 1
+        assert json.loads(done.stdout)["buckets"][0]["values"]["uploads"] == 1
 
     def test_a_folder_that_is_not_there_is_told_before_anything_is_asked(self, server, tmp_path):
         done = run("scan", tmp_path, target("prod", server.url, "big"), flags=("--output=no/such/file",))
