@@ -144,7 +144,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _with_command(arguments: Sequence[str]) -> list[str]:
     """Put in `serve` where no command is named: it is what an exporter is for."""
-    first = arguments[0] if arguments else ""
-    if first in {*COMMANDS, "-h", "--help", "--version"}:
+    first = arguments[0] if arguments else "--"
+    if not first.startswith("-") or first in {"-h", "--help", "--version"}:
         return list(arguments)
     return ["serve", *arguments]

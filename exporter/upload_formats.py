@@ -147,7 +147,10 @@ def _age(since: float | None, now: float) -> float | None:
 
 
 def _csv_value(value: object) -> object:
-    return csv_cell(one_line(value)) if isinstance(value, str) else value
+    """Return text made harmless, and spans in whole seconds."""
+    if isinstance(value, str):
+        return csv_cell(one_line(value))
+    return round(value) if isinstance(value, float) else value
 
 
 def _iso(seconds: object) -> str | None:

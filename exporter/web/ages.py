@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from exporter.human import human_seconds
@@ -53,15 +54,21 @@ def chart(groups: Sequence[tuple[float | None, int]]) -> str:
 
 def labelled(groups: Sequence[tuple[float | None, int]]) -> list[tuple[str, int]]:
     """Return the groups with their ages in words: up to 1h, 1h to 6h, over 30d."""
+    labels = _labels(tuple(bound for bound, _ in groups))
+    return [(label, count) for label, (_, count) in zip(labels, groups, strict=True)]
+
+
+@lru_cache(maxsize=16)
+def _labels(bounds: tuple[float | None, ...]) -> tuple[str, ...]:
     found, before = [], ""
-    for bound, count in groups:
+    for bound in bounds:
         if bound is None:
-            label = f"over {before}" if before else "any"
+            found.append(f"over {before}" if before else "any")
         else:
             span = _short(bound)
-            label, before = (f"{before} to {span}" if before else f"up to {span}"), span
-        found.append((label, count))
-    return found
+            found.append(f"{before} to {span}" if before else f"up to {span}")
+            before = span
+    return tuple(found)
 
 
 def _short(seconds: float) -> str:

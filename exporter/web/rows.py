@@ -19,6 +19,7 @@ HEALTHS: tuple[Health, ...] = ("failing", "incomplete", "waiting", "ok")
 """The worst first: the last scan failed; it left uploads unsized; none has ended yet; all is well."""
 Cost = tuple[str, float]
 """Currency and amount a month."""
+AgeGroups = tuple[tuple[float | None, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,24 +113,23 @@ def _sum(values: Iterable[int | None]) -> int | None:
     return sum(known) if known else None
 
 
-def age_groups(entry: Entry) -> tuple[tuple[float | None, int], ...]:
+def age_groups(entry: Entry) -> AgeGroups:
     """Return how many uploads are at most so old and older than the bound before; None is any age."""
-    if entry.summary is None or not entry.summary.age_counts:
-        return ()
-    counts = (0, *entry.summary.age_counts)
-    return tuple(zip((*entry.ages, None), (b - a for a, b in pairwise(counts)), strict=True))
+    return _grouped(entry.ages, entry.summary.age_counts) if entry.summary else ()
 
 
-def total_ages(rows: Iterable[Row]) -> tuple[tuple[float | None, int], ...]:
+def total_ages(rows: Iterable[Row]) -> AgeGroups:
     """Return the same of all rows together, of those that have the bounds of the first."""
-    sums: dict[float | None, int] = {}
-    for groups in filter(None, (age_groups(row.entry) for row in rows)):
-        if not sums:
-            sums = dict(groups)
-        elif sums.keys() == dict(groups).keys():
-            for bound, count in groups:
-                sums[bound] += count
-    return tuple(sums.items())
+    drawn = [(row.entry.ages, row.entry.summary.age_counts) for row in rows if row.entry.summary]
+    bounds = next((ages for ages, counts in drawn if counts), ())
+    columns = zip(*(counts for ages, counts in drawn if counts and ages == bounds), strict=True)
+    return _grouped(bounds, [sum(column) for column in columns])
+
+
+def _grouped(bounds: Sequence[float], at_most: Sequence[int]) -> AgeGroups:
+    if not at_most:
+        return ()
+    return tuple(zip((*bounds, None), (b - a for a, b in pairwise((0, *at_most))), strict=True))
 
 
 def sort_rows(rows: list[Row], value: Callable[[Row], object], *, descending: bool) -> list[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,9 @@ from servers import need
 from servers.browser import DESKTOP, PHONE, SMALL_PHONE, browser, browsing
 from unit.sites import FAILURE, Shown
 
+from exporter.model import Reason
 from exporter.quoting import one_line
+from exporter.watched import Discovery
 from exporter.web.server import WebServer
 
 if TYPE_CHECKING:
@@ -29,7 +32,10 @@ ROWS = "table.list tbody.card th"
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    web = WebServer(Shown().app, "127.0.0.1:0")
+    shown = Shown()
+    refused = Discovery(success=False, reason=Reason.ACCESS_DENIED, message="ListBuckets: <b>no</b>")
+    shown.watched[0] = replace(shown.watched[0], discovery=refused)
+    web = WebServer(shown.app, "127.0.0.1:0")
     web.start()
     yield f"http://127.0.0.1:{web.port}"
     web.stop()
@@ -142,7 +148,9 @@ def test_a_phone_shows_a_card_per_bucket(browser: Browser, url: str):
     )
     assert [round(width) for width in boxes] == [351] * 4
     assert browser.driver.find_element(By.NAME, "sort").is_displayed()
-    assert FAILURE in browser.driver.find_element(By.TAG_NAME, "main").text
+    shown = browser.driver.find_element(By.TAG_NAME, "main").text
+    assert FAILURE in shown
+    assert "ListBuckets: <b>no</b>" in shown
 
 
 def test_hostile_keys_are_text(browser: Browser, url: str):

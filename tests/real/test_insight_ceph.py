@@ -133,6 +133,7 @@ def test_without_the_permission_the_rules_are_absent_and_the_scans_are_good(
         found, samples = Shown(exporter.text()), exporter.samples()
     assert (samples["mpu_scan_success", ceph_bucket], samples["mpu_pending_bytes", ceph_bucket]) == (1, 40)
     assert found.values("mpu_abort_rule_present", "scope") == {}
+    assert found.values("mpu_initiator_uploads", "initiator") == {OTHER.name: 4, "": 0}  # Ceph: who asks
     [told] = [line for line in exporter.log.read_text().splitlines() if "lifecycle rules" in line]
     assert "reason=access_denied" in told
     assert found.values("mpu_api_request_failures_total", "operation") == {

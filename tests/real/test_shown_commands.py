@@ -51,6 +51,7 @@ def home(server: StandIn, tmp_path: Path) -> Path:
         f" addressing_style: path, endpoint_url: '{server.url}'}}\n"
     )
     (tmp_path / "config.yaml").write_text(config)
+    (tmp_path / "web.yml").write_text("basic_auth_users: {}\n")  # its own tests have it with more
     for folder in ("bin", ".zfunc", "etc/bash_completion.d", "var/lib/node_exporter"):
         (tmp_path / folder).mkdir(parents=True)
     command = tmp_path / "bin" / "mpu-exporter"

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
 from collections import Counter
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import bcrypt
 import pytest
 import yaml
 from docs.documents import README, files
-from servers import need, wait_until
+from servers import free_port, listens, need, running, wait_until
 from servers.exporter import Exporter, serving, target
 from servers.prometheus import job, scraping
 from servers.s3 import EPOCH, S3, Part, Upload
 from servers.standin import StandIn
 from unit.authority import Authority
+
+from exporter.config import ConfigError
+from exporter.web.access import read_access
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,12 +75,13 @@ def config() -> Iterator[dict[str, object]]:
         yield {"targets": [target("prod", server.url, "media")]}
 
 
-def curl(exporter: Exporter, authority: Authority, *options: str, path: str = "/metrics") -> str:
+def curl(server: Exporter | str, authority: Authority, *options: str, path: str = "/metrics") -> str:
     """Return the status of curl's answer, or why it got none: `curl 60`."""
     need("curl")
+    url = server if isinstance(server, str) else server.url
     command = [
         *("curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--noproxy", "*"),
-        *("--max-time", "60", "--cacert", str(authority.folder / "ca.pem"), *options, exporter.url + path),
+        *("--max-time", "60", "--cacert", str(authority.folder / "ca.pem"), *options, url + path),
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
     return f"curl {done.returncode}" if done.returncode else done.stdout
@@ -111,6 +117,104 @@ def test_curl_gets_in_with_the_right_password_and_certificate_only(
             in NO_HANDSHAKE
         )
         assert curl(exporter, authority, *ours, "--tls-max", "1.2", "--user", "ann:secret") == "200"
+
+
+def answers(url: str, authority: Authority, stranger: Authority) -> dict[str, str]:
+    """Return what curl gets from a server that has this web config, by how it asks."""
+    right, ours = ("--user", "ann:secret"), shown(authority)
+    options = {
+        "right": (*ours, *right),
+        "wrong password": (*ours, "--user", "ann:wrong"),
+        "unknown user": (*ours, "--user", "eve:secret"),
+        "no password": ours,
+        "no certificate": right,
+        "wrong certificate": (*shown(stranger), *right),
+        "old TLS": (*ours, *right, "--tls-max", "1.1", "--ciphers", "ALL:@SECLEVEL=0"),
+    }
+    found = {how: curl(url, authority, *each) for how, each in options.items()}
+    found["plain HTTP"] = curl(url.replace("https", "http"), authority, *right)
+    return {how: "no handshake" if answer in NO_HANDSHAKE else answer for how, answer in found.items()}
+
+
+def test_prometheus_and_the_exporter_answer_alike_with_the_same_file(
+    authority: Authority, stranger: Authority, config: dict[str, object], tmp_path: Path
+):
+    need("prometheus")
+    file = web_config(authority, tls=CLIENTS, users="ann=secret")
+    file.write_text(re.sub("auth_excluded_paths.*\n", "", file.read_text()))
+    (tmp_path / "prometheus.yml").write_text("{}")
+    port, log = free_port(), tmp_path / "prometheus.log"
+    command = [
+        *("prometheus", f"--config.file={tmp_path / 'prometheus.yml'}", f"--web.config.file={file}"),
+        *(f"--storage.tsdb.path={tmp_path / 'data'}", f"--web.listen-address=127.0.0.1:{port}"),
+    ]
+    with running(command, log), serving(tmp_path, config, f"--web.config.file={file}") as exporter:
+        theirs = f"https://127.0.0.1:{port}"
+        wait_until("prometheus", lambda: listens(port), log=log)
+        assert answers(theirs, authority, stranger) == answers(exporter.url, authority, stranger)
+        assert answers(exporter.url, authority, stranger) == {
+            "right": "200",
+            **dict.fromkeys(("wrong password", "unknown user", "no password"), "401"),
+            **dict.fromkeys(("no certificate", "wrong certificate", "old TLS"), "no handshake"),
+            "plain HTTP": "400",
+        }
+
+
+@pytest.mark.parametrize(
+    ("text", "valid"),
+    [
+        ("{}", True),
+        ("TLS", True),
+        (
+            "TLS  cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]\n  curve_preferences: [X25519]\n",
+            True,
+        ),
+        ("TLS  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: ca.pem\n", True),
+        ("http_server_config: {http2: false, headers: {X-Frame-Options: deny}}\n", True),
+        ("basic_auth_users: {ann: $2y$10$X0h1gDsPszWURQaxFh.zoubFi6DXncSjhoQNJgRrnGs7EsimhC7zG}\n", True),
+        ("basic_auth_users: {ann: secret}\n", False),
+        ("TLS  client_ca_file: ca.pem\n", False),
+        ("TLS  client_auth_type: Sometimes\n", False),
+        ("TLS  min_version: SSL3\n", False),
+        ("TLS  cipher_suites: [TLS_NO_SUCH]\n", False),
+        ("tls_server_config: {cert_file: server.pem}\n", False),
+        ("tls_server_config: {cert_file: server.pem, key_file: client-key.pem}\n", False),
+        ("tls_server_config: {cert_file: no.pem, key_file: server-key.pem}\n", False),
+        ("http_server_config: {headers: {X-Other: a}}\n", False),
+        ("http_server_config: {headers: {X-Frame-Options: maybe}}\n", False),
+        ("unknown: 1\n", False),
+    ],
+)
+def test_promtool_finds_the_same_files_valid(authority: Authority, text: str, valid: object):
+    need("promtool")
+    pair = "tls_server_config:\n  cert_file: server.pem\n  key_file: server-key.pem\n"
+    file = authority.folder / "web.yml"
+    file.write_text(text.replace("TLS  ", f"{pair}  ") if text != "TLS" else pair)
+    done = subprocess.run(
+        ["promtool", "check", "web-config", file], capture_output=True, timeout=60, check=False
+    )
+    try:
+        read_access(file, {})
+        ours = True
+    except ConfigError:
+        ours = False
+    assert (done.returncode == 0, ours) == (valid, valid)
+
+
+def test_it_stops_at_once_while_passwords_are_checked(
+    authority: Authority, config: dict[str, object], tmp_path: Path
+):
+    file = web_config(authority, users="ann=secret")
+    costly = bcrypt.hashpw(b"other", bcrypt.gensalt(15)).decode()
+    file.write_text(file.read_text().replace("basic_auth_users: {", f"basic_auth_users: {{bob: {costly}, "))
+    log = tmp_path / "curl.log"
+    with ExitStack() as clients, serving(tmp_path, config, f"--web.config.file={file}") as exporter:
+        for number in range(6):
+            told = ("--output", "/dev/null", "--write-out", "%{http_code} ")
+            command = ["curl", "-sk", "--noproxy", "*", "-u", f"bob:{number}", *told, exporter.url]
+            clients.enter_context(running(command, log))
+        wait_until("four checks under way", lambda: "429" in log.read_text())
+    assert "traceback" not in exporter.log.read_text()
 
 
 def test_plain_http_on_the_tls_port_ends_at_once(

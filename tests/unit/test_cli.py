@@ -51,7 +51,7 @@ class TestUsage:
         ("arguments", "message"),
         [
             (["--no-such-flag"], "unrecognized arguments: --no-such-flag"),
-            (["no-such-command"], "unrecognized arguments: no-such-command"),
+            (["no-such-command"], "argument COMMAND: invalid choice: 'no-such-command' (choose from"),
             (["serve", "more"], "unrecognized arguments: more"),
             (["check", "--web.listen-address=:1"], "unrecognized arguments: --web.listen-address=:1"),
             (["--config"], "unrecognized arguments: --config"),

@@ -1,0 +1,33 @@
+"""The log of the exporter as a process: a line a scan, one for failures that are the same, and their end."""
+
+import json
+from pathlib import Path
+
+from servers import wait_until
+from servers.exporter import serving, target
+from servers.s3 import S3, UPLOADS, Fault, error
+from servers.standin import StandIn
+
+
+def test_failures_that_repeat_make_one_line_and_their_end_another(tmp_path: Path):
+    s3 = S3()
+    s3.buckets["media"] = []
+    s3.faults.add(Fault(UPLOADS, reply=lambda _: error(403, "AccessDenied", "No.\nlevel=error msg=forged")))
+    with StandIn(s3) as server:
+        config = {"scan": {"interval": "1s", "retries": 0}, "targets": [target("prod", server.url, "media")]}
+        with serving(tmp_path, config, "--log.format=json") as exporter:
+
+            def told(message: str) -> list[dict[str, object]]:
+                lines = map(json.loads, exporter.log.read_text().splitlines())
+                return [line for line in lines if line["msg"] == message]
+
+            wait_until("failures", lambda: len(server.requests) >= 5, log=exporter.log)
+            [failed] = told("scan failed")
+            s3.faults.clear()
+            wait_until("a recovery", lambda: bool(told("scans are all right again")), log=exporter.log)
+            wait_until("a scan", lambda: bool(told("scan finished")), log=exporter.log)
+            [recovered], [finished, *_] = told("scans are all right again"), told("scan finished")
+    assert failed.keys() >= {"target", "bucket", "reason", "duration", "requests", "error"}
+    assert (failed["level"], failed["reason"], failed["requests"]) == ("error", "access_denied", 1)
+    assert recovered["failures"] >= 4
+    assert (finished["level"], finished["requests"], finished["uploads"]) == ("info", 1, 0)
