@@ -40,16 +40,19 @@ def failure(message: str) -> bytes:
     return encoded({"status": "error", "version": VERSION, "error": message})
 
 
-def targets(watched: Iterable[Watched], rows: Sequence[Row]) -> Json:
-    """Return what is watched, and what is known of it."""
+def targets(watched: Iterable[Watched], rows: Sequence[Row], query: Query) -> Json:
+    """Return what is watched, and what is known of it. Raises QueryError."""
+    query.only("target", "bucket")
     by_target: dict[str, list[Row]] = {}
-    for row in rows:
+    for row in choose(rows, query):
         by_target.setdefault(row.entry.target, []).append(row)
-    return {"targets": [_target(each, by_target.get(each.settings.name, [])) for each in watched]}
+    meant = [each for each in watched if query.text("target") in {"", each.settings.name}]
+    return {"targets": [_target(each, by_target.get(each.settings.name, [])) for each in meant]}
 
 
-def uploads(rows: Sequence[Row], query: Query) -> Json:
+def uploads(_: Iterable[Watched], rows: Sequence[Row], query: Query) -> Json:
     """Return the worst uploads. Raises QueryError."""
+    query.only("sort", "limit", "target", "bucket")
     order, limit = wishes(query)
     found = worst_uploads(choose(rows, query), order, limit)
     return {"sort": order, "limit": limit, "uploads": [_upload(each) for each in found]}

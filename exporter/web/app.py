@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from exporter.board import Board
     from exporter.exposition import Exposition
     from exporter.watched import Watched
+    from exporter.web.api import Json
     from exporter.web.rows import Row
 
 Scope = dict[str, Any]
@@ -145,13 +146,17 @@ class App:
         return _packed(request, uploads_page(self._rows(), self._site(), request.query).encode(), _HTML)
 
     def _api_targets(self, request: Request) -> Response:
-        watched = self.watched()
-        data = api.targets(watched, make_rows(self.board.entries(), watched))
-        return _packed(request, api.success(data, time.time()), _JSON)
+        return self._api(request, api.targets)
 
     def _api_uploads(self, request: Request) -> Response:
+        return self._api(request, api.uploads)
+
+    def _api(
+        self, request: Request, answer: Callable[[Sequence[Watched], list[Row], Query], Json]
+    ) -> Response:
+        watched = self.watched()
         try:
-            data = api.uploads(self._rows(), request.query)
+            data = answer(watched, make_rows(self.board.entries(), watched), request.query)
         except QueryError as error:
             return Response(400, api.failure(str(error)), _JSON)
         return _packed(request, api.success(data, time.time()), _JSON)

@@ -69,10 +69,15 @@ def frame(site: Site, path: str, title: str, body: str) -> str:
     ]
     current = ' aria-current="page"'
     links = "".join(
-        f'<li><a href="{escape(link)}"{current if link == path else ""}>{name}</a></li>'
+        f'<li><a href="{escape(_from_here(link))}"{current if link == path else ""}>{name}</a></li>'
         for link, name in places
     )
     return _FRAME.format(title=escape(title), style=_STYLE, links=links, body=body, version=__version__)
+
+
+def _from_here(path: str) -> str:
+    """Return a link to a path from a page at the top: relative, for whoever serves us under a prefix."""
+    return path.removeprefix("/") or "./"
 
 
 def text(value: str) -> str:

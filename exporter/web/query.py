@@ -35,6 +35,12 @@ class Query:
         """Return a value, '' where there is none."""
         return self.values.get(name, "")
 
+    def only(self, *known: str) -> None:
+        """Raise QueryError where there are other names: a program that mistypes one has to hear of it."""
+        if unknown := sorted(self.values.keys() - set(known)):
+            there = ", ".join(known) if known else "none"
+            raise QueryError(f"no such parameter: {unknown[0]!a}; there are: {there}")
+
     def choice(self, name: str, choices: Sequence[str], default: str) -> str:
         """Return one of the choices. Raises QueryError for anything else."""
         value = self.text(name) or default

@@ -44,7 +44,7 @@ def status_page(rows: Sequence[Row], site: Site, query: Query, now: float, troub
         f"{trouble}{_tiles(totals)}{_ages(rows)}"
         f'<h2 id="list" tabindex="-1">Buckets</h2>'
         f"{_form(rows, columns, query)}{_table(shown, columns, query, len(found), now)}"
-        f"{page_links(query, '/', page, pages)}"
+        f"{page_links(query, './', page, pages)}"
     )
     return frame(site, "/", "Buckets – mpu-exporter", body)  # noqa: RUF001 - a dash for people
 
@@ -83,14 +83,18 @@ def _matches(row: Row, query: Query) -> bool:
     return (
         query.text("target") in {"", entry.target}
         and query.text("health") in {"", row.health}
-        and (words in entry.bucket.casefold() or words in entry.target.casefold())
+        and any(
+            words in said.casefold()
+            for said in (entry.bucket, entry.target, entry.reason or "", entry.message)
+        )
     )
 
 
 def _tiles(totals: Totals) -> str:
     broken = totals.healths["failing"]
+    failing = f'<a href="./?health=failing#list">{number(broken)} failing</a>'
     tiles = [
-        ("Buckets", number(totals.buckets), f"{number(broken)} failing" if broken else "none failing"),
+        ("Buckets", number(totals.buckets), failing if broken else "none failing"),
         ("Uploads", number(totals.uploads), _unknown(totals.unknown, "buckets not known")),
         ("Bytes", human_bytes(totals.bytes), _unknown(totals.unsized, "uploads unsized")),
         ("Stale", number(totals.stale), human_bytes(totals.stale_bytes) if totals.stale else ""),
@@ -120,7 +124,7 @@ def _form(rows: Sequence[Row], columns: Sequence[Column], query: Query) -> str:
     targets = sorted({row.entry.target for row in rows})
     column, descending = _order(columns, query)
     fields = (
-        ("Name holds", f'<input type="search" name="q" id="q" value="{escape(query.text("q"))}">', "q"),
+        ("Text", f'<input type="search" name="q" id="q" value="{escape(query.text("q"))}">', "q"),
         (
             "Target",
             _select("target", [("", "all"), *((name, name) for name in targets)], query.text("target")),
@@ -138,7 +142,7 @@ def _form(rows: Sequence[Row], columns: Sequence[Column], query: Query) -> str:
         "order", [("asc", "smallest first"), ("desc", "largest first")], "desc" if descending else "asc"
     )
     return (
-        f'<form class="filter" method="get" action="/" role="search" aria-label="Buckets">{shown}'
+        f'<form class="filter" method="get" action="./" role="search" aria-label="Buckets">{shown}'
         f'<div class="phone"><label for="sort">Sort by</label>{sorts}</div>'
         f'<div class="phone"><label for="order">Order</label>{orders}</div>'
         f'<button type="submit">Show</button></form>'
@@ -167,7 +171,7 @@ def _head(column: Column, columns: Sequence[Column], query: Query) -> str:
     chosen, descending = _order(columns, query)
     current = column is chosen
     order = "desc" if (not descending if current else column.descending) else "asc"
-    link = escape(query.link("/", sort=column.key, order=order, page=""))
+    link = escape(query.link("./", sort=column.key, order=order, page=""))
     sorted_by = f' aria-sort="{"descending" if descending else "ascending"}"' if current else ""
     arrow = f' <span aria-hidden="true">{"▼" if descending else "▲"}</span>' if current else ""
     kind = _NUMBER if column.number else ""

@@ -83,7 +83,7 @@ def _form(rows: Sequence[Row], query: Query, order: Order, limit: int) -> str:
         for name, label, values, chosen in fields
     )
     return (
-        '<form class="filter" method="get" action="/uploads" role="search" aria-label="Uploads">'
+        '<form class="filter" method="get" action="uploads" role="search" aria-label="Uploads">'
         f'{shown}<button type="submit">Show</button></form>'
     )
 

@@ -35,6 +35,7 @@ def url() -> Iterator[str]:
     shown = Shown()
     refused = Discovery(success=False, reason=Reason.ACCESS_DENIED, message="ListBuckets: <b>no</b>")
     shown.watched[0] = replace(shown.watched[0], discovery=refused)
+    shown.app.problems = lambda: [f"config.yaml:1: targets[0].endpoint_url: {'x' * 500} is no URL"]
     web = WebServer(shown.app, "127.0.0.1:0")
     web.start()
     yield f"http://127.0.0.1:{web.port}"
@@ -95,7 +96,7 @@ def test_the_form_filters_and_the_keyboard_is_enough(browser: Browser, url: str)
     assert browser.driver.find_element(By.NAME, "q").get_attribute("value") == "ME"
 
 
-@pytest.mark.parametrize("page", PAGES[:1])
+@pytest.mark.parametrize("page", PAGES)
 def test_tab_reaches_everything_and_shows_where_it_is(browser: Browser, url: str, page: str):
     browser.show(url + page)
     stops = browser.run(
@@ -114,6 +115,20 @@ def test_tab_reaches_everything_and_shows_where_it_is(browser: Browser, url: str
     assert stops == len({what for what, *_ in reached})
     assert {("solid", True)} == {(outline, visible) for _, outline, visible in reached}
     assert "Skip to the list" in reached[0][0]
+
+
+def test_trouble_is_a_section_of_its_own(browser: Browser, url: str):
+    browser.show(url)
+    [section] = browser.driver.find_elements(By.CSS_SELECTOR, "section.trouble")
+    assert (section.aria_role, section.accessible_name) == ("region", "Trouble")
+    assert "config.yaml:1: targets[0].endpoint_url: xxx" in section.text
+    assert "cannot be had, never had so far: access_denied: ListBuckets: <b>no</b>" in section.text
+
+
+def test_the_failing_buckets_are_a_click_away(browser: Browser, url: str):
+    browser.show(url)
+    browser.driver.find_element(By.PARTIAL_LINK_TEXT, "1 failing").click()
+    assert order(browser) == ["logs"]
 
 
 def test_the_skip_link_leads_to_the_list(browser: Browser, url: str):

@@ -127,6 +127,26 @@ class TestTargets:
         assert (tapes["health"], tapes["values"], tapes["next_scan"]) == ("waiting", None, None)
         assert (archive["endpoints"], archive["discovery"]) == ([], None)
 
+    @pytest.mark.parametrize(
+        ("query", "expected"),
+        [
+            ("target=prod", {"prod": ["media", "backups", "logs"]}),
+            ("bucket=tapes", {"prod": [], "archive": ["tapes"]}),
+            ("target=prod&bucket=logs", {"prod": ["logs"]}),
+            ("target=nobody", {}),
+        ],
+    )
+    def test_they_are_chosen_by_target_and_bucket(self, query: str, expected: dict[str, list[str]]):
+        found = data(Shown().app, f"/api/v1/targets?{query}")["targets"]
+        assert expected == {each["name"]: [bucket["name"] for bucket in each["buckets"]] for each in found}
+
+    def test_a_parameter_that_there_is_not_is_told(self):
+        answer = ask(Shown().app, "/api/v1/targets?traget=prod")
+        assert (answer.status, json.loads(answer.body)["error"]) == (
+            400,
+            "no such parameter: 'traget'; there are: target, bucket",
+        )
+
     def test_no_secret_is_in_it(self):
         assert b"pass" not in ask(Shown().app, "/api/v1/targets").body
 
@@ -151,6 +171,7 @@ class TestUploads:
             ("limit=0", "limit must be a whole number from 1 to 1000"),
             ("limit=1001", "limit must be a whole number from 1 to 1000"),
             ("limit=-1", "limit must be a whole number from 1 to 1000"),
+            ("limits=3&a%22=", "no such parameter: 'a\"'; there are: sort, limit, target, bucket"),
             ("limit=%D9%A3", "limit must be a whole number from 1 to 1000"),
         ],
     )

@@ -124,7 +124,7 @@ class TestRoutes:
         app = App(drawn.board, drawn.text, drawn.openmetrics, lambda: True, "/probe/metrics")
         assert ask(app, "/probe/metrics").body == drawn.text.render()
         assert ask(app, "/metrics").status == 404
-        assert b'href="/probe/metrics"' in ask(app, "/").body
+        assert b'href="probe/metrics"' in ask(app, "/").body
 
     def test_what_is_not_http_is_not_answered(self, drawn: Drawn):
         asyncio.run(drawn.app({"type": "websocket"}, None, None))

@@ -214,10 +214,10 @@ class TestOrder:
         document = page(shown.app, "/?sort=bytes&q=a&page=1")
         [head] = document.xpath("//th[@aria-sort]")
         assert (texts(head), head.get("aria-sort")) == ("Bytes ▼", "descending")
-        assert head[0].get("href") == "/?sort=bytes&q=a&order=asc#list"
+        assert head[0].get("href") == "./?sort=bytes&q=a&order=asc#list"
         assert (
             document.xpath("string(//th[starts-with(., 'Uploads')]/a/@href)")
-            == "/?sort=uploads&q=a&order=desc#list"
+            == "./?sort=uploads&q=a&order=desc#list"
         )
 
     @pytest.mark.parametrize(
@@ -236,6 +236,8 @@ class TestFilter:
         [
             ("q=ME", "media"),
             ("q=archive", "tapes"),
+            ("q=Not%20Authorized", "logs"),
+            ("q=access_denied", "logs"),
             ("target=archive", "tapes"),
             ("health=failing", "logs"),
             ("health=ok&target=prod", "media"),
@@ -273,7 +275,7 @@ class TestManyBuckets:
             assert f"Page {number} of 3" in texts(document.xpath("//nav[@class='pages']")[0])
         assert names == found
         links = page(drawn.app, "/?sort=name&page=2").xpath("//nav[@class='pages']/a/@href")
-        assert links == ["/?sort=name&page=1#list", "/?sort=name&page=3#list"]
+        assert links == ["./?sort=name&page=1#list", "./?sort=name&page=3#list"]
 
     def test_beyond_the_last_is_the_last(self):
         drawn = Drawn(*map(str, range(PAGE + 1)))
@@ -359,7 +361,7 @@ class TestUploads:
             assert order(page(drawn.app, "/uploads")) == []
 
     def test_the_other_pages_link_to_it_where_it_is_on(self, shown: Shown):
-        assert page(shown.app).xpath("//nav//a[.='Worst uploads']/@href") == ["/uploads"]
+        assert page(shown.app).xpath("//nav//a[.='Worst uploads']/@href") == ["uploads"]
         assert page(Shown(uploads=False).app).xpath("//nav//a[.='Worst uploads']") == []
 
 
@@ -384,6 +386,18 @@ class TestReload:
     def test_a_page_of_another_site_cannot(self, shown: Shown):
         for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)):
             assert status == ask(shown.app, "/-/reload", ("sec-fetch-site", site), method="POST").status
+
+
+def test_all_links_are_relative_for_whoever_serves_us_under_a_prefix(shown: Shown):
+    for target in ("/", "/uploads"):
+        links = page(shown.app, target).xpath("//a/@href | //form/@action")
+        assert len(links) > 6
+        assert [link for link in links if link.startswith("/") or "://" in link] == []
+
+
+def test_the_number_of_failing_buckets_leads_to_them(shown: Shown):
+    [link] = page(shown.app).xpath("//dl//a/@href")
+    assert (link, order(page(shown.app, "/?health=failing"))) == ("./?health=failing#list", ["logs"])
 
 
 def test_a_target_that_just_went_is_shown_without_its_settings():
