@@ -95,7 +95,7 @@ def _entry(ages: tuple[float, ...], outcome: Outcome[ScanResult]) -> dict[str, o
 
 
 def _values(ages: tuple[float, ...], summary: Summary) -> dict[str, object]:
-    """Return what docs/json.md says, as `/api/v1/targets` has it, and what the target asked for beyond."""
+    """Return what web/json.md says: as `/api/v1/targets` has it, and what the target asked for beyond."""
     counts = zip((*ages, None), (b - a for a, b in pairwise((0, *summary.age_counts))), strict=False)
     rules = summary.abort_rules
     return {

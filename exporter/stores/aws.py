@@ -74,7 +74,7 @@ _NAME_ERRORS = (botocore.exceptions.ParamValidationError, UnicodeError)
 
 
 class AwsClient:
-    """The boto3 clients of a target, one for each region in use, made when first used.
+    """The boto3 client of a target, made when first used; it asks in other regions, too.
 
     botocore finds credentials, endpoint and addressing, and signs; our transport sends; of a page botocore is
     shown an empty one, since it believes answers that prove nothing and loses a whole page over one bad
@@ -101,9 +101,9 @@ class AwsClient:
         self._read_error = read_error
         self._empty_page = empty_page
         self._clock = clock
-        self._clients: dict[str | None, Any] = {}
+        self._client: Any = None
         self._session: Any = None
-        self._prepared = threading.local()
+        self._local = threading.local()
         self.region = target.region or ""
         """The region requests are signed for; before the first call, the configured one or ''."""
         self._building = threading.Lock()  # neither sessions nor the making of their clients are thread-safe
@@ -126,13 +126,13 @@ class AwsClient:
         Credentials are found or refreshed, which may take requests. Raises StoreError.
         """
         requests: list[Request] = []
-        self._prepared.requests = requests
+        self._local.requests = requests
         try:
             self._invoke(call, method, parameters, region)
         except _NotFirstError:
             return None
         finally:
-            self._prepared.requests = None
+            self._local.requests = None
         return requests[-1]
 
     def credentials(self, call: Call) -> ReadOnlyCredentials:
@@ -147,46 +147,51 @@ class AwsClient:
 
     def _invoke(self, call: Call, method: str, parameters: dict[str, Any], region: str | None) -> None:
         operation = call.operation
+        self._local.region = region
         try:
-            getattr(self._connected(region), method)(**parameters)
+            getattr(self._connected(), method)(**parameters)
         except botocore.exceptions.ClientError as error:
             if error.operation_name not in {operation, *_HELPING_OPERATIONS}:
                 raise self._no_credentials(call, error) from error
             raise self._refusal(operation, call) from None
         except (botocore.exceptions.BotoCoreError, *_PROVIDER_ERRORS, *_STUMBLES) as error:
             if not isinstance(error, _NAME_ERRORS):
-                # they would remember that there were no credentials, or a wrong region
-                self._clients, self._session = {}, None
+                self._client = None  # it would remember that there were no credentials, or a wrong region
             raise _from_sdk(operation, error, call) from error
 
-    def _connected(self, region: str | None = None) -> Any:  # noqa: ANN401 - the SDK's clients are made at run time
+    def _connected(self) -> Any:  # noqa: ANN401 - the SDK's clients are made at run time
         with self._building:
-            if self._session is None:
+            if self._client is None:
                 load_models(self._service)
-                core = open_session(self._target, self._send, self._clock)
-                self._session = boto3.Session(botocore_session=core)
-            if region not in self._clients:
-                self._clients[region] = self._build(region)
-            return self._clients[region]
+                self._client = self._build()
+            return self._client
 
-    def _build(self, region: str | None) -> Any:  # noqa: ANN401
-        target, session = self._target, self._session
+    def _build(self) -> Any:  # noqa: ANN401
+        target = self._target
+        core = open_session(target, self._send, self._clock)
+        session = self._session = boto3.Session(botocore_session=core)
         client = session.client(
-            self._service,
-            region_name=region or target.region or session.region_name or DEFAULT_REGION,
+            self._service,  # type: ignore[call-overload]  # one of two, by the store
+            region_name=target.region or session.region_name or DEFAULT_REGION,
             endpoint_url=target.endpoint_url,
             config=_config(target),
         )
-        if region is None:
-            self.region = str(client.meta.region_name)
+        self.region = str(client.meta.region_name)
+        # first: where the SDK has learned by a redirect that a bucket is elsewhere, that counts
+        client.meta.events.register_first("before-endpoint-resolution.s3", self._aim)
         # the server judges names: Ceph's `tenant:bucket` is none to the SDK
         client.meta.events.unregister("before-parameter-build.s3", validate_bucket_name)
         return client
 
+    def _aim(self, builtins: dict[str, Any], **_other: object) -> None:
+        """Have the SDK ask in the region of this thread's call; a client for each would take half a MiB."""
+        if region := getattr(self._local, "region", None):
+            builtins["AWS::Region"] = region
+
     def _send(self, request: AWSPreparedRequest, event_name: str, **_other: object) -> AWSResponse:
         _, service, operation = event_name.split(".")[:3]
         ours = Request(operation, request.method, request.url, _headers(request), _body(request))
-        prepared = getattr(self._prepared, "requests", None)
+        prepared = getattr(self._local, "requests", None)
         if prepared is not None and service == self._service:  # and not of the credential chain
             if operation not in _PAGE_OPERATIONS:
                 raise _NotFirstError

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import botocore.exceptions
 import botocore.session
 from botocore.config import Config
-from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.credentials import (
     CredentialProvider,
     CredentialResolver,
@@ -165,24 +164,25 @@ class _Assuming:
         }
 
     def _client(self, keys: ReadOnlyCredentials) -> Any:  # noqa: ANN401 - the SDK's clients are made at run time
+        """Return what asks STS: where the SDK is told, else at a server of one's own, else in the region."""
         load_models("sts")
+        client = self._made(keys, None)
+        own = self._target.endpoint_url
+        if own is None or _is_amazon(own) or not _is_amazon(client.meta.endpoint_url):
+            return client
+        return self._made(keys, own)  # Ceph and MinIO have it beside S3
+
+    def _made(self, keys: ReadOnlyCredentials, url: str | None) -> Any:  # noqa: ANN401
         return self._core.create_client(
             "sts",
             region_name=self._region(),
-            endpoint_url=self._endpoint(),
+            endpoint_url=url,
             aws_access_key_id=keys.access_key,
             aws_secret_access_key=keys.secret_key,
             aws_session_token=keys.token,
             config=Config(retries={"total_max_attempts": 3, "mode": "standard"}),
         )
 
-    def _endpoint(self) -> str | None:
-        """Return where STS is, None for the region's own.
 
-        The SDK's own settings come first; servers of one's own (Ceph, MinIO) have it beside S3.
-        """
-        scoped = self._core.get_scoped_config()
-        if said := ConfiguredEndpointProvider(self._core.full_config, scoped, "sts").provide():
-            return str(said)
-        url = self._target.endpoint_url or next(iter(self._target.endpoint_urls), None)
-        return None if url is None or (urlsplit(url).hostname or "").endswith(_AMAZON) else url
+def _is_amazon(url: str) -> bool:
+    return (urlsplit(url).hostname or "").endswith(_AMAZON)

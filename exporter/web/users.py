@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 REMEMBERED = 128
 """So many right passwords are remembered."""
-THREADS = 2
+THREADS = 1
 WAITING = 64
 """So many checks at once, all clients together; further ones are turned away."""
 WAITING_PER_CLIENT = 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -192,6 +193,30 @@ class TestAmazon:
         assert rig.ids() == ["1"]
         [request] = rig.standin.requests
         assert "/eu-central-1/s3/aws4_request" in request.headers["authorization"]
+
+    def test_a_bucket_that_has_moved_meanwhile_is_found_again(self, rig: Rig):
+        rig.bucket = BucketSettings("bucket-03", region="eu-central-1")
+        rig.server.buckets["bucket-03"] = [Upload("a", "1")]
+        rig.server.regions["bucket-03"] = "us-west-2"
+        assert [rig.ids(), rig.ids()] == [["1"]] * 2
+        assert "/us-west-2/s3/aws4_request" in rig.standin.requests[-1].headers["authorization"]
+
+    def test_buckets_of_many_regions_at_once_are_never_mixed_up(self, rig: Rig):
+        homes = {f"bucket-{n:02}": f"eu-region-{n % 5}" for n in range(20)}
+        rig.server.regions = dict(homes)
+        rig.server.buckets = {name: [Upload("a", name)] for name in homes}
+
+        def ids(name: str) -> list[str]:
+            bucket = BucketSettings(name, region=homes[name])
+            return [upload.upload_id for page in rig.asker().pages(rig.store, bucket) for upload in page]
+
+        with ThreadPoolExecutor(20) as pool:
+            assert list(pool.map(ids, homes)) == [[name] for name in homes]
+        asked = [
+            (request.path.split("/")[1], request.headers["authorization"].split("/")[2])
+            for request in rig.standin.requests
+        ]
+        assert sorted(asked) == sorted(homes.items())
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,20 @@ class TestAssuming:
         with both as server, Site(sts, s3, server, server).rig() as rig:
             assert rig.ids() == ["id-media"]
 
+    def test_the_sdk_s_config_file_may_say_where_sts_is(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ):
+        monkeypatch.delenv("AWS_ENDPOINT_URL_STS")
+        path = tmp_path / "config"
+        path.write_text(
+            f"[default]\nservices = ours\n[services ours]\nsts =\n  endpoint_url = {site.sts_server.url}\n"
+        )
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
+        with site.rig(credentials=Credentials()) as rig:
+            monkeypatch.setenv("AWS_ACCESS_KEY_ID", BASE.access_key_id)
+            monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", BASE.secret)
+            assert rig.ids() == ["id-media"]
+
 
 class TestRenewal:
     def test_it_is_renewed_before_its_end_with_the_keys_of_that_time(self, site: Site, tmp_path: Path):

@@ -46,8 +46,8 @@ def server(s3: S3) -> Iterator[StandIn]:
 
 
 def documented(head: str) -> set[str]:
-    """Return the fields that a table of docs/json.md names."""
-    text = (ROOT / "docs/json.md").read_text(encoding="utf-8")
+    """Return the fields that a table of exporter/web/json.md names."""
+    text = (ROOT / "exporter/web/json.md").read_text(encoding="utf-8")
     return {name for cell, *_ in table(text, head, "type", "meaning") for name in code(cell)}
 
 
@@ -262,7 +262,7 @@ class TestOutput:
     def test_what_is_no_file_is_simply_written_to(self, server, tmp_path):
         flags = ("--format=json", "--output=/dev/stdout")
         done = run("scan", tmp_path, target("prod", server.url, "big"), flags=flags)
-        assert json.loads(done.stdout)["buckets"][0]["uploads"] == 1
+        assert json.loads(done.stdout)["buckets"][0]["values"]["uploads"] == 1
 
     def test_a_folder_that_is_not_there_is_told_before_anything_is_asked(self, server, tmp_path):
         done = run("scan", tmp_path, target("prod", server.url, "big"), flags=("--output=no/such/file",))

@@ -16,7 +16,7 @@ from unit.test_web_app import ask
 if TYPE_CHECKING:
     from exporter.web.app import App
 
-PAGE = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "exporter/web/json.md").read_text(encoding="utf-8")
 KINDS = {
     "text": str, "number": int, "span": float, "time": float, "object": dict, "list": list, "boolean": bool,
 }  # fmt: skip
