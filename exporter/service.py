@@ -50,7 +50,7 @@ FILES_FOR_THE_REST = 1000
 """HTTP clients, logs, connections that are kept."""
 COLLECT_AFTER = 20_000
 """So many more objects than before, and the garbage collector looks at the young ones."""
-WORST_LIMIT = 100
+WORST_LIMIT = 30
 """So many of a bucket's uploads are held by each order, where they are shown."""
 STOP_SECONDS = 2.0
 """How long scans under way get to end; their transports give up within one."""
