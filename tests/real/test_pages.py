@@ -16,6 +16,8 @@ from servers.exporter import serving, target
 from servers.s3 import EPOCH, S3, Part, Upload
 from servers.standin import StandIn
 
+from exporter.service import WORST_LIMIT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -29,10 +31,12 @@ FLAGS = ("--web.enable-uploads", "--web.enable-lifecycle")
 @pytest.fixture
 def server() -> Iterator[StandIn]:
     s3 = S3()
-    s3.buckets["media"] = [
+    uploads = [
         Upload(key, f"id-{number}", initiated=EPOCH + number, parts=[Part(1, 100 + number)])
         for number, key in enumerate(KEYS)
     ]
+    s3.buckets["media"] = uploads[:WORST_LIMIT]
+    s3.buckets["more"] = uploads[WORST_LIMIT:]
     s3.buckets["later"] = []
     with StandIn(s3) as server:
         yield server
@@ -53,8 +57,8 @@ def post(exporter: Exporter, path: str) -> tuple[int, str]:
 
 
 def test_the_worst_uploads_are_named_with_what_aborts_them(server: StandIn, tmp_path: Path):
-    with serving(tmp_path, {"targets": [target("prod", server.url, "media")]}, *FLAGS) as exporter:
-        exporter.wait_tried("media")
+    with serving(tmp_path, {"targets": [target("prod", server.url, "media", "more")]}, *FLAGS) as exporter:
+        exporter.wait_tried("media", "more")
         uploads = get(exporter, "/api/v1/uploads?limit=1000")["uploads"]
         assert set(KEYS) == {upload["key"] for upload in uploads}
         by_bytes = get(exporter, "/api/v1/uploads?limit=2&sort=bytes")["uploads"]
@@ -71,7 +75,7 @@ def test_targets_say_when_the_next_scan_is(server: StandIn, tmp_path: Path):
         exporter.wait_tried("media")
         [prod] = get(exporter, "/api/v1/targets")["targets"]
         [media] = prod["buckets"]
-        assert ("ok", len(KEYS)) == (media["health"], media["values"]["uploads"])
+        assert (media["health"], media["values"]["uploads"]) == ("ok", WORST_LIMIT)
         assert 0 < media["next_scan"] - media["last_success"] <= prod["scan_interval_seconds"]
         assert "ok" in html.document_fromstring(exporter.text("/")).xpath("string(//tbody[@class='card'])")
 
