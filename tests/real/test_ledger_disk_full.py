@@ -13,12 +13,12 @@ from servers.rememberer import START, kept, opened, remember, settle, totals
 
 from exporter.ledger import State
 
-SIZE_KIB = 512
+SIZE_KIB = 768
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Give a folder on a file system of its own, with room for half a MiB."""
+    """Give a folder on a file system of its own, with room for three quarters of a MiB."""
     if os.geteuid() != 0:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("only root can mount a small disk")
     folder = tmp_path / "disk"
