@@ -33,7 +33,7 @@ class Reloader:
         self._asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._use: Callable[[Settings], None] = lambda _: None
         self._told: Callable[[bool], None] = lambda _: None
-        self._seen = _fingerprint(file)
+        self._content = Content(_fingerprint(file))
         self.problems: list[str] = []
         """What was wrong with the file when it was last read."""
 
@@ -73,18 +73,28 @@ class Reloader:
         self._asked.put(True)  # noqa: FBT003 - reentrant, unlike an event's lock
 
     def _listen(self, watch: bool) -> None:  # noqa: FBT001 - a thread's argument
-        before = self._seen
         while True:
             try:
                 self._asked.get(timeout=LOOK_SECONDS if watch else None)
-                self._seen = _fingerprint(self._file)
-                self.reload()
             except queue.Empty:
-                now = _fingerprint(self._file)
-                if now == before != self._seen:  # it is written no more
-                    self._seen = now
-                    self.reload()
-                before = now
+                if not self._content.has_changed(_fingerprint(self._file)):
+                    continue
+            self._content.read = _fingerprint(self._file)
+            self.reload()
+
+
+class Content:
+    """What a watched file holds. It has changed once it is other than what was read, and written no more."""
+
+    def __init__(self, read: bytes) -> None:
+        """Begin with what was read."""
+        self.read = read
+        self._seen = read
+
+    def has_changed(self, now: bytes) -> bool:
+        """Look at what the file holds now; twice in a row it has to be the same."""
+        settled, self._seen = now == self._seen, now
+        return settled and now != self.read
 
 
 def _fingerprint(file: Path) -> bytes:

@@ -96,15 +96,15 @@ class Roster:
         """Watch the buckets that a target was found to have."""
         with self._lock:
             if self._watch(track, buckets):
-                self._prune(found=track)
+                self._prune()
 
     def restore(self) -> None:
         """Show what an earlier process found, now that the state is open, and forget what nobody watches."""
         with self._lock:
-            self._prune()
             for track in self._tracks:
                 track.ledgers.clear()
                 self._watch(track, self._known_buckets(track.target), again=True)
+            self._prune()
 
     def halt(self) -> None:
         """Have all that is under way given up; from any thread."""
@@ -193,15 +193,10 @@ class Roster:
         names = (name.bucket for name in self._state.names() if name._replace(bucket="") == own)
         return tuple(bucket_settings(target, name) for name in sorted(names) if matches(target, name))
 
-    def _prune(self, found: Track | None = None) -> None:
-        """Forget what is remembered of buckets that are no longer watched.
-
-        Where it is not known yet which buckets a target has, none of them is forgotten.
-        """
-        kept = {bucket_name(t.target, b.name) for t in self._tracks for b in t.lane.buckets()}
-        open_ends = {bucket_name(t.target, "") for t in self._tracks if t is not found and _is_open(t)}
-        names = self._state.names()
-        self._state.keep_only([n for n in names if n in kept or n._replace(bucket="") in open_ends])
+    def _prune(self) -> None:
+        """Forget what is remembered of buckets that are no longer watched."""
+        kept = {bucket_name(track.target, b.name) for track in self._tracks for b in track.lane.buckets()}
+        self._state.keep_only(kept)
 
 
 def bucket_name(target: TargetSettings, bucket: str) -> BucketName:
@@ -212,7 +207,3 @@ def bucket_name(target: TargetSettings, bucket: str) -> BucketName:
 def _goes_on(before: TargetSettings, now: TargetSettings) -> bool:
     """Whether settings are the same but for the list of buckets."""
     return replace(before, buckets=()) == replace(now, buckets=())
-
-
-def _is_open(track: Track) -> bool:
-    return track.finding is not None and track.finding.state.last_success is None

@@ -226,6 +226,17 @@ class TestPlace:
             State(path / "state.db").open(threading.Event())
 
 
+def test_a_bucket_that_was_forgotten_is_remembered_anew(path: Path):
+    memory = opened(path)
+    remember(memory, range(3))
+    memory.shelf.flush()
+    memory.state.keep_only([])
+    remember(memory, range(3, 5))
+    assert memory.shelf.flush()
+    assert [known is not None for known in kept(memory, range(5))] == [False] * 3 + [True] * 2
+    assert [name.bucket for name in memory.state.names()] == [NAME.bucket]
+
+
 class TestSecrecy:
     def test_no_key_and_no_upload_id_is_stored_in_clear(self, path: Path):
         memory = opened(path)

@@ -10,7 +10,7 @@ from servers import wait_until
 
 from exporter import reload as reloading
 from exporter.config import ConfigError
-from exporter.reload import Reloader
+from exporter.reload import Content, Reloader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,6 +76,14 @@ class TestOnDemand:
         house.start(watch=False)
         house.reloader.ask()
         wait_until("reload", lambda: house.used == ["one"])
+
+
+def test_a_file_has_changed_once_it_is_written_no_more():
+    content = Content(b"one")
+    looks = [b"one", b"tw", b"two", b"", b"two", b"two"]
+    assert [content.has_changed(now) for now in looks] == [False] * 5 + [True]
+    content.read = b"two"
+    assert not content.has_changed(b"two")
 
 
 class TestWatch:

@@ -23,7 +23,7 @@ from exporter.lane import Lane
 from exporter.ledger import Ledger, Shelf, State
 from exporter.loop import Loop
 from exporter.model import Reason, StoppingError, StoreError
-from exporter.roster import Roster, bucket_name
+from exporter.roster import STAGGER_SECONDS, Roster, bucket_name
 from exporter.summary import Tally
 from exporter.track import Track
 
@@ -195,6 +195,12 @@ class TestOtherSettings:
         assert len(house.tracks["prod"].scanner.scanned) == 4
 
 
+def test_first_scans_of_targets_are_not_all_due_in_the_same_instant():
+    house = House(*(target(f"target-{number}") for number in range(3)))
+    due = [each.turns["a"].due - NOW for each in house.roster.watched()]
+    assert due == pytest.approx([0.0, STAGGER_SECONDS, 2 * STAGGER_SECONDS], abs=1e-3)
+
+
 class TestScansUnderWay:
     """A scan is held in its middle while the settings change."""
 
@@ -327,6 +333,14 @@ class TestFinding:
         house.lists["prod"] = ["b"]
         house.tick(61)
         assert house.remembered() == {("prod", "b")}
+
+    def test_what_an_earlier_process_knew_is_shown_at_once_where_the_patterns_still_want_it(self):
+        house = House(target("prod", "a", "b"))
+        house.tick()
+        narrow = replace(self.DISCOVERING, discover=DiscoverSettings(exclude=("b",)))
+        house.apply(narrow)
+        assert house.shown().keys() == house.remembered() == {("prod", "a")}
+        assert house.shown()["prod", "a"].last_success == NOW
 
     def test_what_is_found_too_late_is_not_watched(self, house):
         track = house.tracks["prod"]

@@ -1,0 +1,49 @@
+"""Lists of buckets of any order and length."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from contract.rigs import failure
+
+from exporter import discovery
+from exporter.config.settings import DiscoverSettings, StoreKind, TargetSettings
+from exporter.discovery import Finder
+from exporter.model import Reason
+from exporter.stores.base import FoundBucket, Page
+
+if TYPE_CHECKING:
+    import pytest
+
+TARGET = TargetSettings("prod", StoreKind.S3, (), discover=DiscoverSettings())
+
+
+class Account:
+    """A store that lists these buckets, two on a page."""
+
+    def __init__(self, *names: str):
+        self.names = names
+
+    def list_buckets(self, marker, deadline):
+        first = int(marker[0]) if marker else 0
+        rest = self.names[first:]
+        more = len(rest) > 2
+        items = [FoundBucket(name) for name in rest[:2]]
+        return Page(items, truncated=more, next_marker=(str(first + 2),) if more else None)
+
+
+def finder(*names: str) -> Finder:
+    return Finder(TARGET, Account(*names), threading.Event())
+
+
+def test_buckets_come_in_the_order_of_their_names_each_once():
+    found = finder("c", "a", "b", "c", "a").find()
+    assert [bucket.name for bucket in found] == ["a", "b", "c"]
+
+
+def test_a_list_without_end_is_not_followed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(discovery, "MOST_BUCKETS", 4)
+    assert len(finder(*"abcd").find()) == 4
+    error = failure(finder(*"abcdef").find)
+    assert (error.reason, "narrow discover.include" in str(error)) == (Reason.UNSUPPORTED, True)
