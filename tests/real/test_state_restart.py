@@ -84,7 +84,7 @@ def test_a_restart_shows_the_last_results_at_once_and_asks_no_burst(
         wait_until("results", lambda: values(exporter) == known, seconds=20, log=exporter.log)
         assert ("mpu_scan_success", "media") not in exporter.samples()
         assert status_of(exporter, "/-/ready") == 200
-        assert "not scanned since the start" in exporter.text("/")
+        assert "not scanned</span><small>since the start</small>" in exporter.text("/")
     s3.faults.clear()
     with serving(folder(tmp_path, "third"), config) as exporter:
         exporter.wait_tried("media")
