@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 """How often a watched file is looked at. Two looks in a row have to see the same before it is used."""
 
+LOOKS_AGAIN = 30
+"""A watched file that cannot be used is read again after so many looks: what it names may be there then."""
+
 
 class Reloader:
     """Reads the config and has it used, one time after the other. Safe to use from many threads."""
@@ -45,17 +48,21 @@ class Reloader:
         self._use, self._told = use, told
         threading.Thread(target=self._listen, args=(watch,), name="reload", daemon=True).start()
 
-    def reload(self) -> list[str]:
-        """Use the file as it is now; returns what is wrong with it, and then nothing has changed."""
+    def reload(self, *, again: bool = False) -> list[str]:
+        """Use the file as it is now; returns what is wrong with it, and then nothing has changed.
+
+        With `again`, what was wrong before is not logged a second time.
+        """
         with self._lock:
-            problems = self.problems = self._try()
+            before, self.problems = self.problems, self._try()
+            problems = self.problems
             self._told(not problems)
         fields: dict[str, object] = {"file": str(self._file)}
-        if problems:
+        if not problems:
+            log.info("the config was read again", extra={"fields": fields})
+        elif not (again and problems == before):
             text = "the config cannot be used: what was read before stays"
             log.error(text, extra={"fields": fields | {"error": "; ".join(problems)}})
-        else:
-            log.info("the config was read again", extra={"fields": fields})
         return problems
 
     def _try(self) -> list[str]:
@@ -73,14 +80,20 @@ class Reloader:
         self._asked.put(True)  # noqa: FBT003 - reentrant, unlike an event's lock
 
     def _listen(self, watch: bool) -> None:  # noqa: FBT001 - a thread's argument
+        looks = 0
         while True:
+            again = False
             try:
                 self._asked.get(timeout=LOOK_SECONDS if watch else None)
             except queue.Empty:
-                if not self._content.has_changed(_fingerprint(self._file)):
+                looks += 1
+                changed = self._content.has_changed(_fingerprint(self._file))
+                again = bool(self.problems) and looks >= LOOKS_AGAIN and not changed
+                if not changed and not again:
                     continue
+            looks = 0
             self._content.read = _fingerprint(self._file)
-            self.reload()
+            self.reload(again=again)
 
 
 class Content:

@@ -125,6 +125,16 @@ class TestWatch:
         wait_until("reload", lambda: house.told == [False, False, True])
         assert house.used == ["one"]
 
+    def test_a_file_that_names_what_is_not_there_yet_is_used_once_it_is(self, house, caplog, monkeypatch):
+        monkeypatch.setattr(reloading, "LOOKS_AGAIN", 2)
+        house.start(watch=True)
+        house.refuses = ConfigError(["no such secret"])
+        house.file.write_text("two")
+        wait_until("tries", lambda: len(house.told) >= 3)
+        assert [record.fields["error"] for record in caplog.records] == ["no such secret"]
+        house.refuses = None
+        wait_until("reload", lambda: house.used == ["two"])
+
     def test_one_that_is_asked_for_is_not_read_a_second_time(self, house):
         house.start(watch=True)
         house.file.write_text("two")
