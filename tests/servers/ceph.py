@@ -71,8 +71,6 @@ keyring = {folder}/none
 rgw data = {folder}/rgw
 rgw frontends = beast endpoint=127.0.0.1:{port} tcp_nodelay=1
 rgw thread pool size = 32
-rgw s3 auth use sts = true
-rgw sts key = mpu-test-sts-key
 """
 
 
@@ -222,13 +220,17 @@ def ask_monitor(ceph: Ceph, *arguments: str) -> str:
 
 @contextmanager
 def another_gateway(ceph: Ceph) -> Iterator[str]:
-    """Run one more gateway of the same cluster; yield its URL."""
+    """Run one more gateway of the same cluster, one with STS; yield its URL.
+
+    A gateway that has STS refuses wrong keys as AccessDenied, and no longer says what is wrong with them.
+    """
     port = free_port()
     endpoint = f"--rgw-frontends=beast endpoint=127.0.0.1:{port} tcp_nodelay=1"
     with ExitStack() as processes:
         data = ceph.conf.with_name("rgw2")
         data.mkdir(exist_ok=True)
-        more = ("-n", "client.rgw2", NO_CONFIG, endpoint, f"--rgw-data={data}")
+        sts = ("--rgw-s3-auth-use-sts=true", "--rgw-sts-key=mpu-test-sts-key")
+        more = ("-n", "client.rgw2", NO_CONFIG, endpoint, f"--rgw-data={data}", *sts)
         log = ceph.conf.with_name("radosgw2.out")
         process = processes.enter_context(running(["radosgw", *more, "-f", "-c", str(ceph.conf)], log))
         wait_until("another radosgw", lambda: listens(port), seconds=120, log=log)
