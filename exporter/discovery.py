@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 MOST_BUCKETS = 100_000
 """A list that goes on beyond so many is not followed; more are no target for one process."""
+MOST_TOLD = 100
+"""Of so many odd names a line each is logged; a store may have any number of them."""
 
 
 class Finder:
@@ -52,14 +54,14 @@ class Finder:
     def find(self) -> tuple[BucketSettings, ...]:
         """Return the buckets to watch, by name. Raises StoreError and StoppingError.
 
-        A name that cannot be asked for is left out, and told once.
+        A name that is wanted but cannot be asked for is left out, and told once.
         """
         deadline = self._monotonic() + self._target.scan.timeout
         loop: PageLoop[FoundBucket] = PageLoop(lambda page: [bucket.name for bucket in page])
         found: dict[str, BucketSettings] = {}
         while not loop.done:
             for name, region in loop.accept(self._page(loop.marker, deadline)):
-                if self._is_fit(name) and matches(self._target, name):
+                if matches(self._target, name) and self._is_fit(name):
                     found[name] = bucket_settings(self._target, name, region)
             if len(found) > MOST_BUCKETS:
                 text = f"the account has more than {MOST_BUCKETS} buckets to watch: narrow discover.include"
@@ -80,7 +82,7 @@ class Finder:
         try:
             check_bucket(name)
         except ValueError as error:
-            if name not in self._told:
+            if name not in self._told and len(self._told) < MOST_TOLD:
                 self._told.add(name)
                 fields = {"target": self._target.name, "bucket": one_line(name), "error": str(error)}
                 log.warning("a bucket's name cannot be asked for: it is left out", extra={"fields": fields})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from exporter.config.settings import TargetSettings
     from exporter.stores.answers import Answer
 
+ROLE_SECONDS = 10.0
+"""The longest that STS is waited for: the call that wants the keys needs time of its own."""
 _PAGE_OPERATIONS = {
     *(UPLOADS_OPERATION, PARTS_OPERATION),
     *(BUCKETS_OPERATION, VAULTS_OPERATION, LIFECYCLE_OPERATION),
@@ -190,7 +193,8 @@ class AwsClient:
 
     def _send(self, request: AWSPreparedRequest, event_name: str, **_other: object) -> AWSResponse:
         _, service, operation = event_name.split(".")[:3]
-        ours = Request(operation, request.method, request.url, _headers(request), _body(request))
+        seconds = ROLE_SECONDS if operation in _ROLE_OPERATIONS else math.inf
+        ours = Request(operation, request.method, request.url, _headers(request), _body(request), seconds)
         prepared = getattr(self._local, "requests", None)
         if prepared is not None and service == self._service:  # and not of the credential chain
             if operation not in _PAGE_OPERATIONS:

@@ -20,6 +20,7 @@ from botocore.credentials import (
 )
 from botocore.credentials import Credentials as BotoCredentials
 
+from exporter.model import StoppingError
 from exporter.stores.configured import ConfiguredProvider
 from exporter.stores.reasons import clean
 from exporter.stores.sdk_models import LOADER, load_models
@@ -34,9 +35,13 @@ log = logging.getLogger(__name__)
 DEFAULT_REGION = "us-east-1"
 REFUSED_SECONDS = 5.0
 """So long a refusal of the role stands: every bucket of a target would ask again."""
-_EARLY, _LATEST = 4, 6
-"""A role is asked for again when a quarter of its time is left; from a sixth on nothing goes without."""
-_MOST_EARLY, _MOST_LATEST = 900, 600
+FAILED_SECONDS = 60.0
+"""So long a renewal is left alone that failed while the old session holds."""
+_EARLY = 4
+"""A role is asked for again when a quarter of its time is left."""
+_MOST_EARLY = 900
+_LATEST = 60
+"""In the last minute nothing goes without a new session: a call may end after the old one."""
 _HANDLERS = botocore.session.Session().get_component("event_emitter")  # the SDK's own; each target has a copy
 _NO_PROFILE = {"profile": (None, None, None, None)}
 _AMAZON = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
@@ -72,9 +77,9 @@ class _RoleCredentials(DeferredRefreshableCredentials):
     def __init__(self, assuming: _Assuming) -> None:
         super().__init__(assuming, method="mpu-exporter-role", time_fetcher=assuming.now)
         seconds = int(assuming.role.duration)
-        # the SDK's own spans would renew sessions of a quarter of an hour without end
+        # the SDK's own spans would renew sessions of a quarter of an hour without end, and give up good ones
         self._advisory_refresh_timeout = min(_MOST_EARLY, seconds // _EARLY)
-        self._mandatory_refresh_timeout = min(_MOST_LATEST, seconds // _LATEST)
+        self._mandatory_refresh_timeout = _LATEST
 
 
 class _RoleProvider(CredentialProvider):
@@ -105,8 +110,9 @@ class _Assuming:
         self._base = base
         self._target = target
         self._clock = clock
-        self._refused: botocore.exceptions.ClientError | None = None
-        self._refused_at = 0.0
+        self._failed: Exception | None = None
+        self._failed_at = 0.0
+        self._needed_at = 0.0
         self._renewing = False
 
     def now(self) -> datetime:
@@ -115,24 +121,30 @@ class _Assuming:
 
     def __call__(self) -> dict[str, str]:
         """Return keys, token and end of a new session, as the SDK's refreshing wants them."""
-        if self._refused and 0 <= self._clock() - self._refused_at < REFUSED_SECONDS:
-            raise self._refused
+        if self._failed and 0 <= self._clock() - self._failed_at < self._standing_seconds(self._failed):
+            raise self._failed
         try:
             session = self._client(self._base_keys()).assume_role(**self._parameters())["Credentials"]
-        except botocore.exceptions.ClientError as error:
-            self._refused, self._refused_at = error, self._clock()
-            self._tell(error)
+        except StoppingError:
             raise
         except Exception as error:
+            self._failed, self._failed_at = error, self._clock()
             self._tell(error)
             raise
-        self._refused, self._renewing = None, True
+        self._failed, self._renewing = None, True
+        self._needed_at = session["Expiration"].timestamp() - _LATEST
         return {
             "access_key": session["AccessKeyId"],
             "secret_key": session["SecretAccessKey"],
             "token": session["SessionToken"],
             "expiry_time": session["Expiration"].isoformat(),
         }
+
+    def _standing_seconds(self, error: Exception) -> float:
+        """Return how long a failure stands; a hiccup not at all, where nothing goes without a session."""
+        if self._clock() < self._needed_at:
+            return FAILED_SECONDS
+        return REFUSED_SECONDS if isinstance(error, botocore.exceptions.ClientError) else 0.0
 
     def _tell(self, error: Exception) -> None:
         """Say once that a session cannot be renewed: while the old one holds, nothing else does."""

@@ -160,10 +160,10 @@ class WireCalls:
 
     def _send(self, sent: _Sent) -> None:
         wire = self._wire
-        remaining = sent.deadline - wire.monotonic()
+        sent.keys, sent.skew = wire.keys.now(sent.deadline), wire.skew
+        remaining = sent.deadline - wire.monotonic()  # after the keys, which may have taken their time
         if remaining <= 0:
             raise StoreError(Reason.TIMEOUT, f"{sent.operation}: no time left", retryable=True)
-        sent.keys, sent.skew = wire.keys.now(sent.deadline), wire.skew
         key = sent.ask.upload.key if sent.ask.upload else ""
         try:
             now = wire.clock() + sent.skew

@@ -12,6 +12,7 @@ import pytest
 from contract.rig_glacier import vault
 from contract.rig_s3 import by_boto3, path_style
 from contract.rigs import Rig, failure
+from servers import wait_until
 from servers.s3 import Key, Upload
 from servers.standin import Fault, Reply, StandIn
 from servers.sts import ASSUME, WEB, Role, RolesS3, Sts, denied
@@ -26,6 +27,7 @@ from exporter.config.settings import (
     TargetSettings,
 )
 from exporter.model import Reason
+from exporter.stores import aws
 from exporter.stores.s3 import S3Store
 from exporter.stores.transport import Transport
 
@@ -203,14 +205,37 @@ class TestRenewal:
         with site.rig(engine="boto3") as rig:
             rig.ids()
             site.sts.faults.add(Fault(ASSUME, reply=lambda _: trouble))
-            site.turn(3600 - 700)
             with caplog.at_level("WARNING", "exporter"):
-                assert [rig.ids(), rig.ids()] == [["id-media"]] * 2
+                for left in (700, 300, 90):
+                    site.turn(3600 - left)
+                    assert [rig.ids(), rig.ids()] == [["id-media"]] * 2
             assert [record.message for record in caplog.records if record.name.startswith("exporter")] == [
                 "the role's session cannot be renewed yet"
             ]
             site.turn(3600 - 60)
             assert failure(rig.ids).reason in {Reason.CREDENTIALS, Reason.CONNECTION}
+
+    def test_while_the_old_one_holds_an_sts_that_hangs_is_asked_once_a_minute(self, site: Site, engine: str):
+        with site.rig(engine=engine) as rig:
+
+            def asked() -> int:
+                assert rig.ids(request_timeout=1.0, retries=3) == ["id-media"]
+                return rig.traffic.requests[ASSUME]
+
+            asked()
+            site.sts.faults.add(Fault(ASSUME, reply=lambda _: Reply(hang=True)))
+            for tries, left in ((2, 700), (3, 630)):
+                site.turn(3600 - left)
+                wait_until("the keys to be asked for", lambda tries=tries: asked() == tries)
+                assert asked() == tries
+
+    def test_an_sts_that_hangs_leaves_time_to_the_call(self, site: Site, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(aws, "ROLE_SECONDS", 0.3)
+        with site.rig(engine="boto3") as rig:
+            rig.ids()
+            site.sts.faults.add(Fault(ASSUME, reply=lambda _: Reply(hang=True)))
+            site.turn(3600 - 700)
+            assert rig.ids(retries=0) == ["id-media"]
 
 
 class TestTrouble:

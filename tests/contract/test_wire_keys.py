@@ -2,19 +2,25 @@
 
 import json
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from botocore.credentials import ReadOnlyCredentials
 from contract.rigs import PARTS, UPLOADS, Opener, Rig, refused
 from contract.scans import Together, answering, bytes_of, received, scan, sized_uploads, summary_of
+from servers import wait_until
 from servers.s3 import Key
 from servers.standin import Request
 
 from exporter.config.settings import Credentials, Secret
-from exporter.model import Reason
+from exporter.model import Reason, StoreError
+from exporter.stores.base import Answered, Ask
+from exporter.stores.s3_boto import S3ByBoto
+from exporter.stores.wire import Wire, WireCalls
 
 UPLOADS_HELD = sized_uploads(60)
 OLD = Key(token="old/token+=")
@@ -188,3 +194,31 @@ class TestWhatIsSigned:
                 "x-amz-content-sha256",
                 "x-amz-date",
             }
+
+
+class SlowKeys:
+    """A boto3 whose keys take so many seconds, by a clock of its own."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.now = 1000.0
+
+    def credentials(self, _deadline: float) -> ReadOnlyCredentials:
+        self.now += self.seconds
+        return ReadOnlyCredentials(OLD.access_key_id, OLD.secret, OLD.token)
+
+
+@pytest.mark.parametrize(("seconds", "requests"), [(4.0, 1), (6.0, 0)])
+def test_a_call_is_sent_in_the_time_that_its_keys_leave(open_wire: Opener, seconds: float, requests: int):
+    rig, slow = open_wire(), SlowKeys(seconds)
+    rig.server.key = OLD
+    route = S3ByBoto(rig.target, rig.transport, time.time).route(rig.bucket, time.monotonic() + 10)
+    wire = Wire(rig.transport, slow, None, monotonic=lambda: slow.now)
+    calls = WireCalls(wire, rig.bucket, route)
+    calls.start(Ask(rig.bucket, None, None), 1005.0, "label")
+    answered: list[Answered] = []
+    wait_until("an answer", lambda: answered.extend(calls.answers(0.1)) or answered)
+    calls.close()
+    ((_, page),) = answered
+    assert isinstance(page, StoreError) == (requests == 0)
+    assert rig.traffic.requests[UPLOADS] == len(rig.standin.requests) == requests

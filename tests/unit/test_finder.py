@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from contract.rigs import failure
@@ -47,3 +48,15 @@ def test_a_list_without_end_is_not_followed(monkeypatch: pytest.MonkeyPatch):
     assert len(finder(*"abcd").find()) == 4
     error = failure(finder(*"abcdef").find)
     assert (error.reason, "narrow discover.include" in str(error)) == (Reason.UNSUPPORTED, True)
+
+
+def test_odd_names_are_told_where_the_patterns_want_them_and_not_without_end(
+    caplog: pytest.LogCaptureFixture,
+):
+    odd = [f"odd {number}" for number in range(2 * discovery.MOST_TOLD)]
+    target = replace(TARGET, discover=DiscoverSettings(exclude=("^not",)))
+    account = Account("good", "not wanted", *odd)
+    found = Finder(target, account, threading.Event()).find()
+    assert [bucket.name for bucket in found] == ["good"]
+    told = [record.fields["bucket"] for record in caplog.records]
+    assert told == odd[: discovery.MOST_TOLD]
