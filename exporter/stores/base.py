@@ -28,7 +28,7 @@ class Page(NamedTuple, Generic[T]):
     `truncated` is None where the answer does not say. `next_marker` is the server's own, None where it
     gave no usable one; `last_marker` is derived from the last item, None without items or where the
     store's markers cannot be derived. `abort_at` is when the store says that it will abort the upload whose
-    parts are listed (Unix seconds).
+    parts are listed (Unix seconds). `moved` says that a page without items is a step ahead all the same.
     """
 
     items: Collection[T]
@@ -37,6 +37,7 @@ class Page(NamedTuple, Generic[T]):
     last_marker: Marker | None = None
     storage_class: str = ""
     abort_at: float | None = None
+    moved: bool = False
 
 
 class FoundBucket(NamedTuple):

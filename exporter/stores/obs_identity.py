@@ -14,7 +14,7 @@ import time
 from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from exporter.model import Reason, StoreError
 from exporter.stores.reasons import clean
@@ -33,7 +33,7 @@ IAM_URL = "https://iam.myhuaweicloud.com"
 RENEW_SECONDS = 300.0
 """So long before their end temporary keys are renewed; a renewal that fails leaves them in use."""
 PAUSE_SECONDS = 10.0
-"""So long after a failure nobody is asked again, unless another try may help."""
+"""So long nobody is asked again: while keys hold, and after a failure unless another try may help."""
 _METADATA_SECONDS = 2.0
 _SESSION_SECONDS = 3600
 _KEYS = ("OBS_ACCESS_KEY_ID", "OBS_SECRET_ACCESS_KEY", "OBS_SECURITY_TOKEN")
@@ -113,17 +113,31 @@ class ObsIdentity:
         return None
 
     def _renewed(self) -> Keys:
-        with self._lock:
-            now, known = self._clock(), self._temporary
-            if known and now < known.ends - RENEW_SECONDS:
-                return known.keys
-            pausing = self._failure and not self._failure.retryable
-            if not (pausing and 0 <= now - self._asked < PAUSE_SECONDS):
+        """Return temporary keys; while some hold, only the thread that renews them waits for it."""
+        held = self._held(self._clock())
+        if not self._lock.acquire(blocking=held is None):
+            return cast("Keys", held)
+        try:
+            now = self._clock()
+            if self._is_due(now):
                 self._renew(now)
-            known = self._temporary
-            if known and now < known.ends:
-                return known.keys
+            if keys := self._held(now):
+                return keys
             raise self._failure or StoreError(Reason.CREDENTIALS, _ADVICE)
+        finally:
+            self._lock.release()
+
+    def _held(self, now: float) -> Keys | None:
+        known = self._temporary
+        return known.keys if known and now < known.ends else None
+
+    def _is_due(self, now: float) -> bool:
+        """Whether keys end soon, or have ended, and it may help to ask for new ones now."""
+        known, failure = self._temporary, self._failure
+        if known and now < known.ends - RENEW_SECONDS:
+            return False
+        waits = self._held(now) or (failure and not failure.retryable)
+        return not (waits and 0 <= now - self._asked < PAUSE_SECONDS)
 
     def _renew(self, now: float) -> None:
         self._asked = now
@@ -222,6 +236,8 @@ class ObsIdentity:
             raise _unusable(operation, "the answer holds no keys") from None
         if not all(isinstance(text, str) and text for text in keys):
             raise _unusable(operation, "the answer holds no keys")
+        if ends <= self._clock():
+            raise _unusable(operation, "the keys have ended already: check the clocks")
         return _Temporary(keys, ends)
 
 

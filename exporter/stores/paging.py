@@ -55,7 +55,7 @@ class PageLoop(Generic[T]):
     def accept(self, page: Page[T]) -> Collection[T]:
         """Take the page asked for and return its items that are new. Raises StoreError (bad_response)."""
         fresh = self._fresh(page.items)
-        self._barren = 0 if fresh else self._barren + 1
+        self._barren = 0 if fresh or page.moved else self._barren + 1
         if page.truncated is False or (page.truncated is None and page.next_marker is None):
             self.done = True
         else:

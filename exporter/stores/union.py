@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from http import HTTPStatus
+from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.model import GoneError, Reason, StoreError
-from exporter.stores.base import Ask, Page
+from exporter.stores.base import UPLOADS_OPERATION, Ask, Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -91,6 +92,8 @@ class UnionCalls:
         self._monotonic = monotonic
         self._in_flight = [0] * len(calls)
         self._lister: dict[int, int] = {}
+        self._page_before: set[int] = set()
+        self._lacking: dict[int, StoreError] = {}
 
     def start(self, ask: Ask, deadline: float, label: object) -> None:
         """Send a call: a page of uploads to the node whose turn it is, parts to who listed the upload."""
@@ -129,14 +132,21 @@ class UnionCalls:
         if sent.ask.upload is not None:
             return sent.label, self._named(outcome, sent) if isinstance(outcome, StoreError) else outcome
         if isinstance(outcome, StoreError):
-            if not _is_empty(outcome, sent.ask.marker):
+            if sent.ask.marker is None and outcome.reason is Reason.NOT_FOUND:
+                self._lacking[sent.node] = outcome
+            elif not _is_empty(outcome, sent.ask.marker):
                 return sent.label, self._named(outcome, sent)
             outcome = Page((), truncated=False)
-        return sent.label, self._joined(outcome, sent.node)
+        page = self._joined(outcome, sent.node)
+        return sent.label, self._lack() if self._lacking and page.truncated is False else page
 
     def _joined(self, page: Page[Upload], node: int) -> Page[Upload]:
         """Return a node's page without what other nodes listed, and with a marker of ours."""
-        items = [each for each in page.items if self._lister.setdefault(hash(each[:2]), node) == node]
+        hashes = [hash(each[:2]) for each in page.items]
+        own = [self._lister.setdefault(each, node) == node for each in hashes]
+        items = list(compress(page.items, own))
+        known, self._page_before = self._page_before, set(hashes)
+        page = page._replace(moved=not self._page_before <= known)
         ended = page.truncated is False or (page.truncated is None and page.next_marker is None)
         if not ended:
             following, last = (
@@ -148,16 +158,22 @@ class UnionCalls:
         return page._replace(items=items, truncated=True, next_marker=(str(node + 1),), last_marker=None)
 
     def _named(self, error: StoreError, sent: _Sent) -> StoreError:
-        """Return the error with the node's name; where others have the bucket, it is not gone."""
-        missing = error.reason is Reason.NOT_FOUND and sent.node > 0
-        reason = Reason.BAD_RESPONSE if missing else error.reason
-        return named(error, self._nodes[sent.node].name, reason)
+        return named(error, self._nodes[sent.node].name)
+
+    def _lack(self) -> StoreError:
+        """Return what it means that nodes have no such bucket: it is gone where none of them has it."""
+        names = ", ".join(self._nodes[number].name for number in self._lacking)
+        error = next(iter(self._lacking.values()))
+        if len(self._lacking) == len(self._nodes):
+            return named(error, names)
+        text = f"{names}: {UPLOADS_OPERATION}: no such bucket, which other nodes have; check endpoint_urls"
+        return StoreError(Reason.BAD_RESPONSE, text, code=error.code, status=error.status)
 
 
-def named(error: StoreError, name: str, reason: Reason | None = None) -> StoreError:
+def named(error: StoreError, name: str) -> StoreError:
     """Return the error of the node that is called so."""
     return StoreError(
-        reason or error.reason,
+        error.reason,
         f"{name}: {error}",
         code=error.code,
         status=error.status,

@@ -95,6 +95,20 @@ class TestOfAServer:
         house.clock.now = SESSION_SECONDS + 1
         assert failure(house.keys).reason is Reason.CREDENTIALS
 
+    def test_keys_that_the_service_gives_shortly_before_their_end_are_not_asked_for_each_time(
+        self, house: House
+    ):
+        house.server.lasts = int(RENEW_SECONDS) - 60
+        assert [house.number() for _ in range(5)] == [1] * 5
+        house.clock.now = PAUSE_SECONDS
+        assert house.number() == 2
+
+    def test_keys_that_have_ended_are_none(self, house: House):
+        house.server.lasts = 0
+        error = failure(house.keys)
+        assert error.reason is Reason.CREDENTIALS
+        assert str(error) == "GetSecurityKey: the keys have ended already: check the clocks"
+
     def test_after_a_failure_nobody_is_asked_for_a_while(self, house: House):
         house.server.agency = False
         assert "agency" in str(failure(house.keys))
@@ -204,6 +218,39 @@ class TestOfAWorkload:
         assert failure(house.keys).retryable
         house.server.spoil = lambda reply: reply
         assert house.number() == 1
+
+    @pytest.mark.usefixtures("file")
+    @pytest.mark.parametrize("hiccup", [Reply(503), Reply(reset=True)])
+    def test_while_its_keys_hold_a_failing_iam_is_asked_now_and_then(self, house: House, hiccup: Reply):
+        assert house.number() == 1
+        house.server.spoil = lambda _: hiccup
+        house.clock.now = LEFT + 1
+        assert house.number() == 1
+        asked = house.asked()
+        assert [house.number() for _ in range(5)] == [1] * 5
+        assert house.asked() == asked
+        house.server.spoil = lambda reply: reply
+        house.clock.now += PAUSE_SECONDS
+        assert house.number() == 2
+
+    @pytest.mark.usefixtures("file")
+    def test_while_its_keys_hold_one_thread_renews_them_and_no_other_waits(self, house: House):
+        assert house.number() == 1
+        house.clock.now = LEFT + 1
+        asked, let_go = threading.Event(), threading.Event()
+
+        def held_up(reply: Reply) -> Reply:
+            asked.set()
+            let_go.wait(60)
+            return reply
+
+        house.server.spoil = held_up
+        with ThreadPoolExecutor(1) as pool:
+            renewing = pool.submit(house.number)
+            assert asked.wait(60)
+            assert house.number() == 1
+            let_go.set()
+            assert renewing.result() == 2
 
     @pytest.mark.usefixtures("file")
     def test_an_answer_without_a_token_is_none(self, house: House):

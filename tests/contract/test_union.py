@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,7 @@ from exporter.config.settings import BucketSettings, Credentials, Secret, StoreK
 from exporter.ledger import Ledger
 from exporter.model import Reason
 from exporter.scan import Clocks, Scanner
+from exporter.stores.paging import BARREN_PAGES
 from exporter.stores.table import make_store
 from exporter.stores.transport import Transport
 
@@ -50,11 +52,8 @@ class Cluster:
             endpoint_urls=tuple(server.url for server in self.servers),
             credentials=Credentials(None, Secret(key.access_key_id), Secret(key.secret)),
         )
-        stop = threading.Event()
-        self.traffic = Recorder()
-        self.store = make_store(self.target, Transport(self.traffic, stop))
-        stack.callback(self.store.close)
-        self.stop = stop
+        self.stop = threading.Event()
+        self.stack = stack
 
     def fill(self, *held: list[Upload]) -> None:
         for node, uploads in zip(self.nodes, held, strict=True):
@@ -62,11 +61,18 @@ class Cluster:
             node.faults.clear()
 
     def scanner(self, **scan: object) -> Scanner:
+        target = replace(self.target, scan=replace(SCAN, **scan))
+        store = make_store(target, Transport(Recorder(), self.stop))
+        self.stack.callback(store.close)
         clocks = Clocks(wall=lambda: NOW, jitter=lambda _low, _high: 0.0)
-        return Scanner(self.store, replace(SCAN, **scan), AGES, self.stop, clocks)
+        return Scanner(store, target.scan, AGES, self.stop, clocks)
 
     def scan(self, **scan: object) -> Summary:
         return self.scanner(**scan).scan(BUCKET, Ledger()).summary
+
+    def listed(self) -> list[int]:
+        """Return how many pages of uploads each node was asked for."""
+        return [sum("uploads" in each.query for each in server.requests) for server in self.servers]
 
     def failure(self):
         return failure(self.scanner(retries=0).scan, BUCKET, Ledger())
@@ -103,12 +109,21 @@ class TestSums:
         cluster.fill(uploads("a", 9), [], uploads("b", 4))
         summary = cluster.scan(page_size=page_size)
         assert (summary.uploads, summary.bytes) == (13, 130)
+        pages = [max(1, -(-held // page_size)) for held in (9, 0, 4)]
+        assert cluster.listed() == pages
 
     def test_count_an_upload_once_that_two_nodes_know(self, cluster: Cluster):
         both = uploads("both", 3)
         cluster.fill([*both, *uploads("a", 2)], both, both[:1])
         summary = cluster.scan()
         assert (summary.uploads, summary.bytes) == (5, 50)
+
+    @pytest.mark.parametrize("engine", ["wire"])
+    def test_may_be_repeated_by_another_node_page_after_page(self, engine: str, stack: ExitStack):
+        cluster = Cluster(2, stack, engine)
+        both = uploads("both", BARREN_PAGES + 1)
+        cluster.fill(both, both)
+        assert cluster.scan(page_size=1, parts="never").uploads == BARREN_PAGES + 1
 
     def test_tell_uploads_of_one_key_apart(self, cluster: Cluster):
         cluster.fill([Upload("k", "1")], [Upload("k", "2")], [Upload("k", "1")])
@@ -166,10 +181,20 @@ class TestFailures:
         assert failed.reason is Reason.CONNECTION
         assert str(failed).startswith(self.url(cluster, 2))
 
-    def test_a_bucket_that_only_one_node_lacks_is_not_gone(self, cluster: Cluster):
-        del cluster.nodes[1].buckets["media"]
-        assert cluster.failure().reason is Reason.BAD_RESPONSE
-        del cluster.nodes[0].buckets["media"]
+    @pytest.mark.parametrize("lacking", [{0}, {1}, {2}, {0, 1}, {1, 2}])
+    def test_a_bucket_that_only_some_nodes_lack_is_not_gone(self, cluster: Cluster, lacking: set[int]):
+        for number in lacking:
+            del cluster.nodes[number].buckets["media"]
+        failed = cluster.failure()
+        names = ", ".join(self.url(cluster, number) for number in sorted(lacking))
+        assert failed.reason is Reason.BAD_RESPONSE
+        assert str(failed).startswith(
+            f"{names}: ListMultipartUploads: no such bucket, which other nodes have"
+        )
+
+    def test_a_bucket_that_no_node_has_is_gone(self, cluster: Cluster):
+        for node in cluster.nodes:
+            del node.buckets["media"]
         assert cluster.failure().reason is Reason.NOT_FOUND
 
     def test_what_may_pass_is_tried_again(self, cluster: Cluster):
@@ -184,12 +209,28 @@ class TestFailures:
         summary = cluster.scan(page_size=2)
         assert (summary.uploads, summary.bytes) == (9, 90)
 
+    def test_a_node_that_repeats_another_s_page_for_ever_does_not_move(self, engine: str, stack: ExitStack):
+        cluster = Cluster(2, stack, engine)
+        both = uploads("both", 1)
+        cluster.fill(both, both)
+        markers = count()
+        cluster.nodes[1].faults.add(Fault(UPLOADS, reply=lambda _: moving(next(markers))))
+        assert "does not move" in str(cluster.failure())
+
     def test_parts_that_cannot_be_had_leave_the_upload_unsized(self, cluster: Cluster):
         cluster.fill(uploads("a", 1), uploads("b", 2), [])
         cluster.nodes[1].faults.add(Fault(PARTS, {1}, reply=lambda _: error(403, "AccessDenied")))
         result = cluster.scanner(retries=0).scan(BUCKET, Ledger())
         assert (result.summary.uploads, result.summary.unsized) == (3, 1)
         assert result.trouble.startswith(f"{self.url(cluster, 1)}: ListParts")
+
+
+def moving(number: int) -> Reply:
+    """Return a page of one upload that is not the last, with a marker that nobody has seen."""
+    upload = "<Upload><Key>both/00</Key><UploadId>both-00</UploadId></Upload>"
+    more = f"<IsTruncated>true</IsTruncated><NextKeyMarker>m{number}</NextKeyMarker>"
+    body = f"<ListMultipartUploadsResult>{more}{upload}</ListMultipartUploadsResult>"
+    return Reply(200, {"Content-Type": "application/xml"}, body.encode())
 
 
 spread = st.lists(st.tuples(st.integers(0, 8), st.sets(st.integers(0, 2), min_size=1)), max_size=12)
