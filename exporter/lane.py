@@ -62,6 +62,7 @@ class Lane:
         self._start = start
         self._lock = threading.Lock()
         self._slots: dict[str, _Slot] = {}
+        self._leaving: dict[str, _Slot] = {}
         self.watch(buckets, start)
         self._failures = 0
         self._failure: tuple[Reason, str] | None = None
@@ -69,17 +70,21 @@ class Lane:
         self._next_probe = start
 
     def watch(self, buckets: Sequence[BucketSettings], now: float) -> None:
-        """Hand out these buckets from now on; what is new or has other settings is due at once."""
+        """Hand out these buckets from now on; what is new or has other settings is due at once.
+
+        One that is out while its scan runs, and comes back, waits for the end of that scan.
+        """
         with self._lock:
-            before = self._slots
+            before = self._leaving | self._slots
             self._slots = {}
             for bucket in buckets:
-                slot = before.get(bucket.name)
+                slot = before.pop(bucket.name, None)
                 if slot is None:
                     slot = _Slot(bucket, self._phase(bucket.name), now, now)
                 elif slot.bucket != bucket:
                     slot.bucket, slot.due, slot.changed = bucket, now, slot.running
                 self._slots[bucket.name] = slot
+            self._leaving = {name: slot for name, slot in before.items() if slot.running}
 
     def watches(self, bucket: BucketSettings) -> bool:
         """Whether the bucket is handed out, with these settings."""
@@ -137,7 +142,7 @@ class Lane:
     def finish(self, bucket: BucketSettings, now: float, failure: tuple[Reason, str] | None) -> None:
         """Note that the bucket's scan ended, and how."""
         with self._lock:
-            slot = self._slots.get(bucket.name) or self._gone(bucket, now)
+            slot = self._slots.get(bucket.name) or self._leaving.pop(bucket.name)
             slot.running = False
             slot.due = now if slot.changed else self._next_due(slot, now)
             slot.changed = False
@@ -149,12 +154,6 @@ class Lane:
                 self._note_unreachable(failure, now, known=known)
             elif not failure or failure[0] is not Reason.INTERNAL:  # which says nothing of the target
                 self._note_reachable(now)
-
-    def _gone(self, bucket: BucketSettings, now: float) -> _Slot:
-        """Return a slot for a bucket that is no longer handed out; its outcome still tells of the target."""
-        if self._probing and self._probing.bucket.name == bucket.name:
-            self._probing = None
-        return _Slot(bucket, 0.0, now, now)
 
     def _note_unreachable(self, failure: tuple[Reason, str], now: float, *, known: bool) -> None:
         """Count the failure, but not that of a bucket which failed so before: it says nothing new."""
@@ -201,4 +200,4 @@ class Lane:
         earliest = max(now, slot.began + self._interval / 2)
         phase = self._start + slot.phase
         rounds = -((phase - earliest) // self._interval)
-        return phase + max(0.0, rounds) * self._interval
+        return phase + rounds * self._interval

@@ -241,3 +241,75 @@ def test_a_scan_that_does_not_end_is_named_once():
     assert made.overdue(92.0, 90.0) == []
     made.finish(running, 93.0, None)
     assert made.overdue(1e6, 90.0) == []
+
+
+class TestBucketThatIsOutForAMoment:
+    """A store's list may lack a bucket once, while its scan is under way."""
+
+    def out_and_back(self, made, bucket):
+        others = [each for each in made.buckets() if each != bucket]
+        made.watch(others, 10.0)
+        assert not made.watches(bucket)
+        made.watch([bucket, *others], 20.0)
+
+    def test_is_not_handed_out_again_while_its_scan_runs(self):
+        made = lane(buckets=1)
+        bucket = made.take(0.0)
+        self.out_and_back(made, bucket)
+        assert made.take(1e6) is None
+        made.finish(bucket, 30.0, None)
+        assert made.take(1e6) == bucket
+
+    def test_is_scanned_at_once_after_that_where_it_came_back_with_other_settings(self):
+        made = lane(buckets=1)
+        bucket = made.take(0.0)
+        made.watch([], 10.0)
+        other = BucketSettings(bucket.name, prefix="db/")
+        made.watch([other], 20.0)
+        made.finish(bucket, 30.0, None)
+        assert made.take(30.0) == other
+
+    def test_does_not_keep_its_target_from_being_tried_where_it_was_the_probe(self):
+        made = lane()
+        fail_in_a_row(made)
+        probe = made.take(PROBE_SECONDS)
+        self.out_and_back(made, probe)
+        made.finish(probe, PROBE_SECONDS, REFUSED)
+        assert made.take(2 * PROBE_SECONDS) is not None
+
+
+def test_the_outcome_of_a_bucket_that_is_out_still_tells_of_its_target():
+    made = lane()
+    fail_in_a_row(made)
+    probe = made.take(PROBE_SECONDS)
+    made.watch([each for each in made.buckets() if each != probe], PROBE_SECONDS)
+    made.finish(probe, PROBE_SECONDS, None)
+    assert len(take_all(made, PROBE_SECONDS + INTERVAL * 1.5)) == 3
+    assert probe not in made.buckets()
+
+
+class TestOtherSettings:
+    OTHER = BucketSettings("bucket-0", prefix="db/")
+
+    def test_of_a_bucket_have_it_scanned_once_more_and_no_oftener(self):
+        made = lane(buckets=1)
+        made.finish(made.take(0.0), 1.0, None)
+        made.watch([self.OTHER], 2.0)
+        made.finish(made.take(2.0), 3.0, None)
+        assert made.take(3.0) is None
+
+    def test_of_a_bucket_whose_scan_runs_have_it_scanned_once_more_and_no_oftener(self):
+        made = lane(buckets=1)
+        before = made.take(0.0)
+        made.watch([self.OTHER], 2.0)
+        made.finish(before, 3.0, None)
+        made.finish(made.take(3.0), 4.0, None)
+        assert made.take(4.0) is None
+
+
+def test_a_turn_says_since_when_a_scan_runs_and_nothing_of_one_that_ended():
+    made = lane(buckets=1)
+    bucket = made.take(7.0)
+    assert made.turns(9.0, 1009.0)["bucket-0"].running_since == 1007.0
+    made.finish(bucket, 9.0, None)
+    assert made.turns(9.0, 1009.0)["bucket-0"].running_since is None
