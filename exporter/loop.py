@@ -98,17 +98,11 @@ class Loop:
         for track in idle:
             track.end()
 
-    def watch(self, track: Track, buckets: Sequence[BucketSettings], show: Callable[[], None]) -> bool:
-        """Have the track hand out these buckets; `show` puts them on the board in the same instant.
-
-        False, and nothing is done, where it is retired.
-        """
+    def watch(self, track: Track, buckets: Sequence[BucketSettings], show: Callable[[], None]) -> None:
+        """Have the track hand out these buckets; `show` puts them on the board in the same instant."""
         with self._lock:
-            if track.retired:
-                return False
             track.lane.watch(buckets, self._monotonic())
             show()
-            return True
 
     def join(self, timeout: float) -> list[str]:
         """Wait for scans under way, at most `timeout` seconds; return the targets whose did not end."""
@@ -142,6 +136,8 @@ class Loop:
 
     def _start_finding(self, track: Track, finding: Finding) -> None:
         with self._lock:
+            if track.retired:
+                return
             track.finders += 1
         try:
             self._thread(track, self._find, finding)
@@ -222,10 +218,9 @@ class Loop:
         Raises StoppingError, and nothing else.
         """
         started = self._monotonic()
-        ledger = track.ledger(bucket)
         log.debug("scan begins", extra={"fields": _fields(track, bucket)})
         try:
-            self._show(track, bucket, track.scanner.scan(bucket, ledger))
+            self._show(track, bucket, track.scanner.scan(bucket, track.ledger(bucket)))
         except StoppingError:
             raise
         except StoreError as error:

@@ -93,9 +93,10 @@ class Roster:
             self._prune()
 
     def found(self, track: Track, buckets: Sequence[BucketSettings]) -> None:
-        """Watch the buckets that a target was found to have."""
+        """Watch the buckets that a target was found to have, unless it is watched no more."""
         with self._lock:
-            if self._watch(track, buckets):
+            if not track.retired:
+                self._watch(track, buckets)
                 self._prune()
 
     def restore(self) -> None:
@@ -157,14 +158,11 @@ class Roster:
         if changed:
             self._watch(track, target.buckets)
 
-    def _watch(self, track: Track, buckets: Sequence[BucketSettings], *, again: bool = False) -> bool:
-        """Have a track scan these buckets, and show the new ones, or all `again`, with what is known of them.
-
-        False, and nothing is done, where it is retired.
-        """
+    def _watch(self, track: Track, buckets: Sequence[BucketSettings], *, again: bool = False) -> None:
+        """Have a track scan these buckets, and show the new ones, or all `again`, with what is known."""
         before = set(track.lane.buckets())
-        for bucket in before - set(buckets):
-            track.ledgers.pop(bucket.name, None)
+        for bucket in set(track.ledgers.copy()) - set(buckets):  # scans under way add to them
+            track.ledgers.pop(bucket, None)
         name = track.target.name
         fresh = {b.name: self._entry(track, b) for b in buckets if again or b not in before}
 
@@ -172,7 +170,7 @@ class Roster:
             shown = (fresh.get(bucket.name) or self._board.get((name, bucket.name)) for bucket in buckets)
             self._board.watch(name, [entry for entry in shown if entry])
 
-        return self._loop.watch(track, buckets, show)
+        self._loop.watch(track, buckets, show)
 
     def _entry(self, track: Track, bucket: BucketSettings) -> Entry:
         """Return what a bucket is shown with before its first scan."""

@@ -39,16 +39,17 @@ class Track:
     halt: Callable[[], None] = lambda: None
     end: Callable[[], None] = lambda: None
     signing_region: Callable[[], str] = lambda: ""
-    ledgers: dict[str, Ledger] = field(default_factory=dict)
+    ledgers: dict[BucketSettings, Ledger] = field(default_factory=dict)
     workers: int = 0
     finders: int = 0
     retired: bool = False
 
     def ledger(self, bucket: BucketSettings) -> Ledger:
-        """Return what is remembered of a bucket."""
-        if bucket.name not in self.ledgers:
-            self.ledgers[bucket.name] = self.new_ledger(bucket)
-        return self.ledgers[bucket.name]
+        """Return what is remembered of a bucket with these settings."""
+        known = self.ledgers.get(bucket)
+        if known is None:
+            known = self.ledgers[bucket] = self.new_ledger(bucket)
+        return known
 
     def shows(self, bucket: BucketSettings) -> bool:
         """Whether what a scan of this bucket found is still wanted."""

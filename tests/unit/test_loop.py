@@ -12,6 +12,7 @@ from fakes import NOW, Clock, error, upload
 from exporter.board import Board, Entry, ScanResult
 from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
 from exporter.lane import Lane
+from exporter.ledger import Ledger
 from exporter.loop import Loop
 from exporter.model import Reason, StoppingError
 from exporter.summary import Tally
@@ -338,3 +339,30 @@ def test_a_wall_clock_that_is_set_back_stops_no_scan(monkeypatch):
     monkeypatch.setattr(schedule.Scheduler, "clear", lambda self: rescheduled.append(self))  # noqa: PLW0108
     house.loop.run()
     assert rescheduled == [house.loop._scheduler]
+
+
+def test_what_is_remembered_and_cannot_be_had_is_our_own_bug_and_takes_no_later_turn():
+    def refuse(_):
+        raise LookupError("a bug of the test")
+
+    house = House(FakeScanner(), buckets=1)
+    house.tracks[0].new_ledger = refuse
+    assert house.tick()["target-0", "bucket-0"].reason is Reason.INTERNAL
+    house.tracks[0].new_ledger = lambda _: Ledger()
+    house.clock.now = 1000.0
+    assert house.tick()["target-0", "bucket-0"].success is True
+
+
+def test_nothing_is_begun_once_the_stop_is_set():
+    scanner = FakeScanner()
+    house = House(scanner)
+    house.stop.set()
+    house.tick()
+    assert scanner.scanned == []
+
+
+def test_a_bucket_with_other_settings_has_a_ledger_of_its_own():
+    track = House(FakeScanner(), buckets=1).tracks[0]
+    before, after = BucketSettings("bucket-0"), BucketSettings("bucket-0", prefix="db/")
+    assert track.ledger(before) is not track.ledger(after)
+    assert track.ledger(after) is track.ledger(BucketSettings("bucket-0", prefix="db/"))

@@ -201,6 +201,27 @@ def test_first_scans_of_targets_are_not_all_due_in_the_same_instant():
     assert due == pytest.approx([0.0, STAGGER_SECONDS, 2 * STAGGER_SECONDS], abs=1e-3)
 
 
+def test_a_worker_takes_no_further_bucket_of_a_target_that_is_out():
+    house = House(replace(target(), scan=ScanSettings(workers=1)))
+    scanner = house.tracks["prod"].scanner
+    scanner.behave = lambda _: house.apply()
+    house.tick()
+    assert scanner.scanned == ["a"]
+
+
+class Leaving(Finding):
+    """Has `leave` called as soon as the list is due."""
+
+    def __init__(self, leave, find):
+        super().__init__(100.0, lambda: self.asked.append(None) or find(), 0.0)
+        self.asked = []
+        self.leave = leave
+
+    def take(self, now):
+        self.leave()
+        return super().take(now)
+
+
 class TestScansUnderWay:
     """A scan is held in its middle while the settings change."""
 
@@ -346,7 +367,73 @@ class TestFinding:
         track = house.tracks["prod"]
         house.apply(target("other"))
         house.roster.found(track, [BucketSettings("a")])
-        assert {key[0] for key in house.shown()} == {"other"}
+        assert {key[0] for key in house.shown()} == {name for name, _ in house.remembered()} == {"other"}
+
+    def test_nothing_is_begun_for_a_target_that_goes_in_the_same_instant(self):
+        house = House(target("prod", "a", "b"))
+        house.tick()
+        house.apply(self.DISCOVERING)
+        track = house.tracks["prod"]
+        track.finding = Leaving(house.apply, lambda: house.find(track.target))
+        house.tick(1)
+        assert track.finding.asked == track.scanner.scanned == []
+        assert house.ended[1:] == [track]
+
+    def test_a_target_gives_back_what_it_holds_once_its_list_is_no_longer_asked_for(self, house):
+        reached, release = threading.Event(), threading.Event()
+        track = house.tracks["prod"]
+
+        def hold():
+            reached.set()
+            release.wait(30)
+            raise StoppingError
+
+        track.finding.find = hold
+        house.loop.tick()
+        assert reached.wait(10)
+        house.apply(target("other"))
+        assert (house.halted, house.ended) == ([track], [])
+        release.set()
+        assert house.loop.join(10) == []
+        assert house.ended == [track]
+
+    def test_the_list_is_asked_for_by_one_thread_at_a_time(self, house):
+        finding = house.tracks["prod"].finding
+        assert finding.take(0.0)
+        assert not finding.take(1e6)
+
+    def test_a_list_that_cannot_be_had_is_not_asked_for_more_seldom_than_one_that_can(self):
+        finding = Finding(10.0, tuple, 0.0)
+        finding.fail(0.0, StoreError(Reason.TLS, "no"))
+        assert not finding.take(9.0)
+        assert finding.take(10.0)
+
+    def test_a_failure_leaves_in_sight_when_the_list_was_last_had(self, house):
+        house.tick()
+        had = self.state(house).last_success
+        house.lists["prod"] = StoreError(Reason.TLS, "no")
+        house.tick(100)
+        assert (self.state(house).success, self.state(house).last_success) == (False, had)
+
+    def test_where_the_system_has_no_thread_for_it_the_list_is_asked_for_at_the_next_tick(
+        self, house, monkeypatch
+    ):
+        def refuse(_):
+            raise RuntimeError("can't start new thread")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            house.loop.tick()
+        assert house.tracks["prod"].idle
+        house.tick()
+        assert self.state(house).success
+
+    def test_that_buckets_are_known_already_is_enough_to_be_ready(self):
+        house = House(target("prod", "a", "b"))
+        house.tick()
+        house.apply(self.DISCOVERING)
+        assert self.state(house).success is None
+        assert house.roster.all_found()
 
 
 def house_is_stopping(_):
@@ -361,3 +448,12 @@ def test_restored_values_are_shown_once_the_state_is_open(tmp_path):
     again.roster.restore()
     assert {entry.success for entry in again.shown().values()} == {None}
     assert {entry.last_success for entry in again.shown().values()} == {NOW}
+
+
+def test_what_nobody_watches_is_forgotten_once_the_state_is_open():
+    house = House(target())
+    house.tick()
+    again = House(target("prod", "b"))
+    again.state = again.roster._state = house.state
+    again.roster.restore()
+    assert again.remembered() == {("prod", "b")}
