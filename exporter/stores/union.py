@@ -48,7 +48,15 @@ class UnionStore:
 
     def open(self, bucket: BucketSettings, deadline: float) -> UnionCalls:
         """Return what makes the calls of one scan of the bucket. Raises StoreError."""
-        return UnionCalls(self._nodes, [_opened(node, bucket, deadline) for node in self._nodes])
+        calls: list[Calls] = []
+        try:
+            for node in self._nodes:
+                calls.append(_opened(node, bucket, deadline))  # noqa: PERF401 - those before it are closed
+        except BaseException:
+            for each in calls:
+                each.close()
+            raise
+        return UnionCalls(self._nodes, calls)
 
     def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
         """Return a page of the buckets. Raises StoreError."""
@@ -108,18 +116,20 @@ class UnionCalls:
 
     def answers(self, timeout: float) -> list[Answered]:
         """Wait for the calls that end next, at most `timeout` seconds. Raises StoppingError."""
-        deadline = self._monotonic() + timeout
+        deadline, turn = self._monotonic() + timeout, 0.0
         while True:
-            busy = [number for number, calls in enumerate(self._in_flight) if calls]
+            busy = [number for number, calls in enumerate(self._in_flight) if calls] or [0]
+            answered = [each for number in busy for each in self._ended(number, turn)]
             wait = deadline - self._monotonic()
-            for number in busy or [0]:
-                turn = wait if len(busy) <= 1 else min(wait, _TURN_SECONDS)
-                answered = self._calls[number].answers(max(0.0, turn))
-                if answered:
-                    self._in_flight[number] -= len(answered)
-                    return [self._answered(outcome, sent) for sent, outcome in answered]  # type: ignore[arg-type]  # ours
-            if self._monotonic() >= deadline:
-                return []
+            if answered or wait <= 0:
+                return answered
+            turn = wait if len(busy) == 1 else min(wait, _TURN_SECONDS)
+
+    def _ended(self, number: int, timeout: float) -> list[Answered]:
+        """Return what a node answers; its calls get on only meanwhile, so that none may be left out."""
+        answered = self._calls[number].answers(timeout)
+        self._in_flight[number] -= len(answered)
+        return [self._answered(outcome, sent) for sent, outcome in answered]  # type: ignore[arg-type]  # ours
 
     def close(self) -> None:
         """Give up what is in flight."""
