@@ -9,6 +9,7 @@ from fakes import NOW, Clock, upload
 from exporter.board import Board, Entry, ScanResult
 from exporter.model import Reason
 from exporter.summary import Tally
+from exporter.worst import Worst
 
 KEY = ("prod", "media")
 
@@ -202,3 +203,12 @@ class TestRestored:
         made = self.board(Clock())
         made.restore(KEY, RESULT, 3601.0)
         assert (made.entries()[0].summary, made.all_shown()) == (None, False)
+
+
+def test_a_bucket_that_is_gone_takes_its_worst_uploads_down_too():
+    made = board(Clock())
+    made.publish(KEY, replace(result(3), worst=Worst(1)))
+    made.fail(KEY, Reason.NOT_FOUND, "no bucket", 1.0)
+    assert entry(made).worst is not None
+    made.fail(KEY, Reason.NOT_FOUND, "no bucket", 1.0)
+    assert entry(made).worst is None

@@ -7,8 +7,18 @@ from unittest.mock import Mock, call
 
 import pytest
 
-from exporter.config.settings import BucketSettings, ScanSettings, Settings, StoreKind, TargetSettings
+from exporter.board import ScanResult
+from exporter.config.settings import (
+    BucketSettings,
+    ScanSettings,
+    Settings,
+    StoreKind,
+    TargetSettings,
+    TopSettings,
+)
+from exporter.ledger import State
 from exporter.service import FILES_FOR_THE_REST, FILES_PER_CALL, Service, _allow_files
+from exporter.summary import Tally
 
 TARGET = TargetSettings(
     "prod", StoreKind.S3, (BucketSettings("media"),), ScanSettings(workers=4, concurrency=99)
@@ -50,3 +60,14 @@ def test_each_target_s_halvings_are_counted_under_its_name():
         call.concurrency_halved("other"),
         call.concurrency_restored("other"),
     ]
+
+
+def test_what_a_scan_found_means_something_else_where_other_groups_are_asked_for():
+    service = Mock()
+    service._state = State()
+    bucket = BucketSettings("media")
+    top = TopSettings(limit=5)
+    tally = Tally(now=0.0, stale_after=1.0, ages=(), with_parts=True)
+    Service._new_ledger(service, TARGET, (), bucket).commit(ScanResult(tally.summary(), 0.0, 0.5))
+    assert Service._new_ledger(service, TARGET, (), bucket).result is not None
+    assert Service._new_ledger(service, replace(TARGET, top=top), (), bucket).result is None

@@ -15,7 +15,7 @@ from exporter.model import Part, Reason, StoreError, Upload
 from exporter.stores import dates, xmltree
 from exporter.stores.answers import Answer
 from exporter.stores.base import Page
-from exporter.stores.xmlpages import read_error, read_parts, read_uploads
+from exporter.stores.xmlpages import read_buckets, read_error, read_parts, read_uploads
 
 NOW = 1.8e9
 FORBIDDEN = "".join(map(chr, itertools.chain(range(9), (11, 12), range(14, 32)))) + "\ufffe\uffff"
@@ -175,6 +175,14 @@ class TestProof:
         with pytest.raises(StoreError) as caught:
             read_uploads(Answer(200, {}, f"<Error>{inside}</Error>".encode()), "b", NOW)
         assert (caught.value.reason, caught.value.retryable) == (Reason.BAD_RESPONSE, "SlowDown" in inside)
+
+
+def test_a_list_of_buckets_that_names_no_marker_goes_on_after_the_last_name():
+    buckets = "".join(f"<Bucket><Name>{name}</Name></Bucket>" for name in ("a", "b"))
+    more = "<IsTruncated>true</IsTruncated>"
+    body = f"<ListAllMyBucketsResult>{more}<Buckets>{buckets}</Buckets></ListAllMyBucketsResult>"
+    read = read_buckets(Answer(200, {}, body.encode()))
+    assert (read.truncated, read.next_marker, read.last_marker) == (True, None, ("b",))
 
 
 class TestErrors:
