@@ -143,7 +143,7 @@ class TestOtherSettings:
         after = house.shown()
         assert after["prod", "c"].success
         assert after["prod", "a"] is before["prod", "a"]
-        assert house.tracks["prod"].scanner.scanned == ["a", "b", "c"]
+        assert sorted(house.tracks["prod"].scanner.scanned) == ["a", "b", "c"]
 
     def test_a_bucket_that_is_out_loses_all(self):
         house = House(target())
@@ -160,7 +160,7 @@ class TestOtherSettings:
         assert {key[0] for key in house.shown()} == {name for name, _ in house.remembered()} == {"prod"}
         assert (house.forgotten, house.halted, house.ended) == (["other"], [track], [track])
         house.tick(1e6)
-        assert track.scanner.scanned == ["a", "b"]
+        assert sorted(track.scanner.scanned) == ["a", "b"]
 
     def test_values_that_mean_the_same_stay_where_a_target_begins_anew(self):
         house = House(target())
