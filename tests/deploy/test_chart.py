@@ -6,14 +6,26 @@ import subprocess
 import sys
 import tarfile
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import helm_python as helm
 import kubernetes_validate
 import pytest
 import yaml
+from charts import (
+    CHART,
+    KUBERNETES,
+    VALUE_SETS,
+    container_of,
+    every_value_set,
+    find,
+    find_config,
+    pod_of,
+    render,
+    render_notes,
+    volume_of,
+)
 
 from exporter import __version__
 from exporter.config import load
@@ -21,13 +33,9 @@ from exporter.logs import FORMATS, LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-CHART = Path(__file__).parents[2] / "helm" / "mpu-exporter"
-VALUE_SETS = sorted((CHART / "ci").glob("*-values.yaml"))
-KUBERNETES = ["1.30", "1.33", kubernetes_validate.latest_version()]
 CREDENTIALS = "/run/secrets/mpu-exporter"
-
-every_value_set = pytest.mark.parametrize("values", VALUE_SETS, ids=lambda path: path.stem)
 
 # The fields of a ServiceMonitor the chart may write. The operator's definition stays out of this project.
 MONITOR_FIELDS = {
@@ -69,42 +77,6 @@ MONITOR_FIELDS = {
     },
     "basicAuth": {"username", "password"},
 }
-
-
-def render(values: str | Path = "", chart: Path = CHART) -> list[dict[str, Any]]:
-    """Return every object of the chart for values given as YAML, after the schema has passed them."""
-    given = helm.values_from_yaml(values.read_text() if isinstance(values, Path) else values)
-    with helm.Chart.load(chart) as loaded:
-        loaded.validate_schema(given)
-        files = loaded.render(given, name="demo", namespace="mon")
-    texts = [text for name, text in files.items() if name.endswith(".yaml")]
-    return [document for text in texts for document in yaml.safe_load_all(text) if document]
-
-
-def render_notes(values: str | Path = "") -> str:
-    given = helm.values_from_yaml(values.read_text() if isinstance(values, Path) else values)
-    with helm.Chart.load(CHART) as loaded:
-        return loaded.render(given, name="demo", namespace="mon")["mpu-exporter/templates/NOTES.txt"]
-
-
-def find(kind: str, documents: list[dict[str, Any]]) -> dict[str, Any]:
-    (found,) = [document for document in documents if document["kind"] == kind]
-    return found
-
-
-def pod_of(values: str | Path = "") -> dict[str, Any]:
-    template: dict[str, Any] = find("Deployment", render(values))["spec"]["template"]
-    return template
-
-
-def container_of(values: str | Path = "") -> dict[str, Any]:
-    (container,) = pod_of(values)["spec"]["containers"]
-    return container
-
-
-def volume_of(values: str, name: str) -> dict[str, Any]:
-    (volume,) = [volume for volume in pod_of(values)["spec"]["volumes"] if volume["name"] == name]
-    return volume
 
 
 class TestEveryValueSet:
@@ -179,11 +151,6 @@ class TestEveryValueSet:
         (tmp_path / "config.yaml").write_text(text)
         settings = load(tmp_path / "config.yaml", {"CEPH_KEY_ID": "key"})
         assert [t.name for t in settings.targets] == [t["name"] for t in yaml.safe_load(text)["targets"]]
-
-
-def find_config(documents: list[dict[str, Any]]) -> str:
-    (text,) = [d["data"]["config.yaml"] for d in documents if "config.yaml" in d.get("data", {})]
-    return str(text)
 
 
 def file_names(config: object) -> Iterator[str]:

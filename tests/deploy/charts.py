@@ -1,0 +1,58 @@
+"""The chart as tests read it: rendered by the real Helm engine, without a cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import helm_python as helm
+import kubernetes_validate
+import pytest
+import yaml
+
+CHART = Path(__file__).parents[2] / "helm" / "mpu-exporter"
+VALUE_SETS = sorted((CHART / "ci").glob("*-values.yaml"))
+KUBERNETES = ["1.30", "1.33", kubernetes_validate.latest_version()]
+
+every_value_set = pytest.mark.parametrize("values", VALUE_SETS, ids=lambda path: path.stem)
+
+
+def render(values: str | Path = "", chart: Path = CHART) -> list[dict[str, Any]]:
+    """Return every object of the chart for values given as YAML, after the schema has passed them."""
+    given = helm.values_from_yaml(values.read_text() if isinstance(values, Path) else values)
+    with helm.Chart.load(chart) as loaded:
+        loaded.validate_schema(given)
+        files = loaded.render(given, name="demo", namespace="mon")
+    texts = [text for name, text in files.items() if name.endswith(".yaml")]
+    return [document for text in texts for document in yaml.safe_load_all(text) if document]
+
+
+def render_notes(values: str | Path = "") -> str:
+    given = helm.values_from_yaml(values.read_text() if isinstance(values, Path) else values)
+    with helm.Chart.load(CHART) as loaded:
+        return loaded.render(given, name="demo", namespace="mon")["mpu-exporter/templates/NOTES.txt"]
+
+
+def find(kind: str, documents: list[dict[str, Any]]) -> dict[str, Any]:
+    (found,) = [document for document in documents if document["kind"] == kind]
+    return found
+
+
+def pod_of(values: str | Path = "") -> dict[str, Any]:
+    template: dict[str, Any] = find("Deployment", render(values))["spec"]["template"]
+    return template
+
+
+def container_of(values: str | Path = "") -> dict[str, Any]:
+    (container,) = pod_of(values)["spec"]["containers"]
+    return container
+
+
+def volume_of(values: str, name: str) -> dict[str, Any]:
+    (volume,) = [volume for volume in pod_of(values)["spec"]["volumes"] if volume["name"] == name]
+    return volume
+
+
+def find_config(documents: list[dict[str, Any]]) -> str:
+    (text,) = [d["data"]["config.yaml"] for d in documents if "config.yaml" in d.get("data", {})]
+    return str(text)
