@@ -5,7 +5,7 @@ import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,18 +76,27 @@ def job(scrape_url: str, name: str = "test", **settings: object) -> dict[str, ob
 
 
 @contextmanager
-def scraping(*jobs: dict[str, object]) -> Iterator[Prometheus]:
-    """Run a Prometheus that has these jobs every second; its data goes when it ends."""
-    every_second = {"scrape_interval": "1s", "scrape_timeout": "1s"}
+def scraping(
+    *jobs: dict[str, object], rules: Mapping[str, object] | None = None, alertmanager: str | None = None
+) -> Iterator[Prometheus]:
+    """Run a Prometheus that has these jobs and rules every second; its data goes when it ends."""
+    every_second = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     with TemporaryDirectory(prefix="mpu-prometheus-") as name:
         folder, port = Path(name), free_port()
         config, log = folder / "prometheus.yml", folder / "prometheus.log"
-        config.write_text(json.dumps({"global": every_second, "scrape_configs": jobs}))  # JSON is YAML
+        settings: dict[str, object] = {"global": every_second, "scrape_configs": jobs}
+        if rules:
+            (folder / "rules.yml").write_text(json.dumps(rules))
+            settings["rule_files"] = ["rules.yml"]
+        if alertmanager:
+            settings["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}
+        config.write_text(json.dumps(settings))  # JSON is YAML
         command = [
             "prometheus",
             f"--config.file={config}",
             f"--storage.tsdb.path={folder / 'data'}",
             f"--web.listen-address=127.0.0.1:{port}",
+            "--rules.alert.resend-delay=2s",  # what comes before Alertmanager is known is sent again
         ]
         with running(command, log):
             prometheus = Prometheus(f"http://127.0.0.1:{port}")
