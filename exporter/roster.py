@@ -51,8 +51,7 @@ class Roster:
     ) -> None:
         """Make a roster without targets.
 
-        `forget` is told of targets that are no longer watched. The buckets of other shards than `shard` are
-        not watched.
+        `forget` is told of targets that are no longer watched. Only the buckets of `shard` are watched.
         """
         self._loop = loop
         self._board = board
@@ -97,11 +96,10 @@ class Roster:
             self._prune()
 
     def found(self, track: Track, buckets: Sequence[BucketSettings]) -> None:
-        """Watch this shard's of the buckets that a target was found to have, unless it is watched no more."""
-        share = self._shard.share(track.target.name, buckets)
+        """Watch the buckets that a target was found to have, unless it is watched no more."""
         with self._lock:
             if not track.retired:
-                self._watch(track, share)
+                self._watch(track, buckets)
                 self._prune()
 
     def restore(self) -> None:

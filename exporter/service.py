@@ -98,6 +98,7 @@ class Service:
         self._stop = threading.Event()
         self._started = time.monotonic()
         self._board = Board()
+        self._shard = shard
         registry = process_registry(shard)
         self._work = OwnWork(registry)
         self._work.config_read(used=True, now=time.time())
@@ -212,7 +213,8 @@ class Service:
         )
         finding = None
         if target.discover:
-            finding = Finding(target.discover.refresh, Finder(target, store, halt).find, start)
+            finder = Finder(target, store, halt, shard=self._shard)
+            finding = Finding(target.discover.refresh, finder.find, start)
         return Track(
             target=target,
             lane=Lane(name, buckets, target.scan.interval, start),

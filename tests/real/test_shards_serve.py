@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from servers import wait_until
 from servers.exporter import serving, target
-from servers.shards import is_ready
 from servers.s3 import S3
+from servers.shards import is_ready
 from servers.standin import StandIn
 
 from exporter.sharding import Shard
