@@ -1,4 +1,4 @@
-"""The alerts as tests read them: rendered by the chart, for Prometheus and for Grafana, and judged by promtool."""
+"""The alerts as tests read them: as the chart renders them, and as promtool judges them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 from charts import CHART, find, render
-
 from servers import need
 
 if TYPE_CHECKING:
