@@ -31,11 +31,11 @@ DAY = 86400.0
 SECOND = {"interval": "1s", "timeout": "1m", "retries": 0}
 
 
-def rules(**own: dict[str, object]) -> dict[str, Any]:
+def rules(**own: dict[str, object]) -> list[dict[str, Any]]:
     """Return the chart's rules, quick to fire and to resolve, and `own` thresholds by alert."""
     names = [rule["alert"] for rule in groups({})[0]["rules"]]
     quick = {name: {"for": "1s", "keepFiringFor": ""} | own.get(name, {}) for name in names}
-    return {"groups": groups(quick)}
+    return groups(quick)
 
 
 def groups(values: dict[str, dict[str, object]]) -> list[dict[str, Any]]:

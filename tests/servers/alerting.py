@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -73,14 +73,14 @@ class Alerting:
 
 
 @contextmanager
-def alerting(rules: Mapping[str, object], *jobs: dict[str, object]) -> Iterator[Alerting]:
-    """Scrape these jobs, evaluate these rules, and collect whom and what would be told."""
+def alerting(groups: Sequence[object], *jobs: dict[str, object]) -> Iterator[Alerting]:
+    """Scrape these jobs, evaluate these groups of rules, and collect whom and what would be told."""
     need("prometheus", "prometheus-alertmanager")
     inbox = Inbox()
     with (
         _webhook(inbox.put) as url,
         _alertmanager(url) as address,
-        scraping(*jobs, rules=rules, alertmanager=address) as prometheus,
+        scraping(*jobs, groups=groups, alertmanager=address) as prometheus,
     ):
         yield Alerting(prometheus, inbox)
 
