@@ -1,7 +1,6 @@
-"""ServiceMonitor, PodMonitor and PrometheusRule, checked more strictly than by the operator's own definitions.
+"""ServiceMonitor, PodMonitor and PrometheusRule, checked more strictly than by the operator itself.
 
-A cluster drops a key that it does not know, silently; here it is a fault. Only fields that the chart may write
-are known.
+A cluster drops a key that it does not know, silently; here that is a fault. Known is what the chart may write.
 """
 
 from __future__ import annotations

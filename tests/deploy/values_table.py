@@ -7,8 +7,8 @@ The comments are those of @bitnami/readme-generator-for-helm:
     ## @param KEY [MODIFIERS] MEANING      a row
     ## @skip KEY                           no row, for it and what is below
 
-Of the modifiers, `object` and `array` show a value whole rather than key by key, `default: TEXT` shows the text
-instead of the value, and `nullable` says that the value may be null.
+Of the modifiers, `object` and `array` show a value whole rather than key by key, `default: TEXT` shows the
+text instead of the value, and `nullable` says that the value may be null.
 """
 
 from __future__ import annotations
