@@ -1,6 +1,6 @@
 """ServiceMonitor, PodMonitor and PrometheusRule, checked more strictly than by the operator itself.
 
-A cluster drops a key that it does not know, silently; here that is a fault. Known is what the chart may write.
+A cluster drops a key that it does not know, silently; here that is a fault. Known is what the chart writes.
 """
 
 from __future__ import annotations

@@ -27,6 +27,16 @@ class TestFiles:
         chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
         assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
 
+    def test_what_catalogues_show_is_well_formed(self):
+        """As https://artifacthub.io/docs/topics/annotations/helm/ has it."""
+        notes = yaml.safe_load((CHART / "Chart.yaml").read_text())["annotations"]
+        links = yaml.safe_load(notes["artifacthub.io/links"])
+        changes = yaml.safe_load(notes["artifacthub.io/changes"])
+        assert {frozenset(link) for link in links} == {frozenset({"name", "url"})}
+        assert {frozenset(change) for change in changes} == {frozenset({"kind", "description"})}
+        assert {c["kind"] for c in changes} <= {"added", "changed", "deprecated", "removed", "fixed", "security"}
+        assert notes["artifacthub.io/category"] == "monitoring-logging"
+
     @pytest.mark.parametrize("name", ["tls", "passwords"])
     def test_the_readme_shows_values_as_they_are_tested(self, name: str):
         shown = (CHART / f"ci/{name}-values.yaml").read_text().partition("\n")[2]
