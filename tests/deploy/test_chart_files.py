@@ -34,7 +34,14 @@ class TestFiles:
         changes = yaml.safe_load(notes["artifacthub.io/changes"])
         assert {frozenset(link) for link in links} == {frozenset({"name", "url"})}
         assert {frozenset(change) for change in changes} == {frozenset({"kind", "description"})}
-        assert {c["kind"] for c in changes} <= {"added", "changed", "deprecated", "removed", "fixed", "security"}
+        assert {c["kind"] for c in changes} <= {
+            "added",
+            "changed",
+            "deprecated",
+            "removed",
+            "fixed",
+            "security",
+        }
         assert notes["artifacthub.io/category"] == "monitoring-logging"
 
     @pytest.mark.parametrize("name", ["tls", "passwords"])
