@@ -109,7 +109,7 @@ def test_every_mount_has_its_volume(values: Path):
 @every_value_set
 def test_starts_the_exporter_with_flags_that_it_has(values: Path, tmp_path: Path):
     """Only the config file is missing here."""
-    left_out = ("--config.file=", "--web.config.file=", "--shard.total=")
+    left_out = ("--config.file=", "--web.config.file=")
     args = [a for a in container_of(values)["args"] if not a.startswith(left_out)]
     missing = tmp_path / "missing.yaml"
     run = subprocess.run(
