@@ -55,10 +55,6 @@ class TestConfig:
             "x-c": "{{ .Values }}",
         }
 
-    def test_the_example_target_is_pointed_out(self):
-        assert "still the example" in render_notes()
-        assert "still the example" not in render_notes(CHART / "ci" / "typical-values.yaml")
-
 
 class TestReload:
     def test_a_changed_config_is_read_without_a_restart(self):

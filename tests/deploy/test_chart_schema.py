@@ -145,6 +145,10 @@ class TestSubchart:
         (container,) = find("Deployment", render(values, parent))["spec"]["template"]["spec"]["containers"]
         assert container["image"] == f"mirror.example.com/mpu-exporter:{__version__}"
 
+    def test_has_its_files_there_too(self, parent: Path):
+        (container,) = find("Pod", render("{}", parent))["spec"]["containers"]
+        assert "main(*sys.argv[1:])" in container["command"][2]
+
     def test_is_left_out_by_its_condition_key(self, parent: Path):
         assert render("{mpu-exporter: {enabled: false}}", parent) == []
 
