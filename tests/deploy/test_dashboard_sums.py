@@ -1,4 +1,4 @@
-"""What panels say of several pods, clusters and shards, and of a week: by promtool, with series made up for it."""
+"""What panels say of several pods, clusters and shards, and of a week: by promtool, with made-up series."""
 
 from __future__ import annotations
 
@@ -86,10 +86,7 @@ def test_data_ages_find_the_interval_of_their_own_cluster(tmp_path: Path):
 
 
 def test_a_bucket_fails_where_no_pod_had_success(tmp_path: Path):
-    series = {
-        f"mpu_scan_success{{{MEDIA},{PODS[0]}}}": "0+0x10",
-        f"mpu_scan_success{{{MEDIA},{PODS[1]}}}": "1+0x10",
-    }
+    series = {f"mpu_scan_success{{{MEDIA},{pod}}}": f"{good}+0x10" for good, pod in enumerate(PODS)}
     query = query_of("mpu-overview", "Buckets failing")
     assert wrong(tmp_path, query, series, {"{}": 0}) == ""
     assert wrong(tmp_path, query, series | overlapping("mpu_scan_success", LOGS, 0), {"{}": 1}) == ""

@@ -1,4 +1,4 @@
-"""The dashboards as Grafana's provisioning and people need them, as far as it can be told without a Grafana."""
+"""The dashboards as Grafana's provisioning and people need them, as far as one can tell without a Grafana."""
 
 from __future__ import annotations
 
