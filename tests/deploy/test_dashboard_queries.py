@@ -33,7 +33,7 @@ OF_ANY_PROCESS = {
 }
 OF_PROMETHEUS = {"up", "scrape_duration_seconds"}
 VARIABLES = [
-    pytest.param(variable["definition"], id=f"{uid}: {variable['name']}")
+    pytest.param(variable["query"]["query"], id=f"{uid}: {variable['name']}")
     for uid, board in BOARDS.items()
     for variable in board["templating"]["list"][1:]
 ]

@@ -94,7 +94,6 @@ class TestVariables:
             assert variable["includeAll"]
             assert variable["current"]["value"] == ["$__all"]
             assert variable["refresh"] == 2
-            assert variable["query"]["query"] == variable["definition"]
 
     @every_board
     def test_all_buckets_are_not_listed_one_by_one_in_a_query(self, board: dict[str, Any]):
