@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -33,12 +34,28 @@ class Prometheus:
             with error:
                 return False
 
-    def query(self, promql: str) -> Series:
-        """Return each series' labels and its value now."""
-        address = f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': promql})}"
-        with urllib.request.urlopen(address, timeout=10) as answer:
-            result = json.load(answer)["data"]["result"]
+    def query(self, promql: str, at: float | None = None) -> Series:
+        """Return each series' labels and its value now, or at a Unix time."""
+        result = self._ask("query", query=promql, **({} if at is None else {"time": at}))["result"]
         return [(series["metric"], float(series["value"][1])) for series in result]
+
+    def query_range(self, promql: str, start: float, end: float, step: float) -> dict[str, list[float]]:
+        """Return each series' values between two Unix times, by its labels as JSON."""
+        result = self._ask("query_range", query=promql, start=start, end=end, step=step)["result"]
+        return {
+            json.dumps(series["metric"], sort_keys=True): [float(value) for _, value in series["values"]]
+            for series in result
+        }
+
+    def label_values(self, label: str, match: str) -> list[str]:
+        """Return the values of a label that the series of a selector have."""
+        values: list[str] = self._ask(f"label/{label}/values", **{"match[]": match})
+        return values
+
+    def _ask(self, what: str, **parameters: object) -> Any:
+        address = f"{self.url}/api/v1/{what}?{urllib.parse.urlencode(parameters)}"
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            return json.load(answer)["data"]
 
     def errors(self) -> dict[str, str]:
         """Return what was wrong with each job's last scrape: nothing is ''."""
