@@ -46,8 +46,8 @@ def simple(alert: str, metric: str, good: str, bad: str, description: str) -> Ca
 CASES = [
     simple(
         *("MpuStaleUploads", "mpu_stale_uploads", "0", "1"),
-        "1 uploads in bucket media of prod are stale: nobody has added to them for long, and their "
-        "parts are billed until someone aborts them.",
+        "Stale uploads in bucket media of prod: 1. Nobody has added to them for long, and their parts "
+        "are billed until someone aborts them.",
     ),
     simple(
         *("MpuStaleBytesHigh", "mpu_stale_bytes", "1073741824", "1073741825"),
@@ -82,8 +82,8 @@ CASES = [
         bucket("mpu_stale_uploads", "1x200")
         | bucket("mpu_abort_rule_present", "0x200", scope="bucket")
         | bucket("mpu_abort_rule_present", "0x200", scope="prefix"),
-        "Bucket media of prod has 1 stale uploads and no lifecycle rule that aborts incomplete "
-        "uploads: they stay until someone aborts them.",
+        "Stale uploads in bucket media of prod: 1, and no lifecycle rule of the bucket aborts "
+        "incomplete uploads. They stay until someone aborts them.",
     ),
     Case(
         "MpuAbortRuleOutlived",
@@ -99,16 +99,16 @@ CASES = [
     ),
     simple(
         *("MpuAbortOverdue", "mpu_abort_overdue_uploads", "0", "1"),
-        "1 uploads in bucket media of prod are more than 2 days past the date at which a lifecycle "
-        "rule was to abort them.",
+        "Uploads in bucket media of prod that are more than 2 days past the date at which a lifecycle "
+        "rule was to abort them: 1.",
     ),
     Case(
         "MpuTargetFailing",
         bucket("mpu_scan_success", "1 0x13 1 0x13 1 0x200")
         | bucket("mpu_scan_failing", "stale 1x13 stale 1x13 stale 1x8 stale", reason="timeout"),
         bucket("mpu_scan_success", "0x200") | bucket("mpu_scan_failing", "1x200", reason="access_denied"),
-        "1 buckets of prod have had no good scan in the last 15m. The reason of the last failure is "
-        "access_denied. What is shown of them, if anything, is old.",
+        "Buckets of prod without a good scan in the last 15m, for the reason access_denied: 1. What is "
+        "shown of them, if anything, is old.",
         TARGET | {"store": "s3", "reason": "access_denied"},
     ),
     Case(
@@ -135,7 +135,7 @@ CASES = [
     ),
     simple(
         *("MpuUnsizedUploads", "mpu_unsized_uploads", "0", "1"),
-        "1 uploads in bucket media of prod could not be sized: the bytes shown are too few.",
+        "Uploads in bucket media of prod whose bytes are not known: 1. The bytes shown are too few.",
     ),
     Case(
         "MpuThrottled",

@@ -25,8 +25,7 @@ AGES = {
     f"mpu_upload_age_seconds_{part}": ("gauge histogram", {"target", "store", "bucket", *more})
     for part, more in {"bucket": ("le",), "gcount": ()}.items()
 }
-SHARDS = {"mpu_shards": ("gauge", set()), "mpu_shard_ordinal": ("gauge", set())}
-KNOWN = {**METRICS, **AGES, **SHARDS}
+KNOWN = {**METRICS, **AGES}
 OF_ANY_PROCESS = {
     *("process_resident_memory_bytes", "process_cpu_seconds_total", "process_start_time_seconds"),
     *("process_open_fds", "process_max_fds"),

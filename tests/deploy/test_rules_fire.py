@@ -225,7 +225,7 @@ def test_a_reason_that_changes_from_scan_to_scan_is_one_failure_after_the_other(
     found |= bucket("mpu_scan_failing", "1x4 stale _x4 1x4 stale _x4 1x40", reason="timeout")
     found |= bucket("mpu_scan_failing", "_x5 1x4 stale _x4 1x4 stale", reason="tls")
     text = (
-        "1 buckets of prod have had no good scan in the last 15m. The reason of the last failure is {}. "
+        "Buckets of prod without a good scan in the last 15m, for the reason {}: 1. "
         "What is shown of them, if anything, is old."
     )
     both = [
