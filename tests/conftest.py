@@ -6,4 +6,4 @@ settings.register_profile("patient", deadline=None)  # a loaded machine is slow,
 settings.load_profile("patient")
 
 # In this order: a module that another one imports comes first.
-pytest_plugins = ["servers.ceph", "servers.prometheus", "servers.fill", "servers.podman"]
+pytest_plugins = ["servers.ceph", "servers.prometheus", "servers.fill", "servers.image"]

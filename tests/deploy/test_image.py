@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from servers.exporter import target
-from servers.podman import HOST, IMAGE, REVISION, VERSION, Podman
+from servers.image import IMAGE, REVISION, VERSION, build
+from servers.podman import HOST, Podman
 from servers.s3 import S3, Part, Upload
 from servers.standin import StandIn
 
@@ -36,6 +37,10 @@ def inspect(podman: Podman, query: str, image: str = IMAGE) -> object:
     return json.loads(podman("image", "inspect", "--format", f"{{{{json {query}}}}}", image))
 
 
+def python(podman: Podman, program: str) -> str:
+    return podman("run", "--rm", "--network=none", "--entrypoint=python", IMAGE, "-c", program)
+
+
 @pytest.mark.parametrize("user", ["65532:65532", "123456:0"])
 def test_counts_uploads_as_any_user_with_no_rights_and_ends_on_sigterm(
     podman: Podman, tmp_path: Path, user: str
@@ -47,7 +52,7 @@ def test_counts_uploads_as_any_user_with_no_rights_and_ends_on_sigterm(
         url = standin.url.replace("127.0.0.1", HOST)
         file.write_text(json.dumps({"targets": [target("ours", url, "media")]}))
         mount = f"--volume={file}:/etc/mpu-exporter/config.yaml:ro"
-        with podman.running(*HARDENED, f"--user={user}", mount) as container:
+        with podman.running(IMAGE, *HARDENED, f"--user={user}", mount) as container:
             container.wait_for('mpu_pending_bytes{bucket="media",store="s3",target="ours"} 111.0\n')
             assert container.rights() == {
                 "user": user,
@@ -63,7 +68,7 @@ def test_counts_uploads_as_any_user_with_no_rights_and_ends_on_sigterm(
 def test_the_health_check_fails_where_nothing_serves(podman: Podman):
     sleeping = ("-c", "import time; time.sleep(600)")
     with (
-        podman.running("--entrypoint=python", command=sleeping) as container,
+        podman.running(IMAGE, "--entrypoint=python", command=sleeping) as container,
         pytest.raises(RuntimeError, match="1\nunhealthy"),
     ):
         podman("healthcheck", "run", container.name)
@@ -72,7 +77,7 @@ def test_the_health_check_fails_where_nothing_serves(podman: Podman):
 def test_has_what_the_exporter_runs_on_and_nothing_to_build_with(podman: Podman):
     services = ["glacier", "s3", "signin", "sso", "sso-oidc", "sts"]
     expected = {"tools": [], "modules": [], "services": services, "zone": "UTC"}
-    assert expected == json.loads(podman.python(LOOK))
+    assert expected == json.loads(python(podman, LOOK))
 
 
 def test_tells_what_it_was_built_from(podman: Podman):
@@ -83,8 +88,8 @@ def test_tells_what_it_was_built_from(podman: Podman):
 
 
 def test_a_second_build_with_the_versions_of_the_first_has_the_same_layers(podman: Podman):
-    pins = podman.python("print(open('/opt/mpu-exporter/pins.txt').read())")
-    podman.build("localhost/mpu-exporter:again", "--build-arg", f"PINS={pins}")
+    pins = python(podman, "print(open('/opt/mpu-exporter/pins.txt').read())")
+    build(podman, "localhost/mpu-exporter:again", PINS=pins)
     assert inspect(podman, ".RootFS.Layers") == inspect(
         podman, ".RootFS.Layers", "localhost/mpu-exporter:again"
     )
@@ -92,8 +97,8 @@ def test_a_second_build_with_the_versions_of_the_first_has_the_same_layers(podma
 
 def test_with_the_extra_it_shows_itself_at_work_and_writes_only_to_tmp(podman: Podman):
     image = "localhost/mpu-exporter:demo"
-    podman.build(image, "--build-arg", "EXTRAS=demo")
+    build(podman, image, EXTRAS="demo")
     command = ("demo", "--web.listen-address=:19340")
-    with podman.running(*HARDENED, "--tmpfs=/tmp", image=image, command=command) as container:
+    with podman.running(image, *HARDENED, "--tmpfs=/tmp", command=command) as container:
         container.wait_for('mpu_uploads_in_progress{bucket="media",store="s3",target="demo"}')
         assert container.stop() == 0

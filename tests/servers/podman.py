@@ -1,7 +1,4 @@
-"""podman with a store of its own, and in it this project's image.
-
-Its base is made of Debian's packages, so that no registry takes part.
-"""
+"""podman with a store of its own; needs no systemd, no bridge and no firewall, and leaves nothing behind."""
 
 import json
 import os
@@ -12,24 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import pytest
+from servers import wait_until
 
-from servers import need, wait_until
-
-ROOT = Path(__file__).parents[2]
-SUITE = "trixie"
-"""The Debian release whose Python the base has."""
-BASE = f"localhost/python:{SUITE}"
-IMAGE = "localhost/mpu-exporter:test"
-VERSION, REVISION = "1.2.3", "0123456789abcdef"
 HOST = "10.0.2.2"
 """This machine's loopback, as containers see it."""
-_NETWORK = (
-    "slirp4netns:allow_host_loopback=true"  # needs no bridge and no firewall, and ends with its container
-)
-_EPOCH = "1767225600"
+_NETWORK = "slirp4netns:allow_host_loopback=true"
 _CONTAINERS = """
 [containers]
 default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
@@ -100,6 +85,11 @@ class Podman:
 
     folder: Path
 
+    def configure(self) -> None:
+        """Write its settings."""
+        for name, text in (("containers.conf", _CONTAINERS), ("storage.conf", _STORAGE)):
+            (self.folder / name).write_text(text.format(folder=self.folder))
+
     def __call__(self, *words: str, both: bool = False) -> str:
         """Run a command and return its output, with `both` that of standard error too."""
         settings = {
@@ -120,15 +110,9 @@ class Podman:
             )
         return done.stdout + done.stderr if both else done.stdout
 
-    def python(self, program: str) -> str:
-        """Return what a program prints in the image."""
-        return self("run", "--rm", "--network=none", "--entrypoint=python", IMAGE, "-c", program)
-
     @contextmanager
-    def running(
-        self, *options: str, image: str = IMAGE, command: tuple[str, ...] = ()
-    ) -> Iterator[Container]:
-        """Run the exporter, published on a free loopback port, while the block lasts."""
+    def running(self, image: str, *options: str, command: tuple[str, ...] = ()) -> Iterator[Container]:
+        """Run an image, its port published on a free one of the loopback, while the block lasts."""
         words = ("run", "--detach", "--network", _NETWORK, "--publish", "127.0.0.1::19340", *options)
         name = self(*words, image, *command).strip()
         try:
@@ -149,60 +133,3 @@ class Podman:
         finally:
             self("pod", "rm", "--force", "--time", "0", pod)
             self("volume", "prune", "--force")
-
-    def build(self, image: str, *options: str) -> None:
-        """Build the image; its pip trusts and asks what this machine's does."""
-        pip = self.folder / "pip.conf"
-        pip.write_text("[global]\ncert = /run/ca.pem\n" + _index())
-        self(
-            *("build", "--format", "docker", "--isolation", "chroot", "--pull=never", "--timestamp", _EPOCH),
-            *("--volume", f"{_certificates()}:/run/ca.pem:ro", "--volume", f"{pip}:/etc/pip.conf:ro"),
-            *("--build-arg", f"PYTHON_IMAGE={BASE}", "--build-arg", f"VERSION={VERSION}"),
-            *("--build-arg", f"REVISION={REVISION}", *options, "--tag", image, str(ROOT)),
-        )
-
-    def make_base(self) -> None:
-        """Make what stands in for the official slim image, which has a `python` and `venv` as well."""
-        tar = self.folder / "base.tar"
-        command = [
-            *(
-                "mmdebstrap",
-                "--quiet",
-                "--variant=essential",
-                "--include=python3,python3-venv,ca-certificates",
-            ),
-            *("--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/doc/*"),
-            *("--customize-hook=ln -s python3 $1/usr/bin/python", SUITE, str(tar)),
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-        assert done.returncode == 0, done.stderr[-3000:]
-        self("import", "--quiet", str(tar), BASE)
-        tar.unlink()
-
-
-def _certificates() -> str:
-    return os.environ.get("PIP_CERT") or "/etc/ssl/certs/ca-certificates.crt"
-
-
-def _index() -> str:
-    url = os.environ.get("PIP_INDEX_URL")
-    return f"index-url = {url}\n" if url else ""
-
-
-@pytest.fixture(scope="session")
-def podman() -> Iterator[Podman]:
-    """Give podman with the image built; nothing of it is left behind."""
-    need("podman", "runc", "slirp4netns", "mmdebstrap")
-    with TemporaryDirectory(prefix="mpu-podman-", ignore_cleanup_errors=True) as name:
-        podman = Podman(Path(name))
-        for file, text in (("containers.conf", _CONTAINERS), ("storage.conf", _STORAGE)):
-            (podman.folder / file).write_text(text.format(folder=name))
-        podman.make_base()
-        podman.build(IMAGE)
-        try:
-            yield podman
-        finally:
-            podman("rm", "--all", "--force", "--time", "0")
-            subprocess.run(
-                ["umount", str(podman.folder / "store" / "overlay")], capture_output=True, check=False
-            )
