@@ -31,7 +31,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "serve": Command(
         "Scan the config's targets on their schedules and serve what was found.",
-        (flags.config_flags, flags.reload_flags, flags.web_flags),
+        (flags.config_flags, flags.reload_flags, flags.shard_flags, flags.web_flags),
         ("mpu-exporter serve --config.file=config.yaml", "mpu-exporter --config.watch --log.format=json"),
         "SIGHUP has the config read again; SIGTERM and Ctrl-C end it with 0.",
     ),

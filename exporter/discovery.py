@@ -13,6 +13,7 @@ from exporter.config.texts import check_bucket
 from exporter.model import Reason, StoreError
 from exporter.quoting import one_line
 from exporter.retrying import retried
+from exporter.sharding import ALONE
 from exporter.stores.flows import Patience
 from exporter.stores.paging import PageLoop
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.config.settings import TargetSettings
+    from exporter.sharding import Shard
     from exporter.stores.base import FoundBucket, Marker, Page, Store
     from exporter.stores.flows import Stop
 
@@ -34,19 +36,21 @@ MOST_TOLD = 100
 class Finder:
     """Asks one target's store for its list of buckets, page by page, as patiently as a scan asks."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - whom it asks, for whom, and the clocks
         self,
         target: TargetSettings,
         store: Store,
         stop: Stop,
         *,
+        shard: Shard = ALONE,
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        """Make it for a target; it gives up once `stop` is set."""
+        """Make it for a target; it gives up once `stop` is set. Other shards' buckets are not found."""
         self._target = target
         self._store = store
         self._stop = stop
+        self._shard = shard
         self._monotonic = monotonic
         self._jitter = jitter
         self._told: set[str] = set()
@@ -61,11 +65,11 @@ class Finder:
         found: dict[str, BucketSettings] = {}
         while not loop.done:
             for name, region in loop.accept(self._page(loop.marker, deadline)):
-                if matches(self._target, name) and self._is_fit(name):
+                if self._is_wanted(name) and self._is_fit(name):
                     found[name] = bucket_settings(self._target, name, region)
             if len(found) > MOST_BUCKETS:
-                text = f"the account has more than {MOST_BUCKETS} buckets to watch: narrow discover.include"
-                raise StoreError(Reason.UNSUPPORTED, text)
+                text = f"there are more than {MOST_BUCKETS} buckets to watch here: narrow discover.include"
+                raise StoreError(Reason.UNSUPPORTED, f"{text}, or add shards")
         return tuple(bucket for _, bucket in sorted(found.items()))
 
     def _page(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
@@ -77,6 +81,9 @@ class Finder:
             self._monotonic,
             self._jitter,
         )
+
+    def _is_wanted(self, name: str) -> bool:
+        return matches(self._target, name) and self._shard.has(self._target.name, name)
 
     def _is_fit(self, name: str) -> bool:
         try:

@@ -51,6 +51,25 @@ def reload_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def shard_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what says which buckets are left to other processes."""
+    parser.add_argument(
+        "--shard.total",
+        dest="shard_total",
+        metavar="N",
+        type=_whole,
+        default=1,
+        help="so many processes share the buckets (default: 1)",
+    )
+    parser.add_argument(
+        "--shard.ordinal",
+        dest="shard_ordinal",
+        metavar="I",
+        type=_whole,
+        help="which of them this is (default: 0, or of several the number at the end of the pod's name)",
+    )
+
+
 def choice_flags(parser: argparse.ArgumentParser) -> None:
     """Add what says which targets and buckets are asked."""
     parser.add_argument(
@@ -202,6 +221,12 @@ def _size(text: str) -> int:
 def _count(text: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", text):
         raise argparse.ArgumentTypeError("must be a whole number, 0 for all")
+    return int(text)
+
+
+def _whole(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise argparse.ArgumentTypeError("must be a whole number")
     return int(text)
 
 

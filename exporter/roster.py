@@ -11,6 +11,7 @@ from exporter.board import Board, Entry
 from exporter.cost import tariff_of
 from exporter.discovery import bucket_settings, matches
 from exporter.ledger import BucketName, State
+from exporter.sharding import ALONE, Shard
 from exporter.watched import Watched
 
 if TYPE_CHECKING:
@@ -44,18 +45,20 @@ class Roster:
         new_track: NewTrack,
         forget: Callable[[str], None],
         *,
+        shard: Shard = ALONE,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
         """Make a roster without targets.
 
-        `forget` is told of targets that are no longer watched.
+        `forget` is told of targets that are no longer watched. Only the buckets of `shard` are watched.
         """
         self._loop = loop
         self._board = board
         self._state = state
         self._new_track = new_track
         self._forget = forget
+        self._shard = shard
         self._monotonic = monotonic
         self._wall = wall
         self._lock = threading.RLock()
@@ -75,7 +78,7 @@ class Roster:
             tracks: list[Track] = []
             new: list[Track] = []
             start = self._monotonic()
-            for target in settings.targets:
+            for target in map(self._shard.part, settings.targets):
                 track = before.get(target.name)
                 if track and same_ages and _goes_on(track.target, target):
                     kept.append((track, target))
@@ -189,7 +192,8 @@ class Roster:
             return target.buckets
         own = bucket_name(target, "")
         names = (name.bucket for name in self._state.names() if name._replace(bucket="") == own)
-        return tuple(bucket_settings(target, name) for name in sorted(names) if matches(target, name))
+        known = [bucket_settings(target, name) for name in sorted(names) if matches(target, name)]
+        return self._shard.share(target.name, known)
 
     def _prune(self) -> None:
         """Forget what is remembered of buckets that are no longer watched."""

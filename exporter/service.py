@@ -24,6 +24,7 @@ from exporter.metrics import BoardCollector, OwnWork, TargetCollector, process_r
 from exporter.pace import Pace
 from exporter.roster import Roster, bucket_name
 from exporter.scan import Scanner
+from exporter.sharding import ALONE, Shard
 from exporter.stores.table import make_store
 from exporter.stores.transport import Transport
 from exporter.track import Track
@@ -83,26 +84,31 @@ class Service:
         reload: Callable[[], Sequence[str]] | None = None,
         uploads: bool = False,
         problems: Callable[[], Sequence[str]] = tuple,
+        shard: Shard = ALONE,
     ) -> None:
         """Make everything and bind the address; raises ListenError where that cannot be.
 
         `web_config` says who may ask and how it is encrypted; raises ConfigError where it is wrong. `reload`
         is what POST /-/reload calls, if it may. With `uploads` the worst of each bucket are held and shown.
-        `problems` returns what was wrong with the config when it was last read.
+        `problems` returns what was wrong with the config when it was last read. `shard` says which of the
+        buckets are watched.
 
         Nothing is sent to a store before `run`.
         """
         self._stop = threading.Event()
         self._started = time.monotonic()
         self._board = Board()
-        registry = process_registry()
+        self._shard = shard
+        registry = process_registry(shard)
         self._work = OwnWork(registry)
         self._work.config_read(used=True, now=time.time())
         self._state = State(settings.state_path, failed=self._work.state_failed)
         self._loop = Loop(
             (), self._board, self._stop, on_failure=self._work.scan_failed, on_found=self._found
         )
-        self._roster = Roster(self._loop, self._board, self._state, self._new_track, self._work.forget)
+        self._roster = Roster(
+            self._loop, self._board, self._state, self._new_track, self._work.forget, shard=shard
+        )
         registry.register(TargetCollector(self._roster.watched))
         collector = BoardCollector(self._board)
         app = App(
@@ -115,6 +121,7 @@ class Service:
             reload=reload,
             uploads=uploads,
             problems=problems,
+            shard=shard,
         )
         self._worst_limit = WORST_LIMIT if uploads else 0
         self._access = AccessWatch(web_config)
@@ -206,7 +213,8 @@ class Service:
         )
         finding = None
         if target.discover:
-            finding = Finding(target.discover.refresh, Finder(target, store, halt).find, start)
+            finder = Finder(target, store, halt, shard=self._shard)
+            finding = Finding(target.discover.refresh, finder.find, start)
         return Track(
             target=target,
             lane=Lane(name, buckets, target.scan.interval, start),

@@ -1,5 +1,6 @@
-"""Fixtures of servers that tests share; each server starts when the first test asks for it."""
+"""Fixtures of servers that tests share, started when a first test asks for them; which tests come first."""
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("patient", deadline=None)  # a loaded machine is slow, and proves nothing by it
@@ -7,3 +8,10 @@ settings.load_profile("patient")
 
 # In this order: a module that another one imports comes first.
 pytest_plugins = ["servers.ceph", "servers.prometheus", "servers.fill", "servers.image"]
+
+SLOWEST = "test_ledger_month.py"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: a worker that got it last would end long after the others."""
+    items.sort(key=lambda item: (item.path.name != SLOWEST, item.path.parent.name != "real"))

@@ -37,7 +37,7 @@ class TargetCollector:
         )
         yield _per_target(
             "mpu_target_buckets",
-            "Buckets or vaults that are watched.",
+            "Buckets or vaults that this shard watches.",
             ((each.settings.name, len(each.buckets)) for each in watched),
         )
         yield _per_target(

@@ -17,6 +17,7 @@ from prometheus_client import (
 
 from exporter import __version__
 from exporter.model import Reason
+from exporter.sharding import ALONE, Shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -136,12 +137,16 @@ class OwnWork:
             self._restored.labels(target).inc()
 
 
-def process_registry() -> CollectorRegistry:
-    """Return a fresh registry with what the process says of itself."""
+def process_registry(shard: Shard = ALONE) -> CollectorRegistry:
+    """Return a fresh registry with what the process says of itself, and which shard it is."""
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     build = Info("mpu_exporter_build", "The version of this exporter.", registry=registry)
     build.info({"version": __version__})
+    shards = Gauge("mpu_shards", "So many processes share the buckets.", registry=registry)
+    shards.set(shard.total)
+    ordinal = Gauge("mpu_shard_ordinal", "Which of them this process is, counted from 0.", registry=registry)
+    ordinal.set(shard.ordinal)
     return registry

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.exposition import gzip
+from exporter.sharding import ALONE, Shard
 from exporter.web import api
 from exporter.web.layout import POLICY, Site
 from exporter.web.negotiation import wants_gzip, wants_openmetrics
@@ -75,7 +76,8 @@ class App:
 
     `watched` returns the targets as they are watched now. `reload` reads the config again and returns what is
     wrong with it; None where nobody may ask for that. With `uploads` the worst uploads are shown.
-    `problems` returns what was wrong with the config when it was last read.
+    `problems` returns what was wrong with the config when it was last read. `shard` says which of all buckets
+    these are.
     """
 
     board: Board
@@ -87,6 +89,7 @@ class App:
     reload: Callable[[], Sequence[str]] | None = None
     uploads: bool = False
     problems: Callable[[], Sequence[str]] = tuple
+    shard: Shard = ALONE
     _routes: dict[str, Route] = field(init=False)
     _one_reload: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
@@ -157,6 +160,7 @@ class App:
         watched = self.watched()
         try:
             data = answer(watched, make_rows(self.board.entries(), watched), request.query)
+            data["shard"] = asdict(self.shard)
         except QueryError as error:
             return Response(400, api.failure(str(error)), _JSON)
         return _packed(request, api.success(data, time.time()), _JSON)
@@ -181,7 +185,7 @@ class App:
         return make_rows(self.board.entries(), self.watched())
 
     def _site(self) -> Site:
-        return Site(self.telemetry_path, self.uploads)
+        return Site(self.telemetry_path, self.uploads, self.shard)
 
 
 _FLAGS = {

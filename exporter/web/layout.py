@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from exporter import __version__
 from exporter.human import NOTHING, human_seconds, moment
 from exporter.quoting import one_line
+from exporter.sharding import ALONE, Shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,7 +43,7 @@ _FRAME = """<!DOCTYPE html>
 <nav aria-label="Pages"><ul>{links}</ul></nav>
 </header>
 <main>
-{body}
+{shard}{body}
 </main>
 <footer>mpu-exporter {version}. All times are UTC.</footer>
 </body>
@@ -51,10 +52,14 @@ _FRAME = """<!DOCTYPE html>
 
 
 class Site(NamedTuple):
-    """What pages have to know of the others: where the metrics are, and whether uploads are shown."""
+    """What pages have to know of the others: where the metrics are, and whether uploads are shown.
+
+    `shard` says which of all buckets they show.
+    """
 
     telemetry_path: str = "/metrics"
     uploads: bool = False
+    shard: Shard = ALONE
 
 
 def frame(site: Site, path: str, title: str, body: str) -> str:
@@ -72,7 +77,22 @@ def frame(site: Site, path: str, title: str, body: str) -> str:
         f'<li><a href="{escape(_from_here(link))}"{current if link == path else ""}>{name}</a></li>'
         for link, name in places
     )
-    return _FRAME.format(title=escape(title), style=_STYLE, links=links, body=body, version=__version__)
+    return _FRAME.format(
+        title=escape(title),
+        style=_STYLE,
+        links=links,
+        shard=_shard(site.shard),
+        body=body,
+        version=__version__,
+    )
+
+
+def _shard(shard: Shard) -> str:
+    """Return what tells that there is more than is shown here, '' where there is not."""
+    if shard.total == 1:
+        return ""
+    told = f"Shard {shard.ordinal} of {shard.total}, counted from 0"
+    return f'<p class="lead">{told}: other buckets are watched, and shown, by the others.</p>\n'
 
 
 def _from_here(path: str) -> str:

@@ -222,7 +222,7 @@ class TestRenewal:
                 assert rig.ids(request_timeout=1.0, retries=3) == ["id-media"]
                 return rig.traffic.requests[ASSUME]
 
-            asked()
+            rig.ids()
             site.sts.faults.add(Fault(ASSUME, reply=lambda _: Reply(hang=True)))
             for tries, left in ((2, 700), (3, 630)):
                 site.turn(3600 - left)

@@ -48,6 +48,19 @@ class TestProcesses:
         state = Path(f"/proc/{int(run.stdout)}/stat")
         wait_until("end of sleep", lambda: not state.exists() or " Z " in state.read_text(), seconds=10)
 
+    def test_no_two_processes_get_the_same_free_port(self):
+        program = "import servers; print(*(servers.free_port() for _ in range(400)), flush=True); input()"
+        command, tests = [sys.executable, "-c", program], Path(__file__).parents[1]
+        with (
+            subprocess.Popen(command, cwd=tests, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as one,
+            subprocess.Popen(command, cwd=tests, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other,
+        ):
+            ports = [set(process.stdout.readline().split()) for process in (one, other)]
+            one.communicate(b"\n")
+            other.communicate(b"\n")
+        assert [len(each) for each in ports] == [400, 400]
+        assert ports[0].isdisjoint(ports[1])
+
     def test_a_wait_that_fails_shows_the_end_of_the_log(self, tmp_path: Path):
         log = tmp_path / "log"
         log.write_text("cannot bind")

@@ -1,6 +1,7 @@
 """Commands on a real pseudo-terminal: progress while they work, and nothing of it left when they end."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from servers import wait_until
 from servers.commands import command
 from servers.exporter import target
 from servers.s3 import PARTS, S3, UPLOADS, Fault, Part, Upload
-from servers.standin import StandIn
+from servers.standin import Reply, StandIn
 from servers.terminal import Terminal, on_terminal
 
 KEYS = [key for key in MALICIOUS_KEYS if listable(key)]
@@ -43,9 +44,12 @@ def hang(s3: S3, operation: str, after: int) -> None:
 
 @pytest.mark.parametrize("name", ["scan", "uploads"])
 def test_progress_is_shown_and_gone_at_the_end(s3, server, tmp_path: Path, name: str):
-    s3.faults.add(Fault(UPLOADS, on={2}, reply=lambda reply: replace(reply, delay_before_headers=3.0)))
-    with on_terminal(command(name, tmp_path, target("prod", server.url, "media"))) as terminal:
+    seen = threading.Event()
+    s3.faults.add(Fault(UPLOADS, on={2}, reply=lambda reply: reply if seen.wait(60) else Reply(500)))
+    patient = target("prod", server.url, "media", scan={"request_timeout": "60s"})
+    with on_terminal(command(name, tmp_path, patient)) as terminal:
         shows(terminal, "0/1 buckets  1,000 uploads")
+        seen.set()
         assert terminal.wait() == 0
         assert "KiB" in terminal.written
         assert " pages  " in terminal.written

@@ -21,14 +21,24 @@ def need(*programs: str) -> None:
         verdict(f"not installed: {', '.join(missing)} (tests/servers/packages.sh, as root, installs them)")
 
 
+_claims: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """Return a port nobody listens on, below the range from which outgoing connections take theirs."""
+    """Return a port nobody listens on, below the range from which outgoing connections take theirs.
+
+    No other process gets the same while this one lives: a socket of that name, in no folder, stands for it.
+    """
     for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
+        claim = socket.socket(socket.AF_UNIX)
         with socket.socket() as probe:
             try:
+                claim.bind(f"\0mpu-exporter-tests-{port}")
                 probe.bind(("127.0.0.1", port))
             except OSError:
+                claim.close()
                 continue
+            _claims.append(claim)
             return port
     raise RuntimeError("no free port on 127.0.0.1")
 

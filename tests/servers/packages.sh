@@ -13,6 +13,7 @@ needs ceph-osd ceph-osd
 needs radosgw radosgw
 needs ceph ceph-common
 needs prometheus prometheus
+needs prometheus-alertmanager prometheus-alertmanager
 needs chromium chromium
 needs chromedriver chromium-driver
 needs curl curl

@@ -1,15 +1,16 @@
-"""Debian's Prometheus on a free loopback port, scraping every second; and its linter."""
+"""Debian's Prometheus on a free loopback port, scraping and judging every second; and its linter."""
 
 import json
 import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -35,15 +36,26 @@ class Prometheus:
 
     def query(self, promql: str) -> Series:
         """Return each series' labels and its value now."""
-        address = f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': promql})}"
-        with urllib.request.urlopen(address, timeout=10) as answer:
-            result = json.load(answer)["data"]["result"]
+        result = self._data("query", query=promql)["result"]
         return [(series["metric"], float(series["value"][1])) for series in result]
+
+    def history(self, promql: str, start: float, end: float, step: float = 0.5) -> list[float]:
+        """Return every value that each series had between two moments (Unix seconds)."""
+        result = self._data("query_range", query=promql, start=start, end=end, step=step)["result"]
+        return [float(value) for series in result for _, value in series["values"]]
+
+    def alerts(self, name: str) -> list[dict[str, Any]]:
+        """Return the alerts of one name that are pending or firing, with labels and annotations."""
+        return [alert for alert in self._data("alerts")["alerts"] if alert["labels"]["alertname"] == name]
+
+    def _data(self, path: str, **query: object) -> Any:
+        address = f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(query)}"
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            return json.load(answer)["data"]
 
     def errors(self) -> dict[str, str]:
         """Return what was wrong with each job's last scrape: nothing is ''."""
-        with urllib.request.urlopen(f"{self.url}/api/v1/targets", timeout=10) as answer:
-            targets = json.load(answer)["data"]["activeTargets"]
+        targets = self._data("targets")["activeTargets"]
         return {target["labels"]["job"]: target["lastError"] for target in targets}
 
     def wait_for(
@@ -76,18 +88,25 @@ def job(scrape_url: str, name: str = "test", **settings: object) -> dict[str, ob
 
 
 @contextmanager
-def scraping(*jobs: dict[str, object]) -> Iterator[Prometheus]:
-    """Run a Prometheus that has these jobs every second; its data goes when it ends."""
-    every_second = {"scrape_interval": "1s", "scrape_timeout": "1s"}
+def scraping(
+    *jobs: dict[str, object], groups: Sequence[object] = (), alertmanager: str | None = None
+) -> Iterator[Prometheus]:
+    """Run a Prometheus that has these jobs, and groups of rules, every second; its data goes when it ends."""
+    every_second = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
     with TemporaryDirectory(prefix="mpu-prometheus-") as name:
         folder, port = Path(name), free_port()
         config, log = folder / "prometheus.yml", folder / "prometheus.log"
-        config.write_text(json.dumps({"global": every_second, "scrape_configs": jobs}))  # JSON is YAML
+        settings = {"global": every_second, "scrape_configs": jobs, "rule_files": ["rules.yml"]}
+        if alertmanager:
+            settings["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}
+        config.write_text(json.dumps(settings))  # JSON is YAML
+        (folder / "rules.yml").write_text(json.dumps({"groups": groups}))
         command = [
             "prometheus",
             f"--config.file={config}",
             f"--storage.tsdb.path={folder / 'data'}",
             f"--web.listen-address=127.0.0.1:{port}",
+            "--rules.alert.resend-delay=2s",  # what comes before Alertmanager is known is sent again
         ]
         with running(command, log):
             prometheus = Prometheus(f"http://127.0.0.1:{port}")

@@ -57,6 +57,9 @@ class TestUsage:
             (["--config"], "unrecognized arguments: --config"),
             (["serve", "--estimate"], "unrecognized arguments: --estimate"),
             (["serve", "--config.file"], "argument --config.file: expected one argument"),
+            (["--shard.total=some"], "argument --shard.total: must be a whole number"),
+            (["--shard.ordinal=-1"], "argument --shard.ordinal: must be a whole number"),
+            (["check", "--shard.total=2"], "unrecognized arguments: --shard.total=2"),
             (["--log.level=loud"], "argument --log.level: invalid choice: 'loud'"),
             (["check", "--log.format=xml"], "argument --log.format: invalid choice: 'xml'"),
         ],
@@ -69,6 +72,28 @@ class TestUsage:
         assert written.out == ""
         assert written.err.startswith("usage: mpu-exporter")
         assert message in written.err
+
+    @pytest.mark.parametrize(
+        ("arguments", "told"),
+        [
+            (["--shard.total=0"], "--shard.total: must be 1 or more, not 0\n"),
+            (["--shard.total=3"], "$POD_NAME 'mpu-3': 3 is none of the 3 shards, "),
+            (["--shard.total=3", "--shard.ordinal=4"], "--shard.ordinal: 4 is none of the 3 shards, "),
+        ],
+    )
+    def test_a_shard_that_cannot_be_ends_with_1_and_one_line(
+        self,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        config: Path,
+        arguments: list[str],
+        told: str,
+    ):
+        monkeypatch.setenv("POD_NAME", "mpu-3")
+        assert ended(*arguments, f"--config.file={config}") == 1
+        error = capsys.readouterr().err
+        assert error.startswith(told)
+        assert error.count("\n") == 1
 
     @pytest.mark.parametrize(
         "path", ["metrics", "", "/", "/-/healthy", "/-/ready", "/-/x", "/a b", "/a?b", "/%6d", "/ä"]

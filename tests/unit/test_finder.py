@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from contract.rigs import failure
@@ -12,12 +13,14 @@ from exporter import discovery
 from exporter.config.settings import DiscoverSettings, StoreKind, TargetSettings
 from exporter.discovery import Finder
 from exporter.model import Reason
+from exporter.sharding import Shard
 from exporter.stores.base import FoundBucket, Page
 
 if TYPE_CHECKING:
     import pytest
 
 TARGET = TargetSettings("prod", StoreKind.S3, (), discover=DiscoverSettings())
+MANY = [f"bucket-{number:02}" for number in range(30)]
 
 
 class Account:
@@ -38,9 +41,26 @@ def finder(*names: str) -> Finder:
     return Finder(TARGET, Account(*names), threading.Event())
 
 
+def found_by(shard: Shard) -> list[str]:
+    found = Finder(TARGET, Account(*MANY), threading.Event(), shard=shard).find()
+    return [bucket.name for bucket in found]
+
+
 def test_buckets_come_in_the_order_of_their_names_each_once():
     found = finder("c", "a", "b", "c", "a").find()
     assert [bucket.name for bucket in found] == ["a", "b", "c"]
+
+
+def test_each_shard_finds_its_own_and_together_they_find_all():
+    parts = [found_by(Shard(3, ordinal)) for ordinal in range(3)]
+    assert sorted(chain.from_iterable(parts)) == MANY
+    assert [[name for name in MANY if Shard(3, n).has("prod", name)] for n in range(3)] == parts
+
+
+def test_what_is_too_much_for_one_is_not_for_two_shards(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(discovery, "MOST_BUCKETS", 20)
+    assert "or add shards" in str(failure(finder(*MANY).find))
+    assert 10 <= len(found_by(Shard(2, 0))) <= 20
 
 
 def test_a_list_without_end_is_not_followed(monkeypatch: pytest.MonkeyPatch):

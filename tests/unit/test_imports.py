@@ -30,7 +30,7 @@ FLOORS = (
     {"pace", "rate", "ledger", "selection", "scan_log"},
     {"board"},
     {"cost"},
-    {"summary", "groups", "worst", "abort", "grants", "watched", "terminal"},
+    {"summary", "groups", "worst", "abort", "grants", "watched", "terminal", "sharding"},
     {"choice"},
     {"model", "config", "logs", "human", "quoting", "exits", "repeats"},
     {"hiding"},

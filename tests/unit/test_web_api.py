@@ -13,6 +13,8 @@ from hostile import MALICIOUS_KEYS
 from unit.sites import FAILURE, Shown
 from unit.test_web_app import ask
 
+from exporter.sharding import Shard
+
 if TYPE_CHECKING:
     from exporter.web.app import App
 
@@ -55,6 +57,14 @@ def data(app: App, target: str) -> dict[str, Any]:
 
 
 class TestDocumented:
+    @pytest.mark.parametrize("path", ["/api/v1/targets", "/api/v1/uploads"])
+    def test_shard(self, path: str):
+        shown = Shown()
+        shown.app.shard = Shard(3, 1)
+        shard = data(shown.app, path)["shard"]
+        conforms(shard, "field of `shard`")
+        assert shard == {"ordinal": 1, "total": 3}
+
     def test_targets(self):
         [prod, archive] = data(Shown().app, "/api/v1/targets")["targets"]
         for target in (prod, archive):

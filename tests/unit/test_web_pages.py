@@ -18,6 +18,7 @@ from exporter.board import Entry, ScanResult
 from exporter.human import NOTHING as DASH
 from exporter.model import Reason
 from exporter.quoting import one_line
+from exporter.sharding import Shard
 from exporter.watched import Discovery
 from exporter.web.ages import labelled, spark
 from exporter.web.status import PAGE
@@ -393,6 +394,13 @@ def test_all_links_are_relative_for_whoever_serves_us_under_a_prefix(shown: Show
         links = page(shown.app, target).xpath("//a/@href | //form/@action")
         assert len(links) > 6
         assert [link for link in links if link.startswith("/") or "://" in link] == []
+
+
+@pytest.mark.parametrize("path", ["/", "/uploads"])
+def test_a_shard_s_pages_say_that_there_are_others(shown: Shown, path: str):
+    assert "Shard " not in texts(page(shown.app, path))
+    shown.app.shard = Shard(3, 1)
+    assert "Shard 1 of 3, counted from 0: other buckets are" in texts(page(shown.app, path))
 
 
 def test_the_number_of_failing_buckets_leads_to_them(shown: Shown):

@@ -1,0 +1,87 @@
+"""`mpu-exporter serve` as one shard of two: the one that has the only bucket, and the one that has not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from servers import wait_until
+from servers.exporter import serving, target
+from servers.s3 import S3
+from servers.shards import is_ready
+from servers.standin import StandIn
+
+from exporter.sharding import Shard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+OWNER = next(ordinal for ordinal in range(2) if Shard(2, ordinal).has("prod", "media"))
+OTHER = 1 - OWNER
+READY = "mpu-exporter is ready.\n"
+
+
+@pytest.fixture
+def server() -> Iterator[StandIn]:
+    s3 = S3()
+    s3.buckets["media"] = []
+    with StandIn(s3) as server:
+        yield server
+
+
+def flags(ordinal: int) -> tuple[str, ...]:
+    return "--shard.total=2", f"--shard.ordinal={ordinal}"
+
+
+def asked(server: StandIn) -> list[str]:
+    return [request.path for request in server.requests]
+
+
+def test_a_bucket_of_the_other_is_never_asked_about_and_its_target_is_known(server: StandIn, tmp_path: Path):
+    config = {"targets": [target("prod", server.url, "media", lifecycle=True)]}
+    often = {"scan": {"interval": "1s"}, **config}
+    with serving(tmp_path, often, *flags(OTHER)) as exporter:
+        assert exporter.text("/-/ready") == READY
+        text = exporter.text()
+        assert 'mpu_target_buckets{target="prod"} 0.0\n' in text
+        assert "\nmpu_target_info{" in text
+        assert 'mpu_scan_interval_seconds{target="prod"} 1.0\n' in text
+        assert exporter.samples() == {}
+        (other := tmp_path / "owner").mkdir()
+        with serving(other, config, *flags(OWNER)) as owner:
+            assert owner.wait_tried("media")["mpu_uploads_in_progress", "media"] == 0
+            assert 'mpu_target_buckets{target="prod"} 1.0\n' in owner.text()
+            by_owner = counted(owner.text())
+        assert counted(exporter.text()) == 0 < by_owner == len(server.requests)
+
+
+def counted(text: str) -> int:
+    """Return how many requests the exporter says it has sent."""
+    lines = [line for line in text.splitlines() if line.startswith("mpu_api_requests_total{")]
+    return sum(int(float(line.split()[-1])) for line in lines)
+
+
+def test_of_buckets_to_be_found_only_the_list_is_asked_for(server: StandIn, tmp_path: Path):
+    found = target("prod", server.url)
+    del found["buckets"]
+    config = {"targets": [{**found, "discover": {}}]}
+    with serving(tmp_path, config, *flags(OTHER)) as exporter:
+        wait_until("the list", lambda: is_ready(exporter), log=exporter.log)
+        assert exporter.samples() == {}
+        assert 'mpu_discovery_success{target="prod"} 1.0\n' in exporter.text()
+        assert asked(server) == ["/"]
+
+
+def test_one_that_cannot_tell_which_it_is_ends_with_1_before_it_reads_the_config(tmp_path: Path):
+    command = [sys.executable, "-m", "exporter", "--shard.total=2", f"--config.file={tmp_path / 'none'}"]
+    environ = os.environ | {"POD_NAME": "mpu-exporter-6d8f9c-x2x4z"}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "$POD_NAME 'mpu-exporter-6d8f9c-x2x4z': does not end with - and a number, as the names of a "
+        "StatefulSet's pods do: say with --shard.ordinal which shard this is, 0 for the first\n"
+    )

@@ -1,0 +1,110 @@
+"""A roster with all that it keeps in step."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+
+from fakes import NOW, Clock
+
+from exporter.board import Board, ScanResult
+from exporter.config.settings import BucketSettings, ScanSettings, Settings, StoreKind, TargetSettings
+from exporter.finding import Finding
+from exporter.lane import Lane
+from exporter.ledger import Ledger, Shelf, State
+from exporter.loop import Loop
+from exporter.roster import Roster, bucket_name
+from exporter.sharding import ALONE
+from exporter.summary import Tally
+from exporter.track import Track
+
+
+def target(name="prod", *buckets, **settings):
+    named = tuple(b if isinstance(b, BucketSettings) else BucketSettings(b) for b in buckets or ("a", "b"))
+    return TargetSettings(name, StoreKind.S3, named, ScanSettings(workers=9), **settings)
+
+
+class Scanner:
+    """Finds nothing in every bucket, after `behave` has had its way; commits like the real one."""
+
+    def __init__(self, ages):
+        self.ages = ages
+        self.behave = lambda _: None
+        self.scanned = []
+
+    def scan(self, bucket, ledger):
+        self.scanned.append(bucket.name)
+        self.behave(bucket)
+        tally = Tally(now=NOW, stale_after=1.0, ages=self.ages, with_parts=True)
+        result = ScanResult(tally.summary(), NOW, 0.5)
+        ledger.commit(result)
+        return result
+
+
+class House:
+    """A roster with all that it keeps in step; scanners are fakes."""
+
+    def __init__(self, *targets, ages=(), shard=ALONE, state=None):
+        self.clock, self.stop = Clock(), threading.Event()
+        self.board = Board(self.clock.monotonic)
+        self.state = state or State()
+        self.forgotten, self.ended, self.halted, self.lists = [], [], [], {}
+        self.loop = Loop(
+            (),
+            self.board,
+            self.stop,
+            on_failure=lambda *_: None,
+            on_found=lambda *found: self.roster.found(*found),  # noqa: PLW0108 - it is not there yet
+            monotonic=self.clock.monotonic,
+        )
+        self.roster = Roster(
+            self.loop,
+            self.board,
+            self.state,
+            self.new_track,
+            self.forgotten.append,
+            shard=shard,
+            monotonic=self.clock.monotonic,
+            wall=lambda: NOW + self.clock.now,
+        )
+        self.tracks = {}
+        self.apply(*targets, ages=ages)
+
+    def new_track(self, target, buckets, ages, start):
+        def new_ledger(bucket):
+            meaning = (bucket.prefix, ages)
+            return Ledger(Shelf(self.state, bucket_name(target, bucket.name)), repr(meaning))
+
+        finding = None
+        if target.discover:
+            finding = Finding(target.discover.refresh, partial(self.find, target), start)
+        track = self.tracks[target.name] = Track(
+            target,
+            Lane(target.name, buckets, target.scan.interval, start),
+            Scanner(ages),
+            new_ledger,
+            finding,
+            halt=lambda: self.halted.append(track),
+            end=lambda: self.ended.append(track),
+        )
+        return track
+
+    def find(self, target):
+        found = self.lists[target.name]
+        if isinstance(found, Exception):
+            raise found
+        return tuple(map(BucketSettings, found))
+
+    def apply(self, *targets, ages=()):
+        self.roster.apply(Settings(tuple(targets), ages))
+
+    def tick(self, seconds=0.0):
+        self.clock.now += seconds
+        self.loop.tick()
+        assert self.loop.join(10) == []
+
+    def shown(self):
+        return {(entry.target, entry.bucket): entry for entry in self.board.entries()}
+
+    def remembered(self):
+        return {(name.target, name.bucket) for name in self.state.names()}

@@ -1,0 +1,92 @@
+"""The roster of one shard: the buckets of others are neither scanned, shown nor remembered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from unit.houses import House, target
+
+from exporter.config.settings import DiscoverSettings
+from exporter.sharding import Shard
+
+NAMES = [f"bucket-{n}" for n in range(12)]
+FIRST, OTHER = Shard(2, 0), Shard(2, 1)
+OURS, THEIRS = ([name for name in NAMES if shard.has("prod", name)] for shard in (FIRST, OTHER))
+LISTED = target("prod", *NAMES)
+FOUND = replace(LISTED, buckets=(), discover=DiscoverSettings(refresh=100.0))
+
+
+def house(*targets, shard=FIRST, state=None):
+    return House(*targets, shard=shard, state=state)
+
+
+def scanned(house):
+    return sorted(house.tracks["prod"].scanner.scanned)
+
+
+def test_both_have_something_here():
+    assert sorted(OURS + THEIRS) == sorted(NAMES)
+    assert OURS
+    assert THEIRS
+
+
+def test_only_its_own_are_scanned_shown_and_remembered():
+    built = house(LISTED)
+    built.tick()
+    assert scanned(built) == sorted(OURS)
+    own = {("prod", name) for name in OURS}
+    assert built.shown().keys() == built.remembered() == own
+    assert [bucket.name for bucket in built.roster.watched()[0].buckets] == [n for n in NAMES if n in OURS]
+
+
+@pytest.mark.parametrize("target", [LISTED, FOUND], ids=["listed", "found"])
+def test_what_other_shards_left_in_its_state_is_neither_shown_nor_kept(target):
+    before = House(LISTED)
+    before.tick()
+    assert len(before.remembered()) == len(NAMES)
+    after = house(target, state=before.state)
+    own = {("prod", name) for name in OURS}
+    assert after.shown().keys() == after.remembered() == own
+    assert all(entry.last_success for entry in after.shown().values())
+
+
+def test_another_bucket_of_another_shard_changes_nothing():
+    built = house(LISTED)
+    built.tick()
+    before, track = built.shown(), built.tracks["prod"]
+    built.apply(target("prod", *OURS, THEIRS[0]))
+    assert built.tracks["prod"] is track
+    after = built.shown()
+    assert after.keys() == before.keys()
+    assert all(after[key] is before[key] for key in before)
+
+
+def test_another_bucket_of_its_own_is_scanned_at_once():
+    built = house(target("prod", *OURS[1:], *THEIRS))
+    built.tick()
+    built.apply(LISTED)
+    built.tick()
+    assert scanned(built) == sorted(OURS)
+
+
+class TestNoBucket:
+    def test_a_target_of_which_it_has_none_is_known_all_the_same_and_never_scanned(self):
+        built = house(target("prod", *THEIRS))
+        built.tick(1e6)
+        [watched] = built.roster.watched()
+        assert (watched.settings.name, watched.buckets, scanned(built)) == ("prod", (), [])
+
+    def test_it_is_ready_at_once(self):
+        built = house(target("prod", *THEIRS))
+        assert built.roster.all_found()
+        assert built.board.all_shown()
+
+    def test_where_they_are_found_it_is_ready_once_the_list_was_had(self):
+        built = house(FOUND)
+        built.lists["prod"] = []
+        assert not built.roster.all_found()
+        built.tick()
+        assert built.roster.all_found()
+        assert built.board.all_shown()
+        assert built.shown() == {}
