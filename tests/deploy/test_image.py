@@ -1,4 +1,4 @@
-"""The image, built and run by podman as the README runs it: what is in it, who it runs as, how it ends."""
+"""The image, built and run by podman, as the README runs it and as the chart does."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from playing import Mounted, config, playable, shows
+from servers import free_port, wait_until
 from servers.exporter import target
 from servers.image import IMAGE, REVISION, VERSION, build
 from servers.podman import HOST, Podman
@@ -13,7 +15,10 @@ from servers.s3 import S3, Part, Upload
 from servers.standin import StandIn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from servers.podman import Container
 
 pytestmark = pytest.mark.timeout(900)  # the first one waits for the build
 HARDENED = ("--read-only", "--read-only-tmpfs=false", "--cap-drop=ALL", "--security-opt=no-new-privileges")
@@ -101,4 +106,44 @@ def test_with_the_extra_it_shows_itself_at_work_and_writes_only_to_tmp(podman: P
     command = ("demo", "--web.listen-address=:19340")
     with podman.running(image, *HARDENED, "--tmpfs=/tmp", command=command) as container:
         container.wait_for('mpu_uploads_in_progress{bucket="media",store="s3",target="demo"}')
+        assert container.stop() == 0
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def container(podman: Podman, port: int) -> Iterator[Container]:
+    with podman.playing(playable(port), port) as container:
+        container.wait_for(shows("inline"))
+        yield container
+
+
+def test_the_deployment_reads_its_config_has_no_rights_and_ends_on_sigterm(container: Container):
+    expected = {"user": "65532:65532", "capabilities": 0, "new": False, "seccomp": True, "root": "ro"}
+    assert expected == container.rights()
+    assert container.stop() == 0
+
+
+def test_runs_as_the_uid_that_the_cluster_chose(podman: Podman, port: int):
+    chosen = {"runAsUser": 1000650000, "runAsGroup": 0, "fsGroup": 1000650000}
+    with podman.playing(playable(port, podSecurityContext=chosen), port) as container:
+        container.wait_for(shows("inline"))
+        assert container.rights()["user"] == "1000650000:0"
+
+
+def test_reads_its_config_again_when_the_mounted_folder_is_swapped(podman: Podman, port: int, tmp_path: Path):
+    mounted = Mounted(tmp_path)
+    mounted.swap(config("before"))
+    played = mounted.take_over(playable(port, extraArgs=["--config.watch"]))
+    with podman.playing(played, port) as container:
+        container.wait_for(shows("before"))
+        mounted.swap(config("after"))
+        container.wait_for(shows("after"))
+        wait_until("the old target's end", lambda: shows("before") not in container.text())
+        mounted.swap({"targets": []})
+        container.wait_for("mpu_config_last_reload_successful 0.0")
+        assert shows("after") in container.text()
         assert container.stop() == 0
