@@ -68,8 +68,8 @@ def choose_shard(total: int, ordinal: int | None, pod_name: str, host_name: str)
     ordinal = ordinal or 0
     if ordinal >= total:
         raise UsageError(
-            f"{source}: {ordinal} is none of the {total} shards, which count from 0: raise --shard.total "
-            "or name another --shard.ordinal; a StatefulSet has to count from 0, too (.spec.ordinals.start)"
+            f"{source}: {ordinal} has to be less than --shard.total, which is {total}: shards count from 0, "
+            "also those of a StatefulSet (no .spec.ordinals.start)"
         )
     return Shard(total, ordinal)
 

@@ -77,8 +77,8 @@ class TestUsage:
         ("arguments", "told"),
         [
             (["--shard.total=0"], "--shard.total: must be 1 or more, not 0\n"),
-            (["--shard.total=3"], "$POD_NAME 'mpu-3': 3 is none of the 3 shards, "),
-            (["--shard.total=3", "--shard.ordinal=4"], "--shard.ordinal: 4 is none of the 3 shards, "),
+            (["--shard.total=3"], "$POD_NAME 'mpu-3': 3 has to be less than "),
+            (["--shard.total=3", "--shard.ordinal=4"], "--shard.ordinal: 4 has to be less than "),
         ],
     )
     def test_a_shard_that_cannot_be_ends_with_1_and_one_line(

@@ -116,11 +116,11 @@ class TestChoice:
         ("total", "ordinal", "pod_name", "host_name", "told"),
         [
             (0, None, "", "mpu-0", "--shard.total: must be 1 or more, not 0"),
-            (3, 3, "mpu-0", "", "--shard.ordinal: 3 is none of the 3 shards, which count from 0: "),
-            (1, 1, "", "", "--shard.ordinal: 1 is none of the 1 shards"),
-            (3, None, "mpu-3", "", "$POD_NAME 'mpu-3': 3 is none of the 3 shards, which count from 0: "),
+            (3, 3, "mpu-0", "", "--shard.ordinal: 3 has to be less than --shard.total, which is 3: "),
+            (1, 1, "", "", "--shard.ordinal: 1 has to be less than --shard.total, which is 1: "),
+            (3, None, "mpu-3", "", "$POD_NAME 'mpu-3': 3 has to be less than --shard.total, which is 3"),
             (3, None, "mpu-5", "", ".spec.ordinals.start"),
-            (3, None, "", "node-9", "the host name 'node-9': 9 is none of the 3 shards"),
+            (3, None, "", "node-9", "the host name 'node-9': 9 has to be less than --shard.total"),
             (
                 3,
                 None,
