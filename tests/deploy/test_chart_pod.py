@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
-from charts import CHART, container_of, find, find_service, find_workload, kinds, pod_of, render
+import yaml
+from charts import (
+    CHART,
+    container_of,
+    every_value_set,
+    find,
+    find_service,
+    find_workload,
+    kinds,
+    pod_of,
+    render,
+)
 
 from exporter import __version__
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class TestSecurity:
@@ -127,7 +142,10 @@ class TestPod:
         assert flag in container_of(values)["args"]
         assert flag not in container_of()["args"]
 
-    def test_every_object_can_be_annotated_but_the_pod(self):
-        documents = render("commonAnnotations: {a: b}")
-        assert {d["kind"] for d in documents if d["metadata"].get("annotations", {}).get("a") != "b"} == set()
-        assert "annotations" not in find_workload(documents)["spec"]["template"]["metadata"]
+    @every_value_set
+    def test_every_object_can_be_annotated_but_the_pod(self, values: Path):
+        given = yaml.safe_load(values.read_text()) | {"commonAnnotations": {"a": "b"}, "extraManifests": []}
+        documents = render(yaml.safe_dump(given))
+        bare = [d["kind"] for d in documents if d["metadata"].get("annotations", {}).get("a") != "b"]
+        assert bare == []
+        assert "a" not in find_workload(documents)["spec"]["template"]["metadata"].get("annotations", {})

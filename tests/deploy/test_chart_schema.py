@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def differences(schema: dict, defaults: dict, place: str) -> Iterator[str]:
     """Yield the places where what a closed section declares is not what values.yaml has."""
-    optional = {"/state/persistence/retentionPolicy"}
+    optional = {"/state/persistence/retentionPolicy", "/resources"}
     if schema.get("additionalProperties") is False and place not in optional:
         yield from (f"{place}/{key}" for key in set(schema["properties"]) ^ set(defaults))
     for key, section in schema.get("properties", {}).items():
@@ -44,6 +44,16 @@ class TestSchema:
             ("networkPolicy: {egress: {port: [443]}}", "port"),
             ("podMonitor: {targetLabels: [a]}", "targetLabels"),
             ("replicaCount: 2", "replicaCount"),
+            ("resources: {limit: {memory: 1Gi}}", "limit"),
+            ("extraEnv: [{name: A, valueForm: {}}]", "valueForm"),
+            ("extraEnvFrom: [{secret: {name: a}}]", "secret"),
+            ("hostAliases: [{ip: 10.0.0.1, hostnames: [], host: a}]", "host"),
+            ("tolerations: [{keys: a}]", "keys"),
+            ("networkPolicy: {from: [{namespaceSelector: {matchLabel: {}}}]}", "matchLabel"),
+            ("serviceMonitor: {relabelings: [{sourceLabel: [a]}]}", "sourceLabel"),
+            ("serviceMonitor: {tlsConfig: {caSecret: {}}}", "caSecret"),
+            ("serviceMonitor: {basicAuth: {user: {name: a, key: b}}}", "user"),
+            ("podMonitor: {tlsConfig: {caFile: a}}", "caFile"),
         ],
     )
     def test_a_typo_is_refused_by_name(self, values: str, key: str):
@@ -55,6 +65,10 @@ class TestSchema:
         [
             ("replicas: two", "/replicas"),
             ("shards: 0", "/shards"),
+            ("extraEnv: [{name: A, value: 1}]", "/extraEnv/0/value"),
+            ("resources: {requests: {memory: 1 GiB}}", "/resources/requests/memory"),
+            ("serviceMonitor: {basicAuth: {username: {name: a}}}", "/serviceMonitor/basicAuth/username"),
+            ("networkPolicy: {from: [{}]}", "/networkPolicy/from/0"),
             ("reload: true", "/reload"),
             ("state: {mountPath: data}", "/state/mountPath"),
             ("state: {persistence: {size: 1 GiB}}", "/state/persistence/size"),

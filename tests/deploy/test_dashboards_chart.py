@@ -55,8 +55,3 @@ def test_the_label_can_be_another():
     ]["metadata"]["labels"]
     assert labels["board"] == "mine"
     assert "grafana_dashboard" not in labels
-
-
-def test_long_names_are_cut_where_kubernetes_would_refuse_them():
-    documents = config_maps(f"{{fullnameOverride: {'x' * 58}, dashboards: {{enabled: true}}}}").values()
-    assert {len(document["metadata"]["name"]) for document in documents} == {61, 63}

@@ -137,7 +137,7 @@ def test_runs_as_the_uid_that_the_cluster_chose(podman: Podman, port: int):
 def test_reads_its_config_again_when_the_mounted_folder_is_swapped(podman: Podman, port: int, tmp_path: Path):
     mounted = Mounted(tmp_path)
     mounted.swap(config("before"))
-    played = mounted.take_over(playable(port, extraArgs=["--config.watch"]))
+    played = mounted.take_over(playable(port))
     with podman.playing(played, port) as container:
         container.wait_for(shows("before"))
         mounted.swap(config("after"))

@@ -72,6 +72,7 @@ def test_a_faulty_rule_is_found(fault: str):
 
 
 def test_a_pod_monitor_takes_no_files_of_prometheus():
-    values = "podMonitor: {enabled: true, tlsConfig: {caFile: /etc/ca.pem}}"
-    (fault,) = find_faults(find("PodMonitor", render(values)))
+    monitor = find("PodMonitor", render("podMonitor: {enabled: true}"))
+    endpoint(monitor["spec"])["tlsConfig"] = {"caFile": "/etc/ca.pem"}
+    (fault,) = find_faults(monitor)
     assert "'caFile' was unexpected" in fault
