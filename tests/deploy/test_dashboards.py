@@ -8,7 +8,9 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from dashboards import BOARDS, FILES, every_board, panels
+from docs.documents import README, files
 from rules import NAMES
 
 if TYPE_CHECKING:
@@ -75,6 +77,13 @@ class TestFile:
         assert board["title"].startswith("Multipart uploads / ")
         assert board["description"].endswith(".")
         assert board["time"]["to"] == "now"
+
+    def test_the_readme_tells_grafana_of_a_folder(self):
+        [snippet] = files(README, "dashboards.yaml")
+        [provider] = yaml.safe_load(snippet)["providers"]
+        assert set(provider) <= {"name", "orgId", "folder", "folderUid", "type", "disableDeletion", "options"}
+        assert provider["type"] == "file"
+        assert set(provider["options"]) == {"path"}
 
 
 class TestVariables:
