@@ -142,7 +142,21 @@ class TestPanel:
     @every_panel
     def test_settings_of_columns_have_a_column(self, panel: dict[str, Any]):
         shown = columns(panel) if panel["type"] == "table" else set()
-        assert {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]} <= shown
+        matchers = [override["matcher"] for override in panel["fieldConfig"]["overrides"]]
+        assert {each["options"] for each in matchers if each["id"] == "byName"} <= shown
+
+    @every_panel
+    def test_names_in_tables_are_not_taken_for_numbers_and_a_gap_is_a_dash(self, panel: dict[str, Any]):
+        """An account id with a unit of numbers would be shown as 123 Bil, a bucket called 2026 as 2.03 K."""
+        if panel["type"] != "table":
+            return
+        assert panel["fieldConfig"]["defaults"]["unit"] == "string"
+        first = panel["fieldConfig"]["overrides"][0]
+        assert first["matcher"] == {"id": "byType", "options": "number"}
+        assert {each["id"]: each["value"] for each in first["properties"]} == {
+            "unit": "short",
+            "noValue": "-",
+        }
 
     @every_panel
     def test_columns_are_of_queries_and_of_labels_that_these_have(self, panel: dict[str, Any]):
