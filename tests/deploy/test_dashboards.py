@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from charts import CHART
 from dashboards import BOARDS, FILES, every_board, panels
 from docs.documents import README, files
 from rules import NAMES
@@ -237,6 +238,7 @@ class TestLinks:
     def test_lead_to_a_runbook_of_an_alert(self, board: dict[str, Any]):
         pages = {url for url in found(board, "url") if url.startswith("https://")} - {RUNBOOKS}
         assert pages <= {f"{RUNBOOKS}/{name}.md" for name in NAMES}
+        assert pages <= {f"{RUNBOOKS}/{file.name}" for file in (CHART.parent / "runbooks").iterdir()}
 
     def test_every_alert_has_a_panel_that_leads_to_its_runbook(self):
         pages = {url.rpartition("/")[2] for board in BOARDS.values() for url in found(board, "url")}
