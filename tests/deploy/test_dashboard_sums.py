@@ -170,9 +170,10 @@ class TestCleanUp:
         assert wrong(tmp_path, query_of("mpu-overview", "Buckets", "G"), series, expected) == ""
 
 
-def test_groups_without_a_name_are_all_others_and_bytes_rank(tmp_path: Path):
+def test_groups_without_a_name_are_all_others_and_empty_ones_left_out(tmp_path: Path):
     series = overlapping("mpu_prefix_uploads", f'{MEDIA},prefix=""', 3)
     series |= overlapping("mpu_prefix_uploads", f'{MEDIA},prefix="db/"', 1)
+    series |= overlapping("mpu_prefix_uploads", f'{LOGS},prefix=""', 0)
     series |= overlapping("mpu_prefix_bytes", f'{MEDIA},prefix="db/"', 100)
     group = 'job="mpu",target="prod",bucket="media",prefix'
     expected = {f'{{{group}="(all others)"}}': 3, f'{{{group}="db/"}}': 1}

@@ -8,7 +8,10 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
+from charts import CHART
 from dashboards import BOARDS, FILES, every_board, panels
+from docs.documents import README, files
 from rules import NAMES
 
 if TYPE_CHECKING:
@@ -76,6 +79,13 @@ class TestFile:
         assert board["description"].endswith(".")
         assert board["time"]["to"] == "now"
 
+    def test_the_readme_tells_grafana_of_a_folder(self):
+        [snippet] = files(README, "dashboards.yaml")
+        [provider] = yaml.safe_load(snippet)["providers"]
+        assert set(provider) <= {"name", "orgId", "folder", "folderUid", "type", "disableDeletion", "options"}
+        assert provider["type"] == "file"
+        assert set(provider["options"]) == {"path"}
+
 
 class TestVariables:
     @every_board
@@ -133,7 +143,21 @@ class TestPanel:
     @every_panel
     def test_settings_of_columns_have_a_column(self, panel: dict[str, Any]):
         shown = columns(panel) if panel["type"] == "table" else set()
-        assert {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]} <= shown
+        matchers = [override["matcher"] for override in panel["fieldConfig"]["overrides"]]
+        assert {each["options"] for each in matchers if each["id"] == "byName"} <= shown
+
+    @every_panel
+    def test_names_in_tables_are_not_taken_for_numbers_and_a_gap_is_a_dash(self, panel: dict[str, Any]):
+        """An account id with a unit of numbers would be shown as 123 Bil, a bucket called 2026 as 2.03 K."""
+        if panel["type"] != "table":
+            return
+        assert panel["fieldConfig"]["defaults"]["unit"] == "string"
+        first = panel["fieldConfig"]["overrides"][0]
+        assert first["matcher"] == {"id": "byType", "options": "number"}
+        assert {each["id"]: each["value"] for each in first["properties"]} == {
+            "unit": "short",
+            "noValue": "-",
+        }
 
     @every_panel
     def test_columns_are_of_queries_and_of_labels_that_these_have(self, panel: dict[str, Any]):
@@ -214,6 +238,7 @@ class TestLinks:
     def test_lead_to_a_runbook_of_an_alert(self, board: dict[str, Any]):
         pages = {url for url in found(board, "url") if url.startswith("https://")} - {RUNBOOKS}
         assert pages <= {f"{RUNBOOKS}/{name}.md" for name in NAMES}
+        assert pages <= {f"{RUNBOOKS}/{file.name}" for file in (CHART.parent / "runbooks").iterdir()}
 
     def test_every_alert_has_a_panel_that_leads_to_its_runbook(self):
         pages = {url.rpartition("/")[2] for board in BOARDS.values() for url in found(board, "url")}

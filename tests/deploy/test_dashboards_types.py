@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from dashboards import BOARDS, every_board
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 if TYPE_CHECKING:
@@ -46,3 +48,10 @@ def test_a_typo_would_be_found_wherever_it_is(key: str):
     found = unknown(json.loads(text.replace(f'"{key}":', f'"{key}x":')))
     assert len(found) == text.count(f'"{key}":')
     assert {place.rpartition(".")[2] for place in found} == {f"{key}x"}
+
+
+@every_board
+def test_every_unit_is_one_that_grafana_knows(board: dict[str, Any]):
+    asked = set(re.findall(r'(?:"unit": |"id": "unit", "value": )"(\w+)"', json.dumps(board)))
+    assert {"short", "dtdhms"} <= asked
+    assert asked - {value for value in vars(units).values() if isinstance(value, str)} == set()
