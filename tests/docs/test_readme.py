@@ -183,7 +183,14 @@ class TestSnippets:
             assert json.loads(block)
 
     def test_every_yaml_says_which_file_it_is(self):
-        known = ("config.yaml", "mpu-rules.yml", "prometheus.yml", "values.yaml", *TLS_FILES)
+        known = (
+            "config.yaml",
+            "mpu-rules.yml",
+            "prometheus.yml",
+            "values.yaml",
+            "compose.override.yaml",
+            *TLS_FILES,
+        )
         assert len(blocks(README, "yaml")) == sum(len(files(README, name)) for name in known)
 
     def test_configs_load(self, tmp_path: Path):
