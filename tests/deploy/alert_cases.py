@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 BUCKET = {"target": "prod", "store": "s3", "bucket": "media"}
 TARGET = {"target": "prod"}
+KEPT = {"job": "mpu-exporter", "namespace": "monitoring"}
 Series = dict[tuple[str, frozenset[tuple[str, str]]], str]
 
 
@@ -22,6 +23,24 @@ def bucket(name: str, values: str, **labels: str) -> Series:
 def target(name: str, values: str, **labels: str) -> Series:
     """Return a series of the target."""
     return series(name, values, **TARGET, **labels)
+
+
+def scraped(found: Series, cluster: str, pods: tuple[str, ...]) -> list[dict[str, str]]:
+    """Return series as they are where each pod of a cluster has them."""
+    inputs = []
+    for (name, labels), values in found.items():
+        for pod in pods:
+            own = dict(labels)
+            where = KEPT | {
+                "cluster": cluster,
+                "pod": own.pop("pod", pod),
+                "container": "exporter",
+                "endpoint": "http",
+            }
+            where["instance"] = f"{where['pod']}.{cluster}:19340"
+            inner = ",".join(f'{label}="{text}"' for label, text in sorted((own | where).items()))
+            inputs.append({"series": f"{name}{{{inner}}}", "values": values})
+    return inputs
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import helm_python as helm
 import kubernetes_validate
 import pytest
 import yaml
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 CHART = Path(__file__).parents[2] / "helm" / "mpu-exporter"
 VALUE_SETS = sorted((CHART / "ci").glob("*-values.yaml"))
-KUBERNETES = ["1.30", "1.33", kubernetes_validate.latest_version()]
+KUBERNETES = ["1.25", "1.28", "1.31", "1.34", kubernetes_validate.latest_version()]
 
 every_value_set = pytest.mark.parametrize("values", VALUE_SETS, ids=lambda path: path.stem)
 
@@ -38,17 +41,35 @@ def find(kind: str, documents: list[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def find_workload(documents: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what runs the pods."""
+    (found,) = [document for document in documents if document["kind"] in {"Deployment", "StatefulSet"}]
+    return found
+
+
+def find_service(documents: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the Service that monitors find, rather than the one that gives pods their names."""
+    (found,) = [
+        d for d in documents if d["kind"] == "Service" and not d["metadata"]["name"].endswith("-pods")
+    ]
+    return found
+
+
+def kinds(documents: list[dict[str, Any]]) -> set[str]:
+    return {document["kind"] for document in documents}
+
+
 def pod_of(values: str | Path = "") -> dict[str, Any]:
-    template: dict[str, Any] = find("Deployment", render(values))["spec"]["template"]
+    template: dict[str, Any] = find_workload(render(values))["spec"]["template"]
     return template
 
 
 def container_of(values: str | Path = "") -> dict[str, Any]:
-    (container,) = pod_of(values)["spec"]["containers"]
+    container: dict[str, Any] = pod_of(values)["spec"]["containers"][0]
     return container
 
 
-def volume_of(values: str, name: str) -> dict[str, Any]:
+def volume_of(values: str | Path, name: str) -> dict[str, Any]:
     (volume,) = [volume for volume in pod_of(values)["spec"]["volumes"] if volume["name"] == name]
     return volume
 
@@ -56,3 +77,16 @@ def volume_of(values: str, name: str) -> dict[str, Any]:
 def find_config(documents: list[dict[str, Any]]) -> str:
     (text,) = [d["data"]["config.yaml"] for d in documents if "config.yaml" in d.get("data", {})]
     return str(text)
+
+
+def file_names(config: object) -> Iterator[str]:
+    """Yield the files that a config names."""
+    if isinstance(config, list):
+        for item in config:
+            yield from file_names(item)
+    elif isinstance(config, dict):
+        for key, value in config.items():
+            if key.endswith("_file"):
+                yield value
+            else:
+                yield from file_names(value)

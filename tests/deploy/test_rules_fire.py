@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from alert_cases import BUCKET, CASES, Case, Series, bucket, series, target
+from alert_cases import BUCKET, CASES, KEPT, Case, Series, bucket, scraped, series, target
 from rules import NAMES, VALUES, prometheus_groups, promtool, write_yaml
 
 if TYPE_CHECKING:
@@ -13,31 +13,12 @@ if TYPE_CHECKING:
 
 GROUPS = prometheus_groups()
 RULES = {rule["alert"]: rule for rule in GROUPS[0]["rules"]}
-KEPT = {"job": "mpu-exporter", "namespace": "monitoring"}
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.alert)
 
 
 def minutes(text: str) -> int:
     """Return a duration such as 1h as minutes."""
     return int(text[:-1]) * {"m": 1, "h": 60, "d": 1440}[text[-1]] if text else 0
-
-
-def scraped(found: Series, cluster: str, pods: tuple[str, ...]) -> list[dict[str, str]]:
-    """Return series as they are where each pod of a cluster has them."""
-    inputs = []
-    for (name, labels), values in found.items():
-        for pod in pods:
-            own = dict(labels)
-            where = KEPT | {
-                "cluster": cluster,
-                "pod": own.pop("pod", pod),
-                "container": "exporter",
-                "endpoint": "http",
-            }
-            where["instance"] = f"{where['pod']}.{cluster}:19340"
-            inner = ",".join(f'{label}="{text}"' for label, text in sorted((own | where).items()))
-            inputs.append({"series": f"{name}{{{inner}}}", "values": values})
-    return inputs
 
 
 def expected(case: Case, cluster: str) -> dict[str, Any]:

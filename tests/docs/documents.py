@@ -1,6 +1,8 @@
 """What the tests of the documents read: code blocks, tables, links."""
 
 import re
+import shlex
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -9,12 +11,13 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 DOCUMENTS = {"README.md": README, "CONTRIBUTING.md": CONTRIBUTING, "CHANGELOG.md": CHANGELOG}
 
-_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+_COMMAND_ENDS = re.compile(r" && | \| | > ")
 
 
 def blocks(text: str, language: str) -> list[str]:
-    """Return the code blocks of a language."""
-    return [body for found, body in _BLOCK.findall(text) if found == language]
+    """Return the code blocks of a language, those of lists without their indent."""
+    return [textwrap.dedent(body) for _, found, body in _BLOCK.findall(text) if found == language]
 
 
 def files(text: str, name: str) -> list[str]:
@@ -43,7 +46,20 @@ def cells(line: str) -> list[str]:
 
 def code(text: str) -> list[str]:
     """Return what stands in backticks in a text, its code blocks apart."""
-    return re.findall(r"`([^`\n]+)`", _BLOCK.sub("", text))
+    return re.findall(r"`([^`\n]+)`", prose(text))
+
+
+def prose(text: str) -> str:
+    """Return a text without its code blocks."""
+    return _BLOCK.sub("", text)
+
+
+def commands(text: str, program: str) -> list[list[str]]:
+    """Return the arguments of every call of a program that a text shows, by itself or in a container."""
+    lines = "\n".join([*blocks(text, "sh"), *code(text)]).replace("\\\n", "").splitlines()
+    called = [part.rpartition(" -- ")[2] for line in lines for part in _COMMAND_ENDS.split(line)]
+    split = [shlex.split(part, comments=True) for part in called if program in part]
+    return [words[1:] for words in split if words and Path(words[0]).name == program]
 
 
 def links(text: str) -> list[str]:

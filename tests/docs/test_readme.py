@@ -6,7 +6,6 @@ import argparse
 import json
 import math
 import re
-import shlex
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 import jsonschema
 import pytest
 import yaml
-from docs.documents import DOCUMENTS, README, ROOT, anchors, blocks, code, files, links, table
+from docs.documents import DOCUMENTS, README, ROOT, anchors, blocks, code, commands, files, links, table
 from servers import need
 from unit.boards import AGES, SUMMARY, TARIFF
 
@@ -112,18 +111,12 @@ def own_flags(command: str) -> set[str]:
     return {text for text in options - {"-h", "--help"} if "." not in text}
 
 
-def commands() -> list[list[str]]:
-    """Return the arguments of every call of mpu-exporter that a document shows."""
-    shown = []
-    for document in DOCUMENTS.values():
-        lines = "\n".join([*blocks(document, "sh"), *code(document)]).splitlines()
-        for command in (part for line in lines for part in line.split("&&")):
-            words = (
-                shlex.split(command.partition(" > ")[0], comments=True) if "mpu-exporter" in command else []
-            )
-            if "COMMAND" not in words and words and Path(words[0]).name == "mpu-exporter":
-                shown.append(words[1:])
-    return shown
+SHOWN = [
+    words
+    for document in DOCUMENTS.values()
+    for words in commands(document, "mpu-exporter")
+    if "COMMAND" not in words
+]
 
 
 class TestCommands:
@@ -132,9 +125,9 @@ class TestCommands:
         monkeypatch.setenv("TZ", "UTC")
 
     def test_some_are_shown(self):
-        assert {"demo", "serve", "check"} <= {words[0] for words in commands() if words}
+        assert {"demo", "serve", "check"} <= {words[0] for words in SHOWN if words}
 
-    @pytest.mark.parametrize("words", commands(), ids=" ".join)
+    @pytest.mark.parametrize("words", SHOWN, ids=" ".join)
     def test_each_is_understood(self, words: list[str], monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(cli, "run", lambda options: options.command)
         monkeypatch.setattr(cli.logs, "configure", lambda *_: None)

@@ -9,6 +9,7 @@ import json
 import re
 import signal
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
@@ -301,3 +302,45 @@ class TestStandIn:
             assert text.endswith("a lifecycle rule was to abort them: 1.")
             s3.buckets["media"].clear()
             alerts.inbox.wait_for("MpuAbortOverdue", "resolved")
+
+
+class TestShards:
+    def test_one_that_is_missing_and_then_one_that_is_there_twice(self, tmp_path: Path):
+        with StandIn(S3()) as server, ExitStack() as started:
+
+            def start(ordinal: int, total: int) -> Exporter:
+                folder = tmp_path / f"{ordinal}-{total}-{time.monotonic_ns()}"
+                folder.mkdir()
+                config = {"targets": [target("prod", server.url, "media", scan=SECOND)]}
+                flags = f"--shard.total={total}", f"--shard.ordinal={ordinal}"
+                return started.enter_context(serving(folder, config, *flags))
+
+            first, second, twin = start(0, 2), start(1, 2), start(1, 3)
+            twin.process.send_signal(signal.SIGSTOP)
+            urls = [f"{each.url}/metrics" for each in (first, second, twin)]
+            pods = [job(url) for url in urls]
+            together = {
+                **pods[0],
+                "static_configs": [config for pod in pods for config in pod["static_configs"]],
+            }
+            with alerting(rules(), together) as alerts:
+                alerts.settles("count(mpu_shards == 2)", 2)
+                assert told_now(alerts) & {"MpuShardMissing", "MpuShardDoubled", "MpuShardsDisagree"} == set()
+                second.process.send_signal(signal.SIGSTOP)
+                missing = alerts.inbox.wait_for("MpuShardMissing", "firing", ordinal="1")
+                assert says(missing).startswith("Of the shards of mpu-exporter number 1 does not answer")
+                second.process.send_signal(signal.SIGCONT)
+                alerts.inbox.wait_for("MpuShardMissing", "resolved", ordinal="1")
+                twin.process.send_signal(signal.SIGCONT)
+                doubled = alerts.inbox.wait_for("MpuShardDoubled", "firing", ordinal="1")
+                assert says(doubled).startswith("2 exporters are shard 1: ")
+                differ = alerts.inbox.wait_for("MpuShardsDisagree", "firing")
+                assert "their number, which differs by 1" in says(differ)
+                never = alerts.inbox.wait_for("MpuShardMissing", "firing")
+                assert says(never).startswith(
+                    "Of the shards of mpu-exporter one that was never seen does not"
+                )
+                twin.process.send_signal(signal.SIGSTOP)
+                for name in ("MpuShardDoubled", "MpuShardsDisagree"):
+                    alerts.inbox.wait_for(name, "resolved")
+                twin.process.send_signal(signal.SIGCONT)

@@ -3,11 +3,11 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Release and chart, said once where one holds the other. Cut so that 5 more characters fit. */}}
+{{/* Release and chart, said once where one holds the other. Cut so that the 11 more characters of a StatefulSet's revision fit. */}}
 {{- define "mpu-exporter.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
 {{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
-{{- default $full .Values.fullnameOverride | trunc 58 | trimSuffix "-" }}
+{{- default $full .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "mpu-exporter.namespace" -}}
@@ -61,10 +61,29 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
-{{/* The config is written by this chart, rather than by someone else. */}}
-{{- define "mpu-exporter.ownConfig" -}}
-{{- if and .Values.existingConfigMap .Values.existingConfigSecret }}
-{{- fail "existingConfigMap and existingConfigSecret are both set: the config comes from one of them" }}
+{{/* Annotations of an object: its own (passed as .own) and the common ones. */}}
+{{- define "mpu-exporter.annotations" -}}
+{{- with merge (deepCopy (default dict .own)) (default dict .root.Values.commonAnnotations) }}
+annotations:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- if not (or .Values.existingConfigMap .Values.existingConfigSecret) }}true{{ end }}
+{{- end }}
+
+{{/* Name, place, labels and annotations of an object: .name, .namespace, .labels and .annotations are its own. */}}
+{{- define "mpu-exporter.metadata" -}}
+name: {{ default (include "mpu-exporter.fullname" .root) .name }}
+namespace: {{ default (include "mpu-exporter.namespace" .root) .namespace }}
+labels:
+  {{- merge (include "mpu-exporter.labels" .root | fromYaml) (default dict .labels) | toYaml | nindent 2 }}
+{{- with include "mpu-exporter.annotations" (dict "root" .root "own" .annotations) | trim }}
+{{ . }}
+{{- end }}
+{{- end }}
+
+{{/* Where the exporter answers within the cluster. A headless Service forwards no port. */}}
+{{- define "mpu-exporter.host" -}}
+{{ include "mpu-exporter.fullname" . }}.{{ include "mpu-exporter.namespace" . }}.svc
+{{- end }}
+{{- define "mpu-exporter.port" -}}
+{{ ternary .Values.containerPort .Values.service.port (eq .Values.service.clusterIP "None") }}
 {{- end }}

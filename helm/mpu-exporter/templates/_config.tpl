@@ -1,0 +1,50 @@
+{{/* The config is written by this chart, rather than by someone else. */}}
+{{- define "mpu-exporter.ownConfig" -}}
+{{- if not (or .Values.existingConfigMap .Values.existingConfigSecret) }}true{{ end }}
+{{- end }}
+
+{{/* The config as values have it, with the state's path where none is set. */}}
+{{- define "mpu-exporter.config" -}}
+{{- $config := deepCopy (default dict .Values.config) -}}
+{{- $state := default dict $config.state -}}
+{{- if and .Values.state.enabled (not $state.path) -}}
+{{- $config = set $config "state" (set $state "path" (include "mpu-exporter.statePath" .)) -}}
+{{- end -}}
+{{- toYaml $config }}
+{{- end }}
+
+{{- define "mpu-exporter.statePath" -}}
+{{ trimSuffix "/" .Values.state.mountPath }}/state.db
+{{- end }}
+
+{{/* There is a web config: this chart's, or someone else's. */}}
+{{- define "mpu-exporter.hasWebConfig" -}}
+{{- if or .Values.web.tls.enabled .Values.web.existingConfigSecret }}true{{ end }}
+{{- end }}
+
+{{- define "mpu-exporter.ownWebConfig" -}}
+{{- if and .Values.web.tls.enabled (not .Values.web.existingConfigSecret) }}true{{ end }}
+{{- end }}
+
+{{- define "mpu-exporter.webConfig" -}}
+tls_server_config:
+  cert_file: tls.crt
+  key_file: tls.key
+  {{- if .Values.web.tls.clientAuth }}
+  client_auth_type: RequireAndVerifyClientCert
+  client_ca_file: client-ca.crt
+  {{- end }}
+{{- end }}
+
+{{/* A StatefulSet, whose pods have names and volumes that last, rather than a Deployment. */}}
+{{- define "mpu-exporter.isStateful" -}}
+{{- if or (gt (int .Values.shards) 1) (and .Values.state.enabled .Values.state.persistence.enabled) }}true{{ end }}
+{{- end }}
+
+{{- define "mpu-exporter.workload" -}}
+{{ ternary "statefulset" "deployment" (eq (include "mpu-exporter.isStateful" .) "true") }}/{{ include "mpu-exporter.fullname" . }}
+{{- end }}
+
+{{- define "mpu-exporter.replicas" -}}
+{{ ternary .Values.shards .Values.replicas (kindIs "invalid" .Values.replicas) }}
+{{- end }}

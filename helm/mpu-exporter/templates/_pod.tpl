@@ -1,0 +1,44 @@
+{{/* The pods, of a Deployment and of a StatefulSet alike. */}}
+{{- define "mpu-exporter.pod" -}}
+metadata:
+  labels:
+    {{- merge (include "mpu-exporter.selectorLabels" . | fromYaml) (default dict .Values.podLabels) (default dict .Values.commonLabels) | toYaml | nindent 4 }}
+  {{- $annotations := deepCopy (default dict .Values.podAnnotations) }}
+  {{- if and (include "mpu-exporter.ownConfig" .) (not .Values.reload.enabled) }}
+  {{- $annotations = set $annotations "checksum/config" (include "mpu-exporter.config" . | sha256sum) }}
+  {{- end }}
+  {{- with $annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  serviceAccountName: {{ include "mpu-exporter.serviceAccountName" . }}
+  automountServiceAccountToken: {{ .Values.serviceAccount.automount }}
+  enableServiceLinks: false
+  {{- with include "mpu-exporter.pullSecrets" . | trim }}
+  {{- . | nindent 2 }}
+  {{- end }}
+  terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
+  {{- range $field, $value := dict
+      "securityContext" .Values.podSecurityContext
+      "priorityClassName" .Values.priorityClassName
+      "dnsPolicy" .Values.dnsPolicy
+      "dnsConfig" .Values.dnsConfig
+      "hostAliases" .Values.hostAliases
+      "nodeSelector" .Values.nodeSelector
+      "tolerations" .Values.tolerations
+      "affinity" .Values.affinity
+      "topologySpreadConstraints" .Values.topologySpreadConstraints
+      "initContainers" .Values.initContainers }}
+  {{- with $value }}
+  {{- toYaml (dict $field .) | nindent 2 }}
+  {{- end }}
+  {{- end }}
+  containers:
+    - {{ include "mpu-exporter.container" . | nindent 6 | trim }}
+    {{- with .Values.extraContainers }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  volumes:
+    {{- include "mpu-exporter.volumes" . | nindent 4 }}
+{{- end }}

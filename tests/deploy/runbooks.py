@@ -1,0 +1,19 @@
+"""The runbooks as tests read them."""
+
+from __future__ import annotations
+
+from charts import CHART
+from docs.documents import README, code, table
+from rules import NAMES
+
+FOLDER = CHART.parent / "runbooks"
+INDEX = (FOLDER / "README.md").read_text(encoding="utf-8")
+PAGES = {name: (FOLDER / f"{name}.md").read_text(encoding="utf-8") for name in NAMES}
+DOCUMENTS = {"README": INDEX, **PAGES}
+SECTIONS = ["How to look", "What to do", "When it is not worth an alert"]
+
+
+def metrics() -> dict[str, set[str]]:
+    """Return the labels of every metric, as the README has them, which is held against the code elsewhere."""
+    rows = table(README, "name", "type", "labels", "meaning")
+    return {code(name)[0]: set(code(labels)) for name, _, labels, _ in rows}

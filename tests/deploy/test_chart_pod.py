@@ -1,0 +1,133 @@
+"""The pods: their image, rights, probes and account."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from charts import CHART, container_of, find, find_service, find_workload, kinds, pod_of, render
+
+from exporter import __version__
+
+
+class TestSecurity:
+    @pytest.mark.parametrize("kind", ["Deployment", "Pod"])
+    def test_defaults_pass_the_restricted_pod_standard(self, kind: str):
+        found = find(kind, render())["spec"]
+        spec = found["template"]["spec"] if kind == "Deployment" else found
+        assert spec["securityContext"] == {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "runAsGroup": 65532,
+            "fsGroup": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }
+        assert spec["containers"][0]["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "privileged": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert spec["automountServiceAccountToken"] is False
+
+    def test_ids_can_be_left_to_the_platform(self):
+        context = pod_of(CHART / "ci" / "openshift-values.yaml")["spec"]["securityContext"]
+        assert context == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+
+
+class TestServiceAccount:
+    def test_is_made_without_a_token(self):
+        documents = render("serviceAccount: {annotations: {eks.amazonaws.com/role-arn: arn}}")
+        account = find("ServiceAccount", documents)
+        assert account["automountServiceAccountToken"] is False
+        assert account["metadata"]["annotations"] == {"eks.amazonaws.com/role-arn": "arn"}
+        pod = find("Deployment", documents)["spec"]["template"]["spec"]
+        assert pod["serviceAccountName"] == account["metadata"]["name"]
+
+    def test_can_be_someone_elses(self):
+        documents = render("serviceAccount: {create: false, name: theirs}")
+        assert "ServiceAccount" not in kinds(documents)
+        assert find("Deployment", documents)["spec"]["template"]["spec"]["serviceAccountName"] == "theirs"
+
+
+class TestPod:
+    @pytest.mark.parametrize(
+        ("values", "image"),
+        [
+            ("", f"mpu-exporter:{__version__}"),
+            ("image: {registry: r.example.com, tag: '2'}", "r.example.com/mpu-exporter:2"),
+            ("{image: {registry: r}, global: {imageRegistry: g}}", f"g/mpu-exporter:{__version__}"),
+            ("image: {tag: '2', digest: 'sha256:%s'}" % ("a" * 64), f"mpu-exporter@sha256:{'a' * 64}"),
+        ],
+    )
+    def test_image(self, values: str, image: str):
+        assert container_of(values)["image"] == image
+        assert find("Pod", render(values))["spec"]["containers"][0]["image"] == image
+
+    def test_pull_secrets_are_names_or_maps(self):
+        values = "{image: {pullSecrets: [a, {name: b}]}, global: {imagePullSecrets: [{name: c}, a]}}"
+        assert pod_of(values)["spec"]["imagePullSecrets"] == [{"name": "c"}, {"name": "a"}, {"name": "b"}]
+
+    def test_probes_are_light_and_apart(self):
+        container = container_of()
+        assert container["livenessProbe"]["httpGet"] == {"path": "/-/healthy", "port": "http"}
+        assert container["readinessProbe"]["httpGet"] == {"path": "/-/ready", "port": "http"}
+        assert "startupProbe" not in container
+
+    def test_probes_can_be_replaced_and_turned_off(self):
+        container = container_of(CHART / "ci" / "openshift-values.yaml")
+        assert container["livenessProbe"]["tcpSocket"] == {"port": "http"}
+        assert "httpGet" not in container["livenessProbe"]
+        assert "readinessProbe" not in container
+
+    def test_listens_where_the_service_sends(self):
+        documents = render("{containerPort: 9400, service: {port: 80}}")
+        (container,) = find("Deployment", documents)["spec"]["template"]["spec"]["containers"]
+        assert "--web.listen-address=:9400" in container["args"]
+        assert container["ports"] == [{"name": "http", "containerPort": 9400, "protocol": "TCP"}]
+        assert find_service(documents)["spec"]["ports"] == [
+            {"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}
+        ]
+
+    def test_the_old_pod_ends_before_the_new_one_starts(self):
+        spec = find("Deployment", render())["spec"]
+        assert spec["strategy"] == {"type": "Recreate"}
+        assert spec["replicas"] == 1
+        assert spec["template"]["spec"]["terminationGracePeriodSeconds"] == 30
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("hostAliases", [{"ip": "10.1.2.3", "hostnames": ["store.example.com"]}]),
+            ("dnsPolicy", "Default"),
+            ("dnsConfig", {"options": [{"name": "ndots", "value": "1"}]}),
+            ("priorityClassName", "high"),
+            ("nodeSelector", {"a": "b"}),
+            ("tolerations", [{"operator": "Exists"}]),
+        ],
+    )
+    def test_fields_of_the_pod_are_passed_on(self, field: str, value: object):
+        assert pod_of(json.dumps({field: value}))["spec"][field] == value
+        assert field not in pod_of()["spec"]
+
+    def test_containers_run_beside_the_exporter(self):
+        names = [c["name"] for c in pod_of("extraContainers: [{name: a, image: i}]")["spec"]["containers"]]
+        assert names == ["exporter", "a"]
+
+    @pytest.mark.parametrize(
+        ("values", "flag"),
+        [
+            ("web: {enableUploads: true}", "--web.enable-uploads"),
+            ("web: {enableLifecycle: true}", "--web.enable-lifecycle"),
+            ("log: {format: json}", "--log.format=json"),
+            ("extraArgs: [--log.level=debug]", "--log.level=debug"),
+        ],
+    )
+    def test_flags_follow_values(self, values: str, flag: str):
+        assert flag in container_of(values)["args"]
+        assert flag not in container_of()["args"]
+
+    def test_every_object_can_be_annotated_but_the_pod(self):
+        documents = render("commonAnnotations: {a: b}")
+        assert {d["kind"] for d in documents if d["metadata"].get("annotations", {}).get("a") != "b"} == set()
+        assert "annotations" not in find_workload(documents)["spec"]["template"]["metadata"]

@@ -1,0 +1,157 @@
+"""values.schema.json: closed, and yet usable as a subchart; and what no schema can say."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import helm_python as helm
+import pytest
+import yaml
+from charts import CHART, find, pod_of, render
+
+from exporter import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def differences(schema: dict, defaults: dict, place: str) -> Iterator[str]:
+    """Yield the places where what a closed section declares is not what values.yaml has."""
+    optional = {"/state/persistence/retentionPolicy"}
+    if schema.get("additionalProperties") is False and place not in optional:
+        yield from (f"{place}/{key}" for key in set(schema["properties"]) ^ set(defaults))
+    for key, section in schema.get("properties", {}).items():
+        if isinstance(defaults.get(key), dict):
+            yield from differences(section, defaults[key], f"{place}/{key}")
+
+
+class TestSchema:
+    @pytest.mark.parametrize(
+        ("values", "key"),
+        [
+            ("replica: 1", "replica"),
+            ("image: {pulPolicy: Always}", "pulPolicy"),
+            ("serviceMonitor: {enable: true}", "enable"),
+            ("service: {ports: 80}", "ports"),
+            ("serviceAccount: {annotation: {}}", "annotation"),
+            ("log: {levels: info}", "levels"),
+            ("credentialSecrets: [{secret: a}]", "secret"),
+            ("state: {persistence: {storageClassName: a}}", "storageClassName"),
+            ("state: {persistence: {retentionPolicy: {whenRemoved: Delete}}}", "whenRemoved"),
+            ("web: {tls: {secretName: a}}", "secretName"),
+            ("networkPolicy: {egress: {port: [443]}}", "port"),
+            ("podMonitor: {targetLabels: [a]}", "targetLabels"),
+            ("replicaCount: 2", "replicaCount"),
+        ],
+    )
+    def test_a_typo_is_refused_by_name(self, values: str, key: str):
+        with pytest.raises(helm.HelmValuesError, match=f"additional properties '{key}' not allowed"):
+            render(values)
+
+    @pytest.mark.parametrize(
+        ("values", "place"),
+        [
+            ("replicas: two", "/replicas"),
+            ("shards: 0", "/shards"),
+            ("reload: true", "/reload"),
+            ("state: {mountPath: data}", "/state/mountPath"),
+            ("state: {persistence: {size: 1 GiB}}", "/state/persistence/size"),
+            ("state: {persistence: {accessModes: [RWO]}}", "/state/persistence/accessModes/0"),
+            ("podDisruptionBudget: {maxUnavailable: 0}", "/podDisruptionBudget/maxUnavailable"),
+            ("networkPolicy: {egress: {ports: [https]}}", "/networkPolicy/egress/ports/0"),
+            ("dnsPolicy: clusterFirst", "/dnsPolicy"),
+            ("podMonitor: {scheme: HTTPS}", "/podMonitor/scheme"),
+            ("podMonitor: {scrapeTimeout: 10}", "/podMonitor/scrapeTimeout"),
+            ("image: {digest: latest}", "/image/digest"),
+            ("image: {pullPolicy: Sometimes}", "/image/pullPolicy"),
+            ("serviceMonitor: {interval: 5 minutes}", "/serviceMonitor/interval"),
+            ("service: {port: 0}", "/service/port"),
+            ("log: {format: xml}", "/log/format"),
+            ("podAnnotations: {a: 1}", "/podAnnotations/a"),
+            ("config: {targets: []}", "/config/targets"),
+        ],
+    )
+    def test_a_wrong_value_is_refused_by_place(self, values: str, place: str):
+        with pytest.raises(helm.HelmValuesError, match=f"at '{place}'"):
+            render(values)
+
+    def test_every_default_is_declared(self):
+        """Closed sections of the schema and values.yaml have the same keys, however deep."""
+        defaults = yaml.safe_load((CHART / "values.yaml").read_text()) | {"enabled": True}
+        schema = json.loads((CHART / "values.schema.json").read_text())
+        assert set(differences(schema, defaults, "")) == set()
+
+    @pytest.mark.parametrize(
+        "name",
+        [n for n, v in yaml.safe_load((CHART / "values.yaml").read_text()).items() if v in ({}, [], "")],
+    )
+    def test_null_is_as_good_as_empty(self, name: str):
+        assert pod_of(f"{name}: null") == pod_of()
+
+
+class TestCombinations:
+    """What single values cannot say is refused by the templates."""
+
+    @pytest.mark.parametrize(
+        ("values", "message"),
+        [
+            ("replicas: 2", "replicas is 2 and shards is 1: a pod beyond the shards"),
+            ("{shards: 3, replicas: 2}", "replicas is 2 and shards is 3"),
+            (
+                "{existingConfigMap: a, existingConfigSecret: b}",
+                "existingConfigMap and existingConfigSecret are both set",
+            ),
+            (
+                "{shards: 2, state: {persistence: {enabled: true, existingClaim: a}}}",
+                "existingClaim is one volume, but each of several shards needs its own",
+            ),
+            ("state: {enabled: false, persistence: {enabled: true}}", "there is nothing to keep"),
+            (
+                "config: {state: {path: /data/x.db}}",
+                "config.state.path is /data/x.db, but the state's volume is mounted at /var/lib/mpu-exporter",
+            ),
+            ("web: {tls: {enabled: true}}", "name a Secret with tls.crt and tls.key in web.tls.secret"),
+            ("{serviceMonitor: {enabled: true}, podMonitor: {enabled: true}}", "scraped twice"),
+            (
+                "{web: {tls: {enabled: true, secret: a, clientAuth: true}}, serviceMonitor: {enabled: true}}",
+                "serviceMonitor.tlsConfig has to name a certificate",
+            ),
+            (
+                "{web: {tls: {enabled: true, secret: a}}, podMonitor: {enabled: true, namespace: other}}",
+                "podMonitor.namespace is other, where the operator cannot read a Secret",
+            ),
+        ],
+    )
+    def test_that_do_not_fit_are_refused(self, values: str, message: str):
+        with pytest.raises(helm.HelmRenderError, match=message):
+            render(values)
+
+
+class TestSubchart:
+    @pytest.fixture
+    def parent(self, tmp_path: Path) -> Path:
+        (tmp_path / "charts").mkdir()
+        (tmp_path / "charts" / "mpu-exporter").symlink_to(CHART)
+        (tmp_path / "Chart.yaml").write_text(
+            "{apiVersion: v2, name: parent, version: 1.0.0, dependencies: "
+            "[{name: mpu-exporter, version: 0.1.0, condition: mpu-exporter.enabled}]}"
+        )
+        return tmp_path
+
+    def test_takes_a_parents_globals_and_condition_key(self, parent: Path):
+        values = "{global: {imageRegistry: mirror.example.com, region: eu}, mpu-exporter: {enabled: true}}"
+        (container,) = find("Deployment", render(values, parent))["spec"]["template"]["spec"]["containers"]
+        assert container["image"] == f"mirror.example.com/mpu-exporter:{__version__}"
+
+    def test_has_its_files_there_too(self, parent: Path):
+        (container,) = find("Pod", render("{}", parent))["spec"]["containers"]
+        assert "main(*sys.argv[1:])" in container["command"][2]
+
+    def test_is_left_out_by_its_condition_key(self, parent: Path):
+        assert render("{mpu-exporter: {enabled: false}}", parent) == []
+
+    def test_still_refuses_a_typo(self, parent: Path):
+        with pytest.raises(helm.HelmValuesError, match="additional properties 'imag' not allowed"):
+            render("{mpu-exporter: {imag: {}}}", parent)
