@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
-from playing import Mounted, config, playable, shows
+from charts import find
+from playing import Mounted, chart, config, playable, shard, shows
 from servers import free_port, wait_until
 from servers.exporter import target
 from servers.image import IMAGE, REVISION, VERSION, build
@@ -127,6 +129,20 @@ def test_the_deployment_reads_its_config_has_no_rights_and_ends_on_sigterm(conta
     assert container.stop() == 0
 
 
+def test_the_program_of_helm_test_finds_the_metrics(podman: Podman, container: Container):
+    (tester,) = find("Pod", chart())["spec"]["containers"]
+    *program, url = tester["command"]
+    podman("exec", container.name, *program, url.replace(urlsplit(url).hostname, "127.0.0.1"))
+    with pytest.raises(RuntimeError, match="Connection refused"):
+        podman("exec", container.name, *program, "http://127.0.0.1:9/metrics")
+
+
+def test_a_pod_knows_from_its_name_which_shard_it_is(podman: Podman, port: int):
+    with podman.playing(shard(port, "demo-mpu-exporter-2", shards=3), port) as container:
+        container.wait_for("mpu_shard_ordinal 2.0")
+        assert "mpu_shards 3.0" in container.text()
+
+
 def test_runs_as_the_uid_that_the_cluster_chose(podman: Podman, port: int):
     chosen = {"runAsUser": 1000650000, "runAsGroup": 0, "fsGroup": 1000650000}
     with podman.playing(playable(port, podSecurityContext=chosen), port) as container:
@@ -137,7 +153,7 @@ def test_runs_as_the_uid_that_the_cluster_chose(podman: Podman, port: int):
 def test_reads_its_config_again_when_the_mounted_folder_is_swapped(podman: Podman, port: int, tmp_path: Path):
     mounted = Mounted(tmp_path)
     mounted.swap(config("before"))
-    played = mounted.take_over(playable(port, extraArgs=["--config.watch"]))
+    played = mounted.take_over(playable(port))
     with podman.playing(played, port) as container:
         container.wait_for(shows("before"))
         mounted.swap(config("after"))
