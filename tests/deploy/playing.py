@@ -31,15 +31,32 @@ def shows(target: str) -> str:
     return f'mpu_scan_success{{bucket="none",store="s3",target="{target}"}} 0.0'
 
 
+def chart(**values: object) -> list[dict[str, Any]]:
+    """Return the chart with our image and the config of one target."""
+    return render(yaml.safe_dump({**VALUES, "config": config("inline"), **values}))
+
+
 def playable(port: int, **values: object) -> list[dict[str, Any]]:
     """Return what podman can play of the rendered chart, published on a loopback port."""
-    rendered = render(yaml.safe_dump({**VALUES, "config": config("inline"), **values}))
-    kept = [found for found in rendered if found["kind"] in ("ConfigMap", "Deployment")]
+    kept = [found for found in chart(**values) if found["kind"] in ("ConfigMap", "Deployment")]
     for found in kept:
         del found["metadata"]["namespace"]
-    (container,) = find("Deployment", kept)["spec"]["template"]["spec"]["containers"]
-    container["ports"][0] |= {"hostPort": port, "hostIP": "127.0.0.1"}
+    _publish(find("Deployment", kept)["spec"]["template"]["spec"], port)
     return kept
+
+
+def shard(port: int, name: str, shards: int) -> list[dict[str, Any]]:
+    """Return one pod of so many as their StatefulSet, which podman cannot play, would make it."""
+    rendered = chart(shards=shards)
+    spec = find("StatefulSet", rendered)["spec"]["template"]["spec"]
+    _publish(spec, port)
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+    return [find("ConfigMap", rendered), pod]
+
+
+def _publish(spec: dict[str, Any], port: int) -> None:
+    (container,) = spec["containers"]
+    container["ports"][0] |= {"hostPort": port, "hostIP": "127.0.0.1"}
 
 
 class Mounted:

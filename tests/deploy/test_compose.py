@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from docs.documents import README, files
 from servers import need
 
 from exporter import cli
@@ -81,6 +82,14 @@ def test_the_exporter_is_built_with_the_extra_that_its_command_needs():
     assert (extra in extras, f'ARG {"".join(exporter["build"]["args"])}=""\n' in DOCKERFILE) == (True, True)
     options = cli.parser().parse_args(exporter["command"])
     assert options.listen == f":{exporter['ports'][0].split(':')[-1]}"
+
+
+def test_the_override_of_the_readme_serves_the_config_that_it_mounts():
+    (override,) = [yaml.safe_load(text) for text in files(README, "compose.override.yaml")]
+    exporter = override["services"]["exporter"]
+    (mount,) = exporter["volumes"]
+    options = cli.parser().parse_args(exporter["command"])
+    assert mount == f"./config.yaml:{options.config_file}:ro"
 
 
 def test_prometheus_accepts_its_config_with_the_rules(tmp_path: Path):

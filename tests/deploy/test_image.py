@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
-from playing import Mounted, config, playable, shows
+from charts import find
+from playing import Mounted, chart, config, playable, shard, shows
 from servers import free_port, wait_until
 from servers.exporter import target
 from servers.image import IMAGE, REVISION, VERSION, build
@@ -125,6 +127,20 @@ def test_the_deployment_reads_its_config_has_no_rights_and_ends_on_sigterm(conta
     expected = {"user": "65532:65532", "capabilities": 0, "new": False, "seccomp": True, "root": "ro"}
     assert expected == container.rights()
     assert container.stop() == 0
+
+
+def test_the_program_of_helm_test_finds_the_metrics(podman: Podman, container: Container):
+    (tester,) = find("Pod", chart())["spec"]["containers"]
+    *program, url = tester["command"]
+    podman("exec", container.name, *program, url.replace(urlsplit(url).hostname, "127.0.0.1"))
+    with pytest.raises(RuntimeError, match="Connection refused"):
+        podman("exec", container.name, *program, "http://127.0.0.1:9/metrics")
+
+
+def test_a_pod_knows_from_its_name_which_shard_it_is(podman: Podman, port: int):
+    with podman.playing(shard(port, "demo-mpu-exporter-2", shards=3), port) as container:
+        container.wait_for("mpu_shard_ordinal 2.0")
+        assert "mpu_shards 3.0" in container.text()
 
 
 def test_runs_as_the_uid_that_the_cluster_chose(podman: Podman, port: int):

@@ -176,7 +176,7 @@ class TestSnippets:
             assert json.loads(block)
 
     def test_every_yaml_says_which_file_it_is(self):
-        known = ("config.yaml", "prometheus.yml", "dashboards.yaml", "values.yaml")
+        known = ("config.yaml", "prometheus.yml", "dashboards.yaml", "values.yaml", "compose.override.yaml")
         assert len(blocks(README, "yaml")) == sum(len(files(README, name)) for name in (*known, *TLS_FILES))
 
     def test_configs_load(self, tmp_path: Path):
