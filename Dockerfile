@@ -3,27 +3,47 @@
 ARG PYTHON_IMAGE=docker.io/library/python:3.14-slim
 
 FROM ${PYTHON_IMAGE} AS build
+# Extras of the package, such as demo.
+ARG EXTRAS=""
+# Versions to build with, as an earlier image has them in /opt/mpu-exporter/pins.txt; the newest within the ranges where empty.
+ARG PINS=""
 ENV PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
-    PIP_ROOT_USER_ACTION=ignore
+    PIP_ROOT_USER_ACTION=ignore \
+    PIP_CONSTRAINT=/pins.txt
 WORKDIR /src
 # Two environments: the one that builds stays here, the one that runs never sees pip.
-RUN python -m venv /build && python -m venv --without-pip /opt/mpu-exporter
+RUN printf '%s\n' ${PINS} >/pins.txt \
+ && python -m venv /build \
+ && /build/bin/pip install --quiet setuptools \
+ && python -m venv --without-pip /opt/mpu-exporter
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter exporter
 # Everything becomes a wheel first. crcmod, which the OBS SDK wants for uploads, has a C extension that it does without
-# where there is no compiler: nothing here uploads, so no compiler is installed.
-RUN /build/bin/pip wheel --wheel-dir /wheels . \
- && /build/bin/pip --python /opt/mpu-exporter/bin/python install --no-index --find-links /wheels --no-compile mpu-exporter \
- && python -m compileall -q --invalidation-mode unchecked-hash /opt/mpu-exporter/lib
+# where there is no compiler: nothing here uploads, so no compiler is installed. Of the AWS SDK's descriptions of services
+# those stay that are asked for buckets, vaults or keys. Bytecode that names no time is the same in every build.
+RUN /build/bin/pip wheel --quiet --no-build-isolation --wheel-dir /wheels ".${EXTRAS:+[${EXTRAS}]}" \
+ && /build/bin/pip --python /opt/mpu-exporter/bin/python install --quiet --no-index --find-links /wheels --no-compile \
+      "mpu-exporter${EXTRAS:+[${EXTRAS}]}" \
+ && for python in /build /opt/mpu-exporter; do \
+      /build/bin/pip --python "$python/bin/python" list --format=freeze --exclude mpu-exporter --exclude pip; \
+    done >/pins.txt \
+ && mv /pins.txt /opt/mpu-exporter/pins.txt \
+ && find /opt/mpu-exporter/lib -path '*/botocore/data/*' -prune -type d \
+      ! -name glacier ! -name s3 ! -name signin ! -name sso ! -name sso-oidc ! -name sts -exec rm -r {} + \
+ && python -W ignore -m compileall -q --invalidation-mode unchecked-hash /opt/mpu-exporter/lib
 
 FROM ${PYTHON_IMAGE}
 ARG PYTHON_IMAGE
 ARG VERSION=unknown
 ARG REVISION=unknown
+ARG SOURCE=https://github.com/mpu-exporter/mpu-exporter
 LABEL org.opencontainers.image.title="mpu-exporter" \
       org.opencontainers.image.description="Prometheus exporter for multipart uploads that were started and never finished" \
       org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.url="${SOURCE}" \
+      org.opencontainers.image.documentation="${SOURCE}#readme" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.base.name="${PYTHON_IMAGE}"

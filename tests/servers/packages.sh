@@ -19,6 +19,11 @@ needs chromedriver chromium-driver
 needs curl curl
 needs zsh zsh
 needs busybox busybox
+needs mmdebstrap mmdebstrap
+needs podman podman
+needs runc runc               # what runs podman's containers,
+needs /usr/libexec/podman/catatonit catatonit # and what holds its pods,
+needs slirp4netns slirp4netns # and what publishes their ports
 for need in "$@"; do needs "${need%%=*}" "${need#*=}"; done
 "${PYTHON:-python3}" -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
 ((${#packages[@]})) || exit 0

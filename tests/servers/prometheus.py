@@ -34,15 +34,20 @@ class Prometheus:
             with error:
                 return False
 
-    def query(self, promql: str) -> Series:
-        """Return each series' labels and its value now."""
-        result = self._data("query", query=promql)["result"]
+    def query(self, promql: str, at: float | None = None) -> Series:
+        """Return each series' labels and its value, now or at a moment (Unix seconds)."""
+        result = self._data("query", query=promql, **({} if at is None else {"time": at}))["result"]
         return [(series["metric"], float(series["value"][1])) for series in result]
 
     def history(self, promql: str, start: float, end: float, step: float = 0.5) -> list[float]:
         """Return every value that each series had between two moments (Unix seconds)."""
         result = self._data("query_range", query=promql, start=start, end=end, step=step)["result"]
         return [float(value) for series in result for _, value in series["values"]]
+
+    def label_values(self, label: str, selector: str) -> list[str]:
+        """Return the values of a label that the series of a selector have."""
+        values: list[str] = self._data(f"label/{label}/values", **{"match[]": selector})
+        return values
 
     def alerts(self, name: str) -> list[dict[str, Any]]:
         """Return the alerts of one name that are pending or firing, with labels and annotations."""

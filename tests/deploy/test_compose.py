@@ -1,0 +1,116 @@
+"""compose.yaml and the files it mounts: they exist, fit together, and promtool accepts its part."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from servers import need
+
+from exporter import cli
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+
+every_service = pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES.keys())
+
+
+def mounts(service: str) -> dict[str, Path]:
+    """Return the files and folders of this project in a container, by where they are there."""
+    triples = [text.split(":") for text in SERVICES[service]["volumes"] if text.startswith("./")]
+    assert {rest for _, _, *rest in triples for rest in rest} == {"ro"}
+    return {there: ROOT / here for here, there, _ in triples}
+
+
+def mounted(service: str, path: str) -> Any:
+    return yaml.safe_load(mounts(service)[path].read_text())
+
+
+def grafana(kind: str) -> Any:
+    return mounted("grafana", f"/etc/grafana/provisioning/{kind}/mpu-exporter.yml")
+
+
+@every_service
+def test_no_service_may_more_than_it_needs(service: dict[str, Any]):
+    rights = {key: service.get(key) for key in ("read_only", "cap_drop", "security_opt", "privileged")}
+    expected = {"read_only": True, "cap_drop": ["ALL"], "security_opt": ["no-new-privileges:true"]}
+    assert {**expected, "privileged": None} == rights
+
+
+@every_service
+def test_only_this_machine_reaches_the_ports(service: dict[str, Any]):
+    (port,) = service["ports"]
+    address, outside, inside = port.split(":")
+    assert (address, outside) == ("127.0.0.1", inside)
+
+
+@pytest.mark.parametrize("service", ["prometheus", "grafana"])
+def test_images_of_others_are_of_one_version_and_can_be_chosen(service: str):
+    image = SERVICES[service]["image"]
+    assert re.fullmatch(rf"\$\{{{service.upper()}_IMAGE:-docker\.io/\w+/{service}:v?\d+\.\d+\.\d+\}}", image)
+
+
+@pytest.mark.parametrize("service", ["prometheus", "grafana"])
+def test_all_that_is_mounted_is_there(service: str):
+    assert [path for path in mounts(service).values() if not path.exists()] == []
+
+
+def test_named_volumes_are_declared():
+    named = {
+        text.split(":")[0]
+        for service in SERVICES.values()
+        for text in service.get("volumes", [])
+        if not text.startswith("./")
+    }
+    assert named == COMPOSE["volumes"].keys()
+
+
+def test_the_exporter_is_built_with_the_extra_that_its_command_needs():
+    exporter = SERVICES["exporter"]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    (extra,) = exporter["build"]["args"].values()
+    assert (extra in extras, f'ARG {"".join(exporter["build"]["args"])}=""\n' in DOCKERFILE) == (True, True)
+    options = cli.parser().parse_args(exporter["command"])
+    assert options.listen == f":{exporter['ports'][0].split(':')[-1]}"
+
+
+def test_prometheus_accepts_its_config_with_the_rules(tmp_path: Path):
+    need("promtool")
+    for there, here in mounts("prometheus").items():
+        shutil.copy(here, tmp_path / Path(there).name)
+    command = ["promtool", "check", "config", str(tmp_path / "prometheus.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"SUCCESS: [1-9]\d* rules found", done.stdout)
+
+
+def test_prometheus_scrapes_the_exporter_where_it_listens():
+    (job,) = mounted("prometheus", "/etc/prometheus/prometheus.yml")["scrape_configs"]
+    (port,) = re.findall(r"^EXPOSE (\d+)$", DOCKERFILE, re.MULTILINE)
+    assert job["static_configs"] == [{"targets": [f"exporter:{port}"]}]
+
+
+def test_grafana_asks_the_prometheus_beside_it_by_the_uid_that_the_alerts_name():
+    (source,) = grafana("datasources")["datasources"]
+    rules = [rule for group in grafana("alerting")["groups"] for rule in group["rules"]]
+    named = {query["datasourceUid"] for rule in rules for query in rule["data"]}
+    assert named == {source["uid"], "__expr__"}
+    assert source["url"] == f"http://prometheus:{SERVICES['prometheus']['ports'][0].split(':')[-1]}"
+    assert (source["type"], source["isDefault"]) == ("prometheus", True)
+
+
+def test_grafana_opens_with_one_of_the_dashboards_it_is_given():
+    (provider,) = grafana("dashboards")["providers"]
+    folder = mounts("grafana")[provider["options"]["path"]]
+    home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert Path(home).parent == Path(provider["options"]["path"])
+    assert json.loads((folder / Path(home).name).read_text())["uid"] == "mpu-overview"
