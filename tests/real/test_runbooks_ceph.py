@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from docs.documents import ROOT, blocks, commands
 from servers.ceph import GATEWAY, NO_CONFIG
-from servers.exporter import serving
+from servers.commands import run
+from servers.exporter import target
+from servers.fill import fill
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,18 +45,29 @@ def test_the_cluster_understands_every_command(ceph: Ceph, ceph_bucket: str):
     assert f"lc process --bucket={ceph_bucket}" in answers
 
 
+def watched(ceph: Ceph, bucket: str, **settings: object) -> dict[str, object]:
+    keys = {"access_key_id": ceph.mpu.access_key, "secret_access_key": ceph.mpu.secret_key}
+    return target("prod", ceph.endpoint_url, bucket, region="default", credentials=keys, **settings)
+
+
 def test_the_rule_is_seen_by_the_exporter(ceph: Ceph, ceph_bucket: str, tmp_path: Path):
     ceph.client().put_bucket_lifecycle_configuration(Bucket=ceph_bucket, LifecycleConfiguration=rules())
-    target = {
-        "name": "ceph",
-        "store": "s3",
-        "endpoint_url": ceph.endpoint_url,
-        "buckets": [ceph_bucket],
-        "credentials": {"access_key_id": ceph.mpu.access_key, "secret_access_key": ceph.mpu.secret_key},
-        "lifecycle": True,
-    }
-    with serving(tmp_path, {"targets": [target]}) as exporter:
-        exporter.wait_tried(ceph_bucket)
-        text = exporter.text()
-    labels = f'bucket="{ceph_bucket}",scope="bucket",store="s3",target="ceph"'
-    assert f"mpu_abort_rule_seconds{{{labels}}} {7 * 86400}.0\n" in text
+    done = run("scan", tmp_path, watched(ceph, ceph_bucket, lifecycle=True), flags=("--format=prometheus",))
+    labels = f'bucket="{ceph_bucket}",scope="bucket",store="s3",target="prod"'
+    assert f"mpu_abort_rule_seconds{{{labels}}} {7 * 86400}.0\n" in done.stdout
+
+
+def flags_of(call: list[str]) -> frozenset[str]:
+    """Return the flags of a call, of `--format` with its value: the others' values change little."""
+    return frozenset(flag if "format" in flag else flag.partition("=")[0] for flag in call)
+
+
+def test_commands_about_a_bucket_run(ceph: Ceph, ceph_bucket: str, tmp_path: Path):
+    fill(ceph.client(), ceph_bucket, ["dumps/monday.tar"], lambda _: {1: 10})
+    calls = [call for call in typed("mpu-exporter", ceph_bucket, ceph.mpu.name) if "--target=prod" in call]
+    assert {name for name, *_ in calls} == {"check", "scan", "uploads"}
+    widest = [call for call in calls if not any(flags_of(call) < flags_of(other) for other in calls)]
+    for name, *flags in {flags_of(call): call for call in widest}.values():
+        own = tuple(flag for flag in flags if not flag.startswith("--config.file="))
+        done = run(name, tmp_path, watched(ceph, ceph_bucket), flags=own)
+        assert done.returncode == 0, (name, own, done.stderr)
