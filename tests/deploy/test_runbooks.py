@@ -41,6 +41,7 @@ def test_each_alert_leads_to_its_page():
 def test_a_page_has_the_sections(name: str):
     headings = re.findall(r"^(#+) (.*)$", prose(PAGES[name]), re.MULTILINE)
     assert headings == [("#", name), *(("##", section) for section in SECTIONS)]
+    assert "README.md#where-to-type" in links(PAGES[name])
 
 
 @every_page
