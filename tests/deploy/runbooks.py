@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING, Any
+
 from charts import CHART
 from docs.documents import README, code, table
 from rules import NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FOLDER = CHART.parent / "runbooks"
 INDEX = (FOLDER / "README.md").read_text(encoding="utf-8")
@@ -17,3 +23,17 @@ def metrics() -> dict[str, set[str]]:
     """Return the labels of every metric, as the README has them, which is held against the code elsewhere."""
     rows = table(README, "name", "type", "labels", "meaning")
     return {code(name)[0]: set(code(labels)) for name, _, labels, _ in rows}
+
+
+def panels() -> dict[str, set[str]]:
+    """Return the titles of all panels by the uid of their dashboard."""
+    boards = [
+        json.loads(file.read_text(encoding="utf-8")) for file in (CHART / "files/dashboards").glob("*.json")
+    ]
+    return {board["uid"]: {panel["title"] for panel in _all(board["panels"])} for board in boards}
+
+
+def _all(panels: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for panel in panels:
+        yield panel
+        yield from _all(panel.get("panels", []))

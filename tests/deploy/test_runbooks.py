@@ -9,7 +9,7 @@ import pytest
 import yaml
 from docs.documents import ROOT, anchors, files, links, prose, table
 from rules import NAMES, SOURCE, VALUES, prometheus_rules
-from runbooks import DOCUMENTS, FOLDER, INDEX, PAGES, SECTIONS
+from runbooks import DOCUMENTS, FOLDER, INDEX, PAGES, SECTIONS, panels
 
 from exporter.config import load
 
@@ -41,6 +41,7 @@ def test_each_alert_leads_to_its_page():
 def test_a_page_has_the_sections(name: str):
     headings = re.findall(r"^(#+) (.*)$", prose(PAGES[name]), re.MULTILINE)
     assert headings == [("#", name), *(("##", section) for section in SECTIONS)]
+    assert "README.md#where-to-type" in links(PAGES[name])
 
 
 @every_page
@@ -93,7 +94,21 @@ def test_links_lead_somewhere(document: str):
 
 
 @every_document
-def test_the_exporter_is_never_said_to_abort(document: str):
+def test_where_abort_commands_are_printed_it_says_that_the_exporter_runs_none(document: str):
     text = " ".join(DOCUMENTS[document].split())
     aborting = "--format=commands" in text
     assert not aborting or re.search(r"[Tt]he exporter[^.]* (aborts nothing|only prints|does not)", text)
+
+
+@every_page
+def test_panels_of_dashboards_are_there(name: str):
+    known = panels()
+    for board, title in re.findall(r"ashboard `([\w-]+)`(?:, \"([^\"]+)\")?", PAGES[name]):
+        assert board in known
+        assert not title or title in known[board]
+
+
+@every_page
+def test_a_page_is_short(name: str):
+    lines = [line for line in PAGES[name].splitlines() if line.strip() and "```" not in line]
+    assert len(lines) <= 60

@@ -14,7 +14,7 @@ from alert_cases import CASES
 from botocore import xform_name
 from botocore.validate import ParamValidator
 from charts import CHART
-from docs.documents import blocks, commands
+from docs.documents import ROOT, blocks, commands, prose
 from rules import NAMES
 from runbooks import DOCUMENTS, PAGES
 from servers import free_port, need
@@ -22,6 +22,7 @@ from servers import free_port, need
 from exporter import cli
 from exporter.stores.lifecycle import DAY_SECONDS, read_rules
 
+SOURCES = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "exporter").rglob("*.py"))
 SESSION = botocore.session.get_session()
 LABELS = {case.alert: {*case.labels, "alertname"} for case in CASES}
 
@@ -107,3 +108,10 @@ def test_radosgw_admin_has_every_command():
     assert "lc process" in shown
     for command in shown:
         assert re.search(rf"^ *{command} ", told, re.MULTILINE), command
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_looked_for_in_the_log_is_what_the_exporter_says(name: str):
+    looked_for = {words[0] for words in commands(PAGES[name], "grep")} - {"media", "mpu_shard"}
+    said = set(re.findall(r"says `([^`]+)`", prose(PAGES[name]))) - {"NoSuchUpload"}
+    assert [text for text in looked_for | said if text not in SOURCES] == []
