@@ -53,7 +53,7 @@ def build(podman: Podman, image: str, **arguments: str) -> None:
 @pytest.fixture(scope="session")
 def podman() -> Iterator[Podman]:
     """Give podman with the image built; nothing of it is left behind."""
-    need("podman", "runc", "slirp4netns", "mmdebstrap")
+    need("podman", "runc", "catatonit", "slirp4netns", "mmdebstrap")
     with TemporaryDirectory(prefix="mpu-podman-") as name:
         podman = Podman(Path(name))
         podman.configure()

@@ -22,7 +22,7 @@ needs busybox busybox
 needs mmdebstrap mmdebstrap
 needs podman podman
 needs runc runc               # what runs podman's containers,
-needs /usr/libexec/podman/catatonit catatonit # and what holds its pods,
+needs catatonit catatonit     # and what holds its pods,
 needs slirp4netns slirp4netns # and what publishes their ports
 for need in "$@"; do needs "${need%%=*}" "${need#*=}"; done
 "${PYTHON:-python3}" -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
