@@ -1,5 +1,6 @@
 # The image of mpu-exporter. Build: docker build -t mpu-exporter . (or buildah build --format docker, which keeps HEALTHCHECK).
 # Any Debian-based image with `python` and `venv` does as a base; pin it by digest where you need repeatable builds.
+# checkov:skip=CKV_DOCKER_7:the tag is in PYTHON_IMAGE, which it does not read
 ARG PYTHON_IMAGE=docker.io/library/python:3.14-slim
 
 FROM ${PYTHON_IMAGE} AS build

@@ -21,11 +21,12 @@ _BOOTSTRAP = (
     *("mmdebstrap", "--quiet", "--variant=essential", "--include=python3,python3-venv,ca-certificates"),
     *("--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/doc/*"),
     "--customize-hook=ln -s python3 $1/usr/bin/python",
+    "--customize-hook=find $1/usr/lib -name __pycache__ -prune -exec rm -r {} +",
 )
 
 
 def make_base(podman: Podman) -> None:
-    """Make what stands in for the official slim image, which has a `python` with `venv` as well."""
+    """Make what stands in for the official slim image: a `python` with `venv`, and no bytecode."""
     tar = podman.folder / "base.tar"
     command = [*_BOOTSTRAP, _SUITE, str(tar)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
