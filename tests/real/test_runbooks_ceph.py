@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
+from functools import partial
 from typing import TYPE_CHECKING
 
 from docs.documents import ROOT, blocks, commands
-from servers.ceph import GATEWAY, NO_CONFIG
+from servers import wait_until
+from servers.ceph import GATEWAY, ask_monitor
 from servers.commands import run
 from servers.exporter import target
 from servers.fill import fill
@@ -39,7 +41,7 @@ def test_the_cluster_understands_every_command(ceph: Ceph, ceph_bucket: str):
     gateway = typed("radosgw-admin", ceph_bucket, ceph.mpu.name)
     answers = {" ".join(words): ceph.run("radosgw-admin", *GATEWAY, *words) for words in gateway}
     for words in typed("ceph", ceph_bucket, ceph.mpu.name):
-        assert ceph.run("ceph", NO_CONFIG, *words)
+        wait_until(f"ceph {words}", partial(ask_monitor, ceph, *words))
     assert "abort-incomplete-uploads" in answers[f"lc get --bucket={ceph_bucket}"]
     assert ceph_bucket in answers["lc list"]
     assert f"lc process --bucket={ceph_bucket}" in answers

@@ -44,15 +44,22 @@
 {{- if eq (float64 (int64 .)) (float64 .) }}{{ int64 . }}{{ else }}{{ . }}{{ end -}}
 {{- end }}
 
-{{/* An expression whose series carry labels of their target, for routing, too. One of them, where two pods disagree. */}}
+{{/*
+An expression whose series carry labels of their target, for routing, too. Where two pods disagree about them, those of
+the config that was read last.
+*/}}
 {{- define "mpu-exporter.withTargetLabels" -}}
 {{- if .values.targetLabels -}}
-{{- $join := join ", " (append (default list .values.joinLabels) "target") -}}
+{{- $target := join ", " (append (default list .values.joinLabels) "target") -}}
+{{- $pod := join ", " (concat (default list .values.joinLabels) .values.ignoredLabels) -}}
 {{- $labels := join ", " .values.targetLabels -}}
-{{- $info := ternary "mpu_target_info" (printf "mpu_target_info{%s}" .values.selector) (empty .values.selector) -}}
+{{- $selector := ternary "" (printf "{%s}" .values.selector) (empty .values.selector) -}}
 ({{ printf "\n%s\n" .text }})
-* on ({{ $join }}) group_left ({{ $labels }})
-topk by ({{ $join }}) (1, max by ({{ $join }}, {{ $labels }}) ({{ $info }}))
+* on ({{ $target }}) group_left ({{ $labels }})
+topk by ({{ $target }}) (1, max by ({{ $target }}, {{ $labels }}) (
+  mpu_target_info{{ $selector }}
+  * on ({{ $pod }}) group_left () mpu_config_last_reload_success_timestamp_seconds{{ $selector }}
+)) ^ 0
 {{- else -}}
 {{- .text -}}
 {{- end -}}
