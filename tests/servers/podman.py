@@ -49,7 +49,7 @@ class Container:
         return {
             "user": f"{status['Uid'].split()[0]}:{status['Gid'].split()[0]}",
             "capabilities": int(status["CapEff"], 16),
-            "new": status["NoNewPrivs"] == "0",
+            "new privileges": status["NoNewPrivs"] == "0",
             "seccomp": status["Seccomp"] == "2",
             "root": root.split(",")[0],
         }
@@ -113,8 +113,8 @@ class Podman:
     @contextmanager
     def running(self, image: str, *options: str, command: tuple[str, ...] = ()) -> Iterator[Container]:
         """Run an image, its port published on a free one of the loopback, while the block lasts."""
-        words = ("run", "--detach", "--network", _NETWORK, "--publish", "127.0.0.1::19340", *options)
-        name = self(*words, image, *command).strip()
+        published = ("--network", _NETWORK, "--publish", "127.0.0.1::19340")
+        name = self("run", "--detach", "--timeout", "900", *published, *options, image, *command).strip()
         try:
             address = self("port", name, "19340/tcp").strip()
             yield Container(self, name, f"http://{address}")
