@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from alert_cases import BUCKET, CASES, KEPT, Case, Series, bucket, scraped, series, target
-from rules import NAMES, VALUES, prometheus_groups, promtool, write_yaml
+from rules import NAMES, VALUES, grafana_rules, prometheus_groups, promtool, write_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +102,25 @@ def test_a_label_of_pods_that_is_not_reduced_is_noticed(case: Case, tmp_path: Pa
 def test_labels_of_clusters_that_are_reduced_are_noticed(case: Case, tmp_path: Path):
     groups = prometheus_groups("{ignoredLabels: [instance, pod, container, endpoint, cluster]}")
     assert judge(tmp_path, scenarios(case), groups) != ""
+
+
+@every_case
+def test_its_value_is_there_also_when_all_is_well(case: Case, tmp_path: Path):
+    """Grafana compares it with the threshold, and could not tell what is well from what is missing."""
+    query = grafana_rules()[case.alert]["data"][0]["model"]["expr"]
+    test = {
+        "interval": "1m",
+        "input_series": scraped(case.good, "west", case.pods),
+        "promql_expr_test": [
+            {
+                "expr": f"count({query}) > bool 0",
+                "eval_time": f"{case.since + 60}m",
+                "exp_samples": [{"labels": "{}", "value": 1}],
+            }
+        ],
+    }
+    write_yaml(tmp_path / "tests.yml", {"evaluation_interval": "1m", "tests": [test]})
+    assert promtool("test", "rules", "tests.yml", folder=tmp_path) == ""
 
 
 STATE = [case for case in CASES if VALUES[case.alert]["keepFiringFor"]]
