@@ -3,7 +3,7 @@
 {{- $found := list -}}
 {{- $values := .Values.alerts -}}
 {{- range .Files.Get "files/rules/alerts.yaml" | fromYamlArray -}}
-{{- $rule := get $values.rules .alert -}}
+{{- $rule := default dict (get $values.rules .alert) -}}
 {{- if $rule.enabled -}}
 {{- $threshold := include "mpu-exporter.number" $rule.threshold -}}
 {{- $fill := dict "values" $values "window" $rule.window "threshold" $threshold -}}
