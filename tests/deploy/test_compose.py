@@ -117,6 +117,13 @@ def test_grafana_asks_the_prometheus_beside_it_by_the_uid_that_the_alerts_name()
     assert (source["type"], source["isDefault"]) == ("prometheus", True)
 
 
+def test_grafana_leaves_the_plugins_of_its_read_only_root_as_they_are():
+    """As https://github.com/grafana/grafana/issues/127760 has it: else Prometheus may be gone as a source."""
+    grafana = SERVICES["grafana"]
+    assert grafana["read_only"]
+    assert grafana["environment"]["GF_PLUGINS_PREINSTALL_AUTO_UPDATE"] == "false"
+
+
 def test_grafana_opens_with_one_of_the_dashboards_it_is_given():
     (provider,) = grafana("dashboards")["providers"]
     folder = mounts("grafana")[provider["options"]["path"]]
