@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-import jsonschema
+import helm_python as helm
 import pytest
 import yaml
 from docs.documents import DOCUMENTS, README, ROOT, anchors, blocks, code, commands, files, links, table
@@ -191,10 +191,10 @@ class TestSnippets:
         assert set(StoreKind) == {target.store for target in settings.targets}
 
     def test_chart_values_pass_the_charts_schema_and_hold_a_config_that_loads(self, tmp_path: Path):
-        schema = json.loads((ROOT / "helm/mpu-exporter/values.schema.json").read_text(encoding="utf-8"))
         for snippet in files(README, "values.yaml"):
             values = yaml.safe_load(snippet)
-            jsonschema.validate(values, schema)
+            with helm.Chart.load(ROOT / "helm" / "mpu-exporter") as chart:
+                chart.validate_schema(values)
             if "config" not in values:
                 continue
             settings = load_snippet(yaml.safe_dump(values["config"]), tmp_path)
