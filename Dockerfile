@@ -53,10 +53,12 @@ ENV PATH=/opt/mpu-exporter/bin:$PATH \
     PYTHONUNBUFFERED=1
 COPY --from=build /opt/mpu-exporter /opt/mpu-exporter
 # The slim images come without bytecode of the standard library. Importing once stores that of the modules in use, and proves
-# that the image works. Then the base's own pip goes: nothing is installed into a running exporter.
+# that the image works. Then the base's own pip goes: nothing is installed into a running exporter. A volume for the state
+# takes over owner and mode of the folder that it covers.
 RUN python -c "import exporter.service, exporter.cli" \
  && find /usr/lib /usr/local/lib -depth -type d \( -name pip -o -name 'pip-*.dist-info' -o -name ensurepip \) -exec rm -rf {} + \
- && rm -f /usr/local/bin/pip*
+ && rm -f /usr/local/bin/pip* \
+ && install --directory --owner=65532 --group=0 --mode=0775 /var/lib/mpu-exporter
 # Set last: from here on the root file system may be read-only.
 ENV PYTHONDONTWRITEBYTECODE=1
 # A number, because Kubernetes cannot tell that a name is not root. Any other uid works as well: nothing is written.

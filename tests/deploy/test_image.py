@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(900)  # the first one waits for the build
 HARDENED = ("--read-only", "--read-only-tmpfs=false", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 NO_RIGHTS = {"capabilities": 0, "new privileges": False, "seccomp": True, "root": "ro"}
+STATE = "/var/lib/mpu-exporter"
 TOOLS = ["pip", "pip3", "gcc", "cc", "make", "git"]
 MODULES = ["pip", "setuptools", "ensurepip", "ministack"]
 LOOK = f"""
@@ -65,6 +66,22 @@ def test_counts_uploads_as_any_user_with_no_rights_and_ends_on_sigterm(
             assert {**NO_RIGHTS, "user": user} == container.rights()
             podman("healthcheck", "run", container.name)
             assert container.stop() == 0
+
+
+def test_keeps_its_state_on_a_volume_that_docker_makes(podman: Podman, tmp_path: Path):
+    server = S3()
+    server.buckets["media"] = [Upload("film", "1", parts=[Part(1, 100)])]
+    file = tmp_path / "config.yaml"
+    with StandIn(server) as standin:
+        targets = [target("ours", standin.url.replace("127.0.0.1", HOST), "media")]
+        file.write_text(json.dumps({"targets": targets, "state": {"path": f"{STATE}/state.db"}}))
+        mounts = (f"--volume={file}:/etc/mpu-exporter/config.yaml:ro", f"--volume=state:{STATE}")
+        with podman.running(IMAGE, *HARDENED, *mounts) as container:
+            container.wait_for('mpu_pending_bytes{bucket="media",store="s3",target="ours"} 100.0\n')
+            assert container.stop() == 0
+    with podman.running(IMAGE, *HARDENED, *mounts) as container:
+        container.wait_for('mpu_pending_bytes{bucket="media",store="s3",target="ours"} 100.0\n')
+    podman("volume", "rm", "state")
 
 
 def test_the_health_check_fails_where_nothing_serves(podman: Podman):
