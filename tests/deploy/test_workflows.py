@@ -54,6 +54,16 @@ def test_every_action_is_pinned_to_a_commit_with_its_version_beside_it():
     assert [line for line in others if not re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line)] == []
 
 
+def test_every_download_names_what_it_needs():
+    """Without a name it takes all there is, and building the image leaves a record of its own there."""
+    steps = [step for _, job in JOBS for step in job.get("steps", ())]
+    uses = {
+        kind: [s["with"].get("name") for s in steps if f"/{kind}-artifact@" in s.get("uses", "")]
+        for kind in ("upload", "download")
+    }
+    assert set(uses["download"]) == set(uses["upload"]) == {"dist", "notes"}
+
+
 def test_no_job_may_more_than_it_says():
     assert [flow["permissions"] for flow in WORKFLOWS.values()] == [{}] * len(FILES)
     assert [name for name, job in JOBS if "permissions" not in job] == []
