@@ -85,6 +85,11 @@ class TestSchema:
             ("log: {format: xml}", "/log/format"),
             ("podAnnotations: {a: 1}", "/podAnnotations/a"),
             ("config: {targets: []}", "/config/targets"),
+            ("alerts: {rules: {MpuScanSlow: {threshold: null}}}", "/alerts/rules/MpuScanSlow"),
+            ("alerts: {rules: {MpuThrottled: {window: null}}}", "/alerts/rules/MpuThrottled"),
+            ("alerts: {rules: {MpuThrottled: {window: ''}}}", "/alerts/rules/MpuThrottled/window"),
+            ("alerts: {ignoredLabels: []}", "/alerts/ignoredLabels"),
+            ("alerts: {ignoredLabels: null}", "/alerts"),
         ],
     )
     def test_a_wrong_value_is_refused_by_place(self, values: str, place: str):
