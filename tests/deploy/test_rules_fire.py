@@ -255,6 +255,11 @@ def test_idle_targets_are_not_throttled(tmp_path: Path):
     assert judge(tmp_path, [once("MpuThrottled", scraped(found, "west", ("a",)), {50: []})]) == ""
 
 
+def labelled(line: dict[str, str], label: str, text: str) -> dict[str, str]:
+    """Return an input series with one label more."""
+    return line | {"series": line["series"].replace("{", f'{{{label}="{text}",', 1)}
+
+
 class TestTargetLabels:
     """`labels` of the config's targets on alerts, where asked for."""
 
@@ -285,6 +290,24 @@ class TestTargetLabels:
         found = scraped(bucket("mpu_stale_uploads", "1x9"), "west", ("a", "b"))
         found += self.info("a", "media", read=first) + self.info("b", "logs", read=second)
         assert self.alerts(tmp_path, found, [self.expect("west", team)]) == ""
+
+    @pytest.mark.parametrize("label", ["service", "app_kubernetes_io_instance"])
+    def test_two_releases_in_a_namespace_have_each_its_own(self, label: str, tmp_path: Path):
+        found, fire = [], []
+        for release, team in (("one", "media"), ("two", "logs")):
+            lines = scraped(bucket("mpu_stale_uploads", "1x9"), "west", (release,)) + self.info(release, team)
+            found += [labelled(line, label, release) for line in lines]
+            expected = self.expect("west", team)
+            fire.append(expected | {"exp_labels": expected["exp_labels"] | {label: release}})
+        assert self.alerts(tmp_path, found, fire) == ""
+
+    def test_a_pod_that_is_seen_twice_breaks_nothing(self, tmp_path: Path):
+        """By two Prometheus servers, for example, whose label nobody reduces."""
+        lines = scraped(bucket("mpu_stale_uploads", "1x9"), "west", ("a",)) + self.info("a", "media")
+        found = [labelled(line, "replica", name) for line in lines for name in ("x", "y")]
+        expected = self.expect("west", "media")
+        fire = [expected | {"exp_labels": expected["exp_labels"] | {"replica": name}} for name in ("x", "y")]
+        assert self.alerts(tmp_path, found, fire) == ""
 
     def test_alerts_without_a_target_stay_as_they_are(self):
         [group] = prometheus_groups(self.GROUPS)

@@ -58,7 +58,8 @@ the config that was read last.
 * on ({{ $target }}) group_left ({{ $labels }})
 topk by ({{ $target }}) (1, max by ({{ $target }}, {{ $labels }}) (
   mpu_target_info{{ $selector }}
-  * on ({{ $pod }}) group_left () mpu_config_last_reload_success_timestamp_seconds{{ $selector }}
+  * on ({{ $pod }}) group_left ()
+  max by ({{ $pod }}) (mpu_config_last_reload_success_timestamp_seconds{{ $selector }})
 )) ^ 0
 {{- else -}}
 {{- .text -}}
