@@ -65,6 +65,7 @@ class TestSchema:
         [
             ("replicas: two", "/replicas"),
             ("shards: 0", "/shards"),
+            ("shards: 1001", "/shards"),
             ("extraEnv: [{name: A, value: 1}]", "/extraEnv/0/value"),
             ("resources: {requests: {memory: 1 GiB}}", "/resources/requests/memory"),
             ("serviceMonitor: {basicAuth: {username: {name: a}}}", "/serviceMonitor/basicAuth/username"),
