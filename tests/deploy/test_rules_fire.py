@@ -104,23 +104,35 @@ def test_labels_of_clusters_that_are_reduced_are_noticed(case: Case, tmp_path: P
     assert judge(tmp_path, scenarios(case), groups) != ""
 
 
+def judge_value(folder: Path, alert: str, found: Series, pods: tuple[str, ...], minute: int) -> str:
+    """Return what promtool complains of where an alert's value has no sample."""
+    query = grafana_rules()[alert]["data"][0]["model"]["expr"]
+    there = {"expr": f"count({query}) > bool 0", "exp_samples": [{"labels": "{}", "value": 1}]}
+    test = {
+        "interval": "1m",
+        "input_series": scraped(found, "west", pods),
+        "promql_expr_test": [there | {"eval_time": f"{minute}m"}],
+    }
+    write_yaml(folder / "tests.yml", {"evaluation_interval": "1m", "tests": [test]})
+    return promtool("test", "rules", "tests.yml", folder=folder)
+
+
 @every_case
 def test_its_value_is_there_also_when_all_is_well(case: Case, tmp_path: Path):
     """Grafana compares it with the threshold, and could not tell what is well from what is missing."""
-    query = grafana_rules()[case.alert]["data"][0]["model"]["expr"]
-    test = {
-        "interval": "1m",
-        "input_series": scraped(case.good, "west", case.pods),
-        "promql_expr_test": [
-            {
-                "expr": f"count({query}) > bool 0",
-                "eval_time": f"{case.since + 60}m",
-                "exp_samples": [{"labels": "{}", "value": 1}],
-            }
-        ],
-    }
-    write_yaml(tmp_path / "tests.yml", {"evaluation_interval": "1m", "tests": [test]})
-    assert promtool("test", "rules", "tests.yml", folder=tmp_path) == ""
+    assert judge_value(tmp_path, case.alert, case.good, case.pods, case.since + 60) == ""
+
+
+@pytest.mark.parametrize(
+    ("alert", "left"),
+    [
+        ("MpuNoAbortRule", bucket("mpu_stale_uploads", "1x60")),  # rules are not read any more
+        ("MpuAbortRuleOutlived", bucket("mpu_scan_last_success_timestamp_seconds", "1x60")),  # no upload
+        ("MpuDiscoveryFailing", target("mpu_target_buckets", "1x60")),  # buckets are listed now
+    ],
+)
+def test_its_value_is_there_also_when_what_it_was_about_is_gone(alert: str, left: Series, tmp_path: Path):
+    assert judge_value(tmp_path, alert, left, ("a", "b"), 30) == ""
 
 
 STATE = [case for case in CASES if VALUES[case.alert]["keepFiringFor"]]
