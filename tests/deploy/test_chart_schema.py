@@ -89,6 +89,8 @@ class TestSchema:
             ("alerts: {rules: {MpuScanSlow: {threshold: null}}}", "/alerts/rules/MpuScanSlow"),
             ("alerts: {rules: {MpuThrottled: {window: null}}}", "/alerts/rules/MpuThrottled"),
             ("alerts: {rules: {MpuThrottled: {window: ''}}}", "/alerts/rules/MpuThrottled/window"),
+            ("alerts: {additionalLabels: {app.kubernetes.io/name: a}}", "/alerts/additionalLabels"),
+            ("alerts: {additionalAnnotations: {a-b: c}}", "/alerts/additionalAnnotations"),
             ("alerts: {ignoredLabels: []}", "/alerts/ignoredLabels"),
             ("alerts: {ignoredLabels: null}", "/alerts"),
         ],
