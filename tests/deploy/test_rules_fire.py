@@ -232,6 +232,26 @@ def test_a_pod_that_takes_over_a_shard_is_not_doubled_meanwhile(tmp_path: Path):
     )
 
 
+GOOD_NEWS_WINS = {"MpuNoAbortRule", "MpuAbortRuleOutlived", "MpuTargetFailing", "MpuDataTooOld"}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        case
+        for case in CASES
+        if case.pods == Case.pods and case.alert not in {"MpuThrottled", "MpuShardMissing"}
+    ],
+    ids=lambda case: case.alert,
+)
+def test_of_two_pods_that_disagree_one_wins_and_always_the_same(case: Case, tmp_path: Path):
+    """Such as two shards, of which one does not know yet that a bucket has moved."""
+    found = scraped(case.bad, "west", ("mpu-0",)) + scraped(case.good, "west", ("mpu-1",))
+    fires = case.since + minutes(RULES[case.alert].get("for", ""))
+    alerts = [] if case.alert in GOOD_NEWS_WINS else [expected(case, "west")]
+    assert judge(tmp_path, [once(case.alert, found, {fires: alerts})]) == ""
+
+
 def test_a_reason_that_changes_from_scan_to_scan_is_one_failure_after_the_other(tmp_path: Path):
     found = bucket("mpu_scan_success", "0x60")
     found |= bucket("mpu_scan_failing", "1x4 stale _x4 1x4 stale _x4 1x40", reason="timeout")
