@@ -80,6 +80,11 @@ class TestSchema:
             ("podMonitor: {scheme: HTTPS}", "/podMonitor/scheme"),
             ("podMonitor: {scrapeTimeout: 10}", "/podMonitor/scrapeTimeout"),
             ("image: {digest: latest}", "/image/digest"),
+            ("image: {registry: 'https://r.example.com'}", "/image/registry"),
+            ("image: {registry: r.example.com/}", "/image/registry"),
+            ("image: {repository: 'tools/mpu-exporter:1.0'}", "/image/repository"),
+            ("alerts: {ignoredLabels: []}", "/alerts/ignoredLabels"),
+            ("alerts: {rules: {MpuThrottled: {window: ''}}}", "/alerts/rules/MpuThrottled/window"),
             ("image: {pullPolicy: Sometimes}", "/image/pullPolicy"),
             ("serviceMonitor: {interval: 5 minutes}", "/serviceMonitor/interval"),
             ("service: {port: 0}", "/service/port"),
@@ -88,10 +93,8 @@ class TestSchema:
             ("config: {targets: []}", "/config/targets"),
             ("alerts: {rules: {MpuScanSlow: {threshold: null}}}", "/alerts/rules/MpuScanSlow"),
             ("alerts: {rules: {MpuThrottled: {window: null}}}", "/alerts/rules/MpuThrottled"),
-            ("alerts: {rules: {MpuThrottled: {window: ''}}}", "/alerts/rules/MpuThrottled/window"),
             ("alerts: {additionalLabels: {app.kubernetes.io/name: a}}", "/alerts/additionalLabels"),
             ("alerts: {additionalAnnotations: {a-b: c}}", "/alerts/additionalAnnotations"),
-            ("alerts: {ignoredLabels: []}", "/alerts/ignoredLabels"),
             ("alerts: {ignoredLabels: null}", "/alerts"),
         ],
     )
@@ -120,6 +123,10 @@ class TestCombinations:
         ("values", "message"),
         [
             ("replicas: 2", "replicas is 2 and shards is 1: a pod beyond the shards"),
+            ("config: null", "config.targets is empty"),
+            ("config: {targets: null}", "config.targets is empty"),
+            ("fullnameOverride: 2nd", "2nd is no name for a Service: set fullnameOverride"),
+            ("fullnameOverride: Uploads", "Uploads is no name for a Service"),
             ("{shards: 3, replicas: 2}", "replicas is 2 and shards is 3"),
             (
                 "{existingConfigMap: a, existingConfigSecret: b}",
