@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from exporter.config.settings import BucketSettings, TargetSettings
 
+MOST_SHARDS = 1000
+"""More are a slip of the pen, and each costs time for each bucket."""
 _ORDINAL = re.compile("-([0-9]{1,9})$")
 
 
@@ -48,7 +50,8 @@ def _owner(total: int, target: str, bucket: str) -> int:
     """
 
     def score(ordinal: int) -> bytes:
-        return blake2b(f"{ordinal}\0{target}\0{bucket}".encode(), digest_size=8).digest()
+        name = f"{ordinal}\0{target}\0{bucket}".encode(errors="surrogatepass")
+        return blake2b(name, digest_size=8).digest()
 
     return max(range(total), key=score)
 
@@ -58,8 +61,8 @@ def choose_shard(total: int, ordinal: int | None, pod_name: str, host_name: str)
 
     That is `pod_name`, or where it is empty the `host_name`. Raises UsageError.
     """
-    if total < 1:
-        raise UsageError(f"--shard.total: must be 1 or more, not {total}")
+    if not 1 <= total <= MOST_SHARDS:
+        raise UsageError(f"--shard.total: must be 1 to {MOST_SHARDS}, not {total}")
     source = "--shard.ordinal"
     if ordinal is None and total > 1:
         source, name = ("$POD_NAME", pod_name) if pod_name else ("the host name", host_name.partition(".")[0])

@@ -112,7 +112,8 @@ CASES = [
         | bucket("mpu_abort_rule_seconds", "86400x200", scope="prefix"),  # says nothing of the oldest
         bucket("mpu_scan_last_success_timestamp_seconds", "1000000x200")
         | bucket("mpu_oldest_initiated_timestamp_seconds", "222399x200")
-        | bucket("mpu_abort_rule_seconds", "604800x200", scope="bucket"),
+        | bucket("mpu_abort_rule_seconds", "604800x200", scope="bucket")
+        | bucket("mpu_abort_rule_seconds", "2592000x200", scope="prefix"),
         "The oldest upload in bucket media of prod is 2d 0h 0m 1s past the age at which the bucket's "
         "lifecycle rule aborts uploads: the rule does not do its work.",
     ),

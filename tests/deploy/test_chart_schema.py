@@ -65,6 +65,7 @@ class TestSchema:
         [
             ("replicas: two", "/replicas"),
             ("shards: 0", "/shards"),
+            ("shards: 1001", "/shards"),
             ("extraEnv: [{name: A, value: 1}]", "/extraEnv/0/value"),
             ("resources: {requests: {memory: 1 GiB}}", "/resources/requests/memory"),
             ("serviceMonitor: {basicAuth: {username: {name: a}}}", "/serviceMonitor/basicAuth/username"),
@@ -90,6 +91,11 @@ class TestSchema:
             ("log: {format: xml}", "/log/format"),
             ("podAnnotations: {a: 1}", "/podAnnotations/a"),
             ("config: {targets: []}", "/config/targets"),
+            ("alerts: {rules: {MpuScanSlow: {threshold: null}}}", "/alerts/rules/MpuScanSlow"),
+            ("alerts: {rules: {MpuThrottled: {window: null}}}", "/alerts/rules/MpuThrottled"),
+            ("alerts: {additionalLabels: {app.kubernetes.io/name: a}}", "/alerts/additionalLabels"),
+            ("alerts: {additionalAnnotations: {a-b: c}}", "/alerts/additionalAnnotations"),
+            ("alerts: {ignoredLabels: null}", "/alerts"),
         ],
     )
     def test_a_wrong_value_is_refused_by_place(self, values: str, place: str):

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from charts import find, render
 from operator_kinds import COUNT, DURATION, TEXT, closed, many
-from rules import NAMES, grafana_file, grafana_rules, prometheus_rules
+from rules import NAMES, grafana_file, grafana_rules, prometheus_groups, prometheus_rules
 
 PROMETHEUS, GRAFANA = prometheus_rules(), grafana_rules()
 every_alert = pytest.mark.parametrize("name", NAMES)
@@ -134,11 +134,17 @@ def test_a_series_that_is_missing_is_kept_as_long_as_one_that_is_well(name: str)
 
 @pytest.mark.parametrize(
     ("kept", "evaluations"),
-    [("1h", 62), ("1h30m", 92), ("2d", 2882), ("45s", 2), ("90m", 92), ("1d2h3m", 1565)],
+    [("1h", 62), ("1h30m", 92), ("2d", 2882), ("45s", 2), ("90m", 92), ("1d2h3m", 1565), ("1w1d", 11522)],
 )
 def test_any_time_to_keep_firing_becomes_evaluations(kept: str, evaluations: int):
     rules = grafana_rules(f"{{rules: {{MpuStaleUploads: {{keepFiringFor: {kept}}}}}}}")
     assert rules["MpuStaleUploads"]["missing_series_evals_to_resolve"] == evaluations
+
+
+def test_the_value_is_named_right_in_annotations_of_the_users_own():
+    rules = grafana_rules("{additionalAnnotations: {mine: '{{$value}} of {{ $values.B.Value }}, $valued'}}")
+    text = rules["MpuStaleUploads"]["annotations"]["mine"]
+    assert text == "{{$values.A.Value}} of {{ $values.B.Value }}, $valued"
 
 
 def test_a_dollar_in_a_label_is_no_variable():
@@ -151,6 +157,16 @@ class TestValues:
         values = "{rules: {MpuScanSlow: {enabled: false}}}"
         assert set(NAMES) - set(prometheus_rules(values)) == {"MpuScanSlow"}
         assert set(NAMES) - set(grafana_rules(values)) == {"MpuScanSlow"}
+
+    def test_null_leaves_an_alert_out_as_well(self):
+        values = "{rules: {MpuScanSlow: null}}"
+        assert set(NAMES) - set(prometheus_rules(values)) == {"MpuScanSlow"}
+        assert set(NAMES) - set(grafana_rules(values)) == {"MpuScanSlow"}
+
+    def test_a_group_without_alerts_is_an_empty_list(self):
+        [group] = prometheus_groups("{rules: null}")
+        [grafanas] = yaml.safe_load(grafana_file("{rules: null}"))["groups"]
+        assert (group["rules"], grafanas["rules"]) == ([], [])
 
     def test_thresholds_times_and_severities_are_the_users(self):
         own = "{threshold: 1.5, for: 2h, keepFiringFor: '', severity: page}"

@@ -104,23 +104,35 @@ def test_labels_of_clusters_that_are_reduced_are_noticed(case: Case, tmp_path: P
     assert judge(tmp_path, scenarios(case), groups) != ""
 
 
+def judge_value(folder: Path, alert: str, found: Series, pods: tuple[str, ...], minute: int) -> str:
+    """Return what promtool complains of where an alert's value has no sample."""
+    query = grafana_rules()[alert]["data"][0]["model"]["expr"]
+    there = {"expr": f"count({query}) > bool 0", "exp_samples": [{"labels": "{}", "value": 1}]}
+    test = {
+        "interval": "1m",
+        "input_series": scraped(found, "west", pods),
+        "promql_expr_test": [there | {"eval_time": f"{minute}m"}],
+    }
+    write_yaml(folder / "tests.yml", {"evaluation_interval": "1m", "tests": [test]})
+    return promtool("test", "rules", "tests.yml", folder=folder)
+
+
 @every_case
 def test_its_value_is_there_also_when_all_is_well(case: Case, tmp_path: Path):
     """Grafana compares it with the threshold, and could not tell what is well from what is missing."""
-    query = grafana_rules()[case.alert]["data"][0]["model"]["expr"]
-    test = {
-        "interval": "1m",
-        "input_series": scraped(case.good, "west", case.pods),
-        "promql_expr_test": [
-            {
-                "expr": f"count({query}) > bool 0",
-                "eval_time": f"{case.since + 60}m",
-                "exp_samples": [{"labels": "{}", "value": 1}],
-            }
-        ],
-    }
-    write_yaml(tmp_path / "tests.yml", {"evaluation_interval": "1m", "tests": [test]})
-    assert promtool("test", "rules", "tests.yml", folder=tmp_path) == ""
+    assert judge_value(tmp_path, case.alert, case.good, case.pods, case.since + 60) == ""
+
+
+@pytest.mark.parametrize(
+    ("alert", "left"),
+    [
+        ("MpuNoAbortRule", bucket("mpu_stale_uploads", "1x60")),  # rules are not read any more
+        ("MpuAbortRuleOutlived", bucket("mpu_scan_last_success_timestamp_seconds", "1x60")),  # no upload
+        ("MpuDiscoveryFailing", target("mpu_target_buckets", "1x60")),  # buckets are listed now
+    ],
+)
+def test_its_value_is_there_also_when_what_it_was_about_is_gone(alert: str, left: Series, tmp_path: Path):
+    assert judge_value(tmp_path, alert, left, ("a", "b"), 30) == ""
 
 
 STATE = [case for case in CASES if VALUES[case.alert]["keepFiringFor"]]
@@ -220,6 +232,26 @@ def test_a_pod_that_takes_over_a_shard_is_not_doubled_meanwhile(tmp_path: Path):
     )
 
 
+GOOD_NEWS_WINS = {"MpuNoAbortRule", "MpuAbortRuleOutlived", "MpuTargetFailing", "MpuDataTooOld"}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        case
+        for case in CASES
+        if case.pods == Case.pods and case.alert not in {"MpuThrottled", "MpuShardMissing"}
+    ],
+    ids=lambda case: case.alert,
+)
+def test_of_two_pods_that_disagree_one_wins_and_always_the_same(case: Case, tmp_path: Path):
+    """Such as two shards, of which one does not know yet that a bucket has moved."""
+    found = scraped(case.bad, "west", ("mpu-0",)) + scraped(case.good, "west", ("mpu-1",))
+    fires = case.since + minutes(RULES[case.alert].get("for", ""))
+    alerts = [] if case.alert in GOOD_NEWS_WINS else [expected(case, "west")]
+    assert judge(tmp_path, [once(case.alert, found, {fires: alerts})]) == ""
+
+
 def test_a_reason_that_changes_from_scan_to_scan_is_one_failure_after_the_other(tmp_path: Path):
     found = bucket("mpu_scan_success", "0x60")
     found |= bucket("mpu_scan_failing", "1x4 stale _x4 1x4 stale _x4 1x40", reason="timeout")
@@ -255,6 +287,11 @@ def test_idle_targets_are_not_throttled(tmp_path: Path):
     assert judge(tmp_path, [once("MpuThrottled", scraped(found, "west", ("a",)), {50: []})]) == ""
 
 
+def labelled(line: dict[str, str], label: str, text: str) -> dict[str, str]:
+    """Return an input series with one label more."""
+    return line | {"series": line["series"].replace("{", f'{{{label}="{text}",', 1)}
+
+
 class TestTargetLabels:
     """`labels` of the config's targets on alerts, where asked for."""
 
@@ -285,6 +322,24 @@ class TestTargetLabels:
         found = scraped(bucket("mpu_stale_uploads", "1x9"), "west", ("a", "b"))
         found += self.info("a", "media", read=first) + self.info("b", "logs", read=second)
         assert self.alerts(tmp_path, found, [self.expect("west", team)]) == ""
+
+    @pytest.mark.parametrize("label", ["service", "app_kubernetes_io_instance"])
+    def test_two_releases_in_a_namespace_have_each_its_own(self, label: str, tmp_path: Path):
+        found, fire = [], []
+        for release, team in (("one", "media"), ("two", "logs")):
+            lines = scraped(bucket("mpu_stale_uploads", "1x9"), "west", (release,)) + self.info(release, team)
+            found += [labelled(line, label, release) for line in lines]
+            expected = self.expect("west", team)
+            fire.append(expected | {"exp_labels": expected["exp_labels"] | {label: release}})
+        assert self.alerts(tmp_path, found, fire) == ""
+
+    def test_a_pod_that_is_seen_twice_breaks_nothing(self, tmp_path: Path):
+        """By two Prometheus servers, for example, whose label nobody reduces."""
+        lines = scraped(bucket("mpu_stale_uploads", "1x9"), "west", ("a",)) + self.info("a", "media")
+        found = [labelled(line, "replica", name) for line in lines for name in ("x", "y")]
+        expected = self.expect("west", "media")
+        fire = [expected | {"exp_labels": expected["exp_labels"] | {"replica": name}} for name in ("x", "y")]
+        assert self.alerts(tmp_path, found, fire) == ""
 
     def test_alerts_without_a_target_stay_as_they_are(self):
         [group] = prometheus_groups(self.GROUPS)

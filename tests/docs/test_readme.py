@@ -11,9 +11,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-import helm_python as helm
 import pytest
 import yaml
+from deploy.charts import render
 from docs.documents import DOCUMENTS, README, ROOT, anchors, blocks, code, commands, files, links, table
 from servers import need
 from unit.boards import AGES, SUMMARY, TARIFF
@@ -193,8 +193,7 @@ class TestSnippets:
     def test_chart_values_pass_the_charts_schema_and_hold_a_config_that_loads(self, tmp_path: Path):
         for snippet in files(README, "values.yaml"):
             values = yaml.safe_load(snippet)
-            with helm.Chart.load(ROOT / "helm" / "mpu-exporter") as chart:
-                chart.validate_schema(values)
+            assert render(snippet)
             if "config" not in values:
                 continue
             settings = load_snippet(yaml.safe_dump(values["config"]), tmp_path)

@@ -76,7 +76,7 @@ class TestUsage:
     @pytest.mark.parametrize(
         ("arguments", "told"),
         [
-            (["--shard.total=0"], "--shard.total: must be 1 or more, not 0\n"),
+            (["--shard.total=0"], "--shard.total: must be 1 to 1000, not 0\n"),
             (["--shard.total=3"], "$POD_NAME 'mpu-3': 3 has to be less than "),
             (["--shard.total=3", "--shard.ordinal=4"], "--shard.ordinal: 4 has to be less than "),
         ],

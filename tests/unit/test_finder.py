@@ -80,3 +80,10 @@ def test_odd_names_are_told_where_the_patterns_want_them_and_not_without_end(
     assert [bucket.name for bucket in found] == ["good"]
     told = [record.fields["bucket"] for record in caplog.records]
     assert told == odd[: discovery.MOST_TOLD]
+
+
+def test_an_odd_name_leaves_each_shard_its_own():
+    """A list in JSON may have half a character in it, which has no UTF-8."""
+    account = Account("odd \ud800", *MANY)
+    parts = [Finder(TARGET, account, threading.Event(), shard=Shard(2, n)).find() for n in range(2)]
+    assert sorted(bucket.name for part in parts for bucket in part) == MANY

@@ -3,7 +3,7 @@
 {{- $found := list -}}
 {{- $values := .Values.alerts -}}
 {{- range .Files.Get "files/rules/alerts.yaml" | fromYamlArray -}}
-{{- $rule := default dict (get $values.rules .alert) -}}
+{{- $rule := default dict (get (default dict $values.rules) .alert) -}}
 {{- if $rule.enabled -}}
 {{- $threshold := include "mpu-exporter.number" $rule.threshold -}}
 {{- $fill := dict "values" $values "window" $rule.window "threshold" $threshold -}}
@@ -58,7 +58,8 @@ the config that was read last.
 * on ({{ $target }}) group_left ({{ $labels }})
 topk by ({{ $target }}) (1, max by ({{ $target }}, {{ $labels }}) (
   mpu_target_info{{ $selector }}
-  * on ({{ $pod }}) group_left () mpu_config_last_reload_success_timestamp_seconds{{ $selector }}
+  * on ({{ $pod }}) group_left ()
+  max by ({{ $pod }}) (mpu_config_last_reload_success_timestamp_seconds{{ $selector }})
 )) ^ 0
 {{- else -}}
 {{- .text -}}
@@ -78,10 +79,11 @@ topk by ({{ $target }}) (1, max by ({{ $target }}, {{ $labels }}) (
 
 {{/* After so many evaluations, one a minute, Grafana takes a series that is not there for resolved: as long as keepFiringFor. */}}
 {{- define "mpu-exporter.evaluations" -}}
-{{- $days := regexFind "^[0-9]+d" . | trimSuffix "d" | int -}}
+{{- $weeks := regexFind "[0-9]+w" . | trimSuffix "w" | int -}}
+{{- $days := regexFind "[0-9]+d" . | trimSuffix "d" | int -}}
 {{- $hours := regexFind "[0-9]+h" . | trimSuffix "h" | int -}}
 {{- $minutes := regexFind "[0-9]+m($|[0-9])" . | regexFind "^[0-9]+" | int -}}
-{{- add 2 (mul 1440 $days) (mul 60 $hours) $minutes -}}
+{{- add 2 (mul 10080 $weeks) (mul 1440 $days) (mul 60 $hours) $minutes -}}
 {{- end }}
 
 {{/* One alert as Grafana provisions it: the value, then its threshold. Without data it stays as it was. */}}
@@ -120,6 +122,6 @@ topk by ({{ $target }}) (1, max by ({{ $target }}, {{ $labels }}) (
     {{- end }}
   annotations:
     {{- range $name, $text := .alert.annotations }}
-    {{ $name }}: {{ $text | replace "$value " "$values.A.Value " | quote }}
+    {{ $name }}: {{ regexReplaceAllLiteral "\\$value\\b" $text "$values.A.Value" | quote }}
     {{- end }}
 {{- end }}
