@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from alert_cases import CASES, Case, Series, bucket, scraped, target
+from alert_cases import CASES, Case, Series, bucket, scraped, series, target
 from judging import RULES, expected, judge, minutes
 from rules import NAMES, VALUES, grafana_rules, prometheus_groups, promtool, write_yaml
 
@@ -114,3 +114,11 @@ def test_its_value_is_there_also_when_all_is_well(case: Case, tmp_path: Path):
 )
 def test_its_value_is_there_also_when_what_it_was_about_is_gone(alert: str, left: Series, tmp_path: Path):
     assert judge_value(tmp_path, alert, left, ("a", "b"), 30) == ""
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.labels], ids=lambda case: case.alert)
+def test_where_an_exporter_has_nothing_of_it_grafana_sees_that_it_is_well(case: Case, tmp_path: Path):
+    """Without any data it would keep what was firing: after the last bucket has left the config, for ever."""
+    left = series("mpu_exporter_build_info", "1x60", version="0.1.0")
+    left |= series("mpu_shards", "1x60") | series("mpu_shard_ordinal", "0x60")
+    assert judge_value(tmp_path, case.alert, left, ("a",), 30) == ""
