@@ -86,13 +86,10 @@ class TestSchema:
             ("log: {format: xml}", "/log/format"),
             ("podAnnotations: {a: 1}", "/podAnnotations/a"),
             ("config: {targets: []}", "/config/targets"),
-            ("alerts: {rules: {MpuScanSlow: {threshold: null}}}", "/alerts/rules/MpuScanSlow"),
-            ("alerts: {rules: {MpuThrottled: {window: null}}}", "/alerts/rules/MpuThrottled"),
             ("alerts: {rules: {MpuThrottled: {window: ''}}}", "/alerts/rules/MpuThrottled/window"),
             ("alerts: {additionalLabels: {app.kubernetes.io/name: a}}", "/alerts/additionalLabels"),
             ("alerts: {additionalAnnotations: {a-b: c}}", "/alerts/additionalAnnotations"),
             ("alerts: {ignoredLabels: []}", "/alerts/ignoredLabels"),
-            ("alerts: {ignoredLabels: null}", "/alerts"),
         ],
     )
     def test_a_wrong_value_is_refused_by_place(self, values: str, place: str):
@@ -130,6 +127,21 @@ class TestCombinations:
                 "existingClaim is one volume, but each of several shards needs its own",
             ),
             ("state: {enabled: false, persistence: {enabled: true}}", "there is nothing to keep"),
+            *(
+                (
+                    f"{{prometheusRule: {{enabled: true}}, alerts: {{rules: {{{alert}: {{{key}: null}}}}}}}}",
+                    f"alerts.rules.{alert}.{key} is null: give a value, or turn the alert off",
+                )
+                for alert, key in [
+                    ("MpuScanSlow", "threshold"),
+                    ("MpuScanSlow", "severity"),
+                    ("MpuThrottled", "window"),
+                ]
+            ),
+            (
+                "{grafanaAlerts: {enabled: true}, alerts: {ignoredLabels: null}}",
+                "alerts.ignoredLabels is null: name the labels that tell pods apart",
+            ),
             (
                 "config: {state: {path: /data/x.db}}",
                 "config.state.path is /data/x.db, but the state's volume is mounted at /var/lib/mpu-exporter",

@@ -59,6 +59,14 @@ class TestTargetLabels:
             fire.append(expected | {"exp_labels": expected["exp_labels"] | {label: release}})
         assert self.alerts(tmp_path, found, fire) == ""
 
+    def test_a_label_that_is_ignored_does_not_keep_a_target_from_its_own(self, tmp_path: Path):
+        found = scraped(bucket("mpu_stale_uploads", "1x9"), "west", ("a",)) + self.info("a", "media")
+        found = [labelled(line, "service", "mpu") for line in found]
+        ignored = "ignoredLabels: [instance, pod, container, endpoint, service]"
+        groups = prometheus_groups(self.GROUPS.replace("{", f"{{{ignored}, ", 1))
+        test = once("MpuStaleUploads", found, {5: [self.expect("west", "media")]})
+        assert judge(tmp_path, [test], groups) == ""
+
     def test_a_pod_that_is_seen_twice_breaks_nothing(self, tmp_path: Path):
         """By two Prometheus servers, for example, whose label nobody reduces."""
         lines = scraped(bucket("mpu_stale_uploads", "1x9"), "west", ("a",)) + self.info("a", "media")

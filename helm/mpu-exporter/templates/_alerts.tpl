@@ -5,6 +5,7 @@
 {{- range .Files.Get "files/rules/alerts.yaml" | fromYamlArray -}}
 {{- $rule := default dict (get (default dict $values.rules) .alert) -}}
 {{- if $rule.enabled -}}
+{{- include "mpu-exporter.checkAlert" (dict "alert" . "rule" $rule "values" $values) -}}
 {{- $threshold := include "mpu-exporter.number" $rule.threshold -}}
 {{- $fill := dict "values" $values "window" $rule.window "threshold" $threshold -}}
 {{- $alert := dict "alert" .alert "operator" .operator "threshold" $threshold -}}
@@ -26,6 +27,16 @@
 {{- end -}}
 {{- end -}}
 {{- dict "alerts" $found | toJson -}}
+{{- end }}
+
+{{/* Refuses an alert of whose values null has left nothing. */}}
+{{- define "mpu-exporter.checkAlert" -}}
+{{- $needed := list "threshold" "severity" -}}
+{{- if contains "$window" .alert.value }}{{ $needed = append $needed "window" }}{{ end -}}
+{{- range $needed -}}
+{{- if eq (toString (get $.rule .)) "" }}{{ fail (printf "alerts.rules.%s.%s is null: give a value, or turn the alert off" $.alert.alert .) }}{{ end -}}
+{{- end -}}
+{{- if not .values.ignoredLabels }}{{ fail "alerts.ignoredLabels is null: name the labels that tell pods apart" }}{{ end -}}
 {{- end }}
 
 {{/* A text with the placeholders of files/rules/alerts.yaml replaced, $value apart. */}}
@@ -50,8 +61,11 @@ the config that was read last.
 */}}
 {{- define "mpu-exporter.withTargetLabels" -}}
 {{- if .values.targetLabels -}}
-{{- $target := join ", " (append (default list .values.joinLabels) "target") -}}
-{{- $pod := join ", " (concat (default list .values.joinLabels) .values.ignoredLabels) -}}
+{{- $ignored := .values.ignoredLabels -}}
+{{- $join := list -}}
+{{- range .values.joinLabels }}{{ if not (has . $ignored) }}{{ $join = append $join . }}{{ end }}{{ end -}}
+{{- $target := join ", " (append $join "target") -}}
+{{- $pod := join ", " (concat $join $ignored) -}}
 {{- $labels := join ", " .values.targetLabels -}}
 {{- $selector := ternary "" (printf "{%s}" .values.selector) (empty .values.selector) -}}
 ({{ printf "\n%s\n" .text }})
