@@ -205,4 +205,12 @@ def _give_back_space(connection: sqlite3.Connection) -> None:
     [[free]] = connection.execute("PRAGMA freelist_count")
     if free > max(_VACUUM_PAGES, pages / 2):
         with suppress(sqlite3.OperationalError):
+            _copy_beside(connection)
             connection.execute("VACUUM")
+
+
+def _copy_beside(connection: sqlite3.Connection) -> None:
+    """Have SQLite make its copies beside the file: in a container, all other folders may be read-only."""
+    [_, _, file], *_ = connection.execute("PRAGMA database_list")
+    folder = os.path.dirname(file).replace("'", "''")  # noqa: PTH120 - SQLite's words, not a path of ours
+    connection.execute(f"PRAGMA temp_store_directory = '{folder}'")

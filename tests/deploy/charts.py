@@ -20,12 +20,12 @@ KUBERNETES = ["1.25", "1.28", "1.31", "1.34", kubernetes_validate.latest_version
 every_value_set = pytest.mark.parametrize("values", VALUE_SETS, ids=lambda path: path.stem)
 
 
-def render(values: str | Path = "", chart: Path = CHART) -> list[dict[str, Any]]:
+def render(values: str | Path = "", chart: Path = CHART, release: str = "demo") -> list[dict[str, Any]]:
     """Return every object of the chart for values given as YAML, after the schema has passed them."""
     given = helm.values_from_yaml(values.read_text() if isinstance(values, Path) else values)
     with helm.Chart.load(chart) as loaded:
         loaded.validate_schema(given)
-        files = loaded.render(given, name="demo", namespace="mon")
+        files = loaded.render(given, name=release, namespace="mon")
     texts = [text for name, text in files.items() if name.endswith(".yaml")]
     return [document for text in texts for document in yaml.safe_load_all(text) if document]
 

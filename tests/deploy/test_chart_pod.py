@@ -149,3 +149,16 @@ class TestPod:
         bare = [d["kind"] for d in documents if d["metadata"].get("annotations", {}).get("a") != "b"]
         assert bare == []
         assert "a" not in find_workload(documents)["spec"]["template"]["metadata"].get("annotations", {})
+
+
+class TestSpread:
+    def test_is_about_our_pods_unless_it_says_of_which(self):
+        """Kubernetes takes a constraint without a selector for one about no pod at all."""
+        ours = find("Deployment", render())["spec"]["selector"]
+        rule = "maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule"
+        theirs = "labelSelector: {matchLabels: {tier: tools}}"
+        spread = pod_of(f"topologySpreadConstraints: [{{{rule}}}, {{{rule}, {theirs}}}]")["spec"]
+        assert [c["labelSelector"] for c in spread["topologySpreadConstraints"]] == [
+            ours,
+            {"matchLabels": {"tier": "tools"}},
+        ]

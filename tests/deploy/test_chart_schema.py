@@ -80,16 +80,22 @@ class TestSchema:
             ("podMonitor: {scheme: HTTPS}", "/podMonitor/scheme"),
             ("podMonitor: {scrapeTimeout: 10}", "/podMonitor/scrapeTimeout"),
             ("image: {digest: latest}", "/image/digest"),
+            ("image: {registry: 'https://r.example.com'}", "/image/registry"),
+            ("image: {registry: r.example.com/}", "/image/registry"),
+            ("image: {repository: 'tools/mpu-exporter:1.0'}", "/image/repository"),
+            ("alerts: {ignoredLabels: []}", "/alerts/ignoredLabels"),
+            ("alerts: {rules: {MpuThrottled: {window: ''}}}", "/alerts/rules/MpuThrottled/window"),
             ("image: {pullPolicy: Sometimes}", "/image/pullPolicy"),
             ("serviceMonitor: {interval: 5 minutes}", "/serviceMonitor/interval"),
             ("service: {port: 0}", "/service/port"),
             ("log: {format: xml}", "/log/format"),
             ("podAnnotations: {a: 1}", "/podAnnotations/a"),
             ("config: {targets: []}", "/config/targets"),
-            ("alerts: {rules: {MpuThrottled: {window: ''}}}", "/alerts/rules/MpuThrottled/window"),
+            ("alerts: {rules: {MpuScanSlow: {threshold: null}}}", "/alerts/rules/MpuScanSlow"),
+            ("alerts: {rules: {MpuThrottled: {window: null}}}", "/alerts/rules/MpuThrottled"),
             ("alerts: {additionalLabels: {app.kubernetes.io/name: a}}", "/alerts/additionalLabels"),
             ("alerts: {additionalAnnotations: {a-b: c}}", "/alerts/additionalAnnotations"),
-            ("alerts: {ignoredLabels: []}", "/alerts/ignoredLabels"),
+            ("alerts: {ignoredLabels: null}", "/alerts"),
         ],
     )
     def test_a_wrong_value_is_refused_by_place(self, values: str, place: str):
@@ -117,6 +123,10 @@ class TestCombinations:
         ("values", "message"),
         [
             ("replicas: 2", "replicas is 2 and shards is 1: a pod beyond the shards"),
+            ("config: null", "config.targets is empty"),
+            ("config: {targets: null}", "config.targets is empty"),
+            ("fullnameOverride: 2nd", "2nd is no name for a Service: set fullnameOverride"),
+            ("fullnameOverride: Uploads", "Uploads is no name for a Service"),
             ("{shards: 3, replicas: 2}", "replicas is 2 and shards is 3"),
             (
                 "{existingConfigMap: a, existingConfigSecret: b}",
@@ -127,21 +137,6 @@ class TestCombinations:
                 "existingClaim is one volume, but each of several shards needs its own",
             ),
             ("state: {enabled: false, persistence: {enabled: true}}", "there is nothing to keep"),
-            *(
-                (
-                    f"{{prometheusRule: {{enabled: true}}, alerts: {{rules: {{{alert}: {{{key}: null}}}}}}}}",
-                    f"alerts.rules.{alert}.{key} is null: give a value, or turn the alert off",
-                )
-                for alert, key in [
-                    ("MpuScanSlow", "threshold"),
-                    ("MpuScanSlow", "severity"),
-                    ("MpuThrottled", "window"),
-                ]
-            ),
-            (
-                "{grafanaAlerts: {enabled: true}, alerts: {ignoredLabels: null}}",
-                "alerts.ignoredLabels is null: name the labels that tell pods apart",
-            ),
             (
                 "config: {state: {path: /data/x.db}}",
                 "config.state.path is /data/x.db, but the state's volume is mounted at /var/lib/mpu-exporter",

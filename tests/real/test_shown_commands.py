@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -97,7 +98,7 @@ def test_it_does_what_it_is_shown_for(home: Path, line: str):
 def test_what_serves_comes_up_and_ends_with_0(home: Path, line: str):
     """The demo has tests of its own."""
     log = home / "log"
-    words = [*line.split(), "--web.listen-address=127.0.0.1:0"]
+    words = [*shlex.split(line, comments=True), "--web.listen-address=127.0.0.1:0"]
     settings = [f"{name}={value}" for name, value in own_environment(home).items()]
     with running(["env", "-C", str(home), *settings, *words], log) as process:
         wait_until("serving", lambda: "listening" in log.read_text() or process.poll() is not None, log=log)

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -284,6 +285,18 @@ class TestSize:
         large = path.stat().st_size
         opened(path).state.close()
         assert path.stat().st_size < large / 10
+
+    def test_the_copy_that_this_takes_is_made_beside_the_file(self, tmp_path: Path):
+        """A container has no other folder that can be written: SQLite's own choice would be /tmp."""
+        folder = tmp_path / "it's mine"
+        folder.mkdir()
+        memory = opened(folder / "state.db")
+        remember(memory, range(40_000))
+        settle(memory, 2)
+        memory.state.close()
+        opened(folder / "state.db").state.close()
+        with closing(sqlite3.connect(":memory:")) as other:
+            assert other.execute("PRAGMA temp_store_directory").fetchall() == [(str(folder),)]
 
 
 class TestOtherConfig:

@@ -5,7 +5,6 @@
 {{- range .Files.Get "files/rules/alerts.yaml" | fromYamlArray -}}
 {{- $rule := default dict (get (default dict $values.rules) .alert) -}}
 {{- if $rule.enabled -}}
-{{- include "mpu-exporter.checkAlert" (dict "alert" . "rule" $rule "values" $values) -}}
 {{- $threshold := include "mpu-exporter.number" $rule.threshold -}}
 {{- $fill := dict "values" $values "window" $rule.window "threshold" $threshold -}}
 {{- $alert := dict "alert" .alert "operator" .operator "threshold" $threshold -}}
@@ -27,16 +26,6 @@
 {{- end -}}
 {{- end -}}
 {{- dict "alerts" $found | toJson -}}
-{{- end }}
-
-{{/* Refuses an alert of whose values null has left nothing. */}}
-{{- define "mpu-exporter.checkAlert" -}}
-{{- $needed := list "threshold" "severity" -}}
-{{- if contains "$window" .alert.value }}{{ $needed = append $needed "window" }}{{ end -}}
-{{- range $needed -}}
-{{- if eq (toString (get $.rule .)) "" }}{{ fail (printf "alerts.rules.%s.%s is null: give a value, or turn the alert off" $.alert.alert .) }}{{ end -}}
-{{- end -}}
-{{- if not .values.ignoredLabels }}{{ fail "alerts.ignoredLabels is null: name the labels that tell pods apart" }}{{ end -}}
 {{- end }}
 
 {{/* A text with the placeholders of files/rules/alerts.yaml replaced, $value apart. */}}

@@ -3,11 +3,14 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Release and chart, said once where one holds the other. Cut so that the 11 more characters of a StatefulSet's revision fit. */}}
+{{/*
+Release and chart, said once where one holds the other. Cut so that the 11 more characters of a StatefulSet's revision
+fit; without the dots that a release's name may have and a Service's may not.
+*/}}
 {{- define "mpu-exporter.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
 {{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
-{{- default $full .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
+{{- default $full .Values.fullnameOverride | replace "." "-" | trunc 52 | trimAll "-" }}
 {{- end }}
 
 {{- define "mpu-exporter.namespace" -}}

@@ -28,7 +28,7 @@ spec:
       "nodeSelector" .Values.nodeSelector
       "tolerations" .Values.tolerations
       "affinity" .Values.affinity
-      "topologySpreadConstraints" .Values.topologySpreadConstraints
+      "topologySpreadConstraints" (include "mpu-exporter.spread" . | fromYamlArray)
       "initContainers" .Values.initContainers }}
   {{- with $value }}
   {{- toYaml (dict $field .) | nindent 2 }}
@@ -41,4 +41,14 @@ spec:
     {{- end }}
   volumes:
     {{- include "mpu-exporter.volumes" . | nindent 4 }}
+{{- end }}
+
+{{/* The constraints as values have them; those that do not say of which pods are of ours. Else they would be of none. */}}
+{{- define "mpu-exporter.spread" -}}
+{{- $ours := dict "matchLabels" (include "mpu-exporter.selectorLabels" . | fromYaml) -}}
+{{- $constraints := list -}}
+{{- range .Values.topologySpreadConstraints -}}
+{{- $constraints = append $constraints (merge (deepCopy .) (ternary dict (dict "labelSelector" $ours) (hasKey . "labelSelector"))) -}}
+{{- end -}}
+{{- toYaml $constraints }}
 {{- end }}
