@@ -183,8 +183,8 @@ CASES = [
         "MpuExporterAbsent",
         series("mpu_exporter_build_info", "1x200", version="0.1.0"),
         series("mpu_exporter_build_info", "1x9 stale", version="0.1.0"),
-        "No mpu-exporter of job mpu-exporter has answered Prometheus for a while: it does not run, or "
-        "is not scraped. No other alert about multipart uploads can be trusted.",
+        "No mpu-exporter of job mpu-exporter has answered Prometheus for a while: it does not run, starts "
+        "again and again, or is not scraped. No other alert about multipart uploads can be trusted.",
         {},
         since=10,
         pods=("mpu-0",),
@@ -199,7 +199,8 @@ CASES = [
         | series("mpu_shard_ordinal", "0x200", pod="mpu-0")
         | series("mpu_shard_ordinal", "1x9 stale", pod="mpu-1")
         | series("mpu_shard_ordinal", "2x200", pod="mpu-2"),
-        "Of the shards of mpu-exporter number 1 does not answer Prometheus: nobody watches its buckets.",
+        "Of the shards of mpu-exporter number 1 does not answer Prometheus, or starts again and again: "
+        "nobody watches its buckets.",
         {"ordinal": "1"},
         since=10,
     ),

@@ -68,6 +68,7 @@ GROUP = closed(
     interval={"const": "1m"},
     rules=many(RULE),
 )
+NOTHING_LEFT = "\n) or on () 0 * count(mpu_exporter_build_info)"
 FILE = closed("apiVersion", "groups", apiVersion={"const": 1}, groups=many(GROUP))
 
 
@@ -105,7 +106,10 @@ def test_what_grafana_would_drop_or_refuse_is_noticed(old: str, new: str):
 @every_alert
 def test_an_alert_is_the_same_as_in_prometheus(name: str):
     value, side, limit = parts(GRAFANA[name])
-    expected = f"({value}) {side} {limit}" if "\n" in value else f"{value} {side} {limit}"
+    if side == ">":
+        assert value.endswith(NOTHING_LEFT)
+        value = value.removeprefix("(\n").removesuffix(NOTHING_LEFT)
+    expected = f"({value}) {side} {limit}" if "\n" in value else f"{value.strip()} {side} {limit}"
     assert one_line(PROMETHEUS[name]["expr"]).replace("( ", "(").replace(" )", ")") == one_line(
         expected
     ).replace("( ", "(").replace(" )", ")")
@@ -183,6 +187,11 @@ class TestValues:
         assert "offset 7d" in rule["expr"]
         assert "than 7d ago" in rule["annotations"]["description"]
 
+    @pytest.mark.parametrize("folder", ["https://wiki.example.com/mpu", "https://wiki.example.com/mpu/"])
+    def test_runbooks_are_the_users(self, folder: str):
+        rule = prometheus_rules(f"{{runbookUrl: '{folder}'}}")["MpuThrottled"]
+        assert rule["annotations"]["runbook_url"] == "https://wiki.example.com/mpu/MpuThrottled.md"
+
     def test_no_runbooks_no_links(self):
         assert [
             r for r in prometheus_rules("{runbookUrl: ''}").values() if "runbook_url" in r["annotations"]
@@ -197,8 +206,10 @@ class TestValues:
         assert rules["MpuScanSlow"]["annotations"]["summary"].startswith("Scans of a bucket take longer")
 
     def test_every_metric_can_be_restricted(self):
-        for rule in prometheus_rules('{selector: \'cluster="a",job=~"m.*"\'}').values():
-            found = re.findall(r"\bmpu_\w+(\{[^}]*\})?", rule["expr"])
+        selector = '{selector: \'cluster="a",job=~"m.*"\'}'
+        prometheus = [rule["expr"] for rule in prometheus_rules(selector).values()]
+        for expr in [*prometheus, *(parts(rule)[0] for rule in grafana_rules(selector).values())]:
+            found = re.findall(r"\b(?:mpu|process)_\w+(\{[^}]*\})?", expr)
             assert found
             assert all('cluster="a",job=~"m.*"' in selector for selector in found)
 

@@ -50,8 +50,11 @@ the config that was read last.
 */}}
 {{- define "mpu-exporter.withTargetLabels" -}}
 {{- if .values.targetLabels -}}
-{{- $target := join ", " (append (default list .values.joinLabels) "target") -}}
-{{- $pod := join ", " (concat (default list .values.joinLabels) .values.ignoredLabels) -}}
+{{- $ignored := .values.ignoredLabels -}}
+{{- $join := list -}}
+{{- range .values.joinLabels }}{{ if not (has . $ignored) }}{{ $join = append $join . }}{{ end }}{{ end -}}
+{{- $target := join ", " (append $join "target") -}}
+{{- $pod := join ", " (concat $join $ignored) -}}
 {{- $labels := join ", " .values.targetLabels -}}
 {{- $selector := ternary "" (printf "{%s}" .values.selector) (empty .values.selector) -}}
 ({{ printf "\n%s\n" .text }})
@@ -86,6 +89,20 @@ topk by ({{ $target }}) (1, max by ({{ $target }}, {{ $labels }}) (
 {{- add 2 (mul 10080 $weeks) (mul 1440 $days) (mul 60 $hours) $minutes -}}
 {{- end }}
 
+{{/*
+An alert's value for Grafana. Where an exporter answers and has no series of it, as when the last bucket has left the config,
+there is a 0 without labels: only then Grafana takes what was firing for gone. A value that is missing has its own 0.
+*/}}
+{{- define "mpu-exporter.grafanaValue" -}}
+{{- if eq .alert.operator ">" -}}
+(
+{{ .alert.value | indent 2 }}
+) or on () 0 * count({{ include "mpu-exporter.filled" (dict "text" "mpu_exporter_build_info{$selector}" "values" .values "threshold" "") }})
+{{- else -}}
+{{ .alert.value }}
+{{- end -}}
+{{- end }}
+
 {{/* One alert as Grafana provisions it: the value, then its threshold. Without data it stays as it was. */}}
 {{- define "mpu-exporter.grafanaRule" -}}
 - uid: {{ kebabcase .alert.alert }}
@@ -99,7 +116,7 @@ topk by ({{ $target }}) (1, max by ({{ $target }}, {{ $labels }}) (
         refId: A
         instant: true
         expr: |-
-          {{- .alert.value | nindent 10 }}
+          {{- include "mpu-exporter.grafanaValue" . | nindent 10 }}
     - refId: threshold
       datasourceUid: __expr__
       relativeTimeRange: {from: 600, to: 0}
