@@ -206,7 +206,7 @@ class TestNumbersOfFiles:
         answering.replies["/slow"] = Reply(delay_before_headers=0.3, close=True)
         start(multi, server, "/slow")
         found = run_in_turn(multi, server, 300, at_once=20)
-        while "/slow" not in found:
+        while len(found) < 301:  # on a slow machine the slow one may have ended among the others
             found |= outcomes(multi, 1)
         assert found == fine([*paths(300), "/slow"])
 
