@@ -192,12 +192,12 @@ BY_HAND: dict[str, Misbehave] = each_way(
 LATE: dict[str, Misbehave] = each_way(
     {
         "no answer": sent(hang=True),
-        "dripping headers": sent(drip_headers=0.01),
-        "dripping body": sent(drip_body=0.01),
-        "dripping chunks": sent(drip_body=0.01, chunked=True),
-        "late headers": sent(delay_before_headers=9.0),
-        "late body": sent(delay_before_body=9.0),
+        "dripping headers": sent(drip_headers=0.1),
+        "dripping body": sent(drip_body=0.1),
+        "dripping chunks": sent(drip_body=0.1, chunked=True),
+        "late headers": sent(delay_before_headers=20.0),
+        "late body": sent(delay_before_body=20.0),
     },
     three_ways,
 )
-"""Answers that come too late where a call may take less than a second."""
+"""Answers that come too late where a call may take 5 seconds."""

@@ -66,7 +66,7 @@ class TestDeadline:
         assert rig.standin.requests == []
 
     def test_a_timeout_is_tried_again(self, open_rig: Opener):
-        rig = open_rig(scan=replace(IMPATIENT, retries=1))
+        rig = open_rig(scan=replace(IMPATIENT, retries=5))
         rig.fill([UPLOAD])
         rig.size(UPLOAD, request_timeout=30)
         rig.answer(UPLOADS, Reply(hang=True), {1})

@@ -9,6 +9,8 @@ from contract.rigs import PARTS, UPLOADS, Part, Rig, Upload
 from contract.scans import NOW, sized_uploads
 from servers.s3 import EPOCH
 
+from exporter.model import Reason
+
 DAY = 86400.0
 UPLOADS_HELD = [
     Upload("a", "u0000", EPOCH, parts=[Part(1, 5)]),
@@ -26,16 +28,27 @@ MANY = [
 ]
 
 
-def agreed(rigs: tuple[Rig, Rig], misbehave: Misbehave, **settings: object) -> tuple[Outcome, Outcome]:
-    """Return what each engine came to at its own server; it has to be the same, and to leave no trace."""
+def both_outcomes(rigs: tuple[Rig, Rig], misbehave: Misbehave, **settings: object) -> list[Outcome]:
+    """Return what each engine came to at its own server."""
     found = []
     for rig in rigs:
         misbehave(rig)
         found.append(outcome(rig, **settings))
-    assert found[0] == found[1]
+    return found
+
+
+def assert_true_again(rigs: tuple[Rig, Rig]) -> None:
+    """Assert that what went wrong left no trace in the wire engine."""
     renew(rigs[0], UPLOADS_HELD)
     assert outcome(rigs[0]).is_true(UPLOADS_HELD)
-    return found[0], found[1]
+
+
+def agreed(rigs: tuple[Rig, Rig], misbehave: Misbehave) -> tuple[Outcome, Outcome]:
+    """Return what each engine came to at its own server; it has to be the same, and to leave no trace."""
+    wire, boto3 = both_outcomes(rigs, misbehave)
+    assert wire == boto3
+    assert_true_again(rigs)
+    return wire, boto3
 
 
 def agreed_and_asked_alike(rigs: tuple[Rig, Rig], misbehave: Misbehave) -> None:
@@ -94,7 +107,15 @@ def test_answers_written_by_hand(engines: Engines, what: str):
 
 @pytest.mark.parametrize("what", LATE)
 def test_answers_that_come_too_late(engines: Engines, what: str):
-    agreed(engines(None, UPLOADS_HELD), LATE[what], request_timeout=0.2, retries=0, concurrency=16)
+    """On a busy machine true answers may be late as well: then each gets more time."""
+    for seconds in (0.2, 1.0, 5.0):
+        rigs = engines(None, UPLOADS_HELD)
+        wire, boto3 = both_outcomes(rigs, LATE[what], request_timeout=seconds, retries=0, concurrency=16)
+        if wire == boto3:
+            break
+    assert wire == boto3
+    assert {reason for _, reason, _, _ in wire.heard} == {Reason.TIMEOUT}
+    assert_true_again(rigs)
 
 
 def test_both_stop_asking_after_as_many_refusals(engines: Engines):
