@@ -26,7 +26,7 @@ tmp_dir = "{folder}/tmp"
 """
 _STORAGE = """
 [storage]
-driver = "overlay"
+driver = "{driver}"
 graphroot = "{folder}/store"
 runroot = "{folder}/run"
 """
@@ -88,7 +88,14 @@ class Podman:
     def configure(self) -> None:
         """Write its settings."""
         for name, text in (("containers.conf", _CONTAINERS), ("storage.conf", _STORAGE)):
-            (self.folder / name).write_text(text.format(folder=self.folder))
+            (self.folder / name).write_text(text.format(folder=self.folder, driver=self._driver()))
+
+    def _driver(self) -> str:
+        """Return what may keep layers there: an overlay cannot lie on another, as a container's root is."""
+        kind = subprocess.run(
+            ["stat", "-f", "-c", "%T", self.folder], capture_output=True, text=True, check=True
+        )
+        return "vfs" if kind.stdout.strip() == "overlayfs" else "overlay"
 
     def __call__(self, *words: str, both: bool = False) -> str:
         """Run a command and return its output, with `both` that of standard error too."""
