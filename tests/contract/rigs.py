@@ -47,7 +47,7 @@ XML_RIGS = [name for name in RIGS if name not in JSON_RIGS]
 
 __all__ = ["LIFECYCLE", "PARTS", "UPLOADS", "Part", "Upload"]
 
-SCAN = ScanSettings(request_timeout=10.0, timeout=30.0, retries=2)
+SCAN = ScanSettings(request_timeout=20.0, timeout=120.0, retries=2)
 
 
 @dataclass
