@@ -107,9 +107,12 @@ def test_serve_tells_no_secret_that_a_server_says_back(echo, tmp_path: Path, for
     flags = ("--log.level=debug", f"--log.format={form}")
     with serving(tmp_path, config, *flags) as exporter:
         failed = re.compile(r"msg\W+scan failed|msg=.scan failed")
-        wait_until("failures", lambda: len(failed.findall(exporter.log.read_text())) >= 60, log=exporter.log)
+        wait_until(
+            "failures and signatures",
+            lambda: len(failed.findall(exporter.log.read_text())) >= 60 and len(handler.said) > 30,
+            log=exporter.log,
+        )
         shown = [exporter.text(path) for path in ("/", "/metrics")]
-    assert len(handler.said) > 30
     text = exporter.log.read_text()
     for name in KINDS:
         assert name in text
