@@ -41,7 +41,7 @@ SLOW = {
 
 class TestStop:
     @pytest.mark.parametrize("in_flight", [1, 16])
-    def test_it_ends_a_scan_soon_and_leaves_nothing_in_flight(self, wire: Rig, in_flight: int):
+    def test_it_ends_a_scan_within_a_second_and_leaves_nothing_in_flight(self, wire: Rig, in_flight: int):
         wire.fill(HELD)
         stopped: list[float] = []
 
@@ -53,7 +53,7 @@ class TestStop:
         answering(wire, lambda _: (together.hold(), Reply(hang=True))[1])
         with pytest.raises(StoppingError):
             scan(wire, concurrency=in_flight)
-        assert time.monotonic() - stopped[0] < 2
+        assert time.monotonic() - stopped[0] < 1
         assert wire.traffic.failures == {}
         (kept,) = wire.transport._multis
         assert not kept._busy

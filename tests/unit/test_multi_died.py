@@ -145,13 +145,13 @@ def test_it_gets_no_more_time_than_was_left(multi, server):
     server.scripts = [[FINE, HALF, None], [HALF]]
     keep_one(multi, server)
     started = time.monotonic()
-    ask(multi, server, seconds=3.0)
+    ask(multi, server, seconds=2.0)
     until_half_is_there(multi)
-    multi.done(2.0 - (time.monotonic() - started))
+    multi.done(1.6 - (time.monotonic() - started))
     server.now.set()
     error, _ = outcome(multi)
     assert error.args[0] == pycurl.E_OPERATION_TIMEDOUT
-    assert time.monotonic() - started < 4.7  # with all of its time anew it would be 5.0
+    assert time.monotonic() - started < 3.2  # with all of its time anew it would be 3.6
 
 
 def test_what_is_given_up_meanwhile_never_comes_out(multi, server):

@@ -43,11 +43,11 @@ class TestSlowClients:
                 assert get(web) == 200
                 assert time.monotonic() - asked < 5
                 dripping.join(0.1)
-            assert 0.2 < time.monotonic() - started < 15
+            assert 0.4 < time.monotonic() - started < 15
 
     def test_who_sends_nothing_is_cut_off(self):
         with serving(limits=Limits(request_seconds=0.3)) as web, connect(web) as client:
-            assert seconds_to_close(client) < 6
+            assert seconds_to_close(client) < 3
 
     def test_who_never_reads_a_large_answer_is_cut_off(self):
         with (
@@ -55,7 +55,7 @@ class TestSlowClients:
             connect(web, receive_buffer=4096) as client,
         ):
             client.sendall(GET)
-            assert 0.2 < seconds_to_close(client) < 6
+            assert 0.4 < seconds_to_close(client) < 3
 
     def test_pipelining_more_requests_buys_no_time(self):
         with (
@@ -63,7 +63,7 @@ class TestSlowClients:
             connect(web, receive_buffer=4096) as client,
         ):
             client.sendall(GET * 20)
-            assert seconds_to_close(client) < 6
+            assert seconds_to_close(client) < 3
 
     def test_who_reads_a_large_answer_gets_all_of_it(self):
         with serving(big) as web, connect(web) as client:
@@ -226,8 +226,8 @@ class TestStop:
                 client = clients.enter_context(connect(web, receive_buffer=4096))
                 client.sendall(sent)
             started = time.monotonic()
-            web.stop(timeout=8)
-            assert time.monotonic() - started < 6
+            web.stop(timeout=3)
+            assert time.monotonic() - started < 2.5
         with pytest.raises(ConnectionRefusedError):
             connect(web)
 
