@@ -37,6 +37,11 @@ def both_outcomes(rigs: tuple[Rig, Rig], misbehave: Misbehave, **settings: objec
     return found
 
 
+def refusing(status: int, code: str) -> Misbehave:
+    """Have every call for parts refused."""
+    return lambda rig: rig.answer(PARTS, rig.refusal(status, code))
+
+
 def assert_true_again(rigs: tuple[Rig, Rig]) -> None:
     """Assert that what went wrong left no trace in the wire engine."""
     renew(rigs[0], UPLOADS_HELD)
@@ -120,11 +125,7 @@ def test_answers_that_come_too_late(engines: Engines, what: str):
 
 def test_both_stop_asking_after_as_many_refusals(engines: Engines):
     uploads = sized_uploads(70)
-    wire, boto3 = engines(None, uploads)
-    found = []
-    for rig in (wire, boto3):
-        rig.answer(PARTS, rig.refusal(403, "AccessDenied"))
-        found.append(outcome(rig, concurrency=32))
+    found = both_outcomes(engines(None, uploads), refusing(403, "AccessDenied"), concurrency=32)
     assert found[0].summary == found[1].summary
     assert found[0].summary.unsized == 70
     assert found[0].requests == found[1].requests == {UPLOADS: 1, PARTS: 50}
@@ -132,10 +133,6 @@ def test_both_stop_asking_after_as_many_refusals(engines: Engines):
 
 def test_both_count_uploads_that_are_all_gone_as_unsized(engines: Engines):
     uploads = sized_uploads(30)
-    wire, boto3 = engines(7, uploads)
-    found = []
-    for rig in (wire, boto3):
-        rig.answer(PARTS, rig.refusal(404, "NoSuchUpload"))
-        found.append(outcome(rig))
+    found = both_outcomes(engines(7, uploads), refusing(404, "NoSuchUpload"))
     assert found[0] == found[1]
     assert (found[0].summary.uploads, found[0].summary.unsized) == (30, 30)

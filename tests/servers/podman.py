@@ -87,8 +87,9 @@ class Podman:
 
     def configure(self) -> None:
         """Write its settings."""
+        settings = {"folder": self.folder, "driver": self._driver()}
         for name, text in (("containers.conf", _CONTAINERS), ("storage.conf", _STORAGE)):
-            (self.folder / name).write_text(text.format(folder=self.folder, driver=self._driver()))
+            (self.folder / name).write_text(text.format(**settings))
 
     def _driver(self) -> str:
         """Return what may keep layers there: an overlay cannot lie on another, as a container's root is."""
