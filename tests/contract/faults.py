@@ -11,6 +11,16 @@ from servers.standin import Reply, Request
 
 Misbehave = Callable[[Rig], None]
 """Makes a rig's server misbehave."""
+TOO_LATE: dict[str, dict[str, object]] = {
+    "no answer": {"hang": True},
+    "dripping headers": {"drip_headers": 0.1},
+    "dripping body": {"drip_body": 0.1},
+    "dripping chunks": {"drip_body": 0.1, "chunked": True},
+    "dripping without length": {"drip_body": 0.1, "no_length": True},
+    "late headers": {"delay_before_headers": 20.0},
+    "late body": {"delay_before_body": 20.0},
+}
+"""How a reply is sent that comes too late where a call may take 5 seconds."""
 VICTIM = "u0003"
 """The one upload that single misbehaviours hit."""
 

@@ -5,7 +5,18 @@ from collections.abc import Callable
 from email.utils import formatdate
 from time import time
 
-from contract.faults import Misbehave, both_of, each_way, headed, instead, reply, sent, three_ways, victim
+from contract.faults import (
+    TOO_LATE,
+    Misbehave,
+    both_of,
+    each_way,
+    headed,
+    instead,
+    reply,
+    sent,
+    three_ways,
+    victim,
+)
 from contract.rigs import UPLOADS
 from servers.s3 import error
 from servers.standin import Reply
@@ -189,15 +200,5 @@ BY_HAND: dict[str, Misbehave] = each_way(
     },
     three_ways,
 )
-LATE: dict[str, Misbehave] = each_way(
-    {
-        "no answer": sent(hang=True),
-        "dripping headers": sent(drip_headers=0.1),
-        "dripping body": sent(drip_body=0.1),
-        "dripping chunks": sent(drip_body=0.1, chunked=True),
-        "late headers": sent(delay_before_headers=20.0),
-        "late body": sent(delay_before_body=20.0),
-    },
-    three_ways,
-)
+LATE: dict[str, Misbehave] = each_way({name: sent(**how) for name, how in TOO_LATE.items()}, three_ways)
 """Answers that come too late where a call may take 5 seconds."""

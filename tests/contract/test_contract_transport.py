@@ -7,6 +7,7 @@ from dataclasses import replace
 from threading import Thread
 
 import pytest
+from contract.faults import TOO_LATE
 from contract.rigs import PARTS, SCAN, UPLOADS, Opener, Part, Rig, Upload, body, ids_of, refused, some_uploads
 from servers import free_port
 from servers.standin import Reply
@@ -15,22 +16,13 @@ from exporter.model import Reason, StoppingError
 
 UPLOAD = Upload("k", "id-1", parts=[Part(1, 7)])
 IMPATIENT = replace(SCAN, request_timeout=0.4, retries=0)
-SLOW = {
-    "no answer": {"hang": True},
-    "late headers": {"delay_before_headers": 5},
-    "dripping headers": {"drip_headers": 0.01},
-    "late body": {"delay_before_body": 5},
-    "dripping body": {"drip_body": 0.01},
-    "dripping chunks": {"drip_body": 0.01, "chunked": True},
-    "dripping without length": {"drip_body": 0.01, "no_length": True},
-}
 
 
 def late(rig: Rig, operation: str, how: str) -> None:
     """Ask, which has to end by itself, long before the answer does."""
     rig.fill([UPLOAD])
     rig.ids()  # the SDK's client is made by the first call
-    rig.fault(operation, reply=lambda reply: replace(reply, **SLOW[how]))
+    rig.fault(operation, reply=lambda reply: replace(reply, **TOO_LATE[how]))
     started = time.monotonic()
     error = refused(rig, UPLOAD if operation == PARTS else None, request_timeout=0.3, retries=0)
     assert (error.reason, error.retryable) == (Reason.TIMEOUT, True)
@@ -39,7 +31,7 @@ def late(rig: Rig, operation: str, how: str) -> None:
 
 
 class TestDeadline:
-    @pytest.mark.parametrize("how", SLOW)
+    @pytest.mark.parametrize("how", TOO_LATE)
     @pytest.mark.parametrize("operation", [UPLOADS, PARTS])
     def test_a_call_ends_with_its_last_byte(self, one_rig: Rig, operation: str, how: str):
         late(one_rig, operation, how)

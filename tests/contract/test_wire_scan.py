@@ -8,6 +8,7 @@ from itertools import count
 from threading import Event
 
 import pytest
+from contract.faults import TOO_LATE
 from contract.keys import CONTROL_KEYS, ODD_KEYS
 from contract.rigs import PARTS, UPLOADS, Opener, Part, Rig, Upload, body, fields, items
 from contract.scans import (
@@ -29,14 +30,6 @@ from servers.standin import Reply, Request
 from exporter.model import Reason, StoppingError, StoreError
 
 HELD = sized_uploads(200)
-SLOW = {
-    "no answer": {"hang": True},
-    "dripping headers": {"drip_headers": 0.05},
-    "dripping body": {"drip_body": 0.05},
-    "dripping chunks": {"drip_body": 0.05, "chunked": True},
-    "dripping without length": {"drip_body": 0.05, "no_length": True},
-    "late body": {"delay_before_body": 20},
-}
 
 
 class TestStop:
@@ -76,11 +69,11 @@ class TestStop:
 
 
 class TestSlowAnswers:
-    @pytest.mark.parametrize("how", SLOW)
+    @pytest.mark.parametrize("how", TOO_LATE)
     def test_one_is_given_up_in_time_while_all_others_are_taken(self, wire: Rig, how: str):
         wire.fill(HELD)
         scan(wire)  # so that boto3 and the connections are there
-        spoiling(wire, "u0000", lambda reply: replace(reply, **SLOW[how]))
+        spoiling(wire, "u0000", lambda reply: replace(reply, **TOO_LATE[how]))
         started = time.monotonic()
         result = scan(wire, concurrency=31, request_timeout=1.5, retries=0)
         assert 1.4 < time.monotonic() - started < 5
