@@ -11,34 +11,37 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from exporter.board import Board
 from exporter.config.problems import ConfigError
-from exporter.discovery import Finder
-from exporter.exposition import Exposition
-from exporter.finding import Finding
-from exporter.insight import Insight
-from exporter.lane import Lane
-from exporter.ledger import Ledger, Shelf, State
-from exporter.loop import Loop
-from exporter.metrics import BoardCollector, OwnWork, TargetCollector, process_registry
-from exporter.pace import Pace
-from exporter.roster import Roster, bucket_name
-from exporter.scan import Scanner
-from exporter.sharding import ALONE, Shard
-from exporter.stores.table import make_store
-from exporter.stores.transport import Transport
-from exporter.track import Track
+from exporter.config.sharding import ALONE, Shard
+from exporter.metrics.buckets import BoardCollector
+from exporter.metrics.exporter import ExporterMetrics, process_registry
+from exporter.metrics.exposition import Exposition
+from exporter.metrics.targets import TargetCollector
+from exporter.scan.enrich import Enrichment
+from exporter.scan.scanner import Scanner
+from exporter.scheduler.discovery import BucketDiscovery, DiscoverySchedule
+from exporter.scheduler.loop import Loop
+from exporter.scheduler.reconciler import Reconciler, bucket_name
+from exporter.scheduler.target import WatchedTarget
+from exporter.scheduler.target_queue import TargetQueue
+from exporter.state.board import Board
+from exporter.state.database import StateDatabase
+from exporter.state.ledger import Ledger
+from exporter.state.rows import LedgerRows
+from exporter.stores.engine.concurrency import ConcurrencyLimit
+from exporter.stores.registry import make_store
+from exporter.stores.transport.client import Transport
 from exporter.web.app import App
-from exporter.web.guard import Guard
-from exporter.web.server import WebServer
-from exporter.web.watch import AccessWatch
+from exporter.web.auth.middleware import AuthMiddleware
+from exporter.web.auth.reload import WebConfigReloader
+from exporter.web.server.server import WebServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from exporter.config.settings import BucketSettings, Settings, TargetSettings
-    from exporter.model import Reason
+    from exporter.model.errors import Reason
     from exporter.stores.base import Store
 
 log = logging.getLogger(__name__)
@@ -62,7 +65,7 @@ class _Traffic:
     """Counts one target's requests."""
 
     target: str
-    work: OwnWork
+    work: ExporterMetrics
 
     def sent(self, operation: str) -> None:
         self.work.request_sent(self.target, operation)
@@ -100,13 +103,13 @@ class Service:
         self._board = Board()
         self._shard = shard
         registry = process_registry(shard)
-        self._work = OwnWork(registry)
+        self._work = ExporterMetrics(registry)
         self._work.config_read(used=True, now=time.time())
-        self._state = State(settings.state_path, failed=self._work.state_failed)
+        self._state = StateDatabase(settings.state_path, failed=self._work.state_failed)
         self._loop = Loop(
             (), self._board, self._stop, on_failure=self._work.scan_failed, on_found=self._found
         )
-        self._roster = Roster(
+        self._roster = Reconciler(
             self._loop, self._board, self._state, self._new_track, self._work.forget, shard=shard
         )
         registry.register(TargetCollector(self._roster.watched))
@@ -124,8 +127,8 @@ class Service:
             shard=shard,
         )
         self._worst_limit = WORST_LIMIT if uploads else 0
-        self._access = AccessWatch(web_config)
-        guard = Guard(app, self._access.now)
+        self._access = WebConfigReloader(web_config)
+        guard = AuthMiddleware(app, self._access.now)
         self._web = WebServer(guard, listen, on_end=self.stop, access=self._access.now)
         self._apply(settings)
 
@@ -167,7 +170,7 @@ class Service:
         _allow_files(settings)
         self._roster.apply(settings)
 
-    def _found(self, track: Track, buckets: Sequence[BucketSettings]) -> None:
+    def _found(self, track: WatchedTarget, buckets: Sequence[BucketSettings]) -> None:
         self._roster.found(track, buckets)
 
     def _end(self) -> None:
@@ -191,13 +194,13 @@ class Service:
 
     def _new_track(
         self, target: TargetSettings, buckets: Sequence[BucketSettings], ages: tuple[float, ...], start: float
-    ) -> Track:
+    ) -> WatchedTarget:
         halt = threading.Event()
         store = self._store(target, halt)
         self._work.preset([(target, store)])
         name, work = target.name, self._work
         new_pace = partial(
-            Pace,
+            ConcurrencyLimit,
             halved=partial(work.concurrency_halved, name),
             restored=partial(work.concurrency_restored, name),
         )
@@ -208,16 +211,16 @@ class Service:
             halt,
             new_pace=new_pace,
             saved=partial(work.requests_saved, name),
-            insight=Insight(target, store, halt),
+            insight=Enrichment(target, store, halt),
             worst_limit=self._worst_limit,
         )
         finding = None
         if target.discover:
-            finder = Finder(target, store, halt, shard=self._shard)
-            finding = Finding(target.discover.refresh, finder.find, start)
-        return Track(
+            finder = BucketDiscovery(target, store, halt, shard=self._shard)
+            finding = DiscoverySchedule(target.discover.refresh, finder.find, start)
+        return WatchedTarget(
             target=target,
-            lane=Lane(name, buckets, target.scan.interval, start),
+            lane=TargetQueue(name, buckets, target.scan.interval, start),
             scanner=scanner,
             new_ledger=partial(self._new_ledger, target, ages),
             finding=finding,
@@ -236,7 +239,7 @@ class Service:
     def _new_ledger(self, target: TargetSettings, ages: tuple[float, ...], bucket: BucketSettings) -> Ledger:
         meaning = (bucket.prefix, bucket.stale_after, ages, target.scan.parts == "never")
         settings = repr((*meaning, target.top)) if target.top else repr(meaning)
-        return Ledger(Shelf(self._state, bucket_name(target, bucket.name)), settings)
+        return Ledger(LedgerRows(self._state, bucket_name(target, bucket.name)), settings)
 
 
 def calm_collector() -> None:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exporter.config.settings import BucketSettings
-from exporter.model import PartTotals, Upload
-from exporter.pace import Pace
+from exporter.model.uploads import PartTotals, Upload
 from exporter.stores.base import Store
-from exporter.stores.flows import Flows, Patience
-from exporter.stores.paging import Flow, new_listing, next_page, size_upload
+from exporter.stores.engine.concurrency import ConcurrencyLimit
+from exporter.stores.engine.executor import Executor
+from exporter.stores.engine.retry import RetryPolicy
+from exporter.stores.pagination import Task, new_listing, next_page, size_upload
 
 
 @dataclass
@@ -37,20 +38,22 @@ class Asker:
     def size(self, store: Store, bucket: BucketSettings, upload: Upload) -> PartTotals:
         """Return what the upload's parts add up to."""
         with self.flows(store, bucket) as flows:
-            return self._ask(flows, size_upload(bucket, upload, store.new_fold()))
+            return self._ask(flows, size_upload(bucket, upload, store.new_part_sum()))
 
     @contextmanager
-    def flows(self, store: Store, bucket: BucketSettings, concurrency: int = 32) -> Iterator[Flows]:
+    def flows(self, store: Store, bucket: BucketSettings, concurrency: int = 32) -> Iterator[Executor]:
         opened_by = min(self.deadline, self.monotonic() + self.request_timeout)
         calls = store.open(bucket, opened_by)
-        flows = Flows(calls, Pace(concurrency), self.stop, monotonic=self.monotonic, jitter=self.jitter)
+        flows = Executor(
+            calls, ConcurrencyLimit(concurrency), self.stop, monotonic=self.monotonic, jitter=self.jitter
+        )
         try:
             yield flows
         finally:
             flows.close()
 
-    def _ask(self, flows: Flows, flow: Flow[Any]) -> Any:
-        flows.start(flow, None, Patience(self.request_timeout, self.retries, self.deadline))
+    def _ask(self, flows: Executor, flow: Task[Any]) -> Any:
+        flows.start(flow, None, RetryPolicy(self.request_timeout, self.retries, self.deadline))
         ((_, outcome),) = flows.ended()
         if isinstance(outcome, Exception):
             raise outcome

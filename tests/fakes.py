@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from exporter.config.settings import BucketSettings
-from exporter.model import AbortRules, GoneError, Part, Reason, StoreError, Upload
-from exporter.scan import Clocks
+from exporter.model.errors import GoneError, Reason, StoreError
+from exporter.model.results import AbortRules
+from exporter.model.uploads import Part, Upload
+from exporter.scan.scanner import Clocks
 from exporter.stores.base import Page
-from exporter.stores.folds import NumberedParts
-from exporter.stores.threads import ThreadedCalls
+from exporter.stores.engine.threads import ThreadedSession
+from exporter.stores.part_sums import NumberedPartSum
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,11 +129,11 @@ class FakeStore:
             with self._lock:
                 self._at_once -= 1
 
-    def open(self, bucket, deadline) -> ThreadedCalls:
-        return ThreadedCalls(self)
+    def open(self, bucket, deadline) -> ThreadedSession:
+        return ThreadedSession(self)
 
-    def new_fold(self) -> NumberedParts:
-        return NumberedParts()
+    def new_part_sum(self) -> NumberedPartSum:
+        return NumberedPartSum()
 
     def abort_rules(self, bucket, deadline) -> AbortRules:
         self.asked["rules of " + bucket.name] += 1

@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING
 from fakes import BUCKET, DAY, NOW, Clock
 
 from exporter.config.settings import ScanSettings
-from exporter.ledger import BucketName, Ledger, Shelf, State
-from exporter.model import Part, Parts, StoreError, Upload
-from exporter.scan import Scanner
+from exporter.model.uploads import Part, Parts, Upload
+from exporter.scan.scanner import Scanner
+from exporter.state.database import BucketName, StateDatabase
+from exporter.state.ledger import Ledger
+from exporter.state.rows import LedgerRows
 from exporter.stores.base import Page
-from exporter.stores.folds import NumberedParts, RangedParts
+from exporter.stores.part_sums import NumberedPartSum, RangedPartSum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from exporter.summary import Summary
+    from exporter.model.errors import StoreError
+    from exporter.model.results import Summary
 
 HOUR = 3600.0
 FOREVER = float("inf")
@@ -144,8 +147,8 @@ class MonthStore:
         self.asked, self.pages = [], 0
         return DirectCalls(self._answer)
 
-    def new_fold(self):
-        return NumberedParts() if self.has_part_times else RangedParts()
+    def new_part_sum(self):
+        return NumberedPartSum() if self.has_part_times else RangedPartSum()
 
     def close(self) -> None:
         """Have nothing to close."""
@@ -194,7 +197,7 @@ class Bucket:
         self.settings = ScanSettings(
             **{"interval": HOUR / 4, "page_size": self.store.page_size, "retries": 0} | settings
         )
-        self.state = State()
+        self.state = StateDatabase()
         self.state.salt = b"phases of a seed"
         self.saved = 0
         self.ledger: Ledger | None = None
@@ -205,7 +208,7 @@ class Bucket:
         clock = self.clock
         if self.ledger:
             self.ledger._shelf.flush()
-        self.ledger = Ledger(Shelf(self.state, BucketName("t", "s3", "", "", "media")), "the same")
+        self.ledger = Ledger(LedgerRows(self.state, BucketName("t", "s3", "", "", "media")), "the same")
         self._scanner = Scanner(self.store, self.settings, (DAY,), clock, clock.clocks(), saved=self._save)
 
     def _save(self, calls: int) -> None:

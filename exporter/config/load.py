@@ -5,12 +5,12 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from exporter.config.cross_checks import find_faults
 from exporter.config.document import read_document
-from exporter.config.files import find_file_faults
+from exporter.config.file_checks import find_file_faults
 from exporter.config.models import File
 from exporter.config.problems import make_error
 from exporter.config.resolve import resolve
-from exporter.config.rules import find_faults
 from exporter.config.validate import validate
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, cast
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from exporter.config.fields import (
+from exporter.config.field_types import (
     Account,
     BucketName,
     Currency,

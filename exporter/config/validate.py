@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar, get_args
 from pydantic import ValidationError
 
 from exporter.config.document import BROKEN
-from exporter.config.fields import Section
+from exporter.config.field_types import Section
 from exporter.config.models import File
 
 if TYPE_CHECKING:

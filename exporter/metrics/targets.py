@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
-    from exporter.watched import Watched
+    from exporter.model.targets import TargetStatus
 
 
 class TargetCollector:
     """What is known of the targets apart from their scans."""
 
-    def __init__(self, watched: Callable[[], Sequence[Watched]]) -> None:
+    def __init__(self, watched: Callable[[], Sequence[TargetStatus]]) -> None:
         """Make a collector of the targets that `watched` returns."""
         self._watched = watched
 
@@ -62,7 +62,7 @@ def _per_target(name: str, text: str, values: Iterable[tuple[str, float]]) -> Ga
     return family
 
 
-def _target_info(watched: Watched) -> dict[str, str]:
+def _target_info(watched: TargetStatus) -> dict[str, str]:
     target = watched.settings
     urls = map(urlsplit, target.endpoints)
     return {

@@ -8,7 +8,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from exporter.config.settings import BucketSettings, TargetSettings
-    from exporter.model import AbortRules, Part, PartTotals, StoreError, Upload
+    from exporter.model.errors import StoreError
+    from exporter.model.results import AbortRules
+    from exporter.model.uploads import Part, PartTotals, Upload
 
 T = TypeVar("T")
 
@@ -47,7 +49,7 @@ class FoundBucket(NamedTuple):
     region: str | None = None
 
 
-class Ask(NamedTuple):
+class PageRequest(NamedTuple):
     """What one call asks for: the page of the bucket's uploads after `marker`, or of the upload's parts."""
 
     bucket: BucketSettings
@@ -55,24 +57,24 @@ class Ask(NamedTuple):
     marker: Marker | None
 
 
-Answered = tuple[object, "Page[Any] | StoreError"]
+CompletedCall = tuple[object, "Page[Any] | StoreError"]
 """The label that a call was started with, and what came of it."""
 
 
-class Calls(Protocol):
+class BucketSession(Protocol):
     """The calls that one scan has in flight; for one thread. Each is one request, none is tried again."""
 
-    def start(self, ask: Ask, deadline: float, label: object) -> None:
+    def start(self, ask: PageRequest, deadline: float, label: object) -> None:
         """Send a call, which ends before `deadline` (a reading of the monotonic clock)."""
 
-    def answers(self, timeout: float) -> Sequence[Answered]:
+    def answers(self, timeout: float) -> Sequence[CompletedCall]:
         """Wait for the calls that end next, at most `timeout` seconds. Raises StoppingError."""
 
     def close(self) -> None:
         """Give up what is in flight."""
 
 
-class PartFold(Protocol):
+class PartSum(Protocol):
     """Adds up the parts of one upload, each counted once however often it is listed.
 
     `run` is how many parts the list has from the first on without a gap, `run_bytes` what these hold; 0 where
@@ -123,7 +125,7 @@ class Store(Protocol):
     def signing_region(self) -> str:
         """The region requests are signed for, '' where there is none or it is not known yet."""
 
-    def open(self, bucket: BucketSettings, deadline: float) -> Calls:
+    def open(self, bucket: BucketSettings, deadline: float) -> BucketSession:
         """Return what makes the calls of one scan of the bucket; one thread may use it.
 
         Raises StoreError and StoppingError; takes no longer than `deadline` (monotonic clock).
@@ -135,7 +137,7 @@ class Store(Protocol):
         Raises StoreError and StoppingError; takes no longer than `deadline` (monotonic clock).
         """
 
-    def new_fold(self) -> PartFold:
+    def new_part_sum(self) -> PartSum:
         """Return what adds up the parts of one upload."""
 
     def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:

@@ -12,9 +12,10 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from exporter.model import AbortRules, Part, Reason, StoreError, Upload
-from exporter.stores import dates
-from exporter.stores.aws import AwsClient
+from exporter.model.errors import Reason, StoreError
+from exporter.model.uploads import Part, Upload
+from exporter.stores import timestamps as dates
+from exporter.stores.aws.client import AwsClient
 from exporter.stores.base import (
     PARTS_OPERATION,
     UPLOADS_OPERATION,
@@ -24,16 +25,17 @@ from exporter.stores.base import (
     Page,
     operations_of,
 )
-from exporter.stores.folds import RangedParts
-from exporter.stores.reasons import bad_response, ended, error_in_success, kind_of
-from exporter.stores.threads import ThreadedCalls
+from exporter.stores.engine.threads import ThreadedSession
+from exporter.stores.errors import bad_response, ended, error_in_success, kind_of
+from exporter.stores.part_sums import RangedPartSum
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.config.settings import BucketSettings, TargetSettings
-    from exporter.stores.answers import Answer
-    from exporter.stores.transport import Call, Transport
+    from exporter.model.results import AbortRules
+    from exporter.stores.transport.client import Call, Transport
+    from exporter.stores.transport.response import Answer
 
 STORAGE_CLASS = "GLACIER"
 LARGEST_LIMIT = 50
@@ -94,13 +96,13 @@ class GlacierStore:
         with self._transport.call(VAULTS_OPERATION, deadline) as call:
             return read_vaults(self._client.ask(call, "list_vaults", parameters))
 
-    def open(self, bucket: BucketSettings, deadline: float) -> ThreadedCalls:  # noqa: ARG002 - nothing to ask first
+    def open(self, bucket: BucketSettings, deadline: float) -> ThreadedSession:  # noqa: ARG002 - nothing to ask first
         """Return what makes the calls of one scan."""
-        return ThreadedCalls(self)
+        return ThreadedSession(self)
 
-    def new_fold(self) -> RangedParts:
+    def new_part_sum(self) -> RangedPartSum:
         """Return what adds up the parts of one upload."""
-        return RangedParts()
+        return RangedPartSum()
 
     def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:  # noqa: ARG002 - no call to make
         """Refuse: vaults have no lifecycle rules."""

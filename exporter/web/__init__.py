@@ -1,1 +1,4 @@
-"""HTTP: what may be asked, and by whom."""
+"""HTTP request in, response out. Serving never waits for a scan.
+
+Offers: `app`, `auth.config`, `auth.middleware`, `auth.reload`, `server.server`.
+"""

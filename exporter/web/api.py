@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from exporter.web.blame import worst_uploads
+from exporter.web.query import choose, wishes
 from exporter.web.rows import age_groups, endpoints
-from exporter.web.uploads import choose, wishes
+from exporter.web.top_uploads import worst_uploads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from exporter.board import Entry
-    from exporter.watched import Discovery, Watched
-    from exporter.web.blame import Blamed
+    from exporter.model.targets import Discovery, TargetStatus
+    from exporter.state.board import Entry
     from exporter.web.query import Query
     from exporter.web.rows import Row
+    from exporter.web.top_uploads import TopUpload
 
 VERSION = 1
 """Grows where a field goes or means something else; new fields may come without."""
@@ -40,7 +40,7 @@ def failure(message: str) -> bytes:
     return encoded({"status": "error", "version": VERSION, "error": message})
 
 
-def targets(watched: Iterable[Watched], rows: Sequence[Row], query: Query) -> Json:
+def targets(watched: Iterable[TargetStatus], rows: Sequence[Row], query: Query) -> Json:
     """Return what is watched, and what is known of it. Raises QueryError."""
     query.only("target", "bucket")
     by_target: dict[str, list[Row]] = {}
@@ -50,7 +50,7 @@ def targets(watched: Iterable[Watched], rows: Sequence[Row], query: Query) -> Js
     return {"targets": [_target(each, by_target.get(each.settings.name, [])) for each in meant]}
 
 
-def uploads(_: Iterable[Watched], rows: Sequence[Row], query: Query) -> Json:
+def uploads(_: Iterable[TargetStatus], rows: Sequence[Row], query: Query) -> Json:
     """Return the worst uploads. Raises QueryError."""
     query.only("sort", "limit", "target", "bucket")
     order, limit = wishes(query)
@@ -58,7 +58,7 @@ def uploads(_: Iterable[Watched], rows: Sequence[Row], query: Query) -> Json:
     return {"sort": order, "limit": limit, "uploads": [_upload(each) for each in found]}
 
 
-def _target(watched: Watched, rows: Iterable[Row]) -> Json:
+def _target(watched: TargetStatus, rows: Iterable[Row]) -> Json:
     settings = watched.settings
     return {
         "name": settings.name,
@@ -125,7 +125,7 @@ def _values(entry: Entry) -> Json | None:
     }
 
 
-def _upload(blamed: Blamed) -> Json:
+def _upload(blamed: TopUpload) -> Json:
     entry, found, upload = blamed.row.entry, blamed.found, blamed.found.upload
     return {
         "target": entry.target,

@@ -7,23 +7,23 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from exporter.exposition import gzip
-from exporter.sharding import ALONE, Shard
+from exporter.config.sharding import ALONE, Shard
+from exporter.metrics.exposition import gzip
 from exporter.web import api
-from exporter.web.layout import POLICY, Site
 from exporter.web.negotiation import wants_gzip, wants_openmetrics
+from exporter.web.pages.layout import POLICY, PageContext
+from exporter.web.pages.problems import troubles
+from exporter.web.pages.status import status_page
+from exporter.web.pages.uploads import uploads_page
 from exporter.web.query import Query, QueryError
 from exporter.web.rows import make_rows
-from exporter.web.status import status_page
-from exporter.web.troubles import troubles
-from exporter.web.uploads import uploads_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from exporter.board import Board
-    from exporter.exposition import Exposition
-    from exporter.watched import Watched
+    from exporter.metrics.exposition import Exposition
+    from exporter.model.targets import TargetStatus
+    from exporter.state.board import Board
     from exporter.web.api import Json
     from exporter.web.rows import Row
 
@@ -85,7 +85,7 @@ class App:
     openmetrics: Exposition
     ready: Callable[[], bool]
     telemetry_path: str = "/metrics"
-    watched: Callable[[], Sequence[Watched]] = tuple
+    watched: Callable[[], Sequence[TargetStatus]] = tuple
     reload: Callable[[], Sequence[str]] | None = None
     uploads: bool = False
     problems: Callable[[], Sequence[str]] = tuple
@@ -155,7 +155,7 @@ class App:
         return self._api(request, api.uploads)
 
     def _api(
-        self, request: Request, answer: Callable[[Sequence[Watched], list[Row], Query], Json]
+        self, request: Request, answer: Callable[[Sequence[TargetStatus], list[Row], Query], Json]
     ) -> Response:
         watched = self.watched()
         try:
@@ -184,8 +184,8 @@ class App:
     def _rows(self) -> list[Row]:
         return make_rows(self.board.entries(), self.watched())
 
-    def _site(self) -> Site:
-        return Site(self.telemetry_path, self.uploads, self.shard)
+    def _site(self) -> PageContext:
+        return PageContext(self.telemetry_path, self.uploads, self.shard)
 
 
 _FLAGS = {

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from exporter.model.top_uploads import ORDERS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.model.top_uploads import Order
+    from exporter.web.rows import Row
+
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
@@ -9,6 +19,8 @@ from urllib.parse import parse_qsl, urlencode
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+DEFAULT_LIMIT, MAX_LIMIT = 50, 1000
+"""How many uploads are shown where nobody said, and at most."""
 _LONGEST_NUMBER = 9
 
 
@@ -60,3 +72,20 @@ class Query:
         """Return a link to this query with other values; '' leaves one out."""
         values = {name: value for name, value in {**self.values, **changes}.items() if value}
         return f"{path}?{urlencode(values, errors='replace')}" if values else path
+
+
+def wishes(query: Query, *, lenient: bool = False) -> tuple[Order, int]:
+    """Return order and number of uploads. Raises QueryError, unless `lenient`."""
+    try:
+        order = query.choice("sort", ORDERS, "age")
+        return next(each for each in ORDERS if each == order), query.number("limit", DEFAULT_LIMIT, MAX_LIMIT)
+    except QueryError:
+        if not lenient:
+            raise
+        return "age", DEFAULT_LIMIT
+
+
+def choose(rows: Sequence[Row], query: Query) -> list[Row]:
+    """Return the buckets that are meant."""
+    target, bucket = query.text("target"), query.text("bucket")
+    return [row for row in rows if target in {"", row.entry.target} and bucket in {"", row.entry.bucket}]

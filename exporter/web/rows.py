@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from exporter.board import Entry
-    from exporter.watched import Turn, Watched
+    from exporter.model.targets import TargetStatus, Turn
+    from exporter.state.board import Entry
 
 Health = Literal["failing", "incomplete", "waiting", "ok"]
 HEALTHS: tuple[Health, ...] = ("failing", "incomplete", "waiting", "ok")
@@ -27,7 +27,7 @@ class Row:
     """A bucket. `watched` is None only in the moment in which its target goes."""
 
     entry: Entry
-    watched: Watched | None = None
+    watched: TargetStatus | None = None
 
     @property
     def turn(self) -> Turn | None:
@@ -73,7 +73,7 @@ class Totals:
     costs: tuple[Cost, ...]
 
 
-def make_rows(entries: Iterable[Entry], watched: Iterable[Watched]) -> list[Row]:
+def make_rows(entries: Iterable[Entry], watched: Iterable[TargetStatus]) -> list[Row]:
     """Return a row per bucket."""
     by_name = {each.settings.name: each for each in watched}
     return [Row(entry, by_name.get(entry.target)) for entry in entries]
@@ -149,7 +149,7 @@ def endpoint_of(url: str | None) -> str | None:
     return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"
 
 
-def endpoints(watched: Watched) -> Iterator[str]:
+def endpoints(watched: TargetStatus) -> Iterator[str]:
     """Yield where a target's requests go, where the config says so."""
     settings = watched.settings
     for url in (settings.endpoint_url, *settings.endpoint_urls):

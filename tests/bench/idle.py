@@ -13,8 +13,8 @@ from bench.verdict import Row, at_least, figure, shown, verdict
 from bench.virtual import DAY, INTERVAL, Clock
 from servers.ceph import Ceph
 
-from exporter.ledger import Ledger
-from exporter.scan import Clocks
+from exporter.scan.scanner import Clocks
+from exporter.state.ledger import Ledger
 
 BUCKET = Bucket("idle", 20_000, 1, part_bytes=16)
 IDLE_FOR = 30 * DAY

@@ -18,7 +18,7 @@ from bench.pages import Bucket
 from bench.procfs import memory_mib
 from bench.statefile import ledger_in
 
-from exporter.scan import Clocks
+from exporter.scan.scanner import Clocks
 from exporter.service import calm_collector
 
 

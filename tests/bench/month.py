@@ -10,9 +10,9 @@ from bench.verdict import Row, at_least, figure, shown, verdict
 from bench.virtual import DAY, INTERVAL, Clock, Store, page_of
 
 from exporter.config.settings import BucketSettings, ScanSettings, Settings
-from exporter.ledger import Ledger
-from exporter.model import Part, Upload
-from exporter.scan import Clocks, Scanner
+from exporter.model.uploads import Part, Upload
+from exporter.scan.scanner import Clocks, Scanner
+from exporter.state.ledger import Ledger
 from exporter.stores.base import Page
 
 UPLOADS, GROWING = 10_000, 100

@@ -12,15 +12,16 @@ from typing import Self
 from bench.account import KEYS, REGION, Keys
 from bench.pages import Bucket
 
-from exporter.config import Settings, load
-from exporter.insight import Insight
-from exporter.ledger import Ledger
-from exporter.metrics import OwnWork, process_registry
-from exporter.model import StoppingError
-from exporter.scan import Clocks, Scanner
+from exporter.config.load import load
+from exporter.config.settings import Settings
+from exporter.metrics.exporter import ExporterMetrics, process_registry
+from exporter.model.errors import StoppingError
+from exporter.scan.enrich import Enrichment
+from exporter.scan.scanner import Clocks, Scanner
 from exporter.service import Service, _Traffic, calm_collector
-from exporter.stores.table import make_store
-from exporter.stores.transport import Transport
+from exporter.state.ledger import Ledger
+from exporter.stores.registry import make_store
+from exporter.stores.transport.client import Transport
 
 
 def target(
@@ -63,10 +64,10 @@ class Ours:
         [self._bucket] = target.buckets
         self._stop = threading.Event()
         self._registry = process_registry()
-        traffic = _Traffic(target.name, OwnWork(self._registry))
+        traffic = _Traffic(target.name, ExporterMetrics(self._registry))
         transport = Transport(traffic, self._stop, tls=target.tls, proxy_url=target.proxy_url)
         self._store = make_store(target, transport)
-        insight = Insight(target, self._store, self._stop)
+        insight = Enrichment(target, self._store, self._stop)
         self._scanner = Scanner(self._store, target.scan, settings.ages, self._stop, clocks, insight=insight)
 
     def __enter__(self) -> Self:

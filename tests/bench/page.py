@@ -8,11 +8,12 @@ from bench.verdict import Row, at_most, shown, verdict
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
-from exporter.board import Board, Entry, ScanResult
 from exporter.config.settings import BucketSettings, StoreKind, TargetSettings
-from exporter.exposition import Exposition, gzip
-from exporter.metrics import BoardCollector
-from exporter.watched import Turn, Watched
+from exporter.metrics.buckets import BoardCollector
+from exporter.metrics.exposition import Exposition, gzip
+from exporter.model.results import ScanResult
+from exporter.model.targets import TargetStatus, Turn
+from exporter.state.board import Board, Entry
 from exporter.web.app import App, Request
 from exporter.web.query import Query
 
@@ -52,9 +53,9 @@ def page_2000_buckets(rounds: int) -> Row:
     )
 
 
-def _watched(number: int) -> Watched:
+def _watched(number: int) -> TargetStatus:
     buckets = tuple(BucketSettings(f"company-team-{number:02}-data-{bucket:03}") for bucket in range(BUCKETS))
     settings = TargetSettings(
         name=f"prod-{number:02}", store=StoreKind.S3, buckets=buckets, region="eu-west-1"
     )
-    return Watched(settings, buckets, "eu-west-1", {bucket.name: Turn(NOW) for bucket in buckets})
+    return TargetStatus(settings, buckets, "eu-west-1", {bucket.name: Turn(NOW) for bucket in buckets})

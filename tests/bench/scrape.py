@@ -7,13 +7,15 @@ from bench.verdict import Row, at_most, shown, verdict
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
-from exporter.board import Board, Entry, ScanResult
 from exporter.config.settings import BucketSettings, Settings, StoreKind, TargetSettings
-from exporter.exposition import Exposition, gzip
-from exporter.metrics import BoardCollector, OwnWork, TargetCollector, process_registry
-from exporter.stores.table import make_store
-from exporter.summary import Summary
-from exporter.watched import Watched
+from exporter.metrics.buckets import BoardCollector
+from exporter.metrics.exporter import ExporterMetrics, process_registry
+from exporter.metrics.exposition import Exposition, gzip
+from exporter.metrics.targets import TargetCollector
+from exporter.model.results import ScanResult, Summary
+from exporter.model.targets import TargetStatus
+from exporter.state.board import Board, Entry
+from exporter.stores.registry import make_store
 
 TARGETS, BUCKETS = 20, 100
 CHANGED = 0.05
@@ -65,8 +67,8 @@ def _target(number: int) -> TargetSettings:
 def _own_registry(settings: Settings) -> CollectorRegistry:
     registry = process_registry()
     stores = [(target, make_store(target, None)) for target in settings.targets]
-    OwnWork(registry).preset(stores)
-    watched = [Watched(target, target.buckets) for target in settings.targets]
+    ExporterMetrics(registry).preset(stores)
+    watched = [TargetStatus(target, target.buckets) for target in settings.targets]
     registry.register(TargetCollector(lambda: watched))
     return registry
 

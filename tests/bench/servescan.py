@@ -17,7 +17,7 @@ from bench.ours import Ours, read_config, serve
 from bench.pages import Bucket
 
 
-class Scans:
+class BucketScanner:
     """Scans of the big bucket, when told."""
 
     def __init__(self, config: Path, uploads: int) -> None:
@@ -54,7 +54,7 @@ def web_cpu() -> float:
 
 def main(config: str, big_config: str, uploads: str) -> None:
     """Serve until there is nothing more to be told."""
-    scans = Scans(Path(big_config), int(uploads))
+    scans = BucketScanner(Path(big_config), int(uploads))
     say({"port": serve(read_config(Path(config)))})
     for line in sys.stdin:
         scans.obey(line.strip())

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from bench.pages import PAGE, Bucket, names
 
-from exporter.board import ScanResult
-from exporter.ledger import BucketName, Ledger, Shelf, State
-from exporter.model import PartTotals, Upload
-from exporter.summary import Tally
+from exporter.model.results import ScanResult
+from exporter.model.uploads import PartTotals, Upload
+from exporter.scan.tally import Tally
+from exporter.state.database import BucketName, StateDatabase
+from exporter.state.ledger import Ledger
+from exporter.state.rows import LedgerRows
 
 INITIATED, LAST_PART = 1_735_689_600.0, 1_738_368_060.0
 """About what the canned pages say: it has been so for long."""
@@ -20,9 +22,9 @@ INITIATED, LAST_PART = 1_735_689_600.0, 1_738_368_060.0
 @contextmanager
 def ledger_in(file: Path) -> Iterator[Ledger]:
     """Give the only bucket's ledger while the block lasts."""
-    state = State(file)
+    state = StateDatabase(file)
     state.open(threading.Event())
-    yield Ledger(Shelf(state, BucketName("bench", "s3", "", "-", "bucket")))
+    yield Ledger(LedgerRows(state, BucketName("bench", "s3", "", "-", "bucket")))
     state.close()
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from bench.pages import PAGE
 
 from exporter.config.settings import BucketSettings
-from exporter.model import Part, Parts, Upload
-from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION, Answered, Ask, Page
-from exporter.stores.folds import NumberedParts
+from exporter.model.uploads import Part, Parts, Upload
+from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION, CompletedCall, Page, PageRequest
+from exporter.stores.part_sums import NumberedPartSum
 
 INTERVAL = 300.0
 """Of `scan.interval`, in seconds."""
@@ -44,24 +44,24 @@ class Store:
 
     def open(self, _bucket: BucketSettings, _deadline: float) -> "Store":
         """Begin a scan."""
-        self._answers: list[Answered] = []
+        self._answers: list[CompletedCall] = []
         return self
 
-    def start(self, ask: Ask, _deadline: float, label: object) -> None:
+    def start(self, ask: PageRequest, _deadline: float, label: object) -> None:
         """Answer a call; `answers` returns it."""
         self.requests += 1
         after = int(ask.marker[0]) if ask.marker else 0
         page = self._parts(ask.upload, after) if ask.upload else self._pages[after]
         self._answers.append((label, page))
 
-    def answers(self, _timeout: float) -> list[Answered]:
+    def answers(self, _timeout: float) -> list[CompletedCall]:
         """Return what was answered since."""
         answers, self._answers = self._answers, []
         return answers
 
-    def new_fold(self) -> NumberedParts:
+    def new_part_sum(self) -> NumberedPartSum:
         """Return what adds up the parts of one upload."""
-        return NumberedParts()
+        return NumberedPartSum()
 
     def close(self) -> None:
         """Do nothing."""

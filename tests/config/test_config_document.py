@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.config import ConfigError, load
 from exporter.config.document import read_document
+from exporter.config.load import load
+from exporter.config.problems import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,9 @@ from pathlib import Path
 import jsonschema
 import yaml
 
-from exporter.config import StoreKind, load
+from exporter.config.load import load
 from exporter.config.schema import SCHEMA_FILE
+from exporter.config.settings import StoreKind
 from exporter.config.validate import list_sections
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.config import (
+from exporter.config.load import load
+from exporter.config.problems import ConfigError
+from exporter.config.settings import (
     BucketSettings,
-    ConfigError,
     Credentials,
     ScanSettings,
     Secret,
@@ -18,7 +19,6 @@ from exporter.config import (
     StoreKind,
     TargetSettings,
     TlsSettings,
-    load,
 )
 
 if TYPE_CHECKING:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import ConfigError, Secret, load, settings
+from exporter.config import settings
 from exporter.config.document import read_document
+from exporter.config.load import load
 from exporter.config.models import File
+from exporter.config.problems import ConfigError
+from exporter.config.settings import Secret
 from exporter.config.validate import validate
 
 SECRET = "wJalrXUtnFEMI"

@@ -11,8 +11,8 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from exporter.config import ConfigError
-from exporter.web.access import Access, named_files, read_access
+from exporter.config.problems import ConfigError
+from exporter.web.auth.config import Access, named_files, read_access
 
 BAD = Path(__file__).with_name("web") / "bad"
 FILES = sorted(BAD.glob("*.yml"))

@@ -11,10 +11,10 @@ from contract.rigs import SCAN, Rig, Upload
 from contract.scans import scanner
 
 from exporter.config.settings import BucketSettings
-from exporter.ledger import Ledger
-from exporter.model import StoreError
-from exporter.stores.base import Ask, Calls, Store
-from exporter.summary import Summary
+from exporter.model.errors import StoreError
+from exporter.model.results import Summary
+from exporter.state.ledger import Ledger
+from exporter.stores.base import BucketSession, PageRequest, Store
 
 BUCKET = BucketSettings("media", stale_after=7 * 86400.0)
 Heard = tuple[str, str, str, int]
@@ -31,11 +31,11 @@ class Listening:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    def open(self, bucket: BucketSettings, deadline: float) -> Calls:
+    def open(self, bucket: BucketSettings, deadline: float) -> BucketSession:
         calls = self._store.open(bucket, deadline)
         start, answers, asks = calls.start, calls.answers, {}
 
-        def listening_start(ask: Ask, deadline: float, label: object) -> None:
+        def listening_start(ask: PageRequest, deadline: float, label: object) -> None:
             asks[id(label)] = ask
             start(ask, deadline, label)
 

@@ -8,8 +8,8 @@ from contract.rigs import Rig, standing
 from servers.obs import Obs
 
 from exporter.config.settings import BucketSettings, StoreKind
-from exporter.model import Upload
-from exporter.stores.obs import ObsStore
+from exporter.model.uploads import Upload
+from exporter.stores.obs.store import ObsStore
 
 BUCKET = "media"
 _BUCKET = BucketSettings(BUCKET)

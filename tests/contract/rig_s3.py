@@ -8,7 +8,7 @@ from servers.s3 import S3
 from servers.standin import Reply, Request
 
 from exporter.config.settings import BucketSettings, StoreKind
-from exporter.stores.s3 import S3Store
+from exporter.stores.s3.store import S3Store
 
 BUCKET = BucketSettings("media")
 

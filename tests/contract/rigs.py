@@ -27,10 +27,11 @@ from exporter.config.settings import (
     StoreKind,
     TargetSettings,
 )
-from exporter.model import PartTotals, StoreError
-from exporter.model import Upload as ListedUpload
+from exporter.model.errors import StoreError
+from exporter.model.uploads import PartTotals
+from exporter.model.uploads import Upload as ListedUpload
 from exporter.stores.base import Store
-from exporter.stores.transport import Transport
+from exporter.stores.transport.client import Transport
 
 RIGS = {
     "s3-path": "contract.rig_s3:path_style",

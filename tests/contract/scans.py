@@ -11,10 +11,9 @@ from contract.rigs import PARTS, UPLOADS, Part, Rig, Upload
 from servers.s3 import EPOCH
 from servers.standin import Reply, Request
 
-from exporter.board import ScanResult
-from exporter.ledger import Ledger
-from exporter.scan import Clocks, Scanner
-from exporter.summary import Summary
+from exporter.model.results import ScanResult, Summary
+from exporter.scan.scanner import Clocks, Scanner
+from exporter.state.ledger import Ledger
 
 NOW = EPOCH + 30 * 86400
 AGES = (86400.0, 7 * 86400.0, 28 * 86400.0)

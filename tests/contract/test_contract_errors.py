@@ -8,8 +8,8 @@ from contract.rigs import PARTS, UPLOADS, Opener, Part, Rig, Upload, refused
 from fakes import Clock
 from servers.standin import Reply
 
-from exporter.model import GoneError, Reason, StoppingError
-from exporter.stores.transport import REQUESTS_PER_CALL
+from exporter.model.errors import GoneError, Reason, StoppingError
+from exporter.stores.transport.client import REQUESTS_PER_CALL
 
 UPLOAD = Upload("secret-key-name", "id-1", parts=[Part(1, 7)])
 HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"

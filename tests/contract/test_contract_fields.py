@@ -11,7 +11,7 @@ from contract.rigs import PARTS, SCAN, UPLOADS, Opener, Part, Rig, Upload, body,
 from servers.s3 import Listing
 from servers.standin import Reply
 
-from exporter.model import Reason, StoreError
+from exporter.model.errors import Reason, StoreError
 
 NOON = datetime(2024, 2, 29, 12, 34, 56, tzinfo=UTC).timestamp()
 READABLE = {

@@ -8,7 +8,8 @@ from contract.rigs import LIFECYCLE, SCAN, Opener, Rig, failure
 from servers.standin import Reply
 
 from exporter.config.settings import BucketSettings
-from exporter.model import AbortRules, Reason
+from exporter.model.errors import Reason
+from exporter.model.results import AbortRules
 
 DAY = 86400.0
 NONE = AbortRules()

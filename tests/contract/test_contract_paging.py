@@ -9,8 +9,8 @@ from servers.s3 import Listing, without_arguments
 from servers.standin import Request
 
 from exporter.config.settings import BucketSettings
-from exporter.model import Reason, StoreError
-from exporter.stores.paging import RestartError
+from exporter.model.errors import Reason, StoreError
+from exporter.stores.pagination import RestartError
 
 SPELLINGS = {
     "true": ["true", "True", "TRUE", " true ", "\n1\t", "1"],

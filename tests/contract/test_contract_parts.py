@@ -18,7 +18,8 @@ from contract.rigs import (
 )
 from servers.s3 import EPOCH, Listing, without_arguments
 
-from exporter.model import GoneError, PartTotals, Reason
+from exporter.model.errors import GoneError, Reason
+from exporter.model.uploads import PartTotals
 
 MIB = 2**20
 

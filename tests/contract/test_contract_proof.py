@@ -19,7 +19,7 @@ from contract.rigs import (
 )
 from servers.standin import Reply
 
-from exporter.model import Reason
+from exporter.model.errors import Reason
 
 LOGIN_PAGE = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body><form/></body></html>"
 GARBAGE = {

@@ -16,7 +16,7 @@ from servers import free_port
 from servers.standin import Reply, Request, StandIn, forward_proxy
 
 from exporter.config.settings import BucketSettings, TlsSettings
-from exporter.model import Reason
+from exporter.model.errors import Reason
 
 BUCKET = BucketSettings("media")
 ONCE = replace(SCAN, retries=0)

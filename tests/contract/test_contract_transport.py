@@ -12,7 +12,7 @@ from contract.rigs import PARTS, SCAN, UPLOADS, Opener, Part, Rig, Upload, body,
 from servers import free_port
 from servers.standin import Reply
 
-from exporter.model import Reason, StoppingError
+from exporter.model.errors import Reason, StoppingError
 
 UPLOAD = Upload("k", "id-1", parts=[Part(1, 7)])
 IMPATIENT = replace(SCAN, request_timeout=0.4, retries=0)
@@ -160,7 +160,7 @@ class TestBodies:
     def test_a_body_over_the_cap_is_refused(
         self, rig: Rig, monkeypatch: pytest.MonkeyPatch, status: int, *, packed: bool
     ):
-        monkeypatch.setattr("exporter.stores.answers.BODY_CAP_BYTES", 100_000)
+        monkeypatch.setattr("exporter.stores.transport.response.BODY_CAP_BYTES", 100_000)
         rig.fill([UPLOAD])
         padded = body(lambda text: text + b" " * 100_000)
         rig.fault(UPLOADS, reply=lambda reply: replace(padded(reply), status=status, gzip=packed))

@@ -14,9 +14,9 @@ from servers.s3 import Upload
 from servers.standin import Fault, Reply
 
 from exporter.config.settings import BucketSettings, DiscoverSettings, StoreKind, TargetSettings
-from exporter.discovery import Finder
-from exporter.model import Reason, StoppingError
-from exporter.stores.obs_settings import iam_url, read_server
+from exporter.model.errors import Reason, StoppingError
+from exporter.scheduler.discovery import BucketDiscovery
+from exporter.stores.obs.endpoint import iam_url, read_server
 
 if TYPE_CHECKING:
     from contract.rigs import Opener
@@ -36,9 +36,11 @@ def fill(rig: Rig, *names: str) -> None:
     buckets.update(dict.fromkeys(names, empty))
 
 
-def finder(rig: Rig, discover: DiscoverSettings = EVERY, stop: threading.Event | None = None) -> Finder:
+def finder(
+    rig: Rig, discover: DiscoverSettings = EVERY, stop: threading.Event | None = None
+) -> BucketDiscovery:
     target = replace(rig.target, buckets=(), discover=discover, stale_after=5.0)
-    return Finder(target, rig.store, stop or threading.Event(), jitter=lambda _low, _high: 0.0)
+    return BucketDiscovery(target, rig.store, stop or threading.Event(), jitter=lambda _low, _high: 0.0)
 
 
 def names(rig: Rig, discover: DiscoverSettings = EVERY) -> list[str]:
@@ -162,7 +164,7 @@ class TestNames:
         rig = open_engine()
         fill(rig, "good")
         target = replace(rig.target, prefix="db/", discover=EVERY, stale_after=7.0)
-        found = Finder(target, rig.store, threading.Event()).find()
+        found = BucketDiscovery(target, rig.store, threading.Event()).find()
         assert found == (BucketSettings("good", "db/", 7.0, None),)
 
 

@@ -9,7 +9,7 @@ from contract.rigs import PARTS, UPLOADS, Part, Rig, Upload
 from contract.scans import NOW, sized_uploads
 from servers.s3 import EPOCH
 
-from exporter.model import Reason
+from exporter.model.errors import Reason
 
 DAY = 86400.0
 UPLOADS_HELD = [

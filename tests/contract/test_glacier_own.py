@@ -10,8 +10,8 @@ from servers.glacier import lower_cased, with_marker
 from servers.standin import Request
 
 from exporter.config.settings import BucketSettings
-from exporter.model import Reason
-from exporter.stores.paging import RestartError
+from exporter.model.errors import Reason
+from exporter.stores.pagination import RestartError
 
 
 def unproven(name: str) -> dict[str, bytes]:

@@ -9,7 +9,8 @@ from servers.glacier import error, with_ranges
 from servers.standin import Reply
 
 from exporter.config.settings import BucketSettings
-from exporter.model import GoneError, PartTotals, Reason, StoreError
+from exporter.model.errors import GoneError, Reason, StoreError
+from exporter.model.uploads import PartTotals
 
 
 def sized(vault: Rig, *ranges: object) -> PartTotals:
@@ -174,7 +175,7 @@ class TestRefusals:
     @pytest.mark.parametrize("operation", [UPLOADS, PARTS])
     def test_throttling_comes_as_a_400_and_is_tried_again(self, vault: Rig, operation: str):
         vault.fill([an_upload(1)])
-        vault.answer(operation, error(400, "ThrottlingException", "Rate exceeded"), {1, 2})
+        vault.answer(operation, error(400, "ThrottlingException", "RateLimit exceeded"), {1, 2})
         ask = vault.ids if operation == UPLOADS else lambda: vault.size(an_upload())
         ask()
         assert vault.traffic.requests == {operation: 3}

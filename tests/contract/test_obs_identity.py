@@ -16,10 +16,10 @@ from servers.s3 import Key
 from servers.standin import Reply, StandIn
 
 from exporter.config.settings import BucketSettings, Credentials, Secret, StoreKind, TargetSettings
-from exporter.model import Reason
-from exporter.stores.obs import ObsStore
-from exporter.stores.obs_identity import PAUSE_SECONDS, RENEW_SECONDS, Keys, ObsIdentity
-from exporter.stores.transport import Transport
+from exporter.model.errors import Reason
+from exporter.stores.obs.credentials import PAUSE_SECONDS, RENEW_SECONDS, Keys, ObsCredentials
+from exporter.stores.obs.store import ObsStore
+from exporter.stores.transport.client import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,8 +39,8 @@ class House:
         self.transport = Transport(self.traffic, threading.Event(), proxy_url=proxy_url)
         self.identity = self.of(Credentials())
 
-    def of(self, credentials: Credentials) -> ObsIdentity:
-        return ObsIdentity(
+    def of(self, credentials: Credentials) -> ObsCredentials:
+        return ObsCredentials(
             credentials, self.transport, metadata_url=self.url, environ=self.environ, clock=self.clock.wall
         )
 

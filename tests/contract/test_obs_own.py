@@ -21,8 +21,8 @@ from servers.s3 import Key
 from servers.standin import Reply
 
 from exporter.config.settings import Credentials, ScanSettings, Secret
-from exporter.model import GoneError, Reason, StoreError
-from exporter.stores import obs_client
+from exporter.model.errors import GoneError, Reason, StoreError
+from exporter.stores.obs import client as obs_client
 
 
 class TestTheSdkSendsNothing:
@@ -112,7 +112,7 @@ class TestTheSdkSendsNothing:
 
     def test_it_says_nothing_when_it_is_first_compiled(self, tmp_path: Path):
         program = "import warnings; warnings.simplefilter('error', SyntaxWarning); "
-        program += "warnings.filterwarnings('error', '.*escape'); import exporter.stores.obs_client"
+        program += "warnings.filterwarnings('error', '.*escape'); import exporter.stores.obs.client"
         command = [sys.executable, "-X", f"pycache_prefix={tmp_path}", "-c", program]
         here = Path(obs_client.__file__).parents[2]
         done = subprocess.run(command, cwd=here, capture_output=True, text=True, timeout=120, check=False)
@@ -147,7 +147,7 @@ class TestCredentials:
         assert failure(list_page, rig).reason == Reason.CREDENTIALS
 
     def test_a_request_the_sdk_left_unsigned_is_not_sent(self, obs_rig: Rig, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(obs_client.ObsIdentity, "keys", lambda _: ("", "", None))
+        monkeypatch.setattr(obs_client.ObsCredentials, "keys", lambda _: ("", "", None))
         error = failure(list_page, obs_rig)
         assert (error.reason, obs_rig.standin.requests) == (Reason.CREDENTIALS, [])
         assert "did not sign" in str(error)
@@ -226,7 +226,7 @@ class TestThreads:
 
     def test_two_calls_at_once_never_share_keys_or_names(self, obs_rig: Rig, monkeypatch: pytest.MonkeyPatch):
         keys, met = iter([("ONE", "secret-1", None), ("TWO", "secret-2", "token")]), threading.Barrier(2)
-        monkeypatch.setattr(obs_client.ObsIdentity, "keys", lambda _: next(keys))
+        monkeypatch.setattr(obs_client.ObsCredentials, "keys", lambda _: next(keys))
 
         def meeting(method: Callable[..., object]) -> Callable[..., object]:
             def meet(*arguments: object, **options: object) -> object:

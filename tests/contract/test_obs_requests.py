@@ -8,7 +8,7 @@ from contract.rigs import Opener, Part, Rig, Upload, failure, some_uploads
 from servers.fill import odd_keys
 
 from exporter.config.settings import BucketSettings, ScanSettings
-from exporter.model import GoneError, Reason, StoreError
+from exporter.model.errors import GoneError, Reason, StoreError
 
 ONE = ScanSettings(page_size=1, retries=0)
 

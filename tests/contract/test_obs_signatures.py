@@ -14,7 +14,7 @@ from servers.s3 import Key
 from servers.standin import Request
 
 from exporter.config.settings import Credentials, Secret
-from exporter.model import Reason
+from exporter.model.errors import Reason
 
 
 def configured(key: Key) -> Credentials:

@@ -26,10 +26,10 @@ from exporter.config.settings import (
     StoreKind,
     TargetSettings,
 )
-from exporter.model import Reason
-from exporter.stores import aws
-from exporter.stores.s3 import S3Store
-from exporter.stores.transport import Transport
+from exporter.model.errors import Reason
+from exporter.stores.aws import client as aws
+from exporter.stores.s3.store import S3Store
+from exporter.stores.transport.client import Transport
 
 BASE = Key("AKIABASE7EXAMPLE", "base-secret")
 ARN = "arn:aws:iam::123456789012:role/reader"

@@ -10,8 +10,8 @@ from contract.rigs import PARTS, SCAN, UPLOADS, Opener, Part, Rig, Upload, field
 from servers.standin import Reply
 
 from exporter.config.settings import BucketSettings
-from exporter.model import Reason
-from exporter.stores.transport import REQUESTS_PER_CALL
+from exporter.model.errors import Reason
+from exporter.stores.transport.client import REQUESTS_PER_CALL
 
 UPLOAD = Upload("dir/k", "id-1", parts=[Part(1, 7)])
 ARN = "arn:aws:s3:eu-west-1:123456789012:accesspoint/reports"

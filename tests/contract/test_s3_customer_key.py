@@ -16,9 +16,9 @@ from servers.s3 import error
 from servers.standin import Reply, Request, StandIn
 
 from exporter.config.settings import Secret
-from exporter.model import Reason
-from exporter.model import Upload as ListedUpload
-from exporter.stores.base import Answered, Ask
+from exporter.model.errors import Reason
+from exporter.model.uploads import Upload as ListedUpload
+from exporter.stores.base import CompletedCall, PageRequest
 
 KEY, OTHER_KEY = b"k" * 31 + b"\xff", b"o" * 32
 UPLOAD = Upload("k", "id-1", parts=[Part(1, 5)])
@@ -91,12 +91,12 @@ def test_a_scan_under_way_goes_on_with_the_new_one(open_keyed: Callable[..., Rig
     rig = open_keyed(Secret(file=file))
     calls = rig.store.open(rig.bucket, time.monotonic() + 10)
     upload = ListedUpload(UPLOAD.key, UPLOAD.upload_id)
-    pages: list[Answered] = []
+    pages: list[CompletedCall] = []
     for key in (KEY, OTHER_KEY):
         file.write_text(text(key), encoding="utf-8")
         rig.server.answer = needing(key)
-        calls.start(Ask(rig.bucket, upload, None), time.monotonic() + 10, "label")
-        answered: list[Answered] = []
+        calls.start(PageRequest(rig.bucket, upload, None), time.monotonic() + 10, "label")
+        answered: list[CompletedCall] = []
         while not answered:
             answered += calls.answers(0.1)
         pages += answered

@@ -13,7 +13,7 @@ from servers import wait_until
 from servers.s3 import Key
 
 from exporter.config.settings import Credentials, Secret
-from exporter.model import Reason
+from exporter.model.errors import Reason
 
 GOOD = Key()
 CHAIN = Credentials()

@@ -21,9 +21,9 @@ from contract.scans import (
 )
 from servers.standin import Reply, Request
 
-from exporter.ledger import Ledger
-from exporter.model import Reason
-from exporter.pace import Pace
+from exporter.model.errors import Reason
+from exporter.state.ledger import Ledger
+from exporter.stores.engine.concurrency import ConcurrencyLimit
 
 HELD = sized_uploads(300)
 LATENCY = 0.01
@@ -76,8 +76,8 @@ class Changes:
 
     told: list[str] = field(default_factory=list)
 
-    def new_pace(self, most: int) -> Pace:
-        return Pace(
+    def new_pace(self, most: int) -> ConcurrencyLimit:
+        return ConcurrencyLimit(
             most, halved=partial(self.told.append, "halved"), restored=partial(self.told.append, "restored")
         )
 

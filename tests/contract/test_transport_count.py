@@ -7,7 +7,7 @@ import time
 from fakes import Recorder
 from servers.standin import Reply, StandIn
 
-from exporter.stores.transport import Request, Transport
+from exporter.stores.transport.client import Request, Transport
 
 
 def test_a_request_sent_again_over_a_new_connection_counts_twice():

@@ -18,17 +18,17 @@ from servers.s3 import PARTS, S3, UPLOADS, Fault, Part, Upload, error
 from servers.standin import Reply, StandIn
 
 from exporter.config.settings import BucketSettings, Credentials, Secret, StoreKind, TargetSettings
-from exporter.ledger import Ledger
-from exporter.model import Reason
-from exporter.scan import Clocks, Scanner
-from exporter.stores.paging import BARREN_PAGES
-from exporter.stores.table import make_store
-from exporter.stores.transport import Transport
+from exporter.model.errors import Reason
+from exporter.scan.scanner import Clocks, Scanner
+from exporter.state.ledger import Ledger
+from exporter.stores.pagination import BARREN_PAGES
+from exporter.stores.registry import make_store
+from exporter.stores.transport.client import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.summary import Summary
+    from exporter.model.results import Summary
 
 BUCKET = BucketSettings("media")
 

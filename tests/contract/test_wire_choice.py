@@ -8,8 +8,8 @@ from contract.rigs import Opener, Rig, failure
 from contract.scans import bytes_of, received, scan, sized_uploads, summary_of
 
 from exporter.config.settings import BucketSettings
-from exporter.model import Reason, StoreError
-from exporter.stores.s3_boto import S3ByBoto
+from exporter.model.errors import Reason, StoreError
+from exporter.stores.s3.boto import BotoStore
 
 HELD = sized_uploads(20)
 DIRECTORIES = ("logs--use1-az4--x-s3", "more--use1-az4--x-s3")
@@ -25,7 +25,7 @@ ARNS = {
 
 def said(caplog: pytest.LogCaptureFixture) -> list[dict[str, str]]:
     """Return the fields of what the stores logged about their engine."""
-    records = [record for record in caplog.records if record.name == "exporter.stores.s3"]
+    records = [record for record in caplog.records if record.name == "exporter.stores.s3.store"]
     return [record.fields for record in records]
 
 
@@ -44,8 +44,8 @@ class TestAuto:
     def test_any_other_bucket_is_read_by_wire_without_a_word(
         self, open_wire: Opener, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.delattr(S3ByBoto, "list_uploads")
-        monkeypatch.delattr(S3ByBoto, "list_parts")
+        monkeypatch.delattr(BotoStore, "list_uploads")
+        monkeypatch.delattr(BotoStore, "list_parts")
         caplog.set_level(logging.INFO)
         rig = open_wire(engine="auto")
         rig.fill(HELD)
@@ -64,7 +64,7 @@ class TestAuto:
     def test_boto3_reads_all_where_it_is_told_to(
         self, open_wire: Opener, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr("exporter.stores.s3.WireCalls", None)
+        monkeypatch.setattr("exporter.stores.s3.store.WireSession", None)
         caplog.set_level(logging.INFO)
         rig = open_wire(engine="boto3")
         rig.fill(HELD)

@@ -11,7 +11,7 @@ from contract.rigs import PARTS, UPLOADS, Rig, refused
 from contract.scans import Together, bytes_of, operation_of, received, sized_uploads, summary_of
 from servers.standin import Reply, Request
 
-from exporter.model import Reason
+from exporter.model.errors import Reason
 
 HOUR = 3600.0
 UPLOADS_HELD = sized_uploads(40)

@@ -21,7 +21,7 @@ from contract.scans import (
 )
 from servers.standin import Reply, Request
 
-from exporter.model import Reason
+from exporter.model.errors import Reason
 
 HELD = sized_uploads(100)
 

@@ -17,10 +17,10 @@ from servers.s3 import Key
 from servers.standin import Request
 
 from exporter.config.settings import Credentials, Secret
-from exporter.model import Reason, StoreError
-from exporter.stores.base import Answered, Ask
-from exporter.stores.s3_boto import S3ByBoto
-from exporter.stores.wire import Wire, WireCalls
+from exporter.model.errors import Reason, StoreError
+from exporter.stores.base import CompletedCall, PageRequest
+from exporter.stores.s3.boto import BotoStore
+from exporter.stores.s3.wire import Wire, WireSession
 
 UPLOADS_HELD = sized_uploads(60)
 OLD = Key(token="old/token+=")
@@ -212,11 +212,11 @@ class SlowKeys:
 def test_a_call_is_sent_in_the_time_that_its_keys_leave(open_wire: Opener, seconds: float, requests: int):
     rig, slow = open_wire(), SlowKeys(seconds)
     rig.server.key = OLD
-    route = S3ByBoto(rig.target, rig.transport, time.time).route(rig.bucket, time.monotonic() + 10)
+    route = BotoStore(rig.target, rig.transport, time.time).route(rig.bucket, time.monotonic() + 10)
     wire = Wire(rig.transport, slow, None, monotonic=lambda: slow.now)
-    calls = WireCalls(wire, rig.bucket, route)
-    calls.start(Ask(rig.bucket, None, None), 1005.0, "label")
-    answered: list[Answered] = []
+    calls = WireSession(wire, rig.bucket, route)
+    calls.start(PageRequest(rig.bucket, None, None), 1005.0, "label")
+    answered: list[CompletedCall] = []
     wait_until("an answer", lambda: answered.extend(calls.answers(0.1)) or answered)
     calls.close()
     ((_, page),) = answered

@@ -11,7 +11,7 @@ from servers.s3 import Key, Listing, iso
 from servers.standin import Reply, StandIn
 
 from exporter.config.settings import Credentials
-from exporter.model import Reason
+from exporter.model.errors import Reason
 
 HELD = sized_uploads(40)
 ROLE = Key("ASIAROLE7EXAMPLE", "role-secret", "role-token")

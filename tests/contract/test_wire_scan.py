@@ -27,7 +27,7 @@ from contract.scans import (
 )
 from servers.standin import Reply, Request
 
-from exporter.model import Reason, StoppingError, StoreError
+from exporter.model.errors import Reason, StoppingError, StoreError
 
 HELD = sized_uploads(200)
 

@@ -11,7 +11,7 @@ import yaml
 from charts import CHART
 
 from exporter import __version__
-from exporter.logs import FORMATS, LEVELS
+from exporter.cli.log_format import FORMATS, LEVELS
 
 if TYPE_CHECKING:
     from pathlib import Path

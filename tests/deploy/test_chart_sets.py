@@ -26,7 +26,7 @@ from charts import (
     render,
 )
 
-from exporter.config import load
+from exporter.config.load import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

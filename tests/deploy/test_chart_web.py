@@ -9,7 +9,7 @@ import yaml
 from charts import CHART, container_of, find, render, render_notes, volume_of
 from unit.authority import Authority
 
-from exporter.web.access import read_access
+from exporter.web.auth.config import read_access
 
 if TYPE_CHECKING:
     from pathlib import Path

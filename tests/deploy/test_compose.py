@@ -15,7 +15,7 @@ import yaml
 from docs.documents import README, files
 from servers import need
 
-from exporter import cli
+from exporter.cli import main as cli
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())

@@ -11,7 +11,7 @@ from docs.documents import ROOT, anchors, files, links, prose, table
 from rules import NAMES, SOURCE, VALUES, prometheus_rules
 from runbooks import DOCUMENTS, FOLDER, INDEX, PAGES, SECTIONS, panels
 
-from exporter.config import load
+from exporter.config.load import load
 
 FACTS = re.compile(
     r"\*\*(?P<severity>\w+)\*\* when [^><]+ (?P<operator>[<>]) (?P<threshold>[\d.]+)( \((?P<words>[^)]+)\))?"

@@ -19,8 +19,8 @@ from rules import NAMES
 from runbooks import DOCUMENTS, PAGES
 from servers import free_port, need
 
-from exporter import cli
-from exporter.stores.lifecycle import DAY_SECONDS, read_rules
+from exporter.cli import main as cli
+from exporter.stores.parsing.lifecycle import DAY_SECONDS, read_rules
 
 SOURCES = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "exporter").rglob("*.py"))
 SESSION = botocore.session.get_session()

@@ -29,14 +29,6 @@ def test_the_table_of_dependencies_is_pyproject():
     assert all(why for *_, why in rows)
 
 
-def test_the_table_of_files_is_the_package():
-    package = ROOT / "exporter"
-    files = [path.relative_to(package) for path in package.rglob("*") if path.is_file()]
-    rows = table(CONTRIBUTING, "file", "what comes in, what goes out")
-    shown = [code(name)[0] for name, _ in rows]
-    assert sorted(str(file) for file in files if "__pycache__" not in file.parts) == sorted(shown)
-
-
 def test_the_table_of_tests_names_every_folder():
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()} - {"__pycache__"}
     text = "\n".join(CONTRIBUTING.partition("## The house")[0].splitlines())

@@ -18,12 +18,16 @@ from docs.documents import DOCUMENTS, README, ROOT, anchors, blocks, code, comma
 from servers import need
 from unit.boards import AGES, SUMMARY, TARIFF
 
-from exporter import cli
-from exporter.board import Board, Entry, ScanResult
-from exporter.config import BucketSettings, Settings, StoreKind, TargetSettings, load
-from exporter.metrics import BoardCollector, OwnWork, TargetCollector, process_registry
-from exporter.model import Reason
-from exporter.watched import Discovery, Watched
+from exporter.cli import main as cli
+from exporter.config.load import load
+from exporter.config.settings import BucketSettings, Settings, StoreKind, TargetSettings
+from exporter.metrics.buckets import BoardCollector
+from exporter.metrics.exporter import ExporterMetrics, process_registry
+from exporter.metrics.targets import TargetCollector
+from exporter.model.errors import Reason
+from exporter.model.results import ScanResult
+from exporter.model.targets import Discovery, TargetStatus
+from exporter.state.board import Board, Entry
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -44,9 +48,9 @@ def full_registry() -> CollectorRegistry:
     registry = process_registry()
     registry.register(BoardCollector(board))
     registry.register(
-        TargetCollector(lambda: [Watched(target, target.buckets, discovery=Discovery(success=True))])
+        TargetCollector(lambda: [TargetStatus(target, target.buckets, discovery=Discovery(success=True))])
     )
-    work = OwnWork(registry)
+    work = ExporterMetrics(registry)
     work.preset(stores)
     work.config_read(used=True, now=1.0)
     work.scan_failed("t", Reason.TLS)

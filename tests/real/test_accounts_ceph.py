@@ -20,17 +20,17 @@ from exporter.config.settings import (
     StoreKind,
     TargetSettings,
 )
-from exporter.discovery import Finder
-from exporter.ledger import Ledger
-from exporter.model import Reason, StoreError
-from exporter.scan import Scanner
-from exporter.stores.table import make_store
-from exporter.stores.transport import Transport
+from exporter.model.errors import Reason, StoreError
+from exporter.scan.scanner import Scanner
+from exporter.scheduler.discovery import BucketDiscovery
+from exporter.state.ledger import Ledger
+from exporter.stores.registry import make_store
+from exporter.stores.transport.client import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.summary import Summary
+    from exporter.model.results import Summary
 
 EVERY = DiscoverSettings()
 
@@ -45,7 +45,7 @@ def found(target: TargetSettings) -> list[str]:
     stop = threading.Event()
     store = make_store(target, Transport(Recorder(), stop))
     try:
-        return [bucket.name for bucket in Finder(target, store, stop).find()]
+        return [bucket.name for bucket in BucketDiscovery(target, store, stop).find()]
     finally:
         store.close()
 

@@ -15,10 +15,10 @@ from servers import need
 from servers.browser import DESKTOP, PHONE, SMALL_PHONE, browser, browsing
 from unit.sites import FAILURE, Shown
 
-from exporter.model import Reason
-from exporter.quoting import one_line
-from exporter.watched import Discovery
-from exporter.web.server import WebServer
+from exporter.model.errors import Reason
+from exporter.model.targets import Discovery
+from exporter.text.quoting import one_line
+from exporter.web.server.server import WebServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,10 +21,10 @@ from exporter.config.settings import (
     StoreKind,
     TargetSettings,
 )
-from exporter.ledger import Ledger
-from exporter.scan import Scanner
-from exporter.stores.s3 import S3Store
-from exporter.stores.transport import Transport
+from exporter.scan.scanner import Scanner
+from exporter.state.ledger import Ledger
+from exporter.stores.s3.store import S3Store
+from exporter.stores.transport.client import Transport
 
 CORE = ("mpu_uploads_in_progress", "mpu_pending_bytes", "mpu_oldest_initiated_timestamp_seconds")
 

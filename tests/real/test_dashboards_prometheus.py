@@ -17,7 +17,7 @@ from servers import need, running, wait_until
 from servers.exporter import Exporter
 from servers.prometheus import Prometheus, Series, job, scraping
 
-from exporter.demo.uploads import BUCKETS
+from exporter.cli.demo.uploads import BUCKETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ import pytest
 from servers import need, wait_until
 from servers.exporter import Exporter
 
-from exporter.demo.uploads import BUCKETS, GROWING
+from exporter.cli.demo.uploads import BUCKETS, GROWING
 
 PLANNED = {bucket: len(plans) + (GROWING if bucket == "media" else 0) for bucket, plans in BUCKETS.items()}
 PLANNED_BYTES = {bucket: sum(parts * size for _, parts, size in plans) for bucket, plans in BUCKETS.items()}

@@ -24,12 +24,13 @@ from exporter.config.settings import (
     StoreKind,
     TargetSettings,
 )
-from exporter.ledger import Ledger
-from exporter.model import PartTotals, Reason, StoreError, Upload
-from exporter.scan import Clocks, Scanner
-from exporter.stores.s3 import S3Store
-from exporter.stores.transport import Transport
-from exporter.summary import Summary
+from exporter.model.errors import Reason, StoreError
+from exporter.model.results import Summary
+from exporter.model.uploads import PartTotals, Upload
+from exporter.scan.scanner import Clocks, Scanner
+from exporter.state.ledger import Ledger
+from exporter.stores.s3.store import S3Store
+from exporter.stores.transport.client import Transport
 
 ENGINES = ("wire", "boto3")
 PAGE_SIZES = (1, 7, 1000, None)

@@ -21,11 +21,13 @@ from exporter.config.settings import (
     StoreKind,
     TargetSettings,
 )
-from exporter.ledger import BucketName, Ledger, Shelf, State
-from exporter.scan import Clocks, Scanner
-from exporter.stores.obs import ObsStore
-from exporter.stores.s3 import S3Store
-from exporter.stores.transport import Transport
+from exporter.scan.scanner import Clocks, Scanner
+from exporter.state.database import BucketName, StateDatabase
+from exporter.state.ledger import Ledger
+from exporter.state.rows import LedgerRows
+from exporter.stores.obs.store import ObsStore
+from exporter.stores.s3.store import S3Store
+from exporter.stores.transport.client import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,9 +35,9 @@ if TYPE_CHECKING:
 
     from servers.ceph import Ceph, Request
 
-    from exporter.summary import Summary
+    from exporter.model.results import Summary
 
-Watch = "Callable[..., Watched]"
+Watch = "Callable[..., TargetStatus]"
 STORES = ("wire", "boto3", "obs")
 
 
@@ -53,7 +55,7 @@ class Scan:
         return [each.query.get("part-number-marker", "") or "0" for each in self.parts]
 
 
-class Watched:
+class TargetStatus:
     """A fresh bucket on Ceph and what scans it, at moments of our choice."""
 
     def __init__(self, ceph: Ceph, store: str, **settings: object) -> None:
@@ -77,11 +79,11 @@ class Watched:
         self.store = kind(target, Transport(Recorder(), stop))
         clocks = Clocks(wall=lambda: self.start + self.days * DAY)
         self.scanner = Scanner(self.store, target.scan, (3600.0,), stop, clocks, saved=self._save)
-        self.use(State())
+        self.use(StateDatabase())
 
-    def use(self, state: State) -> None:
+    def use(self, state: StateDatabase) -> None:
         """Begin with the memory that a process finds at its start."""
-        self.shelf = Shelf(state, BucketName("ceph", "s3", self.ceph.endpoint_url, "-", self.bucket))
+        self.shelf = LedgerRows(state, BucketName("ceph", "s3", self.ceph.endpoint_url, "-", self.bucket))
         self.ledger = Ledger(self.shelf)
 
     def close(self) -> None:
@@ -110,17 +112,17 @@ class Watched:
         return self.client.upload_part(**named(self, made), PartNumber=number, Body=b"y" * size)["ETag"]
 
 
-def named(watched: Watched, made: Made) -> dict[str, str]:
+def named(watched: TargetStatus, made: Made) -> dict[str, str]:
     return {"Bucket": watched.bucket, "Key": made.key, "UploadId": made.upload_id}
 
 
 @pytest.fixture
 def watch(ceph: Ceph) -> Iterator[Watch]:
     """Give what makes a fresh bucket that is scanned."""
-    made: list[Watched] = []
+    made: list[TargetStatus] = []
 
-    def make(store: str = "wire", **settings: object) -> Watched:
-        made.append(Watched(ceph, store, **settings))
+    def make(store: str = "wire", **settings: object) -> TargetStatus:
+        made.append(TargetStatus(ceph, store, **settings))
         return made[-1]
 
     yield make
@@ -266,7 +268,7 @@ def test_a_restart_with_a_state_file_brings_no_burst(watch: Watch, tmp_path: Pat
     watched.fill(10, {1: 7})
     seen = []
     for days in (5, 5.1):
-        with closing(State(path)) as state:
+        with closing(StateDatabase(path)) as state:
             assert state.open(threading.Event())
             watched.use(state)
             seen.append(watched.scan(days))
@@ -293,7 +295,7 @@ def test_uploads_that_come_and_go_during_scans_disturb_nothing(watch: Watch):
     assert 100 == watched.shelf.count() == watched.ceph.oracle(watched.bucket)
 
 
-def keep_churning(watched: Watched, stop: threading.Event) -> None:
+def keep_churning(watched: TargetStatus, stop: threading.Event) -> None:
     """Make an upload and end it, over and over: by turns aborted and completed."""
     number = 0
     while not stop.is_set():

@@ -11,7 +11,7 @@ import pytest
 from servers.killing import kill_again_and_again, look
 from servers.rememberer import START, kept, opened, remember, settle, totals
 
-from exporter.ledger import State
+from exporter.state.database import StateDatabase
 
 SIZE_KIB = 768
 
@@ -73,7 +73,7 @@ def test_what_is_new_waits_in_memory_and_is_written_once_there_is_room(small_dis
 
 def test_failures_are_counted(small_disk: Path):
     failures = []
-    state = State(small_disk / "state.db", failed=lambda: failures.append(1))
+    state = StateDatabase(small_disk / "state.db", failed=lambda: failures.append(1))
     assert state.open(threading.Event())
     fill_up(small_disk)
     work = [state.write(lambda connection: connection.execute("INSERT INTO salt VALUES (zeroblob(600000))"))]

@@ -19,9 +19,10 @@ from exporter.config.settings import (
     StoreKind,
     TargetSettings,
 )
-from exporter.model import Reason, StoreError, Upload
-from exporter.stores.obs import ObsStore
-from exporter.stores.transport import Transport
+from exporter.model.errors import Reason, StoreError
+from exporter.model.uploads import Upload
+from exporter.stores.obs.store import ObsStore
+from exporter.stores.transport.client import Transport
 
 
 class Asked:

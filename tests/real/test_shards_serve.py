@@ -15,7 +15,7 @@ from servers.s3 import S3, UPLOADS, Fault
 from servers.shards import is_ready
 from servers.standin import StandIn
 
-from exporter.sharding import Shard
+from exporter.config.sharding import Shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from servers.exporter import SECRET_KEY
 from servers.s3 import S3, Part, Upload
 from servers.standin import StandIn
 
-from exporter import cli
+from exporter.cli import main as cli
 
 ENDS_BY_ITSELF = ("check", "scan", "uploads", "completion")
 

@@ -144,8 +144,9 @@ def test_a_process_that_waits_ends_when_told_to(config: dict[str, object], tmp_p
 
 def test_a_process_that_waited_in_vain_says_so_and_exits_1(config: dict[str, object], tmp_path: Path):
     """The wait of a minute is made a short one."""
-    code = "import sys; from exporter.ledger import state; state.State.open.__kwdefaults__['wait'] = 0.5"
-    code += "; from exporter.cli import main; sys.exit(main(sys.argv[1:]))"
+    code = "import sys; from exporter.state.database import StateDatabase"
+    code += "; StateDatabase.open.__kwdefaults__['wait'] = 0.5"
+    code += "; from exporter.cli.main import main; sys.exit(main(sys.argv[1:]))"
     with serving(folder(tmp_path, "first"), config) as first:
         first.wait_tried("media")
         file = tmp_path / "first" / "config.yaml"

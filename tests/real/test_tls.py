@@ -21,8 +21,8 @@ from servers.s3 import EPOCH, S3, Part, Upload
 from servers.standin import StandIn
 from unit.authority import Authority
 
-from exporter.config import ConfigError
-from exporter.web.access import read_access
+from exporter.config.problems import ConfigError
+from exporter.web.auth.config import read_access
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,10 +11,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from exporter.board import ScanResult
-from exporter.ledger import BucketName, Known, Ledger, Shelf, State
-from exporter.model import PartTotals, Upload
-from exporter.summary import Tally
+from exporter.model.results import ScanResult
+from exporter.model.uploads import PartTotals, Upload
+from exporter.scan.tally import Tally
+from exporter.state.database import BucketName, StateDatabase
+from exporter.state.ledger import Ledger
+from exporter.state.rows import Known, LedgerRows
 
 NAME = BucketName("prod", "s3", "https://s3.example.com", "-", "media")
 START = 1_790_000_000.0
@@ -26,10 +28,10 @@ ROUNDS_PER_SCAN = 10
 class Memory:
     """The ledger of the one bucket."""
 
-    state: State
+    state: StateDatabase
 
     def __post_init__(self) -> None:
-        self.shelf = Shelf(self.state, NAME)
+        self.shelf = LedgerRows(self.state, NAME)
         self.ledger = Ledger(self.shelf)
 
 
@@ -59,7 +61,7 @@ def settle(memory: Memory, uploads: int) -> bool:
 
 
 def opened(path: Path) -> Memory:
-    state = State(path)
+    state = StateDatabase(path)
     assert state.open(threading.Event(), wait=10.0)
     return Memory(state)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import trustme
 
-from exporter.web.access import Access, read_access
+from exporter.web.auth.config import Access, read_access
 
 
 class Authority:

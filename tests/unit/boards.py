@@ -5,13 +5,12 @@ from dataclasses import replace
 from fakes import NOW, Clock
 from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
 
-from exporter.board import Board, Entry, ScanResult
 from exporter.config.settings import Prices
-from exporter.cost import Tariff
-from exporter.exposition import Exposition
-from exporter.metrics import BoardCollector
-from exporter.model import AbortRules, Group
-from exporter.summary import Summary
+from exporter.metrics.buckets import BoardCollector
+from exporter.metrics.exposition import Exposition
+from exporter.model.cost import PriceList
+from exporter.model.results import AbortRules, Group, ScanResult, Summary
+from exporter.state.board import Board, Entry
 from exporter.web.app import App
 
 AGES = (3600.0, 86400.0)
@@ -50,7 +49,7 @@ NOTHING = replace(
     prefixes=(Group("", 0, 0),),
     initiators=None,
 )
-TARIFF = Tariff(Prices("EUR", default=0.02))
+TARIFF = PriceList(Prices("EUR", default=0.02))
 
 
 class Drawn:

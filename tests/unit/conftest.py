@@ -8,8 +8,8 @@ import pytest
 from servers.standin import StandIn
 from unit.requesting import Answering
 
-from exporter.stores.curls import Curls
-from exporter.stores.multi import Multi
+from exporter.stores.transport.handles import HandlePool
+from exporter.stores.transport.multi import MultiTransport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ def server(answering: Answering) -> Iterator[StandIn]:
 
 
 @pytest.fixture
-def multi() -> Iterator[Multi]:
-    made = Multi(Curls())
+def multi() -> Iterator[MultiTransport]:
+    made = MultiTransport(HandlePool())
     yield made
     made.close()

@@ -1,4 +1,4 @@
-"""Flows over calls that answer as a script says, on a clock that moves only while something is waited for."""
+"""An Executor over calls that answer as a script says; its clock moves only while something is waited for."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fakes import BUCKET, Clock
 
-from exporter.model import Reason, StoreError
-from exporter.pace import Pace
-from exporter.stores.base import Answered, Ask, Page
-from exporter.stores.flows import Flows, Patience
+from exporter.model.errors import Reason, StoreError
+from exporter.stores.base import CompletedCall, Page, PageRequest
+from exporter.stores.engine.concurrency import ConcurrencyLimit
+from exporter.stores.engine.executor import Executor
+from exporter.stores.engine.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from exporter.rate import Rate
-    from exporter.stores.paging import Flow
+    from exporter.stores.engine.rate_limit import RateLimit
+    from exporter.stores.pagination import Task
 
 PAGE: Page[Any] = Page([], truncated=False)
 
 
-def name_of(ask: Ask) -> str:
+def name_of(ask: PageRequest) -> str:
     """Return what `ask_for` was told to ask for."""
     assert ask.marker is not None
     return ask.marker[0]
 
 
-def ask_for(*names: str) -> Flow[str]:
+def ask_for(*names: str) -> Task[str]:
     """Ask for these pages, one after the other; return the last one's name."""
     for name in names:
-        yield Ask(BUCKET, None, (name,))
+        yield PageRequest(BUCKET, None, (name,))
     return names[-1]
 
 
@@ -67,13 +68,13 @@ class ScriptedCalls:
     _in_flight: list[tuple[float, int, str, object]] = field(default_factory=list)
     _order: Any = field(default_factory=count)
 
-    def start(self, ask: Ask, deadline: float, label: object) -> None:
+    def start(self, ask: PageRequest, deadline: float, label: object) -> None:
         name = name_of(ask)
         ends = self.clock.now + self.seconds(name)
         heapq.heappush(self._in_flight, (ends, next(self._order), name, label))
         self.begun.append(Begun(self.clock.now, name, deadline, len(self._in_flight), self.pace.limit))
 
-    def answers(self, timeout: float) -> Sequence[Answered]:
+    def answers(self, timeout: float) -> Sequence[CompletedCall]:
         self.timeouts.append(timeout)
         end = self.clock.now + timeout
         self.clock.now = max(self.clock.now, min(end, self._in_flight[0][0]))
@@ -89,16 +90,20 @@ class ScriptedCalls:
 
 
 class Stream:
-    """Flows with all that they depend on; time begins at 100."""
+    """Executor with all that they depend on; time begins at 100."""
 
     def __init__(
-        self, pace: Pace | None = None, stop: Any = None, rate: Rate | None = None, **calls: Any
+        self,
+        pace: ConcurrencyLimit | None = None,
+        stop: Any = None,
+        rate: RateLimit | None = None,
+        **calls: Any,
     ) -> None:
         self.clock = Clock(100.0)
-        self.pace = pace or Pace(32)
+        self.pace = pace or ConcurrencyLimit(32)
         self.calls = ScriptedCalls(self.clock, self.pace, **calls)
         self.jitter: Callable[[float, float], float] = lambda _low, high: high
-        self.flows = Flows(
+        self.flows = Executor(
             self.calls,
             self.pace,
             stop or self.clock,
@@ -118,9 +123,9 @@ class Stream:
         deadline: float = 1000.0,
         label: object = None,
         most_calls: float = math.inf,
-    ) -> Patience:
+    ) -> RetryPolicy:
         """Begin a flow that asks for these; its label is its last one's name."""
-        patience = Patience(request_timeout, retries, deadline, most_calls)
+        patience = RetryPolicy(request_timeout, retries, deadline, most_calls)
         self.flows.start(ask_for(*names), names[-1] if label is None else label, patience)
         return patience
 

@@ -7,16 +7,19 @@ from functools import partial
 
 from fakes import NOW, Clock
 
-from exporter.board import Board, ScanResult
 from exporter.config.settings import BucketSettings, ScanSettings, Settings, StoreKind, TargetSettings
-from exporter.finding import Finding
-from exporter.lane import Lane
-from exporter.ledger import Ledger, Shelf, State
-from exporter.loop import Loop
-from exporter.roster import Roster, bucket_name
-from exporter.sharding import ALONE
-from exporter.summary import Tally
-from exporter.track import Track
+from exporter.config.sharding import ALONE
+from exporter.model.results import ScanResult
+from exporter.scan.tally import Tally
+from exporter.scheduler.discovery import DiscoverySchedule
+from exporter.scheduler.loop import Loop
+from exporter.scheduler.reconciler import Reconciler, bucket_name
+from exporter.scheduler.target import WatchedTarget
+from exporter.scheduler.target_queue import TargetQueue
+from exporter.state.board import Board
+from exporter.state.database import StateDatabase
+from exporter.state.ledger import Ledger
+from exporter.state.rows import LedgerRows
 
 
 def target(name="prod", *buckets, **settings):
@@ -47,7 +50,7 @@ class House:
     def __init__(self, *targets, ages=(), shard=ALONE, state=None):
         self.clock, self.stop = Clock(), threading.Event()
         self.board = Board(self.clock.monotonic)
-        self.state = state or State()
+        self.state = state or StateDatabase()
         self.forgotten, self.ended, self.halted, self.lists = [], [], [], {}
         self.loop = Loop(
             (),
@@ -57,7 +60,7 @@ class House:
             on_found=lambda *found: self.roster.found(*found),  # noqa: PLW0108 - it is not there yet
             monotonic=self.clock.monotonic,
         )
-        self.roster = Roster(
+        self.roster = Reconciler(
             self.loop,
             self.board,
             self.state,
@@ -73,14 +76,14 @@ class House:
     def new_track(self, target, buckets, ages, start):
         def new_ledger(bucket):
             meaning = (bucket.prefix, ages)
-            return Ledger(Shelf(self.state, bucket_name(target, bucket.name)), repr(meaning))
+            return Ledger(LedgerRows(self.state, bucket_name(target, bucket.name)), repr(meaning))
 
         finding = None
         if target.discover:
-            finding = Finding(target.discover.refresh, partial(self.find, target), start)
-        track = self.tracks[target.name] = Track(
+            finding = DiscoverySchedule(target.discover.refresh, partial(self.find, target), start)
+        track = self.tracks[target.name] = WatchedTarget(
             target,
-            Lane(target.name, buckets, target.scan.interval, start),
+            TargetQueue(target.name, buckets, target.scan.interval, start),
             Scanner(ages),
             new_ledger,
             finding,

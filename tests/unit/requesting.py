@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from servers.standin import Reply
 
-from exporter.stores.answers import Answer
+from exporter.stores.transport.response import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from servers.standin import Request, StandIn
 
-    from exporter.stores.multi import Multi
+    from exporter.stores.transport.multi import MultiTransport
 
 SOON = 10.0
 
@@ -31,12 +31,12 @@ class Answering:
         return replace(reply, body=reply.body or request.path.encode())
 
 
-def start(multi: Multi, server: StandIn, *paths: str, seconds: float = SOON) -> None:
+def start(multi: MultiTransport, server: StandIn, *paths: str, seconds: float = SOON) -> None:
     for path in paths:
         multi.start(f"{server.url}{path}", [], seconds, path)
 
 
-def outcomes(multi: Multi, number: int) -> dict[Any, tuple[int, bytes] | int]:
+def outcomes(multi: MultiTransport, number: int) -> dict[Any, tuple[int, bytes] | int]:
     """Return status and body, or libcurl's error, of the requests that end next, by label."""
     found: dict[Any, tuple[int, bytes] | int] = {}
     while len(found) < number:

@@ -8,15 +8,17 @@ from fakes import NOW
 from hostile import MALICIOUS_KEYS
 from unit.boards import AGES, SUMMARY, Drawn
 
-from exporter.board import Entry, ScanResult
 from exporter.config.settings import BucketSettings, Prices, StoreKind, TargetSettings
-from exporter.cost import Tariff
-from exporter.model import Found, Reason, Upload
-from exporter.watched import Discovery, Turn, Watched
+from exporter.model.cost import PriceList
+from exporter.model.errors import Reason
+from exporter.model.results import ScanResult
+from exporter.model.targets import Discovery, TargetStatus, Turn
+from exporter.model.top_uploads import TopUploads
+from exporter.model.uploads import Found, Upload
+from exporter.state.board import Entry
 from exporter.web.app import App
-from exporter.worst import Worst
 
-TARIFF = Tariff(Prices("USD", 0.023))
+TARIFF = PriceList(Prices("USD", 0.023))
 FAILURE = "ListMultipartUploads: AccessDenied: User is not authorized to perform this action"
 
 
@@ -26,8 +28,8 @@ def found(key: str, number: int = 1, **known: object) -> Found:
     return Found(upload, NOW - 1800.0 * number, number, number << 20, "STANDARD")._replace(**known)
 
 
-def worst(*uploads: Found, limit: int = 100) -> Worst:
-    kept = Worst(limit)
+def worst(*uploads: Found, limit: int = 100) -> TopUploads:
+    kept = TopUploads(limit)
     for upload in uploads:
         kept.add(upload)
     return kept
@@ -55,7 +57,7 @@ class Shown:
             self.board.publish(("prod", name), result)
         self.board.fail(("prod", "logs"), Reason.ACCESS_DENIED, FAILURE, 0.5)
         self.watched = [
-            Watched(
+            TargetStatus(
                 TargetSettings(
                     "prod",
                     StoreKind.S3,
@@ -69,7 +71,7 @@ class Shown:
                 {"media": Turn(NOW + 240), "backups": Turn(NOW, NOW - 3), "logs": Turn(NOW + 10)},
                 Discovery(success=True, last_success=NOW - 60),
             ),
-            Watched(
+            TargetStatus(
                 TargetSettings("archive", StoreKind.GLACIER, (BucketSettings("tapes"),)),
                 (BucketSettings("tapes"),),
             ),

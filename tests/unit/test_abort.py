@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hostile import MALICIOUS_KEYS
 
-from exporter.abort import abort_command
 from exporter.config.settings import Credentials, Secret, StoreKind, TargetSettings, TlsSettings
-from exporter.model import Upload
+from exporter.model.uploads import Upload
+from exporter.stores.abort_command import abort_command
 
 S3 = TargetSettings("prod", StoreKind.S3, ())
 KEYS = Credentials(access_key_id=Secret("AKIAIOSFODNN7EXAMPLE"), secret_access_key=Secret("hush"))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.stores import answers
-from exporter.stores.answers import BODY_CAP_BYTES, Answer, Headers, Reply
+from exporter.stores.transport import response as answers
+from exporter.stores.transport.response import BODY_CAP_BYTES, Answer, Headers, Reply
 
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 MOMENT = 784111777.0

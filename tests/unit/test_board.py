@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from fakes import NOW, Clock, upload
 
-from exporter.board import Board, Entry, ScanResult
-from exporter.model import Reason
-from exporter.summary import Tally
-from exporter.worst import Worst
+from exporter.model.errors import Reason
+from exporter.model.results import ScanResult
+from exporter.model.top_uploads import TopUploads
+from exporter.scan.tally import Tally
+from exporter.state.board import Board, Entry
 
 KEY = ("prod", "media")
 
@@ -207,7 +208,7 @@ class TestRestored:
 
 def test_a_bucket_that_is_gone_takes_its_worst_uploads_down_too():
     made = board(Clock())
-    made.publish(KEY, replace(result(3), worst=Worst(1)))
+    made.publish(KEY, replace(result(3), worst=TopUploads(1)))
     made.fail(KEY, Reason.NOT_FOUND, "no bucket", 1.0)
     assert entry(made).worst is not None
     made.fail(KEY, Reason.NOT_FOUND, "no bucket", 1.0)

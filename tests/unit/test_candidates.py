@@ -4,8 +4,8 @@ from fakes import upload
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.candidates import Candidate, InOrder, MostUrgent
-from exporter.ledger import Known
+from exporter.scan.priority import Candidate, InOrder, MostUrgent
+from exporter.state.rows import Known
 
 KNOWN = Known(1.0, 1.0, dated=True, parts=1, bytes=1)
 

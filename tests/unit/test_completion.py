@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from servers import need
 
-from exporter import cli
+from exporter.cli import main as cli
 
 # completes the last word as an interactive bash does, which takes = for a word of its own
 _ASK = """

@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config.settings import Prices, StoreKind, TargetSettings
-from exporter.cost import GIB, Tariff, tariff_of
-from exporter.summary import OTHER_CLASS
+from exporter.model.cost import GIB, PriceList, price_list_of
+from exporter.model.results import OTHER_CLASS
 
 PRICES = Prices("USD", default=None, by_class=(("STANDARD", 0.5), ("STANDARD_IA", 0.25), ("GLACIER", 0.125)))
 CLASSES = ["STANDARD", "STANDARD_IA", "GLACIER", "DEEP_ARCHIVE", "GLACIER_IR", OTHER_CLASS]
 
 
 def monthly(*sizes: tuple[str, int], prices: Prices = PRICES, stages_archives: bool = False) -> float | None:
-    return Tariff(prices, stages_archives).monthly(sizes)
+    return PriceList(prices, stages_archives).monthly(sizes)
 
 
 def test_each_class_has_its_price():
@@ -63,17 +63,17 @@ def test_amazon_bills_archive_classes_as_standard_until_they_are_completed():
 )
 def test_other_stores_bill_a_class_as_it_is_called(store: StoreKind, endpoint_url: str | None, staged: bool):  # noqa: FBT001
     target = TargetSettings("t", store, (), endpoint_url=endpoint_url, price_per_gib_month=PRICES)
-    assert tariff_of(target) == Tariff(PRICES, staged)
+    assert price_list_of(target) == PriceList(PRICES, staged)
 
 
 def test_nodes_of_a_cluster_are_not_amazon_s():
     nodes = ("https://a.example.com", "https://b.example.com")
     target = TargetSettings("t", StoreKind.S3, (), endpoint_urls=nodes, price_per_gib_month=PRICES)
-    assert tariff_of(target) == Tariff(PRICES, stages_archives=False)
+    assert price_list_of(target) == PriceList(PRICES, stages_archives=False)
 
 
 def test_without_prices_there_is_no_tariff():
-    assert tariff_of(TargetSettings("t", StoreKind.S3, ())) is None
+    assert price_list_of(TargetSettings("t", StoreKind.S3, ())) is None
 
 
 _prices = st.none() | st.integers(0, 1000).map(lambda eighths: eighths / 8)

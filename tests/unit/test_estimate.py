@@ -11,9 +11,13 @@ from itertools import pairwise
 import pytest
 from fakes import Clock, FakeStore, error, upload
 
-from exporter import foretell as foretelling
+from exporter.cli import forecast as foretelling
+from exporter.cli.forecast import Forecast, forecast
+from exporter.cli.formats.forecast import estimate_table
 from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
-from exporter.estimate import (
+from exporter.model.errors import Reason
+from exporter.model.uploads import Upload
+from exporter.scan.forecast import (
     AGE_BOUNDS,
     MONTH_SECONDS,
     Estimate,
@@ -24,12 +28,10 @@ from exporter.estimate import (
     read_groups,
     total,
 )
-from exporter.estimate_table import estimate_table
-from exporter.foretell import Foretold, foretell
-from exporter.ledger import Ledger, Recheck
-from exporter.model import Reason, Upload
-from exporter.scan import Scanner
-from exporter.summary import Tally
+from exporter.scan.recheck import Recheck
+from exporter.scan.scanner import Scanner
+from exporter.scan.tally import Tally
+from exporter.state.ledger import Ledger
 
 NOW = 1_790_000_000.0
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -241,7 +243,7 @@ class TestForetell:
 
         store = Surprising([upload(n) for n in range(25)], page_size=10)
         monkeypatch.setattr(foretelling, "make_store", lambda target, transport: store)
-        one, two = foretell(targets("prod"))
+        one, two = forecast(targets("prod"))
         assert (one.bucket, one.outcome) == ("one", "internal: unexpected RuntimeError; please report it")
         assert isinstance(two.outcome, Estimate)
         assert (two.outcome.uploads, two.outcome.first) == (25, 28)
@@ -254,7 +256,7 @@ class TestForetell:
             return FakeStore(listing_errors=refused if target.name == "b" else {})
 
         monkeypatch.setattr(foretelling, "make_store", make)
-        found = foretell(targets("a", "b", "c"))
+        found = forecast(targets("a", "b", "c"))
         assert [each.target.name for each in found] == ["a", "a", "b", "b", "c", "c"]
         assert [isinstance(each.outcome, str) for each in found] == [False, False, True, True, False, False]
         assert found[2].outcome == "access_denied: a access_denied of the test"
@@ -269,7 +271,7 @@ class TestForetell:
 
         monkeypatch.setattr(foretelling, "make_store", make)
         with pytest.raises(KeyboardInterrupt):
-            foretell(targets("a", "b"))
+            forecast(targets("a", "b"))
         assert stopped in ([], [True])
 
 
@@ -277,7 +279,7 @@ class TestTable:
     def rows(self, *outcomes: Estimate | str) -> list[str]:
         [target] = targets("prod")
         return estimate_table(
-            [Foretold(target, f"b-{n}", each) for n, each in enumerate(outcomes)]
+            [Forecast(target, f"b-{n}", each) for n, each in enumerate(outcomes)]
         ).splitlines()
 
     def test_a_stores_words_stay_on_their_line_and_give_the_terminal_no_orders(self):

@@ -14,10 +14,10 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from servers.prometheus import promtool_check_metrics
 from unit.boards import HOSTILE, NOTHING, SUMMARY, Drawn
 
-from exporter.board import Entry
-from exporter.exposition import CONTENT_TYPE_OPENMETRICS, CONTENT_TYPE_TEXT, Exposition, gzip
-from exporter.metrics import BoardCollector
-from exporter.model import Reason
+from exporter.metrics.buckets import BoardCollector
+from exporter.metrics.exposition import CONTENT_TYPE_OPENMETRICS, CONTENT_TYPE_TEXT, Exposition, gzip
+from exporter.model.errors import Reason
+from exporter.state.board import Entry
 
 GOLDEN = Path(__file__).with_name("golden")
 

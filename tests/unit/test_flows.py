@@ -6,10 +6,10 @@ import pytest
 from fakes import BUCKET, GONE
 from unit.flowing import PAGE, Stream, ask_for, failing
 
-from exporter.model import Reason, StoreError
-from exporter.stores.base import Ask
-from exporter.stores.flows import BACKOFF_BASE_SECONDS, BACKOFF_CAP_SECONDS, Patience
-from exporter.stores.paging import RestartError
+from exporter.model.errors import Reason, StoreError
+from exporter.stores.base import PageRequest
+from exporter.stores.engine.retry import BACKOFF_BASE_SECONDS, BACKOFF_CAP_SECONDS, RetryPolicy
+from exporter.stores.pagination import RestartError
 
 
 def stream(*errors: StoreError, **calls: object) -> Stream:
@@ -162,7 +162,7 @@ class TestDeadline:
 class TestOutcomes:
     def run(self, flow, **calls):
         asked = Stream(**calls)
-        asked.flows.start(flow, "flow", Patience(30.0, 3, 1000.0))
+        asked.flows.start(flow, "flow", RetryPolicy(30.0, 3, 1000.0))
         return asked.all()["flow"]
 
     def test_what_a_flow_returns(self):
@@ -182,14 +182,14 @@ class TestOutcomes:
     @pytest.mark.parametrize("error", [RestartError("again"), failing()])
     def test_an_error_of_the_flow_itself(self, error):
         def judging():
-            yield Ask(BUCKET, None, ("a",))
+            yield PageRequest(BUCKET, None, ("a",))
             raise error
 
         assert self.run(judging()) is error
 
     def test_our_own_bug_is_the_flow_s_and_in_the_log(self, caplog):
         def broken():
-            yield Ask(BUCKET, None, ("a",))
+            yield PageRequest(BUCKET, None, ("a",))
             raise RuntimeError("a bug of the test")
 
         outcome = self.run(broken())
@@ -201,8 +201,8 @@ class TestOutcomes:
         pages = []
 
         def collecting():
-            pages.append((yield Ask(BUCKET, None, ("a",))))
-            pages.append((yield Ask(BUCKET, None, ("b",))))
+            pages.append((yield PageRequest(BUCKET, None, ("a",))))
+            pages.append((yield PageRequest(BUCKET, None, ("b",))))
 
         self.run(collecting())
         assert pages == [PAGE, PAGE]
@@ -212,24 +212,24 @@ class TestOutcomes:
 
         def stubborn():
             try:
-                yield Ask(BUCKET, None, ("a",))
+                yield PageRequest(BUCKET, None, ("a",))
             except StoreError as error:
-                yield Ask(BUCKET, None, ("b",))
+                yield PageRequest(BUCKET, None, ("b",))
                 return error
 
         asked = Stream(scripts={"a": [failing(), refused], "b": [failing()] * 3})
-        asked.flows.start(stubborn(), "flow", Patience(30.0, 3, 1000.0))
+        asked.flows.start(stubborn(), "flow", RetryPolicy(30.0, 3, 1000.0))
         assert asked.all() == {"flow": refused}
         assert (len(asked.when("a")), len(asked.when("b"))) == (2, 4)
 
     def test_a_flow_that_catches_that_its_time_is_over_returns_what_it_has(self):
         def content():
             try:
-                yield Ask(BUCKET, None, ("a",))
-                yield Ask(BUCKET, None, ("b",))
+                yield PageRequest(BUCKET, None, ("a",))
+                yield PageRequest(BUCKET, None, ("b",))
             except StoreError as error:
                 return error.reason
 
         asked = Stream(seconds=lambda _: 10.0)
-        asked.flows.start(content(), "flow", Patience(30.0, 3, 105.0))
+        asked.flows.start(content(), "flow", RetryPolicy(30.0, 3, 105.0))
         assert asked.all() == {"flow": Reason.TIMEOUT}

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.flowing import Stream, failing
 
-from exporter.model import Reason, StoreError
-from exporter.pace import Pace
+from exporter.model.errors import Reason, StoreError
+from exporter.stores.engine.concurrency import ConcurrencyLimit
 
 
 class NotedPace:
@@ -38,7 +38,7 @@ class TestManyAtOnce:
         assert asked.clock.now == 101.0
 
     def test_the_others_wait_their_turn(self):
-        asked = Stream(Pace(3), seconds=lambda _: 1.0)
+        asked = Stream(ConcurrencyLimit(3), seconds=lambda _: 1.0)
         for name in "abcdefgh":
             asked.start(name)
         assert [label for label, _ in asked.flows.ended()] == ["a", "b", "c"]
@@ -169,14 +169,16 @@ class TestPace:
         assert pace.told == ["throttled in 0", "throttled in 7", "throttled in 7"]
 
     def test_a_window_of_throttled_calls_halves_once(self):
-        asked = Stream(Pace(32), scripts={f"{number}": [failing()] for number in range(32)})
+        asked = Stream(ConcurrencyLimit(32), scripts={f"{number}": [failing()] for number in range(32)})
         for number in range(32):
             asked.start(f"{number}", retries=0)
         asked.all()
         assert (asked.pace.limit, asked.pace.epoch) == (16, 1)
 
     def test_calls_that_are_throttled_again_halve_again(self):
-        asked = Stream(Pace(32), scripts={f"{number}": [failing(), failing()] for number in range(32)})
+        asked = Stream(
+            ConcurrencyLimit(32), scripts={f"{number}": [failing(), failing()] for number in range(32)}
+        )
         for number in range(32):
             asked.start(f"{number}")
         asked.flows.ended()
@@ -184,7 +186,9 @@ class TestPace:
 
     def test_throttled_flows_end_all_though_fewer_are_in_flight_at_once(self):
         names = [f"{number}" for number in range(8)]
-        asked = Stream(Pace(8), scripts={name: [failing()] for name in names}, seconds=lambda _: 1.0)
+        asked = Stream(
+            ConcurrencyLimit(8), scripts={name: [failing()] for name in names}, seconds=lambda _: 1.0
+        )
         for name in names:
             asked.start(name)
         assert asked.all() == dict(zip(names, names, strict=True))
@@ -193,14 +197,18 @@ class TestPace:
     @pytest.mark.parametrize(("most", "limit"), [(8, 4), (2, 1)])
     def test_after_throttling_no_more_are_in_flight_than_the_pace_allows(self, most, limit):
         names = [f"{number}" for number in range(most)]
-        asked = Stream(Pace(most), scripts={name: [failing()] for name in names}, seconds=lambda _: 1.0)
+        asked = Stream(
+            ConcurrencyLimit(most), scripts={name: [failing()] for name in names}, seconds=lambda _: 1.0
+        )
         for name in names:
             asked.start(name)
         asked.flows.ended()
         assert max(begun.in_flight for begun in asked.calls.begun[most:]) == limit
 
     def test_a_turn_that_comes_too_late_is_none(self):
-        asked = Stream(Pace(4), scripts={name: [failing()] for name in "abcd"}, seconds=lambda _: 30.0)
+        asked = Stream(
+            ConcurrencyLimit(4), scripts={name: [failing()] for name in "abcd"}, seconds=lambda _: 30.0
+        )
         for name in "abcd":
             asked.start(name, deadline=150.0)
         asked.pace.limit = 1
@@ -240,7 +248,7 @@ PLANS = st.lists(
 @settings(deadline=None)
 @given(PLANS, st.sampled_from([0.0, 0.5, 1.0]), QUARTERS, st.integers(1, 8))
 def test_whatever_happens_each_flow_ends_once_and_in_its_time(plans, chance, seconds, most):
-    asked = Stream(Pace(most), seconds=lambda _: seconds)
+    asked = Stream(ConcurrencyLimit(most), seconds=lambda _: seconds)
     asked.jitter = lambda low, high: low + chance * (high - low)
     for number, (pages, retries, deadline) in enumerate(plans):
         names = [f"{number}-{page}" for page in range(len(pages))]

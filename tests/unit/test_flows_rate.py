@@ -1,38 +1,38 @@
-"""Flows whose calls are rationed: so many a second, so many in all."""
+"""Executor whose calls are rationed: so many a second, so many in all."""
 
 import pytest
 from fakes import BUCKET, upload
 from unit.flowing import PAGE, Stream, failing
 
-from exporter.model import Reason, StoppingError, StoreError
-from exporter.pace import Pace
-from exporter.rate import Rate
-from exporter.stores.base import Ask
-from exporter.stores.flows import Patience
+from exporter.model.errors import Reason, StoppingError, StoreError
+from exporter.stores.base import PageRequest
+from exporter.stores.engine.concurrency import ConcurrencyLimit
+from exporter.stores.engine.rate_limit import RateLimit
+from exporter.stores.engine.retry import RetryPolicy
 
 
 def ask_for_parts(name):
     """Ask for a page of parts, which the listing's go before."""
-    yield Ask(BUCKET, upload(1), (name,))
+    yield PageRequest(BUCKET, upload(1), (name,))
     return name
 
 
 class TestRate:
     def test_calls_are_evenly_spaced(self):
-        asked = Stream(rate=Rate(2))
+        asked = Stream(rate=RateLimit(2))
         for name in "abcd":
-            asked.flows.start(ask_for_parts(name), name, Patience(30.0, 0, 1000.0))
+            asked.flows.start(ask_for_parts(name), name, RetryPolicy(30.0, 0, 1000.0))
         asked.all()
         assert [asked.when(name) for name in "abcd"] == [[100.0], [100.5], [101.0], [101.5]]
 
     def test_each_page_and_each_further_try_is_a_call(self):
-        asked = Stream(rate=Rate(1), scripts={"b": [failing()]})
+        asked = Stream(rate=RateLimit(1), scripts={"b": [failing()]})
         asked.start("a", "b")
         asked.all()
         assert (asked.when("a"), asked.when("b")) == ([100.0], [101.0, 102.0])
 
     def test_two_scans_of_a_target_share_it(self):
-        rate = Rate(1)
+        rate = RateLimit(1)
         one, other = Stream(rate=rate), Stream(rate=rate)
         one.start("a")
         other.start("b")
@@ -41,15 +41,15 @@ class TestRate:
         assert (one.when("a"), other.when("b")) == ([100.0], [101.0])
 
     def test_the_listing_comes_first(self):
-        asked = Stream(rate=Rate(1))
+        asked = Stream(rate=RateLimit(1))
         for name in "abc":
-            asked.flows.start(ask_for_parts(name), name, Patience(30.0, 0, 1000.0))
+            asked.flows.start(ask_for_parts(name), name, RetryPolicy(30.0, 0, 1000.0))
         asked.start("page")
         asked.all()
         assert (asked.when("page"), asked.when("b"), asked.when("c")) == ([101.0], [102.0], [103.0])
 
     def test_what_has_no_time_left_is_not_sent_and_takes_no_turn(self):
-        asked = Stream(rate=Rate(0.1))
+        asked = Stream(rate=RateLimit(0.1))
         asked.start("a")
         for name in "bcd":
             asked.start(name, deadline=105.0)
@@ -59,7 +59,7 @@ class TestRate:
         assert (asked.when("b"), asked.when("e")) == ([], [110.0])
 
     def test_the_pace_holds_as_well(self):
-        asked = Stream(Pace(1), rate=Rate(100), seconds=lambda _: 5.0)
+        asked = Stream(ConcurrencyLimit(1), rate=RateLimit(100), seconds=lambda _: 5.0)
         for name in "ab":
             asked.start(name)
         asked.all()
@@ -73,7 +73,7 @@ class TestRate:
             def wait(self, _):
                 return True
 
-        asked = Stream(rate=Rate(0.01), stop=Stopped())
+        asked = Stream(rate=RateLimit(0.01), stop=Stopped())
         asked.start("a")
         asked.start("b")
         asked.flows.ended()
@@ -83,7 +83,7 @@ class TestRate:
 
 class TestCommitted:
     def test_counts_what_was_sent_and_what_will_be(self):
-        asked = Stream(Pace(2), scripts={"a": [failing()]}, seconds=lambda _: 1.0)
+        asked = Stream(ConcurrencyLimit(2), scripts={"a": [failing()]}, seconds=lambda _: 1.0)
         for name in "abc":
             asked.start(name)
         assert asked.flows.committed == 3

@@ -1,4 +1,4 @@
-"""Flows end where the process does, whatever they wait for."""
+"""Executor end where the process does, whatever they wait for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 import pytest
 from unit.flowing import Stream, failing
 
-from exporter.model import StoppingError
+from exporter.model.errors import StoppingError
 
 PAUSES = [("a", 40.0), ("b", 30.0), ("c", 50.0)]
 

@@ -4,16 +4,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.model import Part, Parts, PartTotals
-from exporter.stores.base import PartFold
-from exporter.stores.folds import NumberedParts, RangedParts
+from exporter.model.uploads import Part, Parts, PartTotals
+from exporter.stores.base import PartSum
+from exporter.stores.part_sums import NumberedPartSum, RangedPartSum
 
 sizes = st.integers(0, 2**40)
 numbered = st.dictionaries(st.integers(1, 10_000), sizes, max_size=30)
 ranges = st.lists(st.tuples(st.integers(0, 300), st.integers(1, 50)), max_size=20)
 
 
-def totals(fold: PartFold, *pages: list[Part]) -> PartTotals:
+def totals(fold: PartSum, *pages: list[Part]) -> PartTotals:
     for page in pages:
         fold.add(page)
     return fold.totals("")
@@ -21,7 +21,7 @@ def totals(fold: PartFold, *pages: list[Part]) -> PartTotals:
 
 def in_columns(*pages: list[Part]) -> PartTotals:
     """Count pages as a store gives them that numbers its parts."""
-    return totals(NumberedParts(), *map(Parts.of, pages))
+    return totals(NumberedPartSum(), *map(Parts.of, pages))
 
 
 class TestNumbered:
@@ -35,7 +35,7 @@ class TestNumbered:
         listed = parts + repeats
         rng.shuffle(listed)
         newest = max((1e9 + number for number in truth), default=None)
-        assert totals(NumberedParts(), listed) == PartTotals(len(truth), sum(truth.values()), newest)
+        assert totals(NumberedPartSum(), listed) == PartTotals(len(truth), sum(truth.values()), newest)
 
     @settings(deadline=None)
     @given(
@@ -57,7 +57,7 @@ class TestNumbered:
     @example([[Part(1, None, 1e9)]])
     @example([[Part(1, 5, None)], [Part(2, 5, None)]])
     def test_columns_add_up_as_part_by_part(self, pages: list[list[Part]]):
-        assert in_columns(*pages) == totals(NumberedParts(), *pages)
+        assert in_columns(*pages) == totals(NumberedPartSum(), *pages)
 
     @given(st.lists(numbered, max_size=4))
     def test_flawless_columns_of_many_pages_add_up(self, truths: list[dict[int, int]]):
@@ -67,21 +67,21 @@ class TestNumbered:
         assert in_columns(*pages) == PartTotals(len(first), sum(first.values()), newest)
 
     def test_a_number_with_another_size_counts_once(self):
-        assert totals(NumberedParts(), [Part(1, 5), Part(1, 700), Part(1, None)]) == PartTotals(1, 5)
+        assert totals(NumberedPartSum(), [Part(1, 5), Part(1, 700), Part(1, None)]) == PartTotals(1, 5)
 
     @pytest.mark.parametrize("unknown", [Part(2, None), Part(None, 5), Part(None, None)])
     @pytest.mark.parametrize("place", [0, 1, 2])
     def test_one_unknown_part_leaves_the_bytes_unknown(self, unknown: Part, place: int):
         parts = [Part(1, 5), Part(3, 6)]
         parts.insert(place, unknown)
-        assert totals(NumberedParts(), parts) == PartTotals(3, None)
+        assert totals(NumberedPartSum(), parts) == PartTotals(3, None)
 
     def test_no_parts(self):
-        assert totals(NumberedParts(), []) == PartTotals(0, 0)
+        assert totals(NumberedPartSum(), []) == PartTotals(0, 0)
 
     def test_a_part_without_a_time_is_no_activity(self):
         parts = [Part(1, 5, 1e9), Part(2, 5, None), Part(3, 5, 2e9), Part(4, 5, 1.5e9)]
-        assert totals(NumberedParts(), parts).last_modified == 2e9
+        assert totals(NumberedPartSum(), parts).last_modified == 2e9
 
 
 class TestRanged:
@@ -89,18 +89,18 @@ class TestRanged:
     @given(ranges)
     def test_no_byte_counts_twice(self, pieces: list[tuple[int, int]]):
         covered = {byte for start, size in pieces for byte in range(start, start + size)}
-        found = totals(RangedParts(), [Part(start, size) for start, size in pieces])
+        found = totals(RangedPartSum(), [Part(start, size) for start, size in pieces])
         assert found == PartTotals(len(set(pieces)), len(covered))
 
     @pytest.mark.parametrize("unknown", [Part(None, 5), Part(0, None), Part(None, None)])
     def test_one_unreadable_range_leaves_the_bytes_unknown(self, unknown: Part):
-        assert totals(RangedParts(), [Part(0, 10), unknown]) == PartTotals(2, None)
+        assert totals(RangedPartSum(), [Part(0, 10), unknown]) == PartTotals(2, None)
 
 
 class TestRuns:
     @given(st.lists(st.lists(st.integers(1, 12), max_size=6), max_size=4), st.booleans())
     def test_a_run_is_what_is_there_from_the_first_part_on(self, pages, in_columns):
-        fold, sizes = NumberedParts(), {}
+        fold, sizes = NumberedPartSum(), {}
         for page in pages:
             listed = [Part(number, 100 + number, 1e9 + number) for number in page]
             fold.add(Parts.of(listed) if in_columns else listed)
@@ -112,7 +112,7 @@ class TestRuns:
 
     @given(st.integers(1, 9), st.lists(st.integers(1, 15), max_size=10), st.booleans())
     def test_parts_that_are_left_out_count_as_they_were(self, run, page, in_columns):
-        fold = NumberedParts(run, 1000, 1e9)
+        fold = NumberedPartSum(run, 1000, 1e9)
         listed = [Part(number, 7, 1e9 + number) for number in page]
         fold.add(Parts.of(listed) if in_columns else listed)
         new = {number for number in page if number > run}
@@ -120,18 +120,18 @@ class TestRuns:
         assert fold.totals("") == PartTotals(run + len(new), 1000 + 7 * len(new), newest)
 
     def test_a_part_of_unknown_size_ends_it(self):
-        fold = NumberedParts()
+        fold = NumberedPartSum()
         fold.add([Part(1, 5), Part(2, None), Part(3, 5)])
         assert (fold.run, fold.run_bytes) == (1, 5)
 
     def test_it_can_begin_again(self):
-        fold = NumberedParts(5, 50, 1e9)
+        fold = NumberedPartSum(5, 50, 1e9)
         fold.begin_with()
         fold.add([Part(1, 3, 2e9)])
         assert (fold.totals(""), fold.run, fold.left_out) == (PartTotals(1, 3, 2e9), 1, 0)
 
     def test_ranges_have_none(self):
-        fold = RangedParts()
+        fold = RangedPartSum()
         fold.add([Part(0, 10)])
         fold.begin_with(3, 30, 1e9)
         assert (fold.totals(""), fold.run, fold.left_out) == (PartTotals(0, 0), 0, 0)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.config.settings import AssumeRole, Credentials, StoreKind, TargetSettings
-from exporter.grants import BUCKETS, LISTING, PARTS, RULES, VAULTS, grant, grant_role
+from exporter.stores.permissions import BUCKETS, LISTING, PARTS, RULES, VAULTS, grant, grant_role
 
 S3 = TargetSettings("prod", StoreKind.S3, (), region="eu-west-1")
 OBS = replace(S3, store=StoreKind.OBS)

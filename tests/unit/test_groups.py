@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter import groups as module
 from exporter.config.settings import TopSettings
-from exporter.groups import LONGEST_NAME, Groups
-from exporter.model import Found, Group, Upload
+from exporter.model.results import Group
+from exporter.model.uploads import Found, Upload
+from exporter.scan import groups as module
+from exporter.scan.groups import LONGEST_NAME, Groups
 
 
 @dataclass

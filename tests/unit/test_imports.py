@@ -1,59 +1,37 @@
-"""The floors of the house: imports go down, never up, never across, never in a circle."""
+"""The rooms of the house: imports go down, by the modules that a room offers, and never in a circle."""
 
 from __future__ import annotations
 
 import ast
+import re
 from graphlib import CycleError, TopologicalSorter
-from itertools import chain
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "exporter"
 
-# Top to bottom, rooms of one floor side by side; a folder is one room.
+# Top to bottom; rooms of one floor do not know each other.
 FLOORS = (
-    {"__main__"},
-    {"cli"},
-    {"commands", "flags"},
-    {"demo"},
-    {"service", "estimate_table", "probe_table", "scan_formats", "telling", "upload_formats"},
-    {"roster", "reload", "web", "foretell", "probe"},
-    {"loop"},
-    {"track", "exposition", "survey"},
-    {"lane", "finding"},
-    {"scan", "metrics"},
-    {"sizing", "insight"},
-    {"lifecycle", "discovery"},
-    {"retrying"},
-    {"stores", "candidates", "estimate"},
-    {"pace", "rate", "ledger", "selection", "scan_log"},
-    {"board"},
-    {"cost"},
-    {"summary", "groups", "worst", "abort", "grants", "watched", "terminal", "sharding"},
-    {"choice"},
-    {"model", "config", "logs", "human", "quoting", "exits", "repeats"},
-    {"hiding"},
-    {"__init__"},
+    ("__main__",),
+    ("cli",),
+    ("service",),
+    ("web",),
+    ("scheduler", "metrics"),
+    ("scan",),
+    ("stores", "state"),
+    ("model",),
+    ("config",),
+    ("text",),
+    ("__init__",),
 )
 FLOOR_OF = {room: number for number, floor in enumerate(reversed(FLOORS)) for room in floor}
-SEAMS = {
-    "ledger": {"__init__"},
-    "metrics": {"__init__"},
-    "stores": {"base", "flows", "paging", "table", "transport"},
-    "demo": {"__init__"},
-}
-"""What rooms let others import; the rest is their own affair."""
 
 
 def modules() -> dict[str, Path]:
-    """Name every module below the package: `cli`, `stores.s3`; a folder's `__init__` is the folder."""
-    found = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        steps = path.relative_to(PACKAGE).with_suffix("").parts
-        name = ".".join(steps[:-1] if len(steps) > 1 and steps[-1] == "__init__" else steps)
-        found[name] = path
-    return found
+    """Name every module below the package: `service`, `stores.s3.wire`; its `__init__` is a folder."""
+    steps = {path: path.relative_to(PACKAGE).with_suffix("").parts for path in PACKAGE.rglob("*.py")}
+    return {".".join(names).removesuffix(".__init__"): path for path, names in steps.items()}
 
 
 MODULES = modules()
@@ -64,47 +42,44 @@ def imports(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {name.name for name in node.names if name.name.split(".")[0] == "exporter"}
+            found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            if node.module and node.module.split(".")[0] == "exporter":
-                found |= {whole(node.module, name.name) for name in node.names}
-    return {name.removeprefix("exporter").removeprefix(".") or "__init__" for name in found}
-
-
-def whole(module: str, name: str) -> str:
-    """Return the module that `from module import name` means: the name may be a module itself."""
-    inner = f"{module}.{name}"
-    return inner if inner.removeprefix("exporter.") in MODULES else module
+            inner = {f"{node.module}.{name.name}" for name in node.names}
+            found |= {
+                name if name.removeprefix("exporter.") in MODULES else f"{node.module}" for name in inner
+            }
+    ours = {name for name in found if name.split(".")[0] == "exporter"}
+    return {name.removeprefix("exporter").removeprefix(".") or "__init__" for name in ours}
 
 
 GRAPH = {name: imports(path) for name, path in MODULES.items()}
-EDGES = sorted((name, other) for name, others in GRAPH.items() for other in others)
 
 
 def room(module: str) -> str:
     return module.partition(".")[0]
 
 
-def test_every_room_is_on_a_floor_and_no_floor_has_a_room_that_is_not():
-    assert sorted({room(name) for name in MODULES}) == sorted(chain.from_iterable(FLOORS))
+BETWEEN_ROOMS = {(name, other) for name in GRAPH for other in GRAPH[name] if room(name) != room(other)}
 
 
-def test_an_import_is_seen_wherever_it_stands():
-    assert {"service", "config", "exits"} <= GRAPH["commands.serve"]  # in a function, at the top, for types
-    assert {"board", "stores.base", "__init__"} <= GRAPH["metrics.board"] | GRAPH["metrics.work"]
+def offers(name: str) -> set[str]:
+    """Return the modules that a room's docstring offers to others."""
+    text = ast.get_docstring(ast.parse(MODULES[name].read_text(encoding="utf-8"))) or ""
+    _, _, offered = text.partition("Offers: ")
+    return {f"{name}.{module}" for module in re.findall(r"`([a-z_.]+)`", offered)}
 
 
-@pytest.mark.parametrize(("name", "other"), EDGES)
-def test_imports_go_down(name: str, other: str):
-    assert other in MODULES
-    assert room(name) == room(other) or FLOOR_OF[room(name)] > FLOOR_OF[room(other)]
+def test_every_room_has_its_floor():
+    assert sorted(FLOOR_OF) == sorted({room(name) for name in MODULES})
 
 
-@pytest.mark.parametrize("edge", [edge for edge in EDGES if room(edge[0]) != room(edge[1])], ids=" ".join)
-def test_others_come_in_by_the_door(edge: tuple[str, str]):
-    place, _, inner = edge[1].partition(".")
-    assert place not in SEAMS or (inner or "__init__") in SEAMS[place]
+def test_imports_between_rooms_go_down():
+    assert [edge for edge in BETWEEN_ROOMS if FLOOR_OF[room(edge[0])] <= FLOOR_OF[room(edge[1])]] == []
+
+
+@pytest.mark.parametrize("name", [name for floor in FLOORS for name in floor if (PACKAGE / name).is_dir()])
+def test_a_room_offers_what_others_import_of_it_and_no_more(name: str):
+    assert offers(name) == {other for _, other in BETWEEN_ROOMS if room(other) == name}
 
 
 def test_nothing_imports_in_a_circle():
@@ -112,9 +87,3 @@ def test_nothing_imports_in_a_circle():
         TopologicalSorter(GRAPH).prepare()
     except CycleError as error:
         pytest.fail(" imports ".join(reversed(error.args[1])))
-
-
-def test_stores_know_nothing_of_each_other():
-    stores = {"stores.s3", "stores.obs", "stores.glacier"}
-    assert {"stores.table"} == {name for name, others in GRAPH.items() if others & stores}
-    assert {"stores.s3"} == {name for name, others in GRAPH.items() if "stores.wire" in others}

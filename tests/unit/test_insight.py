@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 from fakes import BUCKET, REFUSED, Clock, FakeStore, error, upload
 
-from exporter import groups
 from exporter.config.settings import ScanSettings, StoreKind, TargetSettings, TopSettings
-from exporter.insight import Insight
-from exporter.ledger import Ledger
-from exporter.model import AbortRules, Group, Reason, StoppingError
-from exporter.scan import Scanner
+from exporter.model.errors import Reason, StoppingError
+from exporter.model.results import AbortRules, Group
+from exporter.scan import groups
+from exporter.scan.enrich import Enrichment
+from exporter.scan.scanner import Scanner
+from exporter.state.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.summary import Summary
+    from exporter.model.results import Summary
 
 RULES = AbortRules(bucket=7 * 86400.0)
 ASKED = "rules of media"
@@ -27,7 +28,7 @@ BUSY = error(Reason.THROTTLED, 503, "SlowDown", retryable=True)
 
 
 @dataclass
-class Scans:
+class BucketScanner:
     """Scans of one bucket, as a target with these settings makes them."""
 
     store: FakeStore = field(default_factory=FakeStore)
@@ -43,7 +44,7 @@ class Scans:
             "prod", StoreKind.S3, (BUCKET,), scan=self.scan, lifecycle=self.lifecycle, top=self.top
         )
         clocks = self.clock.clocks()
-        insight = Insight(target, self.store, self.clock, clocks.monotonic, self.jitter)
+        insight = Enrichment(target, self.store, self.clock, clocks.monotonic, self.jitter)
         self.scanner = Scanner(self.store, self.scan, (), self.clock, clocks, insight=insight)
 
     def summary(self) -> Summary:
@@ -55,15 +56,15 @@ class Scans:
 
 class TestLifecycle:
     def test_rules_come_with_the_scan(self):
-        assert Scans(FakeStore(rules=[RULES])).rules() == RULES
+        assert BucketScanner(FakeStore(rules=[RULES])).rules() == RULES
 
     def test_nothing_is_asked_where_nobody_wants_to_know(self):
-        scans = Scans(lifecycle=False)
+        scans = BucketScanner(lifecycle=False)
         assert scans.rules() is None
         assert scans.store.asked[ASKED] == 0
 
     def test_they_are_asked_for_once_an_hour(self):
-        scans = Scans(FakeStore(rules=[RULES, AbortRules()]))
+        scans = BucketScanner(FakeStore(rules=[RULES, AbortRules()]))
         assert [scans.rules(), scans.rules()] == [RULES, RULES]
         scans.clock.now += 3599
         assert scans.rules() == RULES
@@ -72,7 +73,7 @@ class TestLifecycle:
         assert scans.store.asked[ASKED] == 2
 
     def test_a_refusal_fails_nothing_and_is_told_once(self, caplog: pytest.LogCaptureFixture):
-        scans = Scans(FakeStore([upload(1)], rules=[REFUSED]))
+        scans = BucketScanner(FakeStore([upload(1)], rules=[REFUSED]))
         for _ in range(3):
             assert (scans.rules(), scans.summary().uploads) == (None, 1)
             scans.clock.now += 3600
@@ -87,7 +88,7 @@ class TestLifecycle:
 
     def test_another_reason_is_told_too_and_the_same_again_after_a_success(self, caplog):
         answers = [REFUSED, error(Reason.UNSUPPORTED, 501), REFUSED, RULES, REFUSED]
-        scans = Scans(FakeStore(rules=list(answers)))
+        scans = BucketScanner(FakeStore(rules=list(answers)))
         for _ in answers:
             scans.rules()
             scans.clock.now += 3600
@@ -95,13 +96,13 @@ class TestLifecycle:
         assert reasons == ["access_denied", "unsupported", "access_denied"]
 
     def test_what_may_pass_is_tried_again_at_once_and_with_the_next_scan(self):
-        scans = Scans(FakeStore(rules=[BUSY, BUSY, BUSY, BUSY, RULES]))
+        scans = BucketScanner(FakeStore(rules=[BUSY, BUSY, BUSY, BUSY, RULES]))
         assert scans.rules() is None
         assert scans.store.asked[ASKED] == 3
         assert scans.rules() == RULES
 
     def test_what_was_known_is_not_shown_once_it_cannot_be_had(self):
-        scans = Scans(FakeStore(rules=[RULES, BUSY]))
+        scans = BucketScanner(FakeStore(rules=[RULES, BUSY]))
         assert scans.rules() == RULES
         scans.clock.now += 3600
         assert scans.rules() is None
@@ -109,12 +110,12 @@ class TestLifecycle:
     @pytest.mark.parametrize("limit", ["timeout", "request_timeout"])
     def test_no_try_outlasts_the_scan_or_the_time_of_one_call(self, limit: str):
         scan = replace(ScanSettings(retries=9), **{limit: 10.0})
-        scans = Scans(FakeStore(rules=[BUSY]), scan=scan, jitter=lambda _low, high: high)
+        scans = BucketScanner(FakeStore(rules=[BUSY]), scan=scan, jitter=lambda _low, high: high)
         assert scans.rules() is None
         assert 0.0 < scans.clock.now < 10.0
 
     def test_a_stop_ends_it(self):
-        scans = Scans(FakeStore(rules=[StoppingError()]))
+        scans = BucketScanner(FakeStore(rules=[StoppingError()]))
         with pytest.raises(StoppingError):
             scans.rules()
 
@@ -126,24 +127,28 @@ class TestGroups:
         )
 
     def test_they_come_with_the_scan(self):
-        found = Scans(self.few(), lifecycle=False, top=TopSettings(("prefix", "initiator"), 1, 2)).summary()
+        found = BucketScanner(
+            self.few(), lifecycle=False, top=TopSettings(("prefix", "initiator"), 1, 2)
+        ).summary()
         assert found.prefixes == (Group("0/", 3, 30), Group("1/", 2, 20), Group("", 2, 20))
         assert found.initiators == (Group("me", 7, 70), Group("", 0, 0))
 
     def test_only_those_asked_for(self):
-        found = Scans(self.few(), top=TopSettings(("initiator",))).summary()
+        found = BucketScanner(self.few(), top=TopSettings(("initiator",))).summary()
         assert found.prefixes is None
         assert found.initiators is not None
-        assert Scans(self.few()).summary().initiators is None
+        assert BucketScanner(self.few()).summary().initiators is None
 
     def test_without_parts_bytes_are_not_known(self):
-        found = Scans(self.few(), top=TopSettings(("prefix",)), scan=ScanSettings(parts="never")).summary()
+        found = BucketScanner(
+            self.few(), top=TopSettings(("prefix",)), scan=ScanSettings(parts="never")
+        ).summary()
         assert {group.bytes for group in found.prefixes or ()} == {None}
         assert [group.uploads for group in found.prefixes or ()] == [3, 2, 2, 0]
 
     def test_too_many_are_told_once_and_again_after_there_were_fewer(self, monkeypatch, caplog):
         monkeypatch.setattr(groups, "MOST_GROUPS", 2)
-        scans = Scans(self.few(), lifecycle=False, top=TopSettings())
+        scans = BucketScanner(self.few(), lifecycle=False, top=TopSettings())
         with caplog.at_level(logging.WARNING):
             assert scans.summary().prefixes is None
             assert scans.summary().initiators is not None
@@ -159,7 +164,7 @@ class TestGroups:
     def test_all_of_it_outlives_the_process(self):
         store = self.few()
         store.rules = [RULES]
-        scans, ledger = Scans(store, top=TopSettings()), Ledger()
+        scans, ledger = BucketScanner(store, top=TopSettings()), Ledger()
         found = scans.scanner.scan(BUCKET, ledger).summary
         again = Ledger(ledger._shelf).result
         assert again

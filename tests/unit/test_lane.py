@@ -7,15 +7,15 @@ from itertools import pairwise
 import pytest
 
 from exporter.config.settings import BucketSettings
-from exporter.lane import FAILURES_IN_A_ROW, PROBE_SECONDS, TARGET_REASONS, Lane
-from exporter.model import Reason
+from exporter.model.errors import Reason
+from exporter.scheduler.target_queue import FAILURES_IN_A_ROW, PROBE_SECONDS, TARGET_REASONS, TargetQueue
 
 INTERVAL = 300.0
 REFUSED = (Reason.CONNECTION, "connection refused")
 
 
 def lane(buckets=4, interval=INTERVAL, start=0.0):
-    return Lane("prod", [BucketSettings(f"bucket-{n}") for n in range(buckets)], interval, start)
+    return TargetQueue("prod", [BucketSettings(f"bucket-{n}") for n in range(buckets)], interval, start)
 
 
 def take_all(made, now):

@@ -9,12 +9,13 @@ from fakes import DAY, NOW, upload
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.board import ScanResult
-from exporter.ledger import PROBE_SECONDS, BucketName, Known, Ledger, Run, Shelf, State
-from exporter.ledger.notes import Notes, read_notes, write_notes
-from exporter.ledger.shelf import BATCH, MOST_WAITING, Seen
-from exporter.model import PartTotals
-from exporter.summary import Tally
+from exporter.model.results import ScanResult
+from exporter.model.uploads import PartTotals
+from exporter.scan.tally import Tally
+from exporter.state.database import BucketName, StateDatabase
+from exporter.state.ledger import PROBE_SECONDS, Ledger, Run
+from exporter.state.notes import Notes, read_notes, write_notes
+from exporter.state.rows import BATCH, MOST_WAITING, Known, LedgerRows, Seen
 
 NAME = BucketName("prod", "s3", "", "-", "media")
 
@@ -210,17 +211,17 @@ class TestRefusals:
 class TestNextProcess:
     def test_finds_result_gone_and_refusal(self, tmp_path):
         for expected in (None, result(3)):
-            state = State(tmp_path / "state.db")
+            state = StateDatabase(tmp_path / "state.db")
             assert state.open(threading.Event())
-            ledger = Ledger(Shelf(state, NAME), "settings")
+            ledger = Ledger(LedgerRows(state, NAME), "settings")
             assert ledger.result == expected
             ledger.note_gone(upload(7))
             ledger.note_refused(NOW, "no")
             ledger.commit(result(3))
             state.close()
-        state = State(tmp_path / "state.db")
+        state = StateDatabase(tmp_path / "state.db")
         assert state.open(threading.Event())
-        other = Ledger(Shelf(state, NAME), "other settings")
+        other = Ledger(LedgerRows(state, NAME), "other settings")
         assert (other.result, other.note_gone(upload(7)), other.refused) == (None, True, True)
         state.close()
 
@@ -262,7 +263,7 @@ class TestNextProcess:
 
 class TestShelf:
     def test_rows_wait_for_each_other_and_are_read_meanwhile(self):
-        shelf = Shelf(State(), NAME)
+        shelf = LedgerRows(StateDatabase(), NAME)
         known = Known(NOW, NOW, True, 1, 1)  # noqa: FBT003
         for number in range(BATCH - 1):
             shelf.put(number, known)
@@ -272,7 +273,7 @@ class TestShelf:
 
     @pytest.mark.parametrize("edge", [-(2**63), -(2**56), -(2**56) - 1, -1, 0, 2**56 - 1, 2**56, 2**63 - 1])
     def test_any_id_is_found_and_seen(self, edge):
-        shelf, seen = Shelf(State(), NAME), Seen()
+        shelf, seen = LedgerRows(StateDatabase(), NAME), Seen()
         known = Known(NOW, NOW, True, 5, 1)  # noqa: FBT003
         shelf.put(edge, known)
         shelf.put(17, known)
@@ -282,8 +283,8 @@ class TestShelf:
         assert shelf.fetch([17, edge]) == {edge: known}
 
     def test_what_cannot_be_written_waits_up_to_a_limit(self):
-        state = State()
-        shelf = Shelf(state, NAME)
+        state = StateDatabase()
+        shelf = LedgerRows(state, NAME)
         shelf.fetch([1])
         state.write = lambda _: False
         for number in range(MOST_WAITING + 10):

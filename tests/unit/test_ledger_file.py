@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from servers.rememberer import NAME, START, Memory, kept, opened, remember, settle, totals, upload
 
-from exporter.board import ScanResult
-from exporter.ledger import Ledger, Shelf, State, StateError, database
-from exporter.ledger.state import WAIT_SECONDS
-from exporter.summary import Summary
+from exporter.model.results import ScanResult, Summary
+from exporter.state import sqlite_file as database
+from exporter.state.database import WAIT_SECONDS, StateDatabase, StateError
+from exporter.state.ledger import Ledger
+from exporter.state.rows import LedgerRows
 
 UPLOADS = 2000
 MOST_BYTES = 80
@@ -219,12 +220,12 @@ class TestPlace:
     )
     def test_a_folder_that_cannot_be_used_is_said(self, tmp_path: Path, name: str, text: str):
         with pytest.raises(StateError, match=text):
-            State(tmp_path / name).open(threading.Event())
+            StateDatabase(tmp_path / name).open(threading.Event())
 
     def test_a_file_for_a_folder_is_said(self, path: Path):
         path.touch()
         with pytest.raises(StateError, match="Not a directory"):
-            State(path / "state.db").open(threading.Event())
+            StateDatabase(path / "state.db").open(threading.Event())
 
 
 def test_a_bucket_that_was_forgotten_is_remembered_anew(path: Path):
@@ -318,7 +319,7 @@ class TestOtherConfig:
     )
     def test_a_bucket_of_the_same_name_elsewhere_is_another(self, filled: Path, other: dict[str, str]):
         memory = opened(filled)
-        shelf = Shelf(memory.state, NAME._replace(**other))
+        shelf = LedgerRows(memory.state, NAME._replace(**other))
         assert (shelf.count(), Ledger(shelf).result) == (0, None)
         memory.state.close()
 
@@ -339,7 +340,7 @@ class TestOneProcess:
                 return False
 
         with pytest.raises(StateError, match="is used by another process: each needs a file of its own"):
-            State(filled).open(Stop(), monotonic=lambda: sum(waited))
+            StateDatabase(filled).open(Stop(), monotonic=lambda: sum(waited))
         assert sum(waited) == pytest.approx(WAIT_SECONDS, abs=1)
         first.state.close()
 
@@ -351,7 +352,7 @@ class TestOneProcess:
                 first.state.close()
                 return False
 
-        second = State(filled)
+        second = StateDatabase(filled)
         assert second.open(Ending())
         assert Memory(second).shelf.count() == UPLOADS
         second.close()
@@ -359,7 +360,7 @@ class TestOneProcess:
     def test_a_second_that_is_stopped_stops(self, filled: Path):
         first, stop = opened(filled), threading.Event()
         stop.set()
-        assert State(filled).open(stop) is False
+        assert StateDatabase(filled).open(stop) is False
         first.state.close()
 
     def test_another_program_at_work_on_it_is_waited_for(self, filled: Path):
@@ -372,7 +373,7 @@ class TestOneProcess:
                 other.close()
                 return False
 
-        state = State(filled)
+        state = StateDatabase(filled)
         assert state.open(Ending())
         state.close()
         assert aside(filled) == []

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from month import HOUR, Bucket, Listener, MonthStore, mixed_plans, month_of, plan_of
 
-from exporter.model import Reason, StoreError
+from exporter.model.errors import Reason, StoreError
 
 FACTOR = 0.1
 

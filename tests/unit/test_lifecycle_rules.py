@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.model import AbortRules
-from exporter.stores.answers import Answer
-from exporter.stores.lifecycle import read_rules
+from exporter.model.results import AbortRules
+from exporter.stores.parsing.lifecycle import read_rules
+from exporter.stores.transport.response import Answer
 
 PREFIXES = ("", "a/", "a/b/", "c/")
 KEYS = ("a/b/k", "a/k", "c/k", "k")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from unit.boards import HOSTILE
 
-from exporter import logs
+from exporter.cli import log_format as logs
 
 
 @pytest.fixture(autouse=True)

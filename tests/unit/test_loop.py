@@ -9,14 +9,15 @@ import time
 import schedule
 from fakes import NOW, Clock, error, upload
 
-from exporter.board import Board, Entry, ScanResult
 from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
-from exporter.lane import Lane
-from exporter.ledger import Ledger
-from exporter.loop import Loop
-from exporter.model import Reason, StoppingError
-from exporter.summary import Tally
-from exporter.track import Track
+from exporter.model.errors import Reason, StoppingError
+from exporter.model.results import ScanResult
+from exporter.scan.tally import Tally
+from exporter.scheduler.loop import Loop
+from exporter.scheduler.target import WatchedTarget
+from exporter.scheduler.target_queue import TargetQueue
+from exporter.state.board import Board, Entry
+from exporter.state.ledger import Ledger
 
 
 class FakeScanner:
@@ -54,8 +55,8 @@ class House:
         for number, scanner in enumerate(scanners):
             names = tuple(BucketSettings(f"bucket-{n}") for n in range(buckets))
             target = TargetSettings(f"target-{number}", StoreKind.S3, names, ScanSettings(workers=workers))
-            lane = Lane(target.name, names, target.scan.interval, 0.0)
-            self.tracks.append(Track(target, lane, scanner))
+            lane = TargetQueue(target.name, names, target.scan.interval, 0.0)
+            self.tracks.append(WatchedTarget(target, lane, scanner))
         self.board.declare(
             Entry(track.target.name, bucket.name, "s3", 60.0)
             for track in self.tracks

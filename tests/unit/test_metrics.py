@@ -9,9 +9,10 @@ from prometheus_client import CollectorRegistry
 from unit.boards import SUMMARY, Drawn
 
 from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
-from exporter.metrics import OwnWork, TargetCollector
-from exporter.model import Reason
-from exporter.watched import Discovery, Watched
+from exporter.metrics.exporter import ExporterMetrics
+from exporter.metrics.targets import TargetCollector
+from exporter.model.errors import Reason
+from exporter.model.targets import Discovery, TargetStatus
 
 DISTINCT = replace(
     SUMMARY,
@@ -89,7 +90,7 @@ TARGET = TargetSettings(
 
 def test_what_is_said_of_a_target():
     registry = CollectorRegistry()
-    registry.register(TargetCollector(lambda: [Watched(TARGET, TARGET.buckets, "eu-west-1")]))
+    registry.register(TargetCollector(lambda: [TargetStatus(TARGET, TARGET.buckets, "eu-west-1")]))
     assert registry.get_sample_value("mpu_scan_interval_seconds", {"target": "prod"}) == 77.0
     assert registry.get_sample_value("mpu_stale_after_seconds", {"target": "prod"}) == 88.0
     assert registry.get_sample_value("mpu_target_buckets", {"target": "prod"}) == 2.0
@@ -106,7 +107,7 @@ def test_what_is_said_of_a_target():
 def test_the_servers_of_a_target_of_many_nodes_are_joined():
     target = replace(TARGET, endpoint_url=None, endpoint_urls=("http://a:1/x", "http://b:2"))
     registry = CollectorRegistry()
-    registry.register(TargetCollector(lambda: [Watched(target, target.buckets)]))
+    registry.register(TargetCollector(lambda: [TargetStatus(target, target.buckets)]))
     [info] = [f for f in registry.collect() if f.name == "mpu_target"]
     assert info.samples[0].labels["endpoint_url"] == "http://a:1,http://b:2"
 
@@ -117,13 +118,13 @@ def test_the_servers_of_a_target_of_many_nodes_are_joined():
 )
 def test_whether_buckets_were_found_is_said_once_it_was_tried(discovery, shown):
     registry = CollectorRegistry()
-    registry.register(TargetCollector(lambda: [Watched(TARGET, TARGET.buckets, discovery=discovery)]))
+    registry.register(TargetCollector(lambda: [TargetStatus(TARGET, TARGET.buckets, discovery=discovery)]))
     assert registry.get_sample_value("mpu_discovery_success", {"target": "prod"}) == shown
 
 
 def test_a_forgotten_target_has_no_counters_and_gets_none_until_it_is_watched_again():
     registry = CollectorRegistry()
-    work = OwnWork(registry)
+    work = ExporterMetrics(registry)
     other = replace(TARGET, name="other")
     work.preset([(TARGET, AnyStore()), (other, AnyStore())])
     work.request_sent("prod", "ListParts")
@@ -144,7 +145,7 @@ def test_a_forgotten_target_has_no_counters_and_gets_none_until_it_is_watched_ag
 
 def test_what_became_of_the_config_is_told_with_the_time_of_the_last_good_one():
     registry = CollectorRegistry()
-    work = OwnWork(registry)
+    work = ExporterMetrics(registry)
     work.config_read(used=True, now=5.0)
     work.config_read(used=False, now=6.0)
     assert registry.get_sample_value("mpu_config_last_reload_successful") == 0.0
@@ -153,7 +154,7 @@ def test_what_became_of_the_config_is_told_with_the_time_of_the_last_good_one():
 
 def test_own_work_begins_at_zero_for_every_reason_and_operation_and_counts():
     registry = CollectorRegistry()
-    work = OwnWork(registry)
+    work = ExporterMetrics(registry)
     work.preset([(TARGET, AnyStore())])
 
     def failures(reason):
@@ -176,7 +177,7 @@ def test_own_work_begins_at_zero_for_every_reason_and_operation_and_counts():
 
 def test_requests_are_counted_under_their_own_target_and_operation_each_time():
     registry = CollectorRegistry()
-    work = OwnWork(registry)
+    work = ExporterMetrics(registry)
     sent = [("prod", "ListParts"), ("prod", "HeadBucket"), ("test", "ListParts"), ("prod", "ListParts")]
     for target, operation in sent:
         work.request_sent(target, operation)
@@ -191,7 +192,7 @@ def test_requests_are_counted_under_their_own_target_and_operation_each_time():
 
 def test_halvings_and_restorings_are_counted_apart():
     registry = CollectorRegistry()
-    work = OwnWork(registry)
+    work = ExporterMetrics(registry)
     work.concurrency_halved("prod")
     work.concurrency_halved("prod")
     work.concurrency_restored("prod")

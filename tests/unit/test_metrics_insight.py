@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import pytest
 from unit.boards import SUMMARY, TARIFF
 
-from exporter.board import Board, Entry, ScanResult
 from exporter.config.settings import Prices
-from exporter.cost import Tariff
-from exporter.metrics import BoardCollector
-from exporter.model import AbortRules, Group
+from exporter.metrics.buckets import BoardCollector
+from exporter.model.cost import PriceList
+from exporter.model.results import AbortRules, Group, ScanResult
+from exporter.state.board import Board, Entry
 
 if TYPE_CHECKING:
-    from exporter.summary import Summary
+    from exporter.model.results import Summary
 
 
 def samples(
-    summary: Summary = SUMMARY, *, store: str = "s3", tariff: Tariff | None = TARIFF
+    summary: Summary = SUMMARY, *, store: str = "s3", tariff: PriceList | None = TARIFF
 ) -> dict[str, dict[str, float]]:
     """Return by family, and by the value of its own label, what is shown of a bucket."""
     board = Board()
@@ -70,12 +70,12 @@ def test_groups_are_shown_under_their_names():
 
 def test_the_cost_is_of_the_bytes_by_class_at_the_target_s_prices():
     summary = replace(SUMMARY, bytes_by_class=(("STANDARD", 2**30), ("STANDARD_IA", 2**31)))
-    tariff = Tariff(Prices("CHF", default=None, by_class=(("STANDARD", 1.0), ("STANDARD_IA", 0.25))))
+    tariff = PriceList(Prices("CHF", default=None, by_class=(("STANDARD", 1.0), ("STANDARD_IA", 0.25))))
     assert samples(summary, tariff=tariff)["mpu_estimated_monthly_cost"] == {"CHF": 1.5}
 
 
 def test_a_cost_that_is_not_known_has_no_sample():
-    other = Tariff(Prices("CHF", default=None, by_class=(("COLD", 1.0),)))
+    other = PriceList(Prices("CHF", default=None, by_class=(("COLD", 1.0),)))
     for shown in (
         samples(tariff=None),
         samples(tariff=other),

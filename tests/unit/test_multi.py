@@ -12,10 +12,10 @@ from servers import free_port
 from servers.standin import Reply
 from unit.requesting import SOON, fine, outcomes, paths, start
 
-from exporter.model import Reason
-from exporter.stores.curl_errors import from_curl
-from exporter.stores.curls import Curls
-from exporter.stores.multi import Multi
+from exporter.model.errors import Reason
+from exporter.stores.transport.errors import from_curl
+from exporter.stores.transport.handles import HandlePool
+from exporter.stores.transport.multi import MultiTransport
 
 HANG = Reply(hang=True)
 
@@ -114,7 +114,7 @@ class TestWaiting:
 
     def test_a_wait_goes_by_the_clock_it_was_given(self):
         looks = itertools.count()
-        multi = Multi(Curls(), lambda: next(looks) / 100)
+        multi = MultiTransport(HandlePool(), lambda: next(looks) / 100)
         assert multi.done(0.05) == []
         assert 5 <= next(looks) <= 10
         multi.close()
@@ -178,7 +178,7 @@ class TestFailures:
         assert found == fine(["/one", "/two"]) | failed
 
     def test_bodies_have_a_cap(self, multi, server, answering, monkeypatch):
-        monkeypatch.setattr("exporter.stores.answers.BODY_CAP_BYTES", 100_000)
+        monkeypatch.setattr("exporter.stores.transport.response.BODY_CAP_BYTES", 100_000)
         answering.replies["/large"] = Reply(body=b"x" * 100_001)
         answering.replies["/fits"] = Reply(body=b"x" * 100_000)
         start(multi, server, "/large", "/fits")
@@ -200,7 +200,7 @@ class TestFailures:
         assert from_curl("ListParts", found["/large"]).reason is Reason.BAD_RESPONSE
 
     def test_nothing_of_a_refused_answer_is_in_the_next(self, multi, server, answering, monkeypatch):
-        monkeypatch.setattr("exporter.stores.answers.BODY_CAP_BYTES", 100_000)
+        monkeypatch.setattr("exporter.stores.transport.response.BODY_CAP_BYTES", 100_000)
         answering.replies["/large"] = Reply(headers={"X-Large": "yes"}, body=b"x" * 200_000)
         start(multi, server, "/large")
         outcomes(multi, 1)

@@ -14,9 +14,9 @@ from fakes import Recorder
 from servers.standin import Reply, StandIn
 from unit.requesting import SOON, fine, outcomes, paths, start
 
-from exporter.stores.curls import Curls
-from exporter.stores.multi import Multi
-from exporter.stores.transport import Transport
+from exporter.stores.transport.client import Transport
+from exporter.stores.transport.handles import HandlePool
+from exporter.stores.transport.multi import MultiTransport
 
 HIGH = 1100
 """A file's number that select() could not wait for."""
@@ -26,7 +26,7 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def run_in_turn(multi: Multi, server: StandIn, number: int, at_once: int) -> dict[object, object]:
+def run_in_turn(multi: MultiTransport, server: StandIn, number: int, at_once: int) -> dict[object, object]:
     """Ask so many times, with so many requests in flight."""
     left, found = paths(number), {}
     start(multi, server, *left[:at_once])
@@ -161,9 +161,9 @@ class TestGivenUp:
 
     def test_closing_closes_every_file(self, answering):
         answering.replies["/hangs"] = Reply(hang=True)
-        Multi(Curls()).close()  # what is opened once for all
+        MultiTransport(HandlePool()).close()  # what is opened once for all
         before = open_files()
-        multi = Multi(Curls())
+        multi = MultiTransport(HandlePool())
         with StandIn(answering) as server:
             start(multi, server, "/hangs", *paths(10))
             outcomes(multi, 10)

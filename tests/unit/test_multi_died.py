@@ -16,7 +16,7 @@ from unit.requesting import SOON
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.stores.multi import Multi
+    from exporter.stores.transport.multi import MultiTransport
 
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Whole: yes\r\n\r\nhi"
 HALF = b"HTTP/1.1 200 OK\r\nX-Half: yes\r\nX-"
@@ -66,21 +66,21 @@ def server() -> Iterator[Server]:
         thread.join(SOON)
 
 
-def ask(multi: Multi, server: Server, seconds: float = SOON) -> None:
+def ask(multi: MultiTransport, server: Server, seconds: float = SOON) -> None:
     multi.start(server.url, [], seconds, "label")
 
 
-def outcome(multi: Multi) -> tuple[Any, int]:
+def outcome(multi: MultiTransport) -> tuple[Any, int]:
     ((_, found, sendings),) = multi.done(SOON)
     return found, sendings
 
 
-def until_half_is_there(multi: Multi) -> None:
+def until_half_is_there(multi: MultiTransport) -> None:
     while not any(slot.reply._lines for slot in multi._busy.values()):
         assert multi.done(0.01) == []
 
 
-def keep_one(multi: Multi, server: Server) -> None:
+def keep_one(multi: MultiTransport, server: Server) -> None:
     ask(multi, server)
     assert outcome(multi)[0].body == b"hi"
 

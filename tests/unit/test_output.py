@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.choice import UsageError, check_output
-from exporter.terminal.output import put_out, write_whole
+from exporter.cli.arguments import check_output
+from exporter.cli.errors import UsageError
+from exporter.cli.terminal.output import put_out, write_whole
 
 
 def names(folder: Path) -> list[str]:

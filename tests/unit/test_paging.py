@@ -10,19 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.config.settings import BucketSettings
-from exporter.model import Part, Parts, PartTotals, Reason, StoreError, Upload
-from exporter.stores.base import Ask, Marker, Page
-from exporter.stores.folds import NumberedParts
-from exporter.stores.paging import (
+from exporter.model.errors import Reason, StoreError
+from exporter.model.uploads import Part, Parts, PartTotals, Upload
+from exporter.stores.base import Marker, Page, PageRequest
+from exporter.stores.pagination import (
     BARREN_PAGES,
-    Flow,
     PageLoop,
     RestartError,
+    Task,
     _identities,
     new_listing,
     next_page,
     size_upload,
 )
+from exporter.stores.part_sums import NumberedPartSum
 
 BUCKET = BucketSettings("b")
 
@@ -32,9 +33,9 @@ class Answers:
 
     def __init__(self, *answers: Page[Any] | StoreError) -> None:
         self.left = list(answers)
-        self.asked: list[Ask] = []
+        self.asked: list[PageRequest] = []
 
-    def to(self, flow: Flow[Any]) -> Any:
+    def to(self, flow: Task[Any]) -> Any:
         """Return what the flow returns, raise what it raises."""
         move, what = flow.send, None
         while True:
@@ -233,12 +234,15 @@ class TestRestart:
 class TestSizing:
     def size(self, *answers: Page[Part] | StoreError) -> PartTotals:
         self.answers = Answers(*answers)
-        return self.answers.to(size_upload(BUCKET, upload(1), NumberedParts()))
+        return self.answers.to(size_upload(BUCKET, upload(1), NumberedPartSum()))
 
     def test_all_pages_add_up(self):
         first = Page([Part(1, 5), Part(2, 6)], truncated=True, next_marker=("2",))
         assert self.size(first, Page([Part(3, 7)], truncated=False)) == PartTotals(3, 18)
-        assert self.answers.asked == [Ask(BUCKET, upload(1), None), Ask(BUCKET, upload(1), ("2",))]
+        assert self.answers.asked == [
+            PageRequest(BUCKET, upload(1), None),
+            PageRequest(BUCKET, upload(1), ("2",)),
+        ]
 
     def test_an_upload_without_parts(self):
         assert self.size(Page([], truncated=False)) == PartTotals(0, 0)
@@ -266,7 +270,7 @@ class TestSizingOn:
 
     def size(self, *answers: Page[Part] | StoreError) -> PartTotals:
         self.answers = Answers(*answers)
-        self.fold = NumberedParts(5, 50, 1e9)
+        self.fold = NumberedPartSum(5, 50, 1e9)
         return self.answers.to(size_upload(BUCKET, upload(1), self.fold))
 
     @property

@@ -5,7 +5,10 @@ from dataclasses import replace
 import pytest
 from fakes import FakeStore, error, upload
 
-from exporter import probe as probing
+from exporter.cli import probe as probing
+from exporter.cli.formats.probe import failures, probe_table
+from exporter.cli.oneshot import Failure, OneShot
+from exporter.cli.probe import Probed, probe
 from exporter.config.settings import (
     AssumeRole,
     BucketSettings,
@@ -15,11 +18,8 @@ from exporter.config.settings import (
     StoreKind,
     TargetSettings,
 )
-from exporter.model import Reason
-from exporter.probe import Probed, probe
-from exporter.probe_table import failures, probe_table
+from exporter.model.errors import Reason
 from exporter.stores.base import FoundBucket, Page
-from exporter.survey import Failure, Survey
 
 ROLE = "arn:aws:iam::111122223333:role/mpu"
 TARGET = TargetSettings(
@@ -36,7 +36,7 @@ def ask(monkeypatch: pytest.MonkeyPatch):
     """Return a function that probes a target whose store is this one."""
 
     def probed(target: TargetSettings, store: FakeStore) -> list[Probed]:
-        monkeypatch.setattr(probing, "Survey", lambda targets: Survey(targets, new_store=lambda *_: store))
+        monkeypatch.setattr(probing, "OneShot", lambda targets: OneShot(targets, new_store=lambda *_: store))
         return probe([target], frozenset(), every=False)
 
     return probed

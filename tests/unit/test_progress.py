@@ -6,8 +6,8 @@ import logging
 import pytest
 from fakes import Clock, upload
 
-from exporter.model import Found
-from exporter.terminal.progress import Progress
+from exporter.cli.terminal.progress import Progress
+from exporter.model.uploads import Found
 
 
 class Tty(io.StringIO):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from servers import need
 
-from exporter.quoting import csv_cell, one_line, shell_quoted
+from exporter.text.quoting import csv_cell, one_line, shell_quoted
 
 SHELLS = {
     "bash": ["bash", "--norc"],

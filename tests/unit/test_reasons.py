@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.model import GoneError, Reason, StoreError
-from exporter.stores import reasons
-from exporter.stores.answers import Answer
+from exporter.model.errors import GoneError, Reason, StoreError
+from exporter.stores import errors as reasons
+from exporter.stores.transport.response import Answer
 
 SECRETS = [
     "AKIAIOSFODNN7EXAMPLE",

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.ledger import Recheck
+from exporter.scan.recheck import Recheck
 
 NOW = 1_790_000_000.0
 DAY = 86400.0

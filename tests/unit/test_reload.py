@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from servers import wait_until
 
-from exporter import reload as reloading
-from exporter.config import ConfigError
-from exporter.reload import Content, Reloader
+from exporter.config import reload as reloading
+from exporter.config.problems import ConfigError
+from exporter.config.reload import Content, Reloader
 
 if TYPE_CHECKING:
     from pathlib import Path

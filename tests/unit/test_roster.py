@@ -10,9 +10,9 @@ from fakes import NOW
 from unit.houses import House, target
 
 from exporter.config.settings import BucketSettings, DiscoverSettings, ScanSettings
-from exporter.finding import Finding
-from exporter.model import Reason, StoppingError, StoreError
-from exporter.roster import STAGGER_SECONDS
+from exporter.model.errors import Reason, StoppingError, StoreError
+from exporter.scheduler.discovery import DiscoverySchedule
+from exporter.scheduler.reconciler import STAGGER_SECONDS
 
 HOUR = 3600.0
 
@@ -106,7 +106,7 @@ def test_a_worker_takes_no_further_bucket_of_a_target_that_is_out():
     assert scanner.scanned == ["a"]
 
 
-class Leaving(Finding):
+class Leaving(DiscoverySchedule):
     """Has `leave` called as soon as the list is due."""
 
     def __init__(self, leave, find):
@@ -300,7 +300,7 @@ class TestFinding:
         assert not finding.take(1e6)
 
     def test_a_list_that_cannot_be_had_is_not_asked_for_more_seldom_than_one_that_can(self):
-        finding = Finding(10.0, tuple, 0.0)
+        finding = DiscoverySchedule(10.0, tuple, 0.0)
         finding.fail(0.0, StoreError(Reason.TLS, "no"))
         assert not finding.take(9.0)
         assert finding.take(10.0)

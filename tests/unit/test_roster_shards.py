@@ -8,7 +8,7 @@ import pytest
 from unit.houses import House, target
 
 from exporter.config.settings import DiscoverSettings
-from exporter.sharding import Shard
+from exporter.config.sharding import Shard
 
 NAMES = [f"bucket-{n}" for n in range(12)]
 FIRST, OTHER = Shard(2, 0), Shard(2, 1)

@@ -25,10 +25,10 @@ from servers.s3 import Key, sigv4_fault
 from servers.standin import Reply, StandIn
 from servers.standin import Request as Received
 
-from exporter.stores.aws import _headers
-from exporter.stores.route import Argument, Route, read_route
-from exporter.stores.sdk_models import LOADER
-from exporter.stores.transport import Request
+from exporter.stores.aws.client import _headers
+from exporter.stores.aws.route import Argument, Route, read_route
+from exporter.stores.aws.sdk_models import LOADER
+from exporter.stores.transport.client import Request
 
 KEYS = ReadOnlyCredentials(Key().access_key_id, Key().secret, None)
 SESSION = ReadOnlyCredentials("ASIASESSION7EXAMPLE", "another/secret", "IQoJb3JpZ2luX2VjEXAMPLE==")

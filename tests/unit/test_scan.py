@@ -8,10 +8,11 @@ import pytest
 from fakes import BUCKET, DAY, GONE, NOW, REFUSED, Clock, FakeStore, error, upload
 
 from exporter.config.settings import ScanSettings
-from exporter.ledger import PROBE_SECONDS, Ledger
-from exporter.model import Part, Reason, StoreError
-from exporter.scan import Scanner
-from exporter.sizing import GONE_YET_LISTED, OUT_OF_TIME, REFUSALS
+from exporter.model.errors import Reason, StoreError
+from exporter.model.uploads import Part
+from exporter.scan.scanner import Scanner
+from exporter.scan.sizing import GONE_YET_LISTED, OUT_OF_TIME, REFUSALS
+from exporter.state.ledger import PROBE_SECONDS, Ledger
 
 
 def scan(store, ledger=None, clock=None, stop=None, **settings):

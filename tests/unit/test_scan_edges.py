@@ -9,18 +9,20 @@ import pytest
 from fakes import BUCKET, DAY, GONE, NOW, REFUSED, Clock, FakeStore, error, upload
 from unit.test_scan import scan
 
-from exporter import lane, ledger, sizing
-from exporter import scan as scan_module
 from exporter.config.settings import ScanSettings
-from exporter.ledger import PROBE_SECONDS, Ledger
-from exporter.model import Part, Reason, StoreError
-from exporter.scan import Scanner
+from exporter.model.errors import Reason, StoreError
+from exporter.model.uploads import Part
+from exporter.scan import scanner as scan_module
+from exporter.scan import sizing
+from exporter.scan.scanner import Scanner
+from exporter.scheduler import target_queue as lane
+from exporter.state.ledger import PROBE_SECONDS, Ledger
 from exporter.stores.base import Page
 
 
 def test_the_numbers_are_the_designs():
     assert (sizing.REFUSALS, scan_module.RESTARTS, sizing.GONE_AT_LEAST) == (50, 2, 10)
-    assert ledger.PROBE_SECONDS == 3600.0
+    assert PROBE_SECONDS == 3600.0
     assert lane.FAILURES_IN_A_ROW == 3
     assert {"connection", "tls", "timeout", "credentials"} == lane.TARGET_REASONS
 

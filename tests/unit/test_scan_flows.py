@@ -13,16 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config.settings import BucketSettings, ScanSettings
-from exporter.ledger import Ledger
-from exporter.model import Part, Reason, StoppingError, StoreError
-from exporter.pace import Pace
-from exporter.scan import Scanner
-from exporter.sizing import REFUSALS
+from exporter.model.errors import Reason, StoppingError, StoreError
+from exporter.model.uploads import Part
+from exporter.scan.scanner import Scanner
+from exporter.scan.sizing import REFUSALS
+from exporter.state.ledger import Ledger
 from exporter.stores.base import Page
-from exporter.stores.folds import NumberedParts
+from exporter.stores.engine.concurrency import ConcurrencyLimit
+from exporter.stores.part_sums import NumberedPartSum
 
 if TYPE_CHECKING:
-    from exporter.stores.base import Answered, Ask
+    from exporter.stores.base import CompletedCall, PageRequest
 
 THROTTLED = error(Reason.THROTTLED, 503, retryable=True)
 LATER = StoreError(Reason.THROTTLED, "busy", status=503, retryable=True, retry_after=7.0)
@@ -33,15 +34,15 @@ class CallsInTurn:
 
     def __init__(self, store: FakeStore) -> None:
         self.store = store
-        self.waiting: deque[tuple[Ask, float, object]] = deque()
+        self.waiting: deque[tuple[PageRequest, float, object]] = deque()
         self.most = 0
         self.closed = 0
 
-    def start(self, ask: Ask, deadline: float, label: object) -> None:
+    def start(self, ask: PageRequest, deadline: float, label: object) -> None:
         self.waiting.append((ask, deadline, label))
         self.most = max(self.most, len(self.waiting))
 
-    def answers(self, timeout: float) -> list[Answered]:
+    def answers(self, timeout: float) -> list[CompletedCall]:
         ask, deadline, label = self.waiting.popleft()
         try:
             if ask.upload is None:
@@ -142,7 +143,7 @@ class TestInFlight:
             ScanSettings(concurrency=7),
             (),
             threading.Event(),
-            new_pace=lambda most: (made.append(most), Pace(most))[1],
+            new_pace=lambda most: (made.append(most), ConcurrencyLimit(most))[1],
         ).scan(BUCKET, Ledger())
         assert made == [7]
 
@@ -243,14 +244,14 @@ class TestStartingOver:
 
 
 def test_our_own_bug_in_adding_up_is_an_unsized_upload():
-    class Broken(NumberedParts):
+    class Broken(NumberedPartSum):
         def totals(self, storage_class):
             if self._bytes == 13:
                 raise RuntimeError
             return super().totals(storage_class)
 
     store = StoreInTurn([upload(n) for n in range(3)], parts={"id-1": [Part(1, 13, NOW)]})
-    store.new_fold = Broken
+    store.new_part_sum = Broken
     summary = scanner(store).scan(BUCKET, Ledger()).summary
     assert (summary.uploads, summary.unsized, summary.bytes) == (3, 1, 20)
 

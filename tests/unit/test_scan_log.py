@@ -7,10 +7,9 @@ import pytest
 from fakes import Clock
 from unit.boards import SUMMARY
 
-from exporter.board import ScanResult
-from exporter.model import Reason, StoreError
-from exporter.repeats import EVERY_SECONDS, MESSAGES_LIMIT, SUBJECTS_LIMIT, Repeats
-from exporter.scan_log import ScanLog
+from exporter.model.errors import Reason, StoreError
+from exporter.model.results import ScanResult
+from exporter.scheduler.scan_log import EVERY_SECONDS, MESSAGES_LIMIT, SUBJECTS_LIMIT, Repeats, ScanLog
 
 FINE = replace(SUMMARY, unsized=0, overdue=0)
 

@@ -8,7 +8,7 @@ import pytest
 from fakes import Clock, FakeStore, error, upload
 from unit.test_scan import scan
 
-from exporter.model import Reason, StoppingError, StoreError
+from exporter.model.errors import Reason, StoppingError, StoreError
 
 
 class TestTime:

@@ -7,9 +7,9 @@ from fakes import NOW
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.cli.upload_filter import Row, Selection, Wanted, worst
 from exporter.config.settings import StoreKind, TargetSettings
-from exporter.model import Found, Upload
-from exporter.selection import Row, Selection, Wanted, worst
+from exporter.model.uploads import Found, Upload
 
 TARGET = TargetSettings("prod", StoreKind.S3, ())
 

@@ -7,7 +7,6 @@ from unittest.mock import Mock, call
 
 import pytest
 
-from exporter.board import ScanResult
 from exporter.config.settings import (
     BucketSettings,
     ScanSettings,
@@ -16,9 +15,10 @@ from exporter.config.settings import (
     TargetSettings,
     TopSettings,
 )
-from exporter.ledger import State
+from exporter.model.results import ScanResult
+from exporter.scan.tally import Tally
 from exporter.service import FILES_FOR_THE_REST, FILES_PER_CALL, Service, _allow_files
-from exporter.summary import Tally
+from exporter.state.database import StateDatabase
 
 TARGET = TargetSettings(
     "prod", StoreKind.S3, (BucketSettings("media"),), ScanSettings(workers=4, concurrency=99)
@@ -64,7 +64,7 @@ def test_each_target_s_halvings_are_counted_under_its_name():
 
 def test_what_a_scan_found_means_something_else_where_other_groups_are_asked_for():
     service = Mock()
-    service._state = State()
+    service._state = StateDatabase()
     bucket = BucketSettings("media")
     top = TopSettings(limit=5)
     tally = Tally(now=0.0, stale_after=1.0, ages=(), with_parts=True)

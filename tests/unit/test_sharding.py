@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.choice import UsageError
+from exporter.cli.errors import UsageError
+from exporter.cli.shard import choose_shard
 from exporter.config.settings import BucketSettings, StoreKind, TargetSettings
-from exporter.sharding import ALONE, Shard, choose_shard
+from exporter.config.sharding import ALONE, Shard
 
 NAMES = st.text(st.characters(exclude_categories=["Zs", "Cc"]), min_size=1, max_size=20)
 TOTALS = st.integers(1, 12)
@@ -64,7 +65,7 @@ class TestHas:
     @pytest.mark.parametrize("seed", ["1", "2"])
     def test_every_process_says_the_same(self, seed: str):
         code = (
-            "from exporter.sharding import Shard\n"
+            "from exporter.config.sharding import Shard\n"
             "print([n for n in range(200) if Shard(3, 1).has('prod', str(n))], end='')"
         )
         command = [sys.executable, "-c", code]

@@ -16,8 +16,8 @@ from botocore.credentials import Credentials, ReadOnlyCredentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter.stores import sigv4
-from exporter.stores.sigv4 import Signer
+from exporter.stores.aws import sigv4
+from exporter.stores.aws.sigv4 import Signer
 
 KEYS = ReadOnlyCredentials("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", None)
 SESSION = ReadOnlyCredentials("ASIASESSION7EXAMPLE", "another/secret", "IQoJb3JpZ2luX2VjEXAMPLE==")

@@ -6,11 +6,12 @@ import pytest
 from fakes import BUCKET, DAY, NOW, REFUSED, Clock, FakeStore, error, upload
 
 from exporter.config.settings import ScanSettings
-from exporter.ledger import Ledger
-from exporter.model import Part, Reason
-from exporter.scan import Scanner
-from exporter.sizing import OVER_BUDGET
-from exporter.stores.folds import NumberedParts
+from exporter.model.errors import Reason
+from exporter.model.uploads import Part
+from exporter.scan.scanner import Scanner
+from exporter.scan.sizing import OVER_BUDGET
+from exporter.state.ledger import Ledger
+from exporter.stores.part_sums import NumberedPartSum
 
 BUSY = error(Reason.SERVER_ERROR, 500)
 
@@ -208,7 +209,7 @@ class TestLongLists:
             return FakeStore([], default_parts=parts).list_parts(None, upload(0), None, None)
 
         bucket.store.list_parts = list_parts
-        bucket.store.new_fold = NumberedParts
+        bucket.store.new_part_sum = NumberedPartSum
         return bucket
 
     def test_are_read_on_from_where_they_had_no_gap(self):

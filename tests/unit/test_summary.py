@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.model import PartTotals, Upload
-from exporter.summary import CLASSES_LIMIT, OTHER_CLASS, Summary, Tally
+from exporter.model.results import OTHER_CLASS, Summary
+from exporter.model.uploads import PartTotals, Upload
+from exporter.scan.tally import CLASSES_LIMIT, Tally
 
 NOW = 1_700_000_000.0
 HOUR = 3600.0

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from fakes import FakeStore, error, upload
 
+from exporter.cli.oneshot import Failure, OneShot
 from exporter.config.settings import BucketSettings, DiscoverSettings, StoreKind, TargetSettings
-from exporter.ledger import Ledger
-from exporter.model import Reason
+from exporter.model.errors import Reason
+from exporter.state.ledger import Ledger
 from exporter.stores.base import FoundBucket, Page
-from exporter.survey import Failure, Survey
 
 ONE = TargetSettings("one", StoreKind.S3, (BucketSettings("a"), BucketSettings("b")))
 TWO = replace(ONE, name="two")
@@ -39,7 +39,7 @@ def made(stores: dict[str, FakeStore]):
 def test_every_bucket_of_every_target_in_the_config_s_order():
     stores = {"one": FakeStore([upload(1)]), "two": FakeStore([upload(1), upload(2)])}
     heard = Heard()
-    outcomes = Survey([TWO, ONE], listener=heard, new_store=made(stores)).buckets(lister)
+    outcomes = OneShot([TWO, ONE], listener=heard, new_store=made(stores)).buckets(lister)
     assert [(each.target.name, each.bucket, each.value) for each in outcomes] == [
         ("two", "a", 2),
         ("two", "b", 2),
@@ -61,7 +61,7 @@ def test_what_fails_says_why_and_the_rest_goes_on(caplog: pytest.LogCaptureFixtu
         return one
 
     heard = Heard()
-    survey = Survey([ONE, TWO], listener=heard, new_store=lambda *_: FakeStore())
+    survey = OneShot([ONE, TWO], listener=heard, new_store=lambda *_: FakeStore())
     assert [each.value for each in survey.buckets(ask)] == [
         Failure(Reason.TLS, "a tls of the test"),
         "b",
@@ -73,7 +73,7 @@ def test_what_fails_says_why_and_the_rest_goes_on(caplog: pytest.LogCaptureFixtu
 
 
 def test_only_the_named_buckets():
-    survey = Survey([ONE, TWO], new_store=lambda *_: FakeStore(), only=frozenset({"b"}))
+    survey = OneShot([ONE, TWO], new_store=lambda *_: FakeStore(), only=frozenset({"b"}))
     assert [each.bucket for each in survey.buckets(lambda _: lambda bucket: bucket.name)] == ["b", "b"]
 
 
@@ -93,7 +93,7 @@ def test_stores_are_closed_and_what_is_under_way_given_up_where_the_wait_ends():
         stopped.append(site.stop.wait(20))
 
     with pytest.raises(KeyboardInterrupt):
-        Survey([ONE, TWO], new_store=lambda *_: Store()).sites(work)
+        OneShot([ONE, TWO], new_store=lambda *_: Store()).sites(work)
     assert (len(closed), stopped) == (2, [True])
 
 
@@ -103,7 +103,7 @@ def test_a_target_whose_buckets_cannot_be_found_is_one_failure():
             raise error(Reason.ACCESS_DENIED)
 
     finding = replace(ONE, buckets=(), discover=DiscoverSettings())
-    outcomes = Survey([finding, TWO], new_store=lambda *_: Refusing()).buckets(lister)
+    outcomes = OneShot([finding, TWO], new_store=lambda *_: Refusing()).buckets(lister)
     assert [(each.target.name, each.bucket) for each in outcomes] == [("one", ""), ("two", "a"), ("two", "b")]
     assert outcomes[0].value == Failure(Reason.ACCESS_DENIED, "a access_denied of the test")
 
@@ -114,5 +114,5 @@ def test_found_buckets_are_asked_about_as_configured_ones_are():
             return Page([FoundBucket("prod-a"), FoundBucket("prod-b"), FoundBucket("test")], truncated=False)
 
     finding = replace(ONE, buckets=(), discover=DiscoverSettings(include=("^prod-",)))
-    survey = Survey([finding], new_store=lambda *_: Listing(), only=frozenset({"prod-b", "test"}))
+    survey = OneShot([finding], new_store=lambda *_: Listing(), only=frozenset({"prod-b", "test"}))
     assert [each.bucket for each in survey.buckets(lister)] == ["prod-b"]

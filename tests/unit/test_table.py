@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.terminal.table import Column, cells, cut, table
+from exporter.cli.terminal.table import Column, cells, cut, table
 
 COLUMNS = (
     Column("target", cut=True),

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fakes import BUCKET, GONE, error, upload
 
-from exporter.model import Part, Reason, StoppingError
-from exporter.stores.base import Ask, Page
-from exporter.stores.threads import ThreadedCalls
+from exporter.model.errors import Reason, StoppingError
+from exporter.model.uploads import Part
+from exporter.stores.base import Page, PageRequest
+from exporter.stores.engine.threads import ThreadedSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,9 +57,9 @@ def store() -> FakeStore:
 
 
 @pytest.fixture
-def calls(store: FakeStore) -> Iterator[ThreadedCalls]:
+def calls(store: FakeStore) -> Iterator[ThreadedSession]:
     before = set(threading.enumerate())
-    made = ThreadedCalls(store)
+    made = ThreadedSession(store)
     yield made
     made.close()
     for thread in set(threading.enumerate()) - before:
@@ -66,12 +67,12 @@ def calls(store: FakeStore) -> Iterator[ThreadedCalls]:
     assert set(threading.enumerate()) - before == set()
 
 
-def start(calls: ThreadedCalls, *labels: object) -> None:
+def start(calls: ThreadedSession, *labels: object) -> None:
     for label in labels:
-        calls.start(Ask(BUCKET, None, None), 100.0, label)
+        calls.start(PageRequest(BUCKET, None, None), 100.0, label)
 
 
-def answers(calls: ThreadedCalls, number: int) -> dict[object, Any]:
+def answers(calls: ThreadedSession, number: int) -> dict[object, Any]:
     """Return what so many calls came to, by label."""
     outcomes: dict[object, Any] = {}
     while len(outcomes) < number:
@@ -83,12 +84,12 @@ def answers(calls: ThreadedCalls, number: int) -> dict[object, Any]:
 
 class TestCalls:
     def test_one_for_uploads(self, calls, store):
-        calls.start(Ask(BUCKET, None, ("m",)), 7.0, "label")
+        calls.start(PageRequest(BUCKET, None, ("m",)), 7.0, "label")
         assert calls.answers(SOON) == [("label", UPLOADS_PAGE)]
         assert store.asked == [("uploads", BUCKET, ("m",), 7.0)]
 
     def test_one_for_parts(self, calls, store):
-        calls.start(Ask(BUCKET, upload(1), ("5",)), 7.0, "label")
+        calls.start(PageRequest(BUCKET, upload(1), ("5",)), 7.0, "label")
         assert calls.answers(SOON) == [("label", PARTS_PAGE)]
         assert store.asked == [("parts", BUCKET, upload(1), ("5",), 7.0)]
 
@@ -198,7 +199,7 @@ class TestClosing:
     def test_ends_the_threads_once_their_calls_have(self, store):
         begun, turn = threading.Barrier(3), threading.Event()
         store.behave = lambda _: (begun.wait(SOON), turn.wait(SOON))
-        calls = ThreadedCalls(store)
+        calls = ThreadedSession(store)
         start(calls, *range(2))
         begun.wait(SOON)
         calls.close()
@@ -209,7 +210,7 @@ class TestClosing:
         assert [thread.is_alive() for thread in store.threads] == [False, False]
 
     def test_ends_threads_that_wait_for_calls(self, store):
-        calls = ThreadedCalls(store)
+        calls = ThreadedSession(store)
         barrier = threading.Barrier(3)
         store.behave = lambda _: barrier.wait(SOON)
         start(calls, *range(3))
@@ -222,7 +223,7 @@ class TestClosing:
     def test_drops_what_no_thread_has_taken_up(self, store, monkeypatch):
         late: list[Callable[[], None]] = []
         monkeypatch.setattr(threading.Thread, "start", lambda thread: late.append(thread.run))
-        calls = ThreadedCalls(store)
+        calls = ThreadedSession(store)
         start(calls, *range(3))
         calls.close()
         for run in late:

@@ -8,10 +8,10 @@ import pycurl
 import pytest
 from fakes import Recorder
 
-from exporter.model import GoneError, Reason, StoppingError, StoreError
-from exporter.stores.curl_errors import from_curl
-from exporter.stores.curls import default_ca_file
-from exporter.stores.transport import REQUESTS_PER_CALL, Request, Transport
+from exporter.model.errors import GoneError, Reason, StoppingError, StoreError
+from exporter.stores.transport.client import REQUESTS_PER_CALL, Request, Transport
+from exporter.stores.transport.errors import from_curl
+from exporter.stores.transport.handles import default_ca_file
 
 REQUEST = Request("ListParts", "GET", "http://127.0.0.1:1/", [])
 

@@ -8,14 +8,14 @@ from functools import partial
 import pytest
 from fakes import BUCKET, Clock, error, upload
 
-from exporter.model import Reason
-from exporter.stores.base import Ask, Page
-from exporter.stores.union import Node, UnionCalls, UnionStore
+from exporter.model.errors import Reason
+from exporter.stores.base import Page, PageRequest
+from exporter.stores.multi_node import MultiNodeSession, MultiNodeStore, Node
 
-LISTING = Ask(BUCKET, None, None)
+LISTING = PageRequest(BUCKET, None, None)
 
 
-class Calls:
+class BucketSession:
     """A node's calls: `ready` says how often it has an answer; each is a page without uploads."""
 
     def __init__(self, clock, ready=0, page=Page((), truncated=True)):  # noqa: B008 - it never changes
@@ -56,7 +56,7 @@ class Store:
 
 
 def union(clock, *nodes):
-    made = UnionCalls([Node(f"node-{n}", None) for n in range(len(nodes))], nodes, clock.monotonic)
+    made = MultiNodeSession([Node(f"node-{n}", None) for n in range(len(nodes))], nodes, clock.monotonic)
     for number in range(len(nodes)):
         marker = (str(number),) if number else None
         for label in range(10):
@@ -66,7 +66,7 @@ def union(clock, *nodes):
 
 def test_a_node_that_always_has_answers_keeps_no_other_from_getting_on():
     clock = Clock()
-    first, second = Calls(clock, ready=5), Calls(clock)
+    first, second = BucketSession(clock, ready=5), BucketSession(clock)
     made = union(clock, first, second)
     for _ in range(5):
         assert len(made.answers(1.0)) == 1
@@ -76,7 +76,7 @@ def test_a_node_that_always_has_answers_keeps_no_other_from_getting_on():
 
 def test_nodes_wait_in_turns_and_no_longer_than_they_may():
     clock = Clock()
-    nodes = Calls(clock), Calls(clock)
+    nodes = BucketSession(clock), BucketSession(clock)
     assert union(clock, *nodes).answers(1.0) == []
     assert clock.now == pytest.approx(1.0, abs=0.05)
     assert min(node.turns for node in nodes) > 10
@@ -84,14 +84,14 @@ def test_nodes_wait_in_turns_and_no_longer_than_they_may():
 
 def test_one_node_waits_in_one_go():
     clock = Clock()
-    node = Calls(clock)
+    node = BucketSession(clock)
     assert union(clock, node).answers(1.0) == []
     assert (clock.now, node.turns) == (1.0, 2)
 
 
 def test_a_page_that_says_neither_end_nor_marker_is_a_node_s_last():
     clock = Clock()
-    made = union(clock, Calls(clock, 1, Page([upload(1)], truncated=None)))
+    made = union(clock, BucketSession(clock, 1, Page([upload(1)], truncated=None)))
     ((_, page),) = made.answers(1.0)
     assert (len(page.items), page.truncated) == (1, False)
 
@@ -100,16 +100,16 @@ def test_a_failure_keeps_all_that_the_node_said_of_it():
     clock = Clock()
     refusal = error(Reason.THROTTLED, 503, "SlowDown", retryable=True)
     refusal.retry_after = 7.0
-    ((_, named),) = union(clock, Calls(clock, 1, refusal)).answers(1.0)
+    ((_, named),) = union(clock, BucketSession(clock, 1, refusal)).answers(1.0)
     assert (named.reason, named.status, named.code) == (Reason.THROTTLED, 503, "SlowDown")
     assert (named.retryable, named.retry_after) == (True, 7.0)
 
 
 def test_every_node_s_calls_and_connections_are_given_back():
     clock = Clock()
-    nodes = Calls(clock), Calls(clock)
+    nodes = BucketSession(clock), BucketSession(clock)
     stores = [Store(partial(lambda node: node, node)) for node in nodes]
-    made = UnionStore([Node("a", stores[0]), Node("b", stores[1])])
+    made = MultiNodeStore([Node("a", stores[0]), Node("b", stores[1])])
     made.open(BUCKET, 60.0).close()
     made.close()
     assert Counter(node.closed for node in (*nodes, *stores)) == {1: 4}
@@ -119,8 +119,8 @@ def test_where_a_node_cannot_be_asked_it_is_named_and_those_before_it_hold_nothi
     def refuse():
         raise error(Reason.CREDENTIALS)
 
-    first = Calls(Clock())
-    made = UnionStore([Node("node-a", Store(lambda: first)), Node("node-b", Store(refuse))])
+    first = BucketSession(Clock())
+    made = MultiNodeStore([Node("node-a", Store(lambda: first)), Node("node-b", Store(refuse))])
     with pytest.raises(type(error(Reason.CREDENTIALS)), match=r"^node-b: a credentials of the test"):
         made.open(BUCKET, 60.0)
     assert first.closed == 1

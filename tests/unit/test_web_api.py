@@ -13,7 +13,7 @@ from hostile import MALICIOUS_KEYS
 from unit.sites import FAILURE, Shown
 from unit.test_web_app import ask
 
-from exporter.sharding import Shard
+from exporter.config.sharding import Shard
 
 if TYPE_CHECKING:
     from exporter.web.app import App

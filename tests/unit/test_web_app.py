@@ -11,9 +11,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from unit.boards import HOSTILE, Drawn
 
-from exporter.exposition import CONTENT_TYPE_OPENMETRICS, CONTENT_TYPE_TEXT
-from exporter.human import human_bytes
-from exporter.model import Reason
+from exporter.metrics.exposition import CONTENT_TYPE_OPENMETRICS, CONTENT_TYPE_TEXT
+from exporter.model.errors import Reason
+from exporter.text.humanize import human_bytes
 from exporter.web.app import App
 
 PROMETHEUS_2 = (

@@ -7,9 +7,9 @@ from typing import Any
 import bcrypt
 import pytest
 
-from exporter.web.access import Access
-from exporter.web.guard import Guard
-from exporter.web.users import BusyError, Passwords
+from exporter.web.auth.config import Access
+from exporter.web.auth.middleware import AuthMiddleware
+from exporter.web.auth.passwords import BusyError, Passwords
 
 ACCESS = Access(
     users={"ann": bcrypt.hashpw(b"se:cret", bcrypt.gensalt(4)), "zoë": bcrypt.hashpw(b"", bcrypt.gensalt(4))},
@@ -37,7 +37,7 @@ def ask(access: Access, *authorization: bytes, path: str = "/metrics", passwords
 
     headers = [(b"host", b"x"), *((b"authorization", value) for value in authorization)]
     scope = {"type": "http", "path": path, "headers": headers, "client": ("10.0.0.1", 1)}
-    guard = Guard(app, lambda: access, passwords or Passwords())
+    guard = AuthMiddleware(app, lambda: access, passwords or Passwords())
     asyncio.run(guard(scope, None, send))
     start, body = sent
     return start["status"], start["headers"], body["body"]
@@ -119,4 +119,4 @@ def test_headers_replace_those_of_the_application_and_blank_ones_take_them_away(
 
 
 def test_what_is_not_http_is_left_alone():
-    asyncio.run(Guard(app, lambda: ACCESS)({"type": "lifespan"}, None, None))
+    asyncio.run(AuthMiddleware(app, lambda: ACCESS)({"type": "lifespan"}, None, None))

@@ -14,14 +14,15 @@ from unit.boards import HOSTILE, NOTHING, SUMMARY, Drawn
 from unit.sites import FAILURE, Shown, found, worst
 from unit.test_web_app import ask
 
-from exporter.board import Entry, ScanResult
-from exporter.human import NOTHING as DASH
-from exporter.model import Reason
-from exporter.quoting import one_line
-from exporter.sharding import Shard
-from exporter.watched import Discovery
-from exporter.web.ages import labelled, spark
-from exporter.web.status import PAGE
+from exporter.config.sharding import Shard
+from exporter.model.errors import Reason
+from exporter.model.results import ScanResult
+from exporter.model.targets import Discovery
+from exporter.state.board import Entry
+from exporter.text.humanize import NOTHING as DASH
+from exporter.text.quoting import one_line
+from exporter.web.pages.age_chart import labelled, spark
+from exporter.web.pages.status import PAGE
 
 if TYPE_CHECKING:
     from exporter.web.app import App
@@ -362,8 +363,8 @@ class TestUploads:
             assert order(page(drawn.app, "/uploads")) == []
 
     def test_the_other_pages_link_to_it_where_it_is_on(self, shown: Shown):
-        assert page(shown.app).xpath("//nav//a[.='Worst uploads']/@href") == ["uploads"]
-        assert page(Shown(uploads=False).app).xpath("//nav//a[.='Worst uploads']") == []
+        assert page(shown.app).xpath("//nav//a[.='TopUploads uploads']/@href") == ["uploads"]
+        assert page(Shown(uploads=False).app).xpath("//nav//a[.='TopUploads uploads']") == []
 
 
 class TestReload:

@@ -21,7 +21,7 @@ from unit.web_clients import (
     serving,
 )
 
-from exporter.web.server import Limits, ListenError, WebServer, bind
+from exporter.web.server.server import Limits, ListenError, WebServer, bind
 
 
 class TestSlowClients:

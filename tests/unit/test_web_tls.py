@@ -13,8 +13,8 @@ import pytest
 from unit.authority import Authority
 from unit.web_clients import BIG, GET, big, connect, drip, read_answer, read_to_end, seconds_to_close, serving
 
-from exporter.web.access import Access
-from exporter.web.server import Limits, WebServer
+from exporter.web.auth.config import Access
+from exporter.web.server.server import Limits, WebServer
 
 VERIFIED = ("client_auth_type: RequireAndVerifyClientCert", "client_ca_file: ca.pem")
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import bcrypt
 import pytest
 
-from exporter.web.users import REMEMBERED, WAITING, WAITING_PER_CLIENT, BusyError, Passwords, decoy
+from exporter.web.auth.passwords import REMEMBERED, WAITING, WAITING_PER_CLIENT, BusyError, Passwords, decoy
 
 HASH = bcrypt.hashpw(b"secret", bcrypt.gensalt(4))
 USERS = {"ann": HASH, "bob": bcrypt.hashpw(b"other", bcrypt.gensalt(5))}

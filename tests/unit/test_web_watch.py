@@ -9,9 +9,9 @@ import pytest
 import trustme
 from servers import wait_until
 
-from exporter.config import ConfigError
-from exporter.web.access import Access
-from exporter.web.watch import AccessWatch
+from exporter.config.problems import ConfigError
+from exporter.web.auth.config import Access
+from exporter.web.auth.reload import WebConfigReloader
 
 ANN, BOB = (bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode() for _ in range(2))
 TLS = "tls_server_config: {cert_file: tls/cert.pem, key_file: tls/key.pem}\n"
@@ -39,7 +39,7 @@ def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_without_a_file_nothing_is_asked():
-    watch = AccessWatch(None)
+    watch = WebConfigReloader(None)
     watch.start()
     watch.look()
     assert watch.now() == Access()
@@ -48,11 +48,11 @@ def test_without_a_file_nothing_is_asked():
 def test_a_bad_first_version_is_an_error(file: Path):
     file.write_text("users: {}\n")
     with pytest.raises(ConfigError, match=r"web.yml:1: users: unknown key"):
-        AccessWatch(file)
+        WebConfigReloader(file)
 
 
 def test_what_stays_is_not_read_again(file: Path):
-    watch = AccessWatch(file)
+    watch = WebConfigReloader(file)
     before = watch.now()
     for _ in range(5):
         watch.look()
@@ -60,7 +60,7 @@ def test_what_stays_is_not_read_again(file: Path):
 
 
 def test_a_new_version_is_used_at_the_second_look_that_sees_it(file: Path):
-    watch = AccessWatch(file)
+    watch = WebConfigReloader(file)
     file.write_text(TLS + f"basic_auth_users: {{bob: {BOB}}}\n")
     watch.look()
     assert list(watch.now().users) == ["ann"]
@@ -69,7 +69,7 @@ def test_a_new_version_is_used_at_the_second_look_that_sees_it(file: Path):
 
 
 def test_a_new_certificate_is_used_too(file: Path):
-    watch = AccessWatch(file)
+    watch = WebConfigReloader(file)
     before = watch.now()
     issue(file.parent)
     watch.look()
@@ -82,7 +82,7 @@ def test_a_swapped_link_is_seen_as_kubernetes_does_it(file: Path):
     shutil.rmtree(file.parent / "tls")
     old, new = issue(file.parent, "old"), issue(file.parent, "new")
     (file.parent / "tls").symlink_to(old)
-    watch = AccessWatch(file)
+    watch = WebConfigReloader(file)
     before = watch.now()
     (file.parent / "next").symlink_to(new)
     (file.parent / "next").rename(file.parent / "tls")
@@ -111,7 +111,7 @@ def test_a_swapped_link_is_seen_as_kubernetes_does_it(file: Path):
 def test_a_bad_version_changes_nothing_and_is_told_once(
     file: Path, break_it, told: str, caplog: pytest.LogCaptureFixture
 ):
-    watch = AccessWatch(file)
+    watch = WebConfigReloader(file)
     before = watch.now()
     break_it(file)
     for _ in range(5):
@@ -123,7 +123,7 @@ def test_a_bad_version_changes_nothing_and_is_told_once(
 
 
 def test_after_a_bad_version_a_good_one_is_used(file: Path):
-    watch = AccessWatch(file)
+    watch = WebConfigReloader(file)
     good = file.read_text()
     for text in ("{", good.replace("ann", "bob")):
         file.write_text(text)
@@ -133,7 +133,7 @@ def test_after_a_bad_version_a_good_one_is_used(file: Path):
 
 
 def test_a_bad_version_taken_back_is_good_again(file: Path, caplog: pytest.LogCaptureFixture):
-    watch = AccessWatch(file)
+    watch = WebConfigReloader(file)
     good = file.read_text()
     for text in ("{", good):
         file.write_text(text)
@@ -143,7 +143,7 @@ def test_a_bad_version_taken_back_is_good_again(file: Path, caplog: pytest.LogCa
 
 
 def test_it_looks_by_itself(file: Path):
-    watch = AccessWatch(file)
+    watch = WebConfigReloader(file)
     watch.start()
     file.write_text(TLS + f"basic_auth_users: {{bob: {BOB}}}\n")
     wait_until("the new version", lambda: list(watch.now().users) == ["bob"])

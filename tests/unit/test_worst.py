@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.model import Found, Upload
-from exporter.worst import ORDERS, Worst
+from exporter.model.top_uploads import ORDERS, TopUploads
+from exporter.model.uploads import Found, Upload
 
 moments = st.none() | st.floats(0, 1e9)
 found = st.builds(
@@ -26,7 +26,7 @@ BADNESS = {
 
 @given(st.lists(found, max_size=30), st.integers(1, 8))
 def test_each_order_holds_the_worst_and_begins_with_the_very_worst(uploads: list[Found], limit: int):
-    worst = Worst(limit)
+    worst = TopUploads(limit)
     for each in uploads:
         worst.add(each)
     for order in ORDERS:

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from exporter.model import Part, Reason, StoreError, Upload
-from exporter.stores import dates, xmltree
-from exporter.stores.answers import Answer
+from exporter.model.errors import Reason, StoreError
+from exporter.model.uploads import Part, Upload
+from exporter.stores import timestamps as dates
 from exporter.stores.base import Page
-from exporter.stores.xmlpages import read_buckets, read_error, read_parts, read_uploads
+from exporter.stores.parsing import document as xmltree
+from exporter.stores.parsing.pages import read_buckets, read_error, read_parts, read_uploads
+from exporter.stores.transport.response import Answer
 
 NOW = 1.8e9
 FORBIDDEN = "".join(map(chr, itertools.chain(range(9), (11, 12), range(14, 32)))) + "\ufffe\uffff"

@@ -11,8 +11,8 @@ from typing import Any
 
 from unit.boards import Drawn
 
-from exporter.web.access import Access
-from exporter.web.server import Limits, WebServer
+from exporter.web.auth.config import Access
+from exporter.web.server.server import Limits, WebServer
 
 BIG = 20_000_000
 GET = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"

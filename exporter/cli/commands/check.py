@@ -1,0 +1,98 @@
+"""`check`: tells whether the config is valid, and what its targets allow and will be asked."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from exporter.cli.arguments import chosen
+from exporter.cli.exit import FINE, TARGET_FAILED, break_off, on_signals
+from exporter.config.load import load
+from exporter.config.problems import ConfigError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from exporter.config.settings import Settings, TargetSettings
+    from exporter.web.auth.config import Access
+
+
+def run(options: argparse.Namespace) -> int:
+    """Tell whether the config is valid, and how much it watches. Raises ConfigError and UsageError."""
+    settings, access = _load(options)
+    targets = chosen(settings, options.targets, options.buckets)
+    print(f"{options.config_file}: valid; {_counts(settings)}", flush=True)
+    if access is not None:
+        encryption = "TLS" if access.context else "plain HTTP"
+        print(f"{options.web_config}: valid; {encryption}, users: {len(access.users)}", flush=True)
+    return _ask(options, targets)
+
+
+def _counts(settings: Settings) -> str:
+    buckets = sum(len(target.buckets) for target in settings.targets)
+    finding = sum(target.discover is not None for target in settings.targets)
+    found = f", targets whose buckets are found: {finding}" if finding else ""
+    return f"targets: {len(settings.targets)}, buckets: {buckets}{found}"
+
+
+def _load(options: argparse.Namespace) -> tuple[Settings, Access | None]:
+    """Read the config and, if there is one, the web config. Raises ConfigError with all that is wrong."""
+    problems: list[str] = []
+    access = None
+    try:
+        access = _read_web_config(options.web_config)
+    except ConfigError as error:
+        problems += error.problems
+    try:
+        settings = load(options.config_file, os.environ)
+    except ConfigError as error:
+        raise ConfigError([*error.problems, *problems]) from None
+    if problems:
+        raise ConfigError(problems)
+    return settings, access
+
+
+def _read_web_config(file: Path | None) -> Access | None:
+    if file is None:
+        return None
+    from exporter.web.auth.config import read_access  # noqa: PLC0415 - only this flag needs it
+
+    return read_access(file, os.environ)
+
+
+def _ask(options: argparse.Namespace, targets: Sequence[TargetSettings]) -> int:
+    """Ask the stores what the flags want to know."""
+    on_signals(break_off)
+    codes = [FINE]
+    if options.probe:
+        codes.append(_probe(targets, frozenset(options.buckets), every=options.all_buckets))
+    if options.estimate:
+        codes.append(_estimate(targets, frozenset(options.buckets)))
+    return max(codes)
+
+
+def _probe(targets: Sequence[TargetSettings], names: frozenset[str], *, every: bool) -> int:
+    """Make one call of each kind and print what is allowed."""
+    from exporter.cli.formats.probe import failures, probe_table  # noqa: PLC0415 - likewise
+    from exporter.cli.probe import probe  # noqa: PLC0415 - loads the SDKs, which a mere check does without
+    from exporter.cli.report import warn  # noqa: PLC0415 - likewise
+    from exporter.cli.terminal.table import terminal_width  # noqa: PLC0415 - only this needs it
+
+    probed = probe(targets, names, every=every)
+    print(probe_table(probed, terminal_width()), flush=True)
+    for line in failures(probed):
+        warn(line)
+    return TARGET_FAILED if failures(probed) else FINE
+
+
+def _estimate(targets: Sequence[TargetSettings], names: frozenset[str]) -> int:
+    """List every bucket once and print what its scans will ask."""
+    from exporter.cli.forecast import forecast  # noqa: PLC0415 - loads the SDKs, which a mere check does without
+    from exporter.cli.formats.forecast import estimate_table  # noqa: PLC0415 - only this flag needs it
+    from exporter.cli.terminal.table import terminal_width  # noqa: PLC0415 - only this needs it
+
+    foretold = forecast(targets, names)
+    print(estimate_table(foretold, terminal_width()))
+    return TARGET_FAILED if any(isinstance(each.outcome, str) for each in foretold) else FINE

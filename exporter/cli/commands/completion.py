@@ -1,0 +1,26 @@
+"""`completion`: prints what makes a shell complete commands and flags."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import shtab
+
+from exporter.cli.exit import FINE
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the script for the shell."""
+    _complete_files(options.parser)
+    print(shtab.complete(options.parser, options.shell))
+    return FINE
+
+
+def _complete_files(parser: argparse.ArgumentParser) -> None:
+    for action in parser._actions:  # noqa: SLF001 - argparse tells them in no other way
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - likewise
+            for command in action.choices.values():
+                _complete_files(command)
+        elif action.type is Path:
+            action.complete = shtab.FILE  # type: ignore[attr-defined] # as shtab wants it

@@ -1,0 +1,98 @@
+"""`serve`: scans the config's targets on their schedules and serves what was found."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from functools import partial
+from typing import TYPE_CHECKING
+
+from exporter import __version__
+from exporter.cli.exit import BAD_USAGE, FINE, end_at_last, leave, on_signals
+from exporter.cli.shard import choose_shard
+from exporter.config.load import load
+from exporter.config.reload import Reloader
+from exporter.config.sharding import ALONE, Shard
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from exporter.config.settings import Settings
+    from exporter.service import Service
+
+log = logging.getLogger(__name__)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve the targets of the config file. Raises ConfigError and UsageError."""
+    on_signals(leave)
+    pod_name, host_name = os.environ.get("POD_NAME", ""), socket.gethostname()
+    shard = choose_shard(options.shard_total, options.shard_ordinal, pod_name, host_name)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the config is about to be read anyway
+    reloader = Reloader(options.config_file, partial(load, options.config_file, os.environ))
+
+    def start(service: Service) -> None:
+        reloader.start(service.reload, service.note_reload, watch=options.watch_config)
+        signal.signal(signal.SIGHUP, lambda *_: reloader.ask())
+
+    reload = reloader.reload if options.enable_lifecycle else None
+    return serve(reloader.load(), options, start, reload, lambda: reloader.problems, shard=shard)
+
+
+def serve(  # noqa: PLR0913 - what can be chosen of serving
+    settings: Settings,
+    options: argparse.Namespace,
+    on_start: Callable[[Service], None] = lambda _: None,
+    reload: Callable[[], Sequence[str]] | None = None,
+    problems: Callable[[], Sequence[str]] = tuple,
+    *,
+    shard: Shard = ALONE,
+) -> int:
+    """Serve `settings` until SIGTERM or Ctrl-C. Raises ConfigError where the web config is wrong.
+
+    `reload` reads the config again and returns what is wrong with it; None where nobody may ask for that.
+    `problems` returns what was wrong with it when it was last read. `shard` says which buckets are watched.
+    """
+    from exporter.service import Service  # noqa: PLC0415 - likewise
+    from exporter.state.database import StateError  # noqa: PLC0415 - loads the SDKs; a wrong config is told before
+    from exporter.web.server.server import ListenError  # noqa: PLC0415 - likewise uvicorn
+
+    try:
+        service = Service(
+            settings,
+            options.listen,
+            options.telemetry_path,
+            options.web_config,
+            reload=reload,
+            uploads=options.enable_uploads,
+            problems=problems,
+            shard=shard,
+        )
+    except ListenError as error:
+        print(f"--web.listen-address: {error}", file=sys.stderr)
+        return BAD_USAGE
+    on_signals(lambda *_: _stop(service))
+    fields = {"version": __version__, "scheme": service.scheme, "port": service.port}
+    log.info("mpu-exporter is listening", extra={"fields": fields | {"targets": len(settings.targets)}})
+    if shard.total > 1:
+        text = "this is one shard of several: the buckets of the others are not watched here"
+        log.info(text, extra={"fields": {"ordinal": shard.ordinal, "total": shard.total}})
+    on_start(service)
+    try:
+        service.run()
+    except StateError as error:
+        print(error, file=sys.stderr)
+        return BAD_USAGE
+    log.info("mpu-exporter has stopped")
+    return FINE
+
+
+def _stop(service: Service) -> None:
+    end_at_last(FINE)
+    # not on this thread: it may be inside the very lock that setting the event takes
+    threading.Thread(target=service.stop, daemon=True).start()

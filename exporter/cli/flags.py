@@ -1,0 +1,236 @@
+"""The flags of the commands, by what they are about."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exporter.cli import log_format as logs
+from exporter.config.durations import parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DEFAULT_LISTEN = ":19340"
+DEMO_LISTEN = "127.0.0.1:19340"
+DEFAULT_LIMIT = 50
+"""So many uploads are shown."""
+_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,6})?) ?([kmgtp]i?b?|b)?", re.IGNORECASE)
+_POWERS = " kmgtp"
+_PATH = re.compile(r"/[A-Za-z0-9._~/-]+")
+
+
+def config_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what says which config is read."""
+    parser.add_argument(
+        "--config.file",
+        dest="config_file",
+        metavar="FILE",
+        type=Path,
+        default=Path("config.yaml"),
+        help="what to watch (default: config.yaml)",
+    )
+
+
+def reload_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what says when the config is read again."""
+    parser.add_argument(
+        "--config.watch",
+        dest="watch_config",
+        action="store_true",
+        help="read the config again when its file changes, and not on SIGHUP only (default: off)",
+    )
+    parser.add_argument(
+        "--web.enable-lifecycle",
+        dest="enable_lifecycle",
+        action="store_true",
+        help="read the config again on POST /-/reload, too (default: off)",
+    )
+
+
+def shard_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what says which buckets are left to other processes."""
+    parser.add_argument(
+        "--shard.total",
+        dest="shard_total",
+        metavar="N",
+        type=_whole,
+        default=1,
+        help="so many processes share the buckets (default: 1)",
+    )
+    parser.add_argument(
+        "--shard.ordinal",
+        dest="shard_ordinal",
+        metavar="I",
+        type=_whole,
+        help="which of them this is (default: 0, or of several the number at the end of the pod's name)",
+    )
+
+
+def choice_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what says which targets and buckets are asked."""
+    parser.add_argument(
+        "--target",
+        dest="targets",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="only this target; may be repeated (default: all)",
+    )
+    parser.add_argument(
+        "--bucket",
+        dest="buckets",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="only this bucket or vault, of whichever target; may be repeated (default: all)",
+    )
+
+
+def scan_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what says how the result of a scan is written."""
+    _output_flags(parser, ("table", "json", "prometheus"))
+
+
+def uploads_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what says which uploads are shown, in which order, and how."""
+    parser.add_argument(
+        "--older-than", metavar="AGE", type=_duration, help="initiated so long ago: 90s, 1h30m, 7d"
+    )
+    parser.add_argument("--idle-for", metavar="AGE", type=_duration, help="without a new part for so long")
+    parser.add_argument("--min-bytes", metavar="SIZE", type=_size, help="holding as much: 1GiB, 500MB, 1000")
+    parser.add_argument(
+        "--sort", choices=("age", "idle", "bytes"), default="age", help="the worst first by (default: age)"
+    )
+    parser.add_argument(
+        "--limit",
+        metavar="N",
+        type=_count,
+        default=DEFAULT_LIMIT,
+        help=f"show so many, 0 for all (default: {DEFAULT_LIMIT})",
+    )
+    _output_flags(parser, ("table", "json", "csv", "commands"))
+
+
+def completion_flags(parser: argparse.ArgumentParser) -> None:
+    """Add which shell is meant."""
+    parser.add_argument("shell", choices=("bash", "zsh"), help="which shell")
+
+
+def _output_flags(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
+    parser.add_argument("--format", choices=formats, default=formats[0], help=f"how (default: {formats[0]})")
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        type=Path,
+        help="write to this file, whole or not at all, instead of to standard output",
+    )
+
+
+def check_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what `check` may ask of the stores."""
+    parser.add_argument(
+        "--probe",
+        action="store_true",
+        help="also make one call of each kind, and tell what is allowed and what to grant",
+    )
+    parser.add_argument(
+        "--all-buckets",
+        action="store_true",
+        help="have --probe ask about every bucket, not only the first 3 of a target",
+    )
+    parser.add_argument(
+        "--estimate",
+        action="store_true",
+        help="also list every bucket once and forecast requests and money of a month",
+    )
+
+
+def web_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what says where and how to serve."""
+    parser.add_argument(
+        "--web.listen-address",
+        dest="listen",
+        metavar="HOST:PORT",
+        default=DEFAULT_LISTEN,
+        help=f"where to serve (default: {DEFAULT_LISTEN}, on all addresses)",
+    )
+    parser.add_argument(
+        "--web.telemetry-path",
+        dest="telemetry_path",
+        metavar="PATH",
+        type=_path,
+        default="/metrics",
+        help="path of the metrics (default: /metrics)",
+    )
+    parser.add_argument(
+        "--web.enable-uploads",
+        dest="enable_uploads",
+        action="store_true",
+        help="serve /uploads and /api/v1/uploads, which show keys (default: off); the demo does",
+    )
+    web_config_flags(parser)
+
+
+def web_config_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what says which web config is read."""
+    parser.add_argument(
+        "--web.config.file",
+        dest="web_config",
+        metavar="FILE",
+        type=Path,
+        help="TLS and passwords, in the exporter-toolkit's format (default: none)",
+    )
+
+
+def demo_flags(parser: argparse.ArgumentParser) -> None:
+    """Have the demo seen from this machine only, unless told otherwise."""
+    parser.set_defaults(listen=DEMO_LISTEN, enable_uploads=True)
+
+
+def log_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what says which log lines are written, and how."""
+    parser.add_argument(
+        "--log.level", dest="log_level", choices=logs.LEVELS, default="info", help="(default: info)"
+    )
+    parser.add_argument(
+        "--log.format", dest="log_format", choices=logs.FORMATS, default="logfmt", help="(default: logfmt)"
+    )
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _size(text: str) -> int:
+    """Return the bytes of `1GiB`, `500MB`, `1k` or `1000`; k, M, … without an i are thousands."""
+    found = _SIZE.fullmatch(text.strip())
+    if not found:
+        raise argparse.ArgumentTypeError("must be a size such as 1GiB, 500MB or 1000")
+    unit = (found[2] or "").lower()
+    base = 1024 if "i" in unit else 1000
+    return int(Decimal(found[1]) * base ** max(0, _POWERS.find(unit[:1] or " ")))
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise argparse.ArgumentTypeError("must be a whole number, 0 for all")
+    return int(text)
+
+
+def _whole(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise argparse.ArgumentTypeError("must be a whole number")
+    return int(text)
+
+
+def _path(text: str) -> str:
+    if not _PATH.fullmatch(text) or text.startswith("/-/"):
+        raise argparse.ArgumentTypeError("has to be / and then letters, digits or any of ._~/- but not /-/")
+    return text

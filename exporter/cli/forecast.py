@@ -1,0 +1,115 @@
+"""Lists every bucket once and foretells what scans of it will ask: settings in, estimates or reasons out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING, cast
+
+from exporter.cli.oneshot import Failure, OneShot
+from exporter.model.errors import StoreError
+from exporter.scan.forecast import AGE_BOUNDS, Estimate, Listing, estimate_all, read_groups
+from exporter.state.ledger import Ledger
+from exporter.stores.registry import make_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from exporter.cli.oneshot import TargetSession
+    from exporter.config.settings import BucketSettings, TargetSettings
+    from exporter.stores.base import (
+        BucketSession,
+        CompletedCall,
+        FoundBucket,
+        Marker,
+        Page,
+        PageRequest,
+        Store,
+    )
+    from exporter.stores.transport.client import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What scans of one bucket will ask, or why that cannot be told.
+
+    `bucket` is '' where the target's buckets could not be found.
+    """
+
+    target: TargetSettings
+    bucket: str
+    outcome: Estimate | str
+
+
+class _CountingStore:
+    """A store, and with how many pages it answered for each bucket: each is a request of every scan."""
+
+    def __init__(self, store: Store) -> None:
+        self.pages: Counter[str] = Counter()
+        self.operations = store.operations
+        self.has_part_times = store.has_part_times
+        self.signing_region = store.signing_region
+        self.new_part_sum = store.new_part_sum
+        self.abort_rules = store.abort_rules
+        self.close = store.close
+        self._store = store
+
+    def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
+        return self._store.list_buckets(marker, deadline)
+
+    def open(self, bucket: BucketSettings, deadline: float) -> BucketSession:
+        return _CountingSession(self._store.open(bucket, deadline), bucket.name, self.pages)
+
+
+@dataclass(frozen=True, slots=True)
+class _CountingSession:
+    calls: BucketSession
+    bucket: str
+    pages: Counter[str]
+
+    def start(self, ask: PageRequest, deadline: float, label: object) -> None:
+        self.calls.start(ask, deadline, label)
+
+    def answers(self, timeout: float) -> Sequence[CompletedCall]:
+        found = self.calls.answers(timeout)
+        self.pages[self.bucket] += sum(not isinstance(outcome, StoreError) for _, outcome in found)
+        return found
+
+    def close(self) -> None:
+        self.calls.close()
+
+
+def forecast(targets: Sequence[TargetSettings], names: frozenset[str] = frozenset()) -> list[Forecast]:
+    """List every bucket of every target once, only those with these names where there are any; forecast.
+
+    Gives up what is under way where an exception (a signal handler's) ends the wait for it.
+    """
+    listed = [replace(target, scan=replace(target.scan, parts="never")) for target in targets]
+    outcomes = OneShot(listed, new_store=_counting_store, only=names).buckets(_lister)
+    settings = {target.name: target for target in targets}
+    foretold: list[Forecast] = []
+    for name, group in groupby(outcomes, key=lambda outcome: outcome.target.name):
+        buckets, target = list(group), settings[name]
+        listings = [outcome.value for outcome in buckets if isinstance(outcome.value, Listing)]
+        estimates = iter(estimate_all(listings, target.scan))
+        for outcome in buckets:
+            failed = isinstance(outcome.value, Failure)
+            told = str(outcome.value) if failed else next(estimates)
+            foretold.append(Forecast(target, outcome.bucket, told))
+    return foretold
+
+
+def _counting_store(target: TargetSettings, transport: Transport) -> Store:
+    return _CountingStore(make_store(target, transport))
+
+
+def _lister(site: TargetSession) -> Callable[[BucketSettings], Listing]:
+    scanner, pages = site.scanner(AGE_BOUNDS), cast("_CountingStore", site.store).pages
+
+    def list_one(bucket: BucketSettings) -> Listing:
+        summary = scanner.scan(bucket, Ledger()).summary
+        # an empty bucket may answer with an error instead of a page
+        return Listing(max(1, pages[bucket.name]), read_groups(summary))
+
+    return list_one

@@ -1,0 +1,1 @@
+"""Results of the commands in, text out: tables, JSON, CSV, shell commands, metrics."""

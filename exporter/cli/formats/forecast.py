@@ -1,0 +1,70 @@
+"""Estimates as an aligned table, and what they assume."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from exporter.cli.terminal.table import Column, table
+from exporter.scan.forecast import Estimate, total
+from exporter.text.quoting import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from exporter.cli.forecast import Forecast
+
+_COLUMNS = (
+    Column("target", cut=True),
+    Column("bucket", cut=True),
+    *(Column(title, right=True) for title in ("uploads", "first scan", "steady scan", "month")),
+    *(Column(title, right=True) for title in ("plain month", "times less", "cost", "plain cost")),
+)
+_MONEY = 2
+"""The last columns, which are left out where no price is set."""
+_FEW = 100
+_ASSUMPTIONS = """\
+Requests include the listing's. Month: 30 days of scans, the first one included. Steady scan: one after the
+first, on average. Plain month: every upload is asked about at every scan. Cost: a month's, by the set price.
+Assumed: every upload has been idle since its initiation (without a date: since now), as a listing does not
+tell when parts came; one that still grows costs a request per scan. A part list longer than 1,000 costs up to
+one more request per further 1,000. New uploads and retries are not foreseen."""
+
+
+def estimate_table(foretold: Sequence[Forecast], width: int | None = None) -> str:
+    """Return a row per bucket and a total per target, no wider than `width`, and then what was assumed."""
+    with_money = any(each.target.price_per_1000_requests is not None for each in foretold)
+    columns = _COLUMNS if with_money else _COLUMNS[:-_MONEY]
+    rows = [row[: len(columns)] for row in _rows(foretold)]
+    return "\n".join((table(columns, rows, width), "", _ASSUMPTIONS))
+
+
+def _rows(foretold: Iterable[Forecast]) -> Iterator[tuple[str, ...]]:
+    for target, group in groupby(foretold, key=lambda each: each.target):
+        buckets, price = list(group), target.price_per_1000_requests
+        for each in buckets:
+            yield (target.name, each.bucket or "(all)", *_cells(each.outcome, price))
+        estimates = [each.outcome for each in buckets if isinstance(each.outcome, Estimate)]
+        if len(buckets) > 1 and estimates:
+            of = "" if len(estimates) == len(buckets) else f" of {len(estimates):,} of {len(buckets):,}"
+            yield (target.name, f"(total{of})", *_cells(total(estimates), price))
+
+
+def _cells(outcome: Estimate | str, price: float | None) -> tuple[str, ...]:
+    if isinstance(outcome, str):
+        return (f"failed: {one_line(outcome)}",)
+    requests = (outcome.first, outcome.steady, outcome.month, outcome.plain, outcome.times_less)
+    return (
+        f"{outcome.uploads:,}",
+        *map(_number, requests),
+        *(_money(number, price) for number in (outcome.month, outcome.plain)),
+    )
+
+
+def _number(value: float) -> str:
+    """Return a number as people read it: few requests with a decimal, unless it is none."""
+    return f"{value:,.1f}" if value < _FEW and round(value, 1) % 1 else f"{value:,.0f}"
+
+
+def _money(requests: float, price: float | None) -> str:
+    return "-" if price is None else f"{requests / 1000 * price:,.2f}"

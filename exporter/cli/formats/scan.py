@@ -1,0 +1,145 @@
+"""What a scan found as a table, as JSON, and as metrics."""
+
+from __future__ import annotations
+
+import json
+import time
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
+
+from exporter.cli.oneshot import Failure
+from exporter.cli.terminal.table import Column, table
+from exporter.metrics.buckets import BoardCollector
+from exporter.metrics.exposition import Exposition
+from exporter.model.cost import price_list_of
+from exporter.state.board import Board, Entry
+from exporter.text.humanize import human_bytes, human_seconds
+from exporter.text.quoting import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.cli.oneshot import Outcome
+    from exporter.model.results import Group, ScanResult, Summary
+
+    Outcomes = Sequence[Outcome[ScanResult]]
+
+_COLUMNS = (
+    Column("target", cut=True),
+    Column("bucket", cut=True),
+    Column("uploads", right=True),
+    Column("bytes", right=True),
+    Column("oldest", right=True),
+    Column("stale", right=True),
+    Column("parts", right=True, spare=True),
+    Column("idle longest", right=True, spare=True),
+    Column("unsized", right=True, spare=True),
+    Column("took", right=True, spare=True),
+)
+
+
+def scan_table(width: int | None, outcomes: Outcomes) -> str:
+    """Return a row per bucket, no wider than `width`."""
+    return table(_COLUMNS, [_row(outcome) for outcome in outcomes], width) + "\n"
+
+
+def _row(outcome: Outcome[ScanResult]) -> list[str]:
+    names, value = [outcome.target.name, outcome.bucket or "(all)"], outcome.value
+    if isinstance(value, Failure):
+        return [*names, one_line(f"failed: {value}")]
+    summary, began = value.summary, value.finished - value.duration
+    return [
+        *names,
+        f"{summary.uploads:,}",
+        human_bytes(summary.bytes),
+        human_seconds(_since(summary.oldest_initiated, began)),
+        f"{summary.stale:,}",
+        "–" if summary.parts is None else f"{summary.parts:,}",  # noqa: RUF001 - a dash for people
+        human_seconds(_since(summary.oldest_activity, began)),
+        f"{summary.unsized:,}",
+        human_seconds(value.duration),
+    ]
+
+
+def _since(moment: float | None, now: float) -> float | None:
+    return None if moment is None else max(0.0, now - moment)
+
+
+def scan_json(ages: tuple[float, ...], outcomes: Outcomes) -> str:
+    """Return exact values as JSON: times are Unix seconds, durations seconds, null is what is not known."""
+    found = {"time": time.time(), "buckets": [_entry(ages, outcome) for outcome in outcomes]}
+    return json.dumps(found, indent=2) + "\n"
+
+
+def _entry(ages: tuple[float, ...], outcome: Outcome[ScanResult]) -> dict[str, object]:
+    value = outcome.value
+    names = {
+        "target": outcome.target.name,
+        "store": outcome.target.store.value,
+        "bucket": outcome.bucket or None,
+    }
+    if isinstance(value, Failure):
+        return names | {"success": False, "reason": value.reason.value, "message": value.message}
+    done = {
+        "success": True,
+        "message": value.trouble or None,
+        "finished": value.finished,
+        "duration_seconds": value.duration,
+        "requests": value.requests,
+    }
+    return names | done | {"values": _values(ages, value.summary)}
+
+
+def _values(ages: tuple[float, ...], summary: Summary) -> dict[str, object]:
+    """Return what web/json.md says: as `/api/v1/targets` has it, and what the target asked for beyond."""
+    counts = zip((*ages, None), (b - a for a, b in pairwise((0, *summary.age_counts))), strict=False)
+    rules = summary.abort_rules
+    return {
+        "uploads": summary.uploads,
+        "bytes": summary.bytes,
+        "parts": summary.parts,
+        "stale_uploads": summary.stale,
+        "stale_bytes": summary.stale_bytes,
+        "empty_uploads": summary.empty,
+        "unsized_uploads": summary.unsized if summary.parts_known else None,
+        "undated_uploads": summary.undated,
+        "abort_scheduled_uploads": summary.abort_scheduled,
+        "abort_overdue_uploads": summary.abort_overdue,
+        "oldest_initiated": summary.oldest_initiated,
+        "oldest_activity": summary.oldest_activity,
+        "ages": [{"at_most_seconds": bound, "uploads": count} for bound, count in counts],
+        "bytes_by_class": dict(summary.bytes_by_class) if summary.parts_known else None,
+        "abort_rules": {"bucket_seconds": rules.bucket, "prefix_seconds": rules.prefix} if rules else None,
+        "prefixes": _groups(summary.prefixes),
+        "initiators": _groups(summary.initiators),
+    }
+
+
+def _groups(groups: Sequence[Group] | None) -> list[dict[str, object]] | None:
+    return None if groups is None else [group._asdict() for group in groups]
+
+
+def scan_metrics(ages: tuple[float, ...], outcomes: Outcomes) -> str:
+    """Return what `/metrics` says of the buckets, in the text format."""
+    board = Board()
+    tried = [outcome for outcome in outcomes if outcome.bucket]
+    board.declare(
+        Entry(
+            each.target.name,
+            each.bucket,
+            each.target.store.value,
+            each.target.scan.keep_for,
+            ages,
+            tariff=price_list_of(each.target),
+        )
+        for each in tried
+    )
+    for each in tried:
+        key = (each.target.name, each.bucket)
+        if isinstance(each.value, Failure):
+            board.fail(key, *each.value, None)
+        else:
+            board.publish(key, each.value)
+    return Exposition(BoardCollector(board), CollectorRegistry()).render().decode()

@@ -1,0 +1,159 @@
+"""Uploads as a table, as JSON, as CSV, and as the commands that abort them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from exporter.cli.oneshot import Failure
+from exporter.cli.terminal.table import Column, table
+from exporter.stores.abort_command import abort_command
+from exporter.text.humanize import human_bytes, human_seconds, moment
+from exporter.text.quoting import csv_cell, one_line, shell_quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.cli.oneshot import Outcome
+    from exporter.cli.upload_filter import Counts, Row
+
+_COLUMNS = (
+    Column("target", cut=True),
+    Column("bucket", cut=True),
+    Column("key", cut=True),
+    Column("age", right=True),
+    Column("idle", right=True),
+    Column("bytes", right=True),
+    Column("parts", right=True, spare=True),
+    Column("class", spare=True),
+    Column("upload id", cut=True, spare=True),
+)
+CSV_HEAD = (
+    *("target", "store", "bucket", "key", "upload_id", "initiated", "age_seconds", "last_activity"),
+    *("idle_seconds", "parts", "bytes", "storage_class", "initiator", "abort_at"),
+)
+
+
+class Shown(NamedTuple):
+    """What is to be shown: the uploads, how many there were, as of when (Unix seconds), and what failed."""
+
+    rows: Sequence[Row]
+    counts: Counts
+    now: float
+    outcomes: Sequence[Outcome[Any]]
+
+
+def uploads_table(shown: Shown, width: int | None = None) -> str:
+    """Return a line per upload, its texts on that line whatever is in them."""
+    cells = [
+        (
+            row.target.name,
+            row.bucket,
+            one_line(row.upload.key),
+            human_seconds(_age(row.upload.initiated, shown.now)),
+            human_seconds(_age(row.found.activity, shown.now)),
+            human_bytes(row.found.bytes),
+            "–" if row.found.parts is None else f"{row.found.parts:,}",  # noqa: RUF001 - a dash for people
+            one_line(row.found.storage_class),
+            one_line(row.upload.upload_id),
+        )
+        for row in shown.rows
+    ]
+    return table(_COLUMNS, cells, width) + "\n"
+
+
+def uploads_json(shown: Shown) -> str:
+    """Return exact values as JSON: times are Unix seconds, sizes bytes, null is what is not known."""
+    document = {
+        "time": shown.now,
+        "matched": shown.counts.wanted,
+        "left_out": {"undated": shown.counts.undated, "unsized": shown.counts.unsized},
+        "uploads": [_members(row, shown.now) for row in shown.rows],
+        "failures": [
+            {
+                "target": target.name,
+                "bucket": bucket or None,
+                "reason": value.reason.value,
+                "message": value.message,
+            }
+            for target, bucket, value in shown.outcomes
+            if isinstance(value, Failure)
+        ],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def uploads_csv(shown: Shown) -> str:
+    """Return lines for a spreadsheet, which takes no cell of them for a formula. Times are ISO 8601, UTC."""
+    file = io.StringIO()
+    writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC)
+    writer.writerow(CSV_HEAD)
+    for row in shown.rows:
+        members = _members(row, shown.now)
+        for name in ("initiated", "last_activity", "abort_at"):
+            members[name] = _iso(members[name])
+        writer.writerow(_csv_value(members[name]) for name in CSV_HEAD)
+    return file.getvalue()
+
+
+def uploads_commands(shown: Shown) -> str:
+    """Return what aborts the uploads, a command a line, after a comment that says what it aborts.
+
+    Comments hold no text of strangers: an interactive zsh would expand what stands in them.
+    """
+    lines = [
+        f"# {len(shown.rows)} uploads in progress as of {moment(shown.now)} UTC. Each command aborts one,",
+        "# and its parts are lost. Made for bash and zsh, and for whoever has credentials of their own.",
+    ]
+    for row in shown.rows:
+        found = row.found
+        what = (
+            f"{human_seconds(_age(row.upload.initiated, shown.now))} old",
+            f"idle {human_seconds(_age(found.activity, shown.now))}",
+            "parts not known" if found.parts is None else f"parts {found.parts:,}",
+            "bytes not known" if found.bytes is None else human_bytes(found.bytes),
+            f"in {shell_quoted(row.bucket)} of {shell_quoted(row.target.name)}",
+        )
+        lines += (f"# {', '.join(what)}", abort_command(row.target, row.bucket, row.upload))
+    return "\n".join(lines) + "\n"
+
+
+def _members(row: Row, now: float) -> dict[str, object]:
+    upload, found = row.upload, row.found
+    return {
+        "target": row.target.name,
+        "store": row.target.store.value,
+        "bucket": row.bucket,
+        "key": upload.key,
+        "upload_id": upload.upload_id,
+        "initiated": upload.initiated,
+        "age_seconds": _age(upload.initiated, now),
+        "last_activity": found.activity,
+        "idle_seconds": _age(found.activity, now),
+        "parts": found.parts,
+        "bytes": found.bytes,
+        "storage_class": found.storage_class or None,
+        "initiator": upload.initiator or None,
+        "abort_at": found.abort_at,
+        "abort_command": abort_command(row.target, row.bucket, upload),
+    }
+
+
+def _age(since: float | None, now: float) -> float | None:
+    return None if since is None else max(0.0, now - since)
+
+
+def _csv_value(value: object) -> object:
+    """Return text made harmless, and spans in whole seconds."""
+    if isinstance(value, str):
+        return csv_cell(one_line(value))
+    return round(value) if isinstance(value, float) else value
+
+
+def _iso(seconds: object) -> str | None:
+    if not isinstance(seconds, float):
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,152 @@
+"""The command line: which commands there are, with which flags, and what each returns."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+from exporter import __version__
+from exporter.cli import flags
+from exporter.cli import log_format as logs
+from exporter.cli.errors import UsageError
+from exporter.cli.exit import BAD_USAGE, SIGNALLED
+from exporter.config.problems import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+class Command(NamedTuple):
+    """A command's description, flags and examples; what it does is in the file of its name in `commands/`."""
+
+    about: str
+    flags: tuple[Callable[[argparse.ArgumentParser], None], ...]
+    examples: tuple[str, ...]
+    more: str = ""
+
+
+COMMANDS = {
+    "serve": Command(
+        "Scan the config's targets on their schedules and serve what was found.",
+        (flags.config_flags, flags.reload_flags, flags.shard_flags, flags.web_flags),
+        ("mpu-exporter serve --config.file=config.yaml", "mpu-exporter --config.watch --log.format=json"),
+        "SIGHUP has the config read again; SIGTERM and Ctrl-C end it with 0.",
+    ),
+    "check": Command(
+        "Tell whether the config is valid, and how much it watches.",
+        (flags.config_flags, flags.web_config_flags, flags.check_flags, flags.choice_flags),
+        (
+            "mpu-exporter check --config.file=config.yaml",
+            "mpu-exporter check --probe",
+            "mpu-exporter check --estimate",
+        ),
+        "Without --probe and --estimate no store is asked.",
+    ),
+    "scan": Command(
+        "Scan every bucket once and show what it holds.",
+        (flags.config_flags, flags.choice_flags, flags.scan_flags),
+        (
+            "mpu-exporter scan",
+            "mpu-exporter scan --target=prod --bucket=media --format=json",
+            "mpu-exporter scan --format=prometheus --output=/var/lib/node_exporter/mpu.prom",
+        ),
+        "The state file is not used: every upload is asked about, unless scan.parts is never.",
+    ),
+    "uploads": Command(
+        "Show the uploads themselves, the worst first, and how to abort them.",
+        (flags.config_flags, flags.choice_flags, flags.uploads_flags),
+        (
+            "mpu-exporter uploads --idle-for=7d --sort=bytes",
+            "mpu-exporter uploads --older-than=30d --min-bytes=1GiB --limit=0 --format=csv --output=old.csv",
+            "mpu-exporter uploads --target=prod --older-than=30d --format=commands",
+        ),
+        "Nothing is ever aborted: commands are printed for a person to read, and to run in bash or zsh.",
+    ),
+    "demo": Command(
+        "Show the exporter at work on a server of its own.",
+        (flags.web_flags, flags.demo_flags),
+        ("mpu-exporter demo", "mpu-exporter demo --web.listen-address=127.0.0.1:8080"),
+        "It needs the extra: pip install 'mpu-exporter[demo]'.",
+    ),
+    "completion": Command(
+        "Print what makes a shell complete commands and flags.",
+        (flags.completion_flags,),
+        (
+            "mpu-exporter completion bash > /etc/bash_completion.d/mpu-exporter",
+            "mpu-exporter completion zsh > ~/.zfunc/_mpu-exporter",
+        ),
+    ),
+}
+_EXITS = """\
+exit codes: 0 fine; 1 bad config or usage; 2 a target or bucket failed; 128 + N ended by signal N"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Exits 1, not 2, where the command line cannot be read: 2 says that a target failed."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_USAGE, f"{self.format_usage()}{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    options = parser().parse_args(_with_command(sys.argv[1:] if arguments is None else arguments))
+    logs.configure(options.log_level, options.log_format)
+    try:
+        return run(options)
+    except ConfigError as error:
+        print(*error.problems, sep="\n", file=sys.stderr)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+    except BrokenPipeError:  # whoever read the result has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SIGNALLED + signal.SIGPIPE
+    return BAD_USAGE
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command that was named; only its file is loaded."""
+    command = import_module(f"exporter.cli.commands.{options.command}")
+    code: int = command.run(options)
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
+    top = _Parser(
+        prog="mpu-exporter",
+        description="Prometheus exporter for multipart uploads that were started and never finished.",
+        epilog=f"Without a command, `serve` is run. `mpu-exporter COMMAND --help` tells more.\n\n{_EXITS}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"mpu-exporter {__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command", parser_class=_Parser)
+    for name, command in COMMANDS.items():
+        made = commands.add_parser(
+            name,
+            help=command.about,
+            description="\n".join(filter(None, (command.about, command.more))),
+            epilog="\n".join(("examples:", *(f"  {line}" for line in command.examples), "", _EXITS)),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        for add_flags in (*command.flags, flags.log_flags):
+            add_flags(made)
+    top.set_defaults(parser=top)
+    return top
+
+
+def _with_command(arguments: Sequence[str]) -> list[str]:
+    """Put in `serve` where no command is named: it is what an exporter is for."""
+    first = arguments[0] if arguments else "--"
+    if not first.startswith("-") or first in {"-h", "--help", "--version"}:
+        return list(arguments)
+    return ["serve", *arguments]

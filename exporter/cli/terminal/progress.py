@@ -1,0 +1,149 @@
+"""How far a command has come: one line on a terminal, drawn anew again and again, gone at the end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self, TextIO
+
+from exporter.cli.terminal.table import cut
+from exporter.text.humanize import human_bytes, human_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.model.errors import Reason
+    from exporter.model.uploads import Found
+
+DRAW_SECONDS = 0.2
+_ERASE = "\r\x1b[K"
+_FALLBACK_WIDTH = 80
+
+
+@dataclass(slots=True)
+class _Count:
+    """What was found so far in one bucket."""
+
+    uploads: int = 0
+    parts: int = 0
+    bytes: int = 0
+
+    def add(self, found: Found) -> None:
+        self.uploads += 1
+        self.parts += found.parts or 0
+        self.bytes += found.bytes or 0
+
+
+@dataclass
+class Progress:
+    """Counts what is going on, and shows it while entered, if `stream` is a terminal.
+
+    It counts the pages that transports ask for, whose `Traffic` it is. Log lines appear above its own.
+    """
+
+    stream: TextIO
+    monotonic: Callable[[], float] = time.monotonic
+    buckets: int = 0
+    done: int = 0
+    pages: int = 0
+    _counts: dict[tuple[str, str], _Count] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _drawn: bool = False
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+    _handlers: list[logging.StreamHandler[TextIO]] = field(default_factory=list)
+
+    def sent(self, operation: str) -> None:
+        """Count a page that is asked for."""
+        if operation.startswith("List"):
+            with self._lock:
+                self.pages += 1
+
+    def failed(self, operation: str, reason: Reason) -> None:
+        """Count nothing: a failure that matters is told at the end."""
+
+    def expect(self, buckets: int) -> None:
+        """Count buckets that will be asked about."""
+        with self._lock:
+            self.buckets += buckets
+
+    def finish(self) -> None:
+        """Count a bucket as done."""
+        with self._lock:
+            self.done += 1
+
+    def watch(self, target: str, bucket: str) -> Callable[[Found], None]:
+        """Return what counts the bucket's uploads, anew from none."""
+        count = self._counts[target, bucket] = _Count()
+        return count.add
+
+    def line(self, since: float) -> str:
+        """Return how far things have come, begun at `since` (monotonic clock)."""
+        with self._lock:
+            counts = list(self._counts.values())
+        seconds = max(self.monotonic() - since, 0.001)
+        return "  ".join(
+            (
+                f"{self.done:,}/{self.buckets:,} buckets",
+                f"{sum(count.uploads for count in counts):,} uploads",
+                f"{sum(count.parts for count in counts):,} parts",
+                human_bytes(sum(count.bytes for count in counts)),
+                f"{self.pages:,} pages",
+                f"{self.pages / seconds:,.0f}/s",
+                human_seconds(int(seconds)).removesuffix(".0s") + ("s" if seconds < 60 else ""),  # noqa: PLR2004
+            )
+        )
+
+    def write(self, text: str) -> int:
+        """Write to the terminal what is not progress: a log line."""
+        with self._lock:
+            if self._drawn:
+                self.stream.write(_ERASE)
+                self._drawn = False
+            return self.stream.write(text)
+
+    def flush(self) -> None:
+        """Have what was written appear."""
+        self.stream.flush()
+
+    def __enter__(self) -> Self:
+        """Begin to draw, where somebody can see it."""
+        if self.stream.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+            self._handlers = [
+                handler
+                for handler in logging.getLogger().handlers
+                if isinstance(handler, logging.StreamHandler) and handler.stream is self.stream
+            ]
+            for handler in self._handlers:
+                handler.setStream(self)  # type: ignore[arg-type] # all that it uses is there
+            self._thread = threading.Thread(target=self._draw_on, name="progress", daemon=True)
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the terminal as if nothing had been drawn."""
+        self._ended.set()
+        if self._thread:
+            self._thread.join()
+            for handler in self._handlers:
+                handler.setStream(self.stream)
+            self.write("")
+            self.flush()
+
+    def _draw_on(self) -> None:
+        since = self.monotonic()
+        while not self._ended.wait(DRAW_SECONDS):
+            line = self.line(since)
+            with self._lock:
+                self.stream.write(_ERASE + cut(line, self._width() - 1, at_end=True))
+                self.stream.flush()
+                self._drawn = True
+
+    def _width(self) -> int:
+        try:
+            return os.get_terminal_size(self.stream.fileno()).columns or _FALLBACK_WIDTH
+        except OSError:
+            return _FALLBACK_WIDTH

@@ -1,1 +1,0 @@
-"""One file per command: `run` takes the flags and returns the exit code."""

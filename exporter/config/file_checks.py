@@ -1,0 +1,68 @@
+"""The files that a config names: whether they can be read now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.config.checks import find_secret_fault, find_sse_key_fault
+from exporter.config.cross_checks import Fault, Values, as_list, as_mapping
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_MAX_SECRET_BYTES = 65536
+
+
+def find_file_faults(data: object, folder: Path) -> Iterator[Fault]:
+    """Yield the path and text of every file that is named and cannot be used. `folder`: the config file's."""
+    state = as_mapping(as_mapping(data).get("state")).get("path")
+    if isinstance(state, str) and (fault := _find_state_fault(folder / state)):
+        yield ("state", "path"), fault
+    for position, target in enumerate(as_list(as_mapping(data).get("targets"))):
+        yield from _find_key_fault(position, as_mapping(target), folder)
+        for section in ("credentials", "tls"):
+            for key, name in _list_files(as_mapping(as_mapping(target).get(section))):
+                fault = _find_fault(folder / name, secret=section == "credentials")
+                if fault:
+                    yield ("targets", position, section, key), fault
+
+
+def _find_key_fault(position: int, target: Values, folder: Path) -> Iterator[Fault]:
+    name = target.get("sse_customer_key_file")
+    if isinstance(name, str) and (fault := _find_fault(folder / name, secret=True, check=find_sse_key_fault)):
+        yield ("targets", position, "sse_customer_key_file"), fault
+
+
+def _find_state_fault(path: Path) -> str:
+    """Return what is wrong with the place of a file that need not be there yet, or the empty text."""
+    try:
+        if path.is_dir():
+            return "is a folder: name a file in it"
+        return "" if path.parent.is_dir() else "its folder is not there: make it, or name another"
+    except OSError as error:
+        return f"its folder cannot be read: {error.strerror}: check the path and its permissions"
+
+
+def _list_files(section: Values) -> Iterator[tuple[str, str]]:
+    for key, name in section.items():
+        if key.endswith("_file") and isinstance(name, str):
+            yield key, name
+
+
+def _find_fault(path: Path, *, secret: bool, check: Callable[[str], str] = find_secret_fault) -> str:
+    """Return what is wrong with a file, or the empty text.
+
+    Neither what it holds is shown nor its name: people put secrets there by mistake.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            return "is not a file: name the file itself"
+        with path.open("rb") as file:
+            text = file.read(_MAX_SECRET_BYTES).decode().strip() if secret else "no secret"
+    except OSError as error:
+        return f"the file cannot be read: {error.strerror}: check the path and its permissions"
+    except UnicodeDecodeError:
+        return "the file is not UTF-8 text: write the secret alone into it"
+    fault = check(text)
+    return f"what the file holds {fault}" if fault else ""

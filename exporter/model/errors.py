@@ -1,0 +1,58 @@
+"""The errors that rooms hand each other, and the reasons that metrics and messages name."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a scan or a request failed: a closed set, used as a metric label."""
+
+    ACCESS_DENIED = "access_denied"
+    CREDENTIALS = "credentials"
+    NOT_FOUND = "not_found"
+    THROTTLED = "throttled"
+    SERVER_ERROR = "server_error"
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    TLS = "tls"
+    BAD_RESPONSE = "bad_response"
+    UNSUPPORTED = "unsupported"
+    INTERNAL = "internal"
+
+
+class StoreError(Exception):
+    """A request that failed, or an answer that did not prove itself.
+
+    `code` is the store's own error code where it gave one, `status` the HTTP status, `retryable` whether
+    another try may help, `retry_after` the seconds the server asked to wait, `requests` how many calls the
+    scan made that it ended. The text is for people: it
+    never holds a secret, a signature or an object key.
+    """
+
+    def __init__(  # noqa: PLR0913 - a record of what is known
+        self,
+        reason: Reason,
+        message: str,
+        *,
+        code: str = "",
+        status: int = 0,
+        retryable: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        """Make an error; see the class for what the fields mean."""
+        super().__init__(message)
+        self.reason = reason
+        self.requests: int | None = None
+        self.code = code
+        self.status = status
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+class StoppingError(Exception):
+    """The process is ending: whatever was under way is given up. Not a failure."""
+
+
+class GoneError(StoreError):
+    """The upload was completed or aborted between its listing and the question about its parts."""

@@ -1,0 +1,4 @@
+"""One bucket in, one ScanResult out: listing, sizing, sums.
+
+Offers: `enrich`, `forecast`, `scanner`.
+"""

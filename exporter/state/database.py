@@ -1,0 +1,230 @@
+"""Where the ledgers of all buckets are kept: one SQLite database, in a file or in memory."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import sqlite3
+import threading
+import time
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+
+from exporter.state.file_lock import FileLock
+from exporter.state.sqlite_file import in_memory, is_broken, is_busy, open_file, set_aside
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+WAIT_SECONDS = 60.0
+"""How long another process may keep the file: a rolling update starts one before it ends the other."""
+_LOOK_SECONDS = 0.2
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+class StateError(Exception):
+    """The state file cannot be used; the text says why, and what to do."""
+
+
+class Stop(Protocol):
+    """What says that the process is ending: a `threading.Event`."""
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for it, at most so many seconds; returns whether it is."""
+
+
+class BucketName(NamedTuple):
+    """What makes a bucket this one and no other: what is remembered under it is of nothing else."""
+
+    target: str
+    store: str
+    endpoint_url: str
+    account_id: str
+    bucket: str
+
+
+class StateDatabase:
+    """The database. Safe to use from many threads; each use is short, and a transaction at most.
+
+    Trouble with the file is never a scan's: what cannot be written is kept by those who want to write it,
+    and a file that turns out to be damaged is set aside and begun anew.
+    """
+
+    def __init__(self, path: Path | None = None, *, failed: Callable[[], None] = lambda: None) -> None:
+        """Make it; without a path it is in memory and open at once. `failed` is called at each failure."""
+        self.path = path
+        self.salt = b""
+        """What ids are hashed with, so that a hash tells nothing to who has not the file."""
+        self._failed = failed
+        self.lock = threading.RLock()
+        """Held while a bucket's number is used: another file may give it to another bucket."""
+        self._file_lock = FileLock(path.with_name(f"{path.name}.lock")) if path else None
+        self._numbers: dict[BucketName, int] = {}
+        self._failing = False
+        self._connection: sqlite3.Connection | None = None
+        if path is None:
+            self._use(in_memory())
+
+    def open(
+        self, stop: Stop, *, wait: float = WAIT_SECONDS, monotonic: Callable[[], float] = time.monotonic
+    ) -> bool:
+        """Open the file, waiting for another process that uses it; false where `stop` came first.
+
+        Raises StateError where the wait was in vain or the file's folder cannot be used. Where the disk is
+        full, it goes on in memory, with a warning.
+        """
+        if self.path is None:
+            return True
+        deadline, told = monotonic() + wait, False
+        while not self._open(self.path):
+            if monotonic() >= deadline:
+                text = f"state.path: {self.path} is used by another process: each needs a file of its own"
+                raise StateError(text)
+            if not told:
+                told = True
+                text = "the state file is used by another process: waiting for it"
+                log.warning(text, extra={"fields": {"path": str(self.path), "seconds": wait}})
+            if stop.wait(_LOOK_SECONDS):
+                return False
+        return True
+
+    def close(self) -> None:
+        """Close the file and let other processes use it."""
+        with self.lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+            if self._file_lock:
+                self._file_lock.release()
+
+    def keep_only(self, names: Iterable[BucketName]) -> None:
+        """Forget all buckets but these."""
+        kept = {_text(name) for name in names}
+
+        def forget(connection: sqlite3.Connection) -> None:
+            known = connection.execute("SELECT number, name FROM buckets").fetchall()
+            gone = [(number,) for number, name in known if name not in kept]
+            connection.executemany("DELETE FROM uploads WHERE bucket = ?", gone)
+            connection.executemany("DELETE FROM buckets WHERE number = ?", gone)
+
+        with self.lock:
+            self.write(forget)
+            self._numbers.clear()
+
+    def names(self) -> list[BucketName]:
+        """Return the buckets of which anything is remembered."""
+        texts = [text for (text,) in self.read("SELECT name FROM buckets")]
+        return [BucketName(*json.loads(str(text))) for text in texts]
+
+    def number(self, name: BucketName) -> int | None:
+        """Return what a bucket is called in the tables, having added it where it is new; None on failure."""
+        with self.lock:
+            if name not in self._numbers:
+                text = _text(name)
+                add = "INSERT INTO buckets (name) VALUES (?) ON CONFLICT (name) DO NOTHING"
+                if not self.write(lambda connection: connection.execute(add, (text,))):
+                    return None
+                rows = self.read("SELECT number FROM buckets WHERE name = ?", (text,))
+                if not rows:
+                    return None
+                self._numbers[name] = int(rows[0][0])  # type: ignore[call-overload]
+            return self._numbers[name]
+
+    def read(self, sql: str, values: Iterable[object] = ()) -> list[tuple[object, ...]]:
+        """Return the rows; none where they cannot be read, as if nothing had been remembered."""
+        rows = self._attempt(lambda connection: connection.execute(sql, tuple(values)).fetchall())
+        return [] if rows is None else rows
+
+    def write(self, work: Callable[[sqlite3.Connection], object]) -> bool:
+        """Do the work in a transaction of its own; false, and nothing of it is done, where that fails."""
+
+        def transaction(connection: sqlite3.Connection) -> bool:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                work(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            return True
+
+        with self.lock:
+            done = self._attempt(transaction) is True
+            if done and self._failing:
+                self._failing = False
+                log.info("the state file can be used again", extra={"fields": self._fields()})
+            return done
+
+    def _attempt(self, work: Callable[[sqlite3.Connection], T]) -> T | None:
+        with self.lock:
+            if self._connection is None:
+                return None  # closed, or not open yet: the process is ending or starting
+            try:
+                return work(self._connection)
+            except sqlite3.Error as error:
+                self._fail(error)
+                return None
+
+    def _fail(self, error: sqlite3.Error) -> None:
+        self._failed()
+        if is_broken(error) and self.path:
+            self._begin_anew(self.path, str(error))
+        elif not self._failing:
+            self._failing = True
+            text = "the state file cannot be used: what is new is kept in memory until it can"
+            log.warning(text, extra={"fields": self._fields() | {"error": str(error)}})
+
+    def _begin_anew(self, path: Path, reason: str) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+        try:
+            set_aside(path, reason)
+            self._use(open_file(path, self.salt))
+        except (OSError, sqlite3.Error) as error:
+            self._use_memory(str(error))
+
+    def _open(self, path: Path) -> bool:
+        """Open the file; false where another process uses it."""
+        assert self._file_lock  # noqa: S101 - there is one where there is a path
+        if path.is_dir():
+            raise StateError(f"state.path: {path} is a folder: name a file in it")
+        try:
+            if not self._file_lock.acquire():
+                return False
+            self._use(open_file(path))
+        except sqlite3.Error as error:
+            if is_busy(error):
+                self._file_lock.release()
+                return False
+            self._use_memory(str(error))
+        except OSError as error:
+            if error.errno not in _FULL:
+                self._file_lock.release()
+                text = f"state.path: {path}: {error.strerror}: the folder has to be there and writable"
+                raise StateError(text) from None
+            self._use_memory(str(error.strerror))
+        return True
+
+    def _use_memory(self, reason: str) -> None:
+        text = "the state file cannot be used: remembering in memory until the next start"
+        log.warning(text, extra={"fields": self._fields() | {"error": reason}})
+        self._use(in_memory(self.salt or None))
+
+    def _use(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._numbers.clear()
+        [[self.salt]] = connection.execute("SELECT bytes FROM salt")
+
+    def _fields(self) -> dict[str, object]:
+        return {"path": str(self.path)} if self.path else {}
+
+
+def _text(name: BucketName) -> str:
+    return json.dumps(name)

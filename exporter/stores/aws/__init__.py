@@ -1,0 +1,1 @@
+"""What Amazon's services share: credentials, endpoints, signatures, SDK clients on our transport."""

@@ -1,0 +1,291 @@
+"""boto3 clients whose requests go through our transport, and what their failures mean."""
+
+from __future__ import annotations
+
+import io
+import math
+import threading
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+import botocore.exceptions
+import botocore.parsers
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.config import Config
+from botocore.handlers import validate_bucket_name
+
+from exporter import __version__
+from exporter.model.errors import Reason, StoreError
+from exporter.stores.aws.credentials import DEFAULT_REGION, open_session
+from exporter.stores.aws.route import host_of
+from exporter.stores.aws.sdk_models import load_models
+from exporter.stores.aws.sse_customer_key import HEADER as CUSTOMER_KEY_HEADER
+from exporter.stores.base import (
+    BUCKETS_OPERATION,
+    LIFECYCLE_OPERATION,
+    PARTS_OPERATION,
+    UPLOADS_OPERATION,
+    VAULTS_OPERATION,
+)
+from exporter.stores.errors import clean, kind_of, refusal
+from exporter.stores.transport.client import Call, Request, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from botocore.awsrequest import AWSPreparedRequest
+    from botocore.credentials import ReadOnlyCredentials
+
+    from exporter.config.settings import TargetSettings
+    from exporter.stores.transport.response import Answer
+
+ROLE_SECONDS = 10.0
+"""The longest that STS is waited for: the call that wants the keys needs time of its own."""
+_PAGE_OPERATIONS = {
+    *(UPLOADS_OPERATION, PARTS_OPERATION),
+    *(BUCKETS_OPERATION, VAULTS_OPERATION, LIFECYCLE_OPERATION),
+}
+_HELPING_OPERATIONS = {"CreateSession", "HeadBucket"}  # of the store itself; any other is the chain's (STS)
+_PROVIDER_ERRORS = (
+    botocore.exceptions.NoCredentialsError,
+    botocore.exceptions.PartialCredentialsError,
+    botocore.exceptions.CredentialRetrievalError,
+    botocore.exceptions.ProfileNotFound,
+    botocore.exceptions.ConfigNotFound,
+    botocore.exceptions.InvalidConfigError,
+    botocore.exceptions.MetadataRetrievalError,
+    botocore.exceptions.TokenRetrievalError,
+    botocore.exceptions.SSOError,
+    OSError,  # a secret's file
+)
+_SDK_ERRORS = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError)
+# of the SDK over odd answers
+_STUMBLES = (
+    botocore.parsers.ResponseParserError,
+    *(ValueError, LookupError, TypeError, AttributeError, RuntimeError),
+)
+_CHAIN_ADVICE = "give the target credentials, or its SDK chain a source of them"
+_ANY_ROLE_ADVICE = "check the role's ARN, its duration, and the credentials that take it"
+_REFUSED_ROLE_ADVICE = (
+    "let the caller use sts:AssumeRole, and the role's trust policy name the caller "
+    "and the same external id, if any (README, Roles)"
+)
+_ROLE_OPERATIONS = {"AssumeRole", "AssumeRoleWithWebIdentity"}
+_NAME_ERRORS = (botocore.exceptions.ParamValidationError, UnicodeError)
+
+
+class AwsClient:
+    """The boto3 client of a target, made when first used; it asks in other regions, too.
+
+    botocore finds credentials, endpoint and addressing, and signs; our transport sends; of a page botocore is
+    shown an empty one, since it believes answers that prove nothing and loses a whole page over one bad
+    field or header. The caller gets the raw answer.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it depends on
+        self,
+        target: TargetSettings,
+        service: str,
+        transport: Transport,
+        read_error: Callable[[Answer], tuple[str, str]],
+        empty_page: bytes,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        """Make a client; `read_error` reads a refusal's code and message, `empty_page` stands for a page.
+
+        `clock` is Unix seconds.
+        """
+        self._target = target
+        self._service = service
+        self._transport = transport
+        self._read_error = read_error
+        self._empty_page = empty_page
+        self._clock = clock
+        self._client: Any = None
+        self._session: Any = None
+        self._local = threading.local()
+        self.region = target.region or ""
+        """The region requests are signed for; before the first call, the configured one or ''."""
+        self._building = threading.Lock()  # neither sessions nor the making of their clients are thread-safe
+
+    def ask(self, call: Call, method: str, parameters: dict[str, Any], region: str | None = None) -> Answer:
+        """Return the raw answer (status 200) to one call; raises StoreError with what went wrong.
+
+        `region` is where it goes, None: the target's own.
+        """
+        self._invoke(call, method, parameters, region)
+        if call.last is None or call.last.status != HTTPStatus.OK:
+            raise self._refusal(call.operation, call)
+        return call.last
+
+    def prepare(
+        self, call: Call, method: str, parameters: dict[str, Any], region: str | None = None
+    ) -> Request | None:
+        """Return a page's request as it would be sent, signed; None where another has to go before it.
+
+        Credentials are found or refreshed, which may take requests. Raises StoreError.
+        """
+        requests: list[Request] = []
+        self._local.requests = requests
+        try:
+            self._invoke(call, method, parameters, region)
+        except _NotFirstError:
+            return None
+        finally:
+            self._local.requests = None
+        return requests[-1]
+
+    def credentials(self, call: Call) -> ReadOnlyCredentials:
+        """Return the keys to sign with now, refreshed where they had to be. Raises StoreError."""
+        self._connected()
+        try:
+            if credentials := self._session.get_credentials():
+                return cast("ReadOnlyCredentials", credentials.get_frozen_credentials())
+            raise botocore.exceptions.NoCredentialsError
+        except (*_SDK_ERRORS, *_PROVIDER_ERRORS, *_STUMBLES) as error:
+            raise self._no_credentials(call, error) from error
+
+    def _invoke(self, call: Call, method: str, parameters: dict[str, Any], region: str | None) -> None:
+        operation = call.operation
+        self._local.region = region
+        try:
+            getattr(self._connected(), method)(**parameters)
+        except botocore.exceptions.ClientError as error:
+            if error.operation_name not in {operation, *_HELPING_OPERATIONS}:
+                raise self._no_credentials(call, error) from error
+            raise self._refusal(operation, call) from None
+        except (botocore.exceptions.BotoCoreError, *_PROVIDER_ERRORS, *_STUMBLES) as error:
+            if not isinstance(error, _NAME_ERRORS):
+                self._client = None  # it would remember that there were no credentials, or a wrong region
+            raise _from_sdk(operation, error, call) from error
+
+    def _connected(self) -> Any:  # noqa: ANN401 - the SDK's clients are made at run time
+        with self._building:
+            if self._client is None:
+                load_models(self._service)
+                self._client = self._build()
+            return self._client
+
+    def _build(self) -> Any:  # noqa: ANN401
+        target = self._target
+        core = open_session(target, self._send, self._clock)
+        session = self._session = boto3.Session(botocore_session=core)
+        client = session.client(
+            self._service,  # type: ignore[call-overload]  # one of two, by the store
+            region_name=target.region or session.region_name or DEFAULT_REGION,
+            endpoint_url=target.endpoint_url,
+            config=_config(target),
+        )
+        self.region = str(client.meta.region_name)
+        # first: where the SDK has learned by a redirect that a bucket is elsewhere, that counts
+        client.meta.events.register_first("before-endpoint-resolution.s3", self._aim)
+        # the server judges names: Ceph's `tenant:bucket` is none to the SDK
+        client.meta.events.unregister("before-parameter-build.s3", validate_bucket_name)
+        return client
+
+    def _aim(self, builtins: dict[str, Any], **_other: object) -> None:
+        """Have the SDK ask in the region of this thread's call; a client for each would take half a MiB."""
+        if region := getattr(self._local, "region", None):
+            builtins["AWS::Region"] = region
+
+    def _send(self, request: AWSPreparedRequest, event_name: str, **_other: object) -> AWSResponse:
+        _, service, operation = event_name.split(".")[:3]
+        seconds = ROLE_SECONDS if operation in _ROLE_OPERATIONS else math.inf
+        ours = Request(operation, request.method, request.url, _headers(request), _body(request), seconds)
+        prepared = getattr(self._local, "requests", None)
+        if prepared is not None and service == self._service:  # and not of the credential chain
+            if operation not in _PAGE_OPERATIONS:
+                raise _NotFirstError
+            prepared.append(ours)
+            return AWSResponse(request.url, HTTPStatus.OK, HTTPHeaders(), _Body(self._empty_page))
+        if request.url.startswith("http:") and CUSTOMER_KEY_HEADER in request.headers:
+            what = f"{operation}: the customer's key goes over TLS only; nothing was sent"
+            raise StoreError(Reason.TLS, what)
+        answer = self._transport.send(ours)
+        # Glacier's refusals are hidden too: botocore fails on a body that is no object or not UTF-8
+        hidden = answer.status == HTTPStatus.OK or self._service == "glacier"
+        is_page = operation in _PAGE_OPERATIONS and hidden
+        if is_page:
+            return AWSResponse(request.url, answer.status, HTTPHeaders(), _Body(self._empty_page))
+        headers = HTTPHeaders.from_dict(answer.headers)
+        return AWSResponse(request.url, answer.status, headers, _Body(answer.body))
+
+    def _no_credentials(self, call: Call, error: Exception) -> StoreError:
+        """Return what it means that there are no keys; a role's refusal in the words of who refused it."""
+        if not isinstance(error, botocore.exceptions.ClientError) or call.last is None:
+            return _no_credentials(call.operation, error)
+        if error.operation_name not in _ROLE_OPERATIONS:
+            return _no_credentials(call.operation, error)
+        said, answer = error.response.get("Error", {}), call.last
+        code, message = said.get("Code", ""), said.get("Message", "")
+        if code == "Unknown":  # Ceph refuses in other words than STS, which the SDK cannot read
+            code, message = self._read_error(answer)
+        refused = code == "AccessDenied" or (not code and answer.status == HTTPStatus.FORBIDDEN)
+        told = clean(f"{code} {message}".strip()) or kind_of(answer)
+        text = f"{error.operation_name}: HTTP {answer.status} ({told}); "
+        text += _REFUSED_ROLE_ADVICE if refused else _ANY_ROLE_ADVICE
+        return StoreError(Reason.CREDENTIALS, text, code=code, status=answer.status)
+
+    def _refusal(self, operation: str, call: Call) -> StoreError:
+        if call.last is None:
+            return StoreError(Reason.INTERNAL, f"{operation}: the SDK failed without an answer")
+        return refusal(operation, call.last, *self._read_error(call.last))
+
+
+class _NotFirstError(Exception):
+    """The SDK has to send another request before the one that is prepared."""
+
+
+class _Body(io.BytesIO):
+    def stream(self) -> Iterator[bytes]:
+        yield self.getvalue()
+
+
+def _config(target: TargetSettings) -> Config:
+    return Config(
+        retries={"total_max_attempts": 1, "mode": "standard"},  # the retry loop is ours
+        s3={"addressing_style": cast("Any", target.addressing_style)},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        user_agent_extra=f"mpu-exporter/{__version__}",
+    )
+
+
+def _headers(request: AWSPreparedRequest) -> list[tuple[str, str]]:
+    signed = [(_text(name), _text(value)) for name, value in request.headers.items()]
+    # libcurl would send the host as the URL has it, and ask for whatever it can decode
+    return [("Host", host_of(request.url)), ("Accept-Encoding", "identity"), *signed]
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
+def _body(request: AWSPreparedRequest) -> bytes | None:
+    body = request.body
+    if body is None or isinstance(body, str):
+        return body.encode("utf-8") if body else None
+    return bytes(cast("bytes", body))  # the calls of an exporter never stream
+
+
+def _from_sdk(operation: str, error: Exception, call: Call) -> StoreError:
+    kind = type(error).__name__
+    asked = call.request.operation if call.request else operation
+    if isinstance(error, _PROVIDER_ERRORS) or asked not in {operation, *_HELPING_OPERATIONS}:
+        return _no_credentials(operation, error)
+    if isinstance(error, _NAME_ERRORS):
+        return StoreError(Reason.UNSUPPORTED, f"{operation}: the SDK cannot ask for this name ({kind})")
+    reason = Reason.BAD_RESPONSE if call.last else Reason.UNSUPPORTED
+    return StoreError(reason, f"{operation}: {kind}: {_plain(error)}")
+
+
+def _no_credentials(operation: str, error: Exception) -> StoreError:
+    text = f"{operation}: {type(error).__name__}: {_plain(error)}; {_CHAIN_ADVICE}"
+    return StoreError(Reason.CREDENTIALS, text)
+
+
+def _plain(error: Exception) -> str:
+    return clean(str(error))

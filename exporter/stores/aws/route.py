@@ -1,0 +1,129 @@
+"""Where the requests of one bucket go and how they are signed, learned from one that boto3 prepared.
+
+boto3 knows endpoints, addressing styles, access points and regions; it stays the one who does.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from operator import itemgetter
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from exporter.stores.aws.sigv4 import ALGORITHM, DATE_HEADER, PAYLOAD_HEADER, TOKEN_HEADER, Signer
+from exporter.stores.base import UPLOADS_OPERATION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from botocore.credentials import ReadOnlyCredentials
+
+    from exporter.stores.transport.client import Request
+
+Argument = tuple[str, str | int | None]
+"""A name of the query, URL-safe as the API's names are, and its value; None makes it a bare name."""
+
+_SCOPE = re.compile(rf"{ALGORITHM} Credential=.+/[0-9]{{8}}/([^/]+)/([^/]+)/aws4_request, SignedHeaders=")
+_SESSION_HEADER = "x-amz-s3session-token"
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_PLAIN = {"": re.compile("[A-Za-z0-9_.~-]*"), "/": re.compile("[A-Za-z0-9_.~/-]*")}
+_by_name = itemgetter(0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    """The way to one bucket. Safe to use from many threads."""
+
+    region: str
+    """The region requests are signed for."""
+    host: str
+    """The Host header's value."""
+    origin: str
+    """Scheme, host and port as URLs have them."""
+    bucket_path: str
+    key_folder: str
+    """The path that keys come after; it ends with a slash."""
+    constant_lines: tuple[str, ...]
+    signer: Signer
+
+    def request(
+        self, credentials: ReadOnlyCredentials, key: str, arguments: Sequence[Argument], now: float
+    ) -> tuple[str, list[str]]:
+        """Return URL and header lines of a GET, the URL as boto3 writes it, dot segments and all.
+
+        `key` is '' for the bucket itself; an argument's name comes once; `now` is the server's time in Unix
+        seconds. Raises UnicodeEncodeError for a text with lone surrogates, which has no UTF-8.
+        """
+        path = f"{self.key_folder}{_encoded(key, safe='/')}" if key else self.bucket_path
+        query, canonical_query = _queries(arguments)
+        lines = self.signer.lines(credentials, path, canonical_query, now)
+        lines += self.constant_lines
+        return f"{self.origin}{path}?{query}", lines
+
+    def with_headers(self, headers: Sequence[tuple[str, str]]) -> Route:
+        """Return the way of requests that have these headers, too."""
+        return replace(self, signer=self.signer.with_headers(headers))
+
+
+def read_route(request: Request) -> Route | None:
+    """Return the way that boto3's own listing of a bucket's uploads takes.
+
+    None where requests like it are not signed by plain Signature Version 4: directory buckets with their
+    sessions, Signature Version 4A, presigned URLs, no signature.
+    """
+    headers = {name.lower(): value for name, value in request.headers}
+    scope = _SCOPE.match(headers.get("authorization", ""))
+    if scope is None or not _is_listing(request) or not _is_plain(headers):
+        return None
+    region, service = scope.groups()
+    url = urlsplit(request.url)
+    host = host_of(request.url)
+    return Route(
+        region,
+        host,
+        origin=f"{url.scheme}://{url.netloc}",
+        bucket_path=url.path,
+        key_folder=url.path if url.path.endswith("/") else f"{url.path}/",
+        constant_lines=(f"User-Agent: {headers.get('user-agent', '')}", "Accept-Encoding: identity"),
+        signer=Signer(host, region, service, _kept(headers)),
+    )
+
+
+def _is_listing(request: Request) -> bool:
+    """Tell whether the URL's path is the bucket's own; boto3 sends other requests on its way to a listing."""
+    return (request.operation, request.method, bool(request.body)) == (UPLOADS_OPERATION, "GET", False)
+
+
+def _is_plain(headers: Mapping[str, str]) -> bool:
+    return PAYLOAD_HEADER in headers and _SESSION_HEADER not in headers
+
+
+def _kept(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return what every request has to say again: who pays, whose the bucket is, the hash of no body."""
+    own = {DATE_HEADER, TOKEN_HEADER}
+    return [(name, value) for name, value in headers.items() if name.startswith("x-amz-") and name not in own]
+
+
+def host_of(url: str) -> str:
+    """Return the Host header's value as boto3 signs it: in small letters, without the scheme's own port."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    name = f"[{host}]" if ":" in host else host
+    return name if parts.port in {None, _DEFAULT_PORTS.get(parts.scheme)} else f"{name}:{parts.port}"
+
+
+def _queries(arguments: Sequence[Argument]) -> tuple[str, str]:
+    """Return the query as it is sent and as it is signed: sorted, and with a `=` after each name."""
+    pairs = [(name, None if value is None else _encoded(str(value))) for name, value in arguments]
+    if len(pairs) == 1 and pairs[0][1]:  # an upload's id, as for most requests
+        query = f"{pairs[0][0]}={pairs[0][1]}"
+        return query, query
+    sent = [name if value is None else f"{name}={value}" for name, value in pairs]
+    signed = [f"{name}={value or ''}" for name, value in sorted(pairs, key=_by_name)]
+    return "&".join(sent), "&".join(signed)
+
+
+def _encoded(text: str, safe: str = "") -> str:
+    """Percent-encode as boto3 does; most texts need none."""
+    return text if _PLAIN[safe].fullmatch(text) else quote(text, safe=safe)

@@ -1,0 +1,145 @@
+"""What a store's refusal means: an HTTP status and an error code in, one of our reasons out."""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from exporter.model.errors import GoneError, Reason, StoreError
+from exporter.text.redaction import redact
+
+if TYPE_CHECKING:
+    from exporter.stores.transport.response import Answer
+
+_CODES = {
+    Reason.CREDENTIALS: """InvalidAccessKeyId SignatureDoesNotMatch ExpiredToken ExpiredTokenException
+        InvalidToken TokenRefreshRequired RequestTimeTooSkewed RequestExpired AuthorizationHeaderMalformed
+        UnrecognizedClientException InvalidSignatureException MissingAuthenticationTokenException
+        IncompleteSignature InvalidClientTokenId NotSignedUp InvalidSecurity InvalidSecurityToken
+        MissingSecurityHeader UnauthorizedAccess""",
+    Reason.ACCESS_DENIED: """AccessDenied AccessDeniedException AllAccessDisabled AccountProblem
+        AccessForbidden Forbidden InvalidPayer""",
+    Reason.NOT_FOUND: "NoSuchBucket ResourceNotFoundException",
+    Reason.THROTTLED: """SlowDown Throttling ThrottlingException ThrottledException RequestThrottled
+        RequestThrottledException TooManyRequests TooManyRequestsException RequestLimitExceeded
+        BandwidthLimitExceeded LimitExceededException PolicyEnforcedException FlowControlOverLimit
+        QpsLimitExceeded""",
+    Reason.TIMEOUT: "RequestTimeout RequestTimeoutException",
+    Reason.SERVER_ERROR: "InternalError InternalFailure ServiceUnavailable ServiceUnavailableException",
+    Reason.UNSUPPORTED: "NotImplemented MethodNotAllowed NoLongerSupportedException UnsupportedOperation",
+}
+_REASON_OF_CODE = {code: reason for reason, codes in _CODES.items() for code in codes.split()}
+_REASON_OF_STATUS = {
+    401: Reason.CREDENTIALS,
+    403: Reason.ACCESS_DENIED,
+    405: Reason.UNSUPPORTED,
+    407: Reason.CONNECTION,
+    408: Reason.TIMEOUT,
+    429: Reason.THROTTLED,
+    501: Reason.UNSUPPORTED,
+}
+_RETRYABLE = {Reason.THROTTLED, Reason.SERVER_ERROR, Reason.TIMEOUT}
+_GONE_CODES = {"NoSuchUpload", "NoSuchKey"}
+_ADVICE = {
+    Reason.CREDENTIALS: "check the target's credentials and the clock",
+    Reason.ACCESS_DENIED: "grant the permission (README, Permissions)",
+    Reason.NOT_FOUND: "check the name, region and endpoint_url",
+    Reason.THROTTLED: "lower scan.concurrency or scan less often",
+    Reason.UNSUPPORTED: "this store or bucket type cannot do it",
+    Reason.SERVER_ERROR: "the store fails: see its own logs and status",
+    Reason.BAD_RESPONSE: "not what a store answers: check endpoint_url, region and any proxy",
+}
+# what must never reach a log: access keys, signatures, tokens
+_LONGEST_MESSAGE = 300
+
+
+def refusal(operation: str, answer: Answer, code: str, message: str) -> StoreError:
+    """Return the error for an answer whose status is not 200.
+
+    `code` and `message` are the store's own, '' where its body did not say. A 404 without a code proves
+    nothing (a proxy, a wrong port) and is a bad response.
+    """
+    reason = _reason(answer, code)
+    said = _said(code, message) or f" ({kind_of(answer)})"
+    text = f"{operation}: HTTP {answer.status}{said}"
+    if advice := _ADVICE.get(reason):
+        text = f"{text}; {advice}"
+    return StoreError(
+        reason,
+        text,
+        code=code,
+        status=answer.status,
+        retryable=reason in _RETRYABLE,
+        retry_after=retry_after(answer),
+    )
+
+
+def ended(operation: str, error: StoreError) -> GoneError:
+    """Return `error` as what it means for an upload whose parts were asked for: it is gone."""
+    return GoneError(error.reason, f"{operation}: the upload has ended", code=error.code, status=error.status)
+
+
+def is_gone(error: StoreError) -> bool:
+    """Whether `error` says that an upload has ended: some servers answer NoSuchKey (Ceph 16)."""
+    return error.status == HTTPStatus.NOT_FOUND and error.code in _GONE_CODES
+
+
+def error_in_success(operation: str, code: str, message: str) -> StoreError:
+    """Return the error for a 200 that carries an <Error>: refused, though trying again may help."""
+    retryable = _REASON_OF_CODE.get(code) in _RETRYABLE
+    text = f"{operation}: HTTP 200 with an error inside{_said(code, message)}"
+    return StoreError(Reason.BAD_RESPONSE, text, code=code, status=200, retryable=retryable)
+
+
+def bad_response(operation: str, what: str) -> StoreError:
+    """Return the error for a 200 that does not prove itself."""
+    return StoreError(
+        Reason.BAD_RESPONSE, f"{operation}: {what}; check endpoint_url and any proxy", status=200
+    )
+
+
+def kind_of(answer: Answer) -> str:
+    """Return in a few words what an answer's body looks like."""
+    if not answer.body.strip():
+        return "it is empty"
+    return "it is HTML" if _is_html(answer) else f"{len(answer.body)} bytes"
+
+
+def retry_after(answer: Answer) -> float | None:
+    """Return the seconds that the Retry-After header asks for, by number or by date, None without one."""
+    text = answer.headers.get("retry-after", "").strip()
+    if text.isdecimal():
+        return float(text[:9])
+    try:
+        moment = parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return max(0.0, moment - answer.moment(default=moment))
+
+
+def clean(text: str) -> str:
+    """Return a server's text fit for a log line: one line, short, without keys and signatures."""
+    printable = "".join(char if char.isprintable() else " " for char in text[: 4 * _LONGEST_MESSAGE])
+    return redact(" ".join(printable.split()))[:_LONGEST_MESSAGE]
+
+
+def _reason(answer: Answer, code: str) -> Reason:
+    if reason := _REASON_OF_CODE.get(code):
+        return reason
+    if answer.status == HTTPStatus.FORBIDDEN and _is_html(answer):
+        return Reason.BAD_RESPONSE  # a gateway's page, which does not say that the store knows us
+    if reason := _REASON_OF_STATUS.get(answer.status):
+        return reason
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Reason.SERVER_ERROR
+    return Reason.BAD_RESPONSE
+
+
+def _is_html(answer: Answer) -> bool:
+    return b"<html" in answer.body[:1000].lower()
+
+
+def _said(code: str, message: str) -> str:
+    said = " ".join(text for text in (clean(code), clean(message)) if text)
+    return f" ({said})" if said else ""

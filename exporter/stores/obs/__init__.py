@@ -1,0 +1,1 @@
+"""Huawei Object Storage Service (OBS)."""

@@ -1,0 +1,69 @@
+"""What a target's settings mean for OBS: where requests go, and for which region they are signed."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from exporter.model.errors import Reason, StoreError
+
+if TYPE_CHECKING:
+    from exporter.config.settings import TargetSettings
+
+_ANY_REGION = "us-east-1"  # what S3-compatible servers take where nothing is configured
+_OWN_SERVER = re.compile(r"^(obs\.)[a-z0-9-]+(\.myhuaweicloud\.(?:com|eu|cn))$")
+_REGION = re.compile("[a-z0-9-]+")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def sign_region(target: TargetSettings) -> str:
+    """Return the region that goes into signatures; only `v4` needs one."""
+    return target.region or (_ANY_REGION if target.signature == "v4" else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where requests go: `host` as it stands in a URL; `path_style` says where the bucket's name goes."""
+
+    host: str
+    port: int
+    is_secure: bool
+    path_style: bool
+
+
+def read_server(target: TargetSettings, region: str | None = None) -> Server:
+    """Return what endpoint_url and addressing_style say; raises StoreError (unsupported).
+
+    Of Huawei's own servers it is that of the `region`, where one is known: each has its own buckets only.
+    """
+    url = urlsplit(target.endpoint_url or "")
+    host = url.hostname
+    if url.scheme not in _DEFAULT_PORTS or not host:
+        raise StoreError(Reason.UNSUPPORTED, "endpoint_url: must be the URL of the OBS server")
+    if url.path not in {"", "/"} or url.query:
+        raise StoreError(Reason.UNSUPPORTED, "endpoint_url: must end after host and port, obs takes no path")
+    style = target.addressing_style
+    if style == "virtual" and _is_address(host):
+        raise StoreError(Reason.UNSUPPORTED, "addressing_style: virtual needs a host name in endpoint_url")
+    path_style = style == "path" or (style == "auto" and (target.signature != "obs" or _is_address(host)))
+    if region and _REGION.fullmatch(region):
+        host = _OWN_SERVER.sub(rf"\g<1>{region}\g<2>", host)
+    port = url.port or _DEFAULT_PORTS[url.scheme]
+    return Server(f"[{host}]" if ":" in host else host, port, url.scheme == "https", path_style)
+
+
+def iam_url(target: TargetSettings) -> str:
+    """Return where IAM is: in the region of Huawei's own server, else the one of all regions."""
+    host = urlsplit(target.endpoint_url or "").hostname or ""
+    return f"https://iam.{host.removeprefix('obs.') if _OWN_SERVER.match(host) else 'myhuaweicloud.com'}"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""A raw XML body in, a proven page out."""

@@ -1,0 +1,85 @@
+"""Reads a bucket's lifecycle rules, as far as they abort uploads: a raw body in, proven rules out.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLifecycleConfiguration.html
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from exporter.model.results import AbortRules
+from exporter.stores.base import LIFECYCLE_OPERATION
+from exporter.stores.errors import bad_response, error_in_success, kind_of
+from exporter.stores.parsing.document import DoctypeError, Document, NotXmlError
+from exporter.stores.parsing.pages import read_error
+
+if TYPE_CHECKING:
+    from exporter.model.errors import StoreError
+    from exporter.stores.parsing.document import Branch
+    from exporter.stores.transport.response import Answer
+
+DAY_SECONDS = 86400.0
+NO_RULES = AbortRules()
+_MOST_DIGITS = 9
+_PREFIX_ONLY = {"Prefix", "And"}
+"""What a filter may hold without leaving out any upload under its prefix."""
+
+
+def has_no_rules(error: StoreError) -> bool:
+    """Whether a refusal says that the bucket has no lifecycle rules."""
+    return error.status == HTTPStatus.NOT_FOUND and error.code == "NoSuchLifecycleConfiguration"
+
+
+def read_rules(answer: Answer, watched: str | None) -> AbortRules:
+    """Return what the rules do about uploads whose keys begin with `watched`.
+
+    Raises StoreError (bad_response).
+    """
+    within = watched or ""
+    shortest: dict[bool, float] = {}
+    for rule in _prove(answer).branches("Rule"):
+        seconds = _seconds(rule)
+        if seconds is None:
+            continue
+        prefix, filtered = _reach(rule)
+        covers_all = within.startswith(prefix) and not filtered
+        if within.startswith(prefix) or prefix.startswith(within):
+            shortest[covers_all] = min(seconds, shortest.get(covers_all, seconds))
+    return AbortRules(bucket=shortest.get(True), prefix=shortest.get(False))
+
+
+def _prove(answer: Answer) -> Document:
+    try:
+        document = Document(answer.body)
+    except (DoctypeError, NotXmlError):
+        what = f"the answer is not the XML of a store ({kind_of(answer)})"
+        raise bad_response(LIFECYCLE_OPERATION, what) from None
+    if document.name == "Error":
+        raise error_in_success(LIFECYCLE_OPERATION, *read_error(answer.body))
+    if document.name != "LifecycleConfiguration":
+        what = f"the answer is not a LifecycleConfiguration ({kind_of(answer)})"
+        raise bad_response(LIFECYCLE_OPERATION, what)
+    return document
+
+
+def _seconds(rule: Branch) -> float | None:
+    """Return after what time a rule aborts uploads; None for one that does not, or is not enabled."""
+    aborts = rule.branches("AbortIncompleteMultipartUpload")
+    status = rule.text("Status").strip().lower()
+    if not aborts or status == "disabled":
+        return None
+    days = aborts[0].text("DaysAfterInitiation").strip()
+    readable = days.isascii() and days.isdigit() and len(days) <= _MOST_DIGITS
+    if status != "enabled" or not readable:
+        raise bad_response(LIFECYCLE_OPERATION, "a rule's status or days cannot be read")
+    return int(days) * DAY_SECONDS
+
+
+def _reach(rule: Branch) -> tuple[str, bool]:
+    """Return the prefix of a rule, and whether it leaves out some of what is under it, by tags or sizes."""
+    filters = rule.branches("Filter")
+    filters += [inner for each in filters for inner in each.branches("And")]
+    prefixes = [branch.text("Prefix") for branch in (rule, *filters)]
+    filtered = any(name not in _PREFIX_ONLY for each in filters for name in each.names())
+    return max(prefixes, key=len), filtered

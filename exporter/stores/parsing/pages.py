@@ -1,0 +1,167 @@
+"""Reads the XML answers of S3 and OBS: a raw body in, a proven page out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.model.uploads import Part, Parts, Upload
+from exporter.stores import timestamps as dates
+from exporter.stores.base import (
+    BUCKETS_OPERATION,
+    PARTS_OPERATION,
+    UPLOADS_OPERATION,
+    FoundBucket,
+    Marker,
+    Page,
+)
+from exporter.stores.errors import bad_response, error_in_success, kind_of
+from exporter.stores.parsing.document import DoctypeError, Document, NotXmlError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.stores.parsing.document import Branch
+    from exporter.stores.transport.response import Answer
+
+ABORT_DATE = "x-amz-abort-date"
+"""When the store will abort the upload whose parts it lists, by a lifecycle rule."""
+_TRUE, _FALSE = {"true", "1"}, {"false", "0"}
+_MOST_DIGITS = 19
+_FIELDS = (
+    *("Bucket", "IsTruncated", "StorageClass"),
+    *("ContinuationToken", "NextMarker"),
+    *("NextKeyMarker", "NextUploadIdMarker", "NextPartNumberMarker"),
+)
+
+
+def read_uploads(answer: Answer, bucket: str | None, now: float) -> Page[Upload]:
+    """Return the page of uploads in `answer`, which has to name `bucket` if it names one (None: any).
+
+    `now` is our clock, used where the answer does not carry the store's. Raises StoreError (bad_response).
+    """
+    document = _prove(answer, "ListMultipartUploadsResult", UPLOADS_OPERATION, bucket)
+    keys, ids, initiated, classes = document.columns("Upload", "Key", "UploadId", "Initiated", "StorageClass")
+    if not (all(keys) and all(ids)):
+        raise bad_response(UPLOADS_OPERATION, "an upload without key or upload id")
+    moments = dates.read_column(initiated, answer.moment(default=now))
+    initiators = document.inner_column("Upload", "Initiator", "ID")
+    uploads = list(map(Upload, keys, ids, moments, map(str.strip, classes), map(str.strip, initiators)))
+    marker = (document.text("NextKeyMarker"), document.text("NextUploadIdMarker"))
+    return Page(
+        items=uploads,
+        truncated=_truncated(document, UPLOADS_OPERATION),
+        next_marker=marker if marker[0] else None,
+        last_marker=(keys[-1], ids[-1]) if uploads else None,
+    )
+
+
+def read_parts(answer: Answer, bucket: str | None, now: float) -> Page[Part]:
+    """Return the page of parts in `answer`; see `read_uploads`."""
+    document = _prove(answer, "ListPartsResult", PARTS_OPERATION, bucket)
+    texts, sizes, modified = document.columns("Part", "PartNumber", "Size", "LastModified")
+    numbers = _integers(texts)
+    store_now = answer.moment(default=now)
+    moments = dates.read_column(modified, store_now)
+    abort_date = answer.headers.get(ABORT_DATE)
+    last = numbers[-1] if numbers else None
+    if last is None:
+        last = next((number for number in reversed(numbers) if number is not None), None)
+    return Page(
+        items=Parts(numbers, _integers(sizes), moments),
+        truncated=_truncated(document, PARTS_OPERATION),
+        next_marker=_part_marker(document.text("NextPartNumberMarker")),
+        last_marker=None if last is None else (str(last),),
+        storage_class=document.text("StorageClass").strip(),
+        abort_at=dates.read_coming(abort_date, store_now) if abort_date else None,
+    )
+
+
+def read_buckets(answer: Answer) -> Page[FoundBucket]:
+    """Return the page of an account's buckets: S3 says where it goes on by a token, OBS by a name.
+
+    Raises StoreError (bad_response).
+    """
+    document = _prove(answer, "ListAllMyBucketsResult", BUCKETS_OPERATION, None)
+    lists = document.branches("Buckets")
+    if not lists:
+        raise bad_response(BUCKETS_OPERATION, "the answer has no Buckets")
+    found = [_found_bucket(bucket) for bucket in lists[0].branches("Bucket")]
+    if not all(bucket.name for bucket in found):
+        raise bad_response(BUCKETS_OPERATION, "a bucket without a name")
+    marker = document.text("ContinuationToken") or document.text("NextMarker")
+    truncated = _truncated(document, BUCKETS_OPERATION)
+    return Page(
+        items=found,
+        truncated=bool(marker) if truncated is None else truncated,
+        next_marker=(marker,) if marker else None,
+        last_marker=(found[-1].name,) if found else None,
+    )
+
+
+def _found_bucket(bucket: Branch) -> FoundBucket:
+    region = bucket.text("BucketRegion").strip() or bucket.text("Location").strip()
+    return FoundBucket(bucket.text("Name"), region or None)
+
+
+def read_error(body: bytes) -> tuple[str, str]:
+    """Return the code and message of an <Error> document, in whatever namespace; '' for what is not there."""
+    fields = error_fields(body)
+    return fields.get("Code", "").strip(), fields.get("Message", "").strip()
+
+
+def error_fields(body: bytes) -> dict[str, str]:
+    """Return all fields of an <Error> document; of anything else none."""
+    try:
+        document = Document(body)
+    except (DoctypeError, NotXmlError):
+        return {}
+    return document.texts() if document.name == "Error" else {}
+
+
+def _prove(answer: Answer, root: str, operation: str, bucket: str | None) -> Document:
+    try:
+        document = Document(answer.body, *_FIELDS)
+    except DoctypeError:
+        raise bad_response(operation, "the answer has a DOCTYPE, which no store sends") from None
+    except NotXmlError:
+        raise bad_response(operation, f"the answer is not the XML of a store ({kind_of(answer)})") from None
+    if document.name == "Error":
+        raise error_in_success(operation, *read_error(answer.body))
+    if document.name != root:
+        raise bad_response(operation, f"the answer is not a {root} ({kind_of(answer)})")
+    named = document.text("Bucket").strip()
+    if bucket is not None and named and named != bucket.rpartition(":")[2]:
+        raise bad_response(operation, "the answer names another bucket")
+    return document
+
+
+def _truncated(document: Document, operation: str) -> bool | None:
+    texts = document.all_texts("IsTruncated")
+    if texts == ["false"]:
+        return False
+    said = {text.strip().lower() for text in texts}
+    if not said:
+        return None
+    if said <= _TRUE:
+        return True
+    if said <= _FALSE:
+        return False
+    raise bad_response(operation, "IsTruncated is neither true nor false")
+
+
+def _integers(texts: Sequence[str]) -> list[int | None]:
+    """Read whole numbers; None for what is none."""
+    together = "".join(texts)
+    if together.isascii() and together.isdigit() and all(texts) and max(map(len, texts)) <= _MOST_DIGITS:
+        return list(map(int, texts))
+    return [_integer(text) for text in texts]
+
+
+def _integer(text: str) -> int | None:
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
+
+
+def _part_marker(text: str) -> Marker | None:
+    """Return a marker as given; some servers say 0, or nothing, where they mean no marker."""
+    return (text.strip(),) if _integer(text) else None

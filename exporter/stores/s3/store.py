@@ -1,0 +1,88 @@
+"""Amazon S3 and every store that speaks its API.
+
+API: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html and API_ListParts.html.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from exporter.model.errors import Reason, StoreError
+from exporter.stores.base import UPLOADS_OPERATION, operations_of
+from exporter.stores.engine.threads import ThreadedSession
+from exporter.stores.part_sums import NumberedPartSum
+from exporter.stores.s3.boto import BotoStore
+from exporter.stores.s3.wire import Wire, WireSession
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.config.settings import BucketSettings, TargetSettings
+    from exporter.model.results import AbortRules
+    from exporter.stores.base import BucketSession, FoundBucket, Marker, Page
+    from exporter.stores.transport.client import Transport
+
+log = logging.getLogger(__name__)
+
+
+class S3Store:
+    """Lists uploads and parts through the wire engine, or through boto3 where that cannot go.
+
+    The wire engine signs by plain Signature Version 4: directory buckets have sessions of their own, and
+    multi-region access points Signature Version 4A.
+    """
+
+    has_part_times = True
+
+    def __init__(
+        self, target: TargetSettings, transport: Transport, clock: Callable[[], float] = time.time
+    ) -> None:
+        """Make the store of a target; the SDK's client is made by the first call."""
+        self.operations = operations_of(target)
+        self._target = target
+        self._transport = transport
+        self._boto = BotoStore(target, transport, clock)
+        self._wire = Wire(transport, self._boto, target.scan.page_size, clock)
+        self._told: set[str] = set()
+
+    @property
+    def signing_region(self) -> str:
+        """The region requests are signed for."""
+        return self._boto.region
+
+    def open(self, bucket: BucketSettings, deadline: float) -> BucketSession:
+        """Return what makes the calls of one scan of the bucket. Raises StoreError."""
+        if self._target.engine == "boto3":
+            return ThreadedSession(self._boto)
+        route = self._wire.route(bucket, deadline)
+        if route is not None:
+            return WireSession(self._wire, bucket, route)
+        if self._target.engine == "wire":
+            what = f"{UPLOADS_OPERATION}: not signed by plain SigV4; set engine: auto or boto3"
+            raise StoreError(Reason.UNSUPPORTED, what)
+        self._tell(bucket)
+        return ThreadedSession(self._boto)
+
+    def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
+        """Return a page of the account's buckets. Raises StoreError."""
+        return self._boto.list_buckets(marker, deadline)
+
+    def new_part_sum(self) -> NumberedPartSum:
+        """Return what adds up the parts of one upload."""
+        return NumberedPartSum()
+
+    def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
+        """Return what the bucket's lifecycle rules do about uploads; asked for through boto3."""
+        return self._boto.abort_rules(bucket, deadline)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def _tell(self, bucket: BucketSettings) -> None:
+        if bucket.name not in self._told:
+            self._told.add(bucket.name)
+            fields = {"target": self._target.name, "bucket": bucket.name, "engine": "boto3"}
+            log.info("not signed by plain SigV4: the bucket is read through boto3", extra={"fields": fields})

@@ -1,0 +1,57 @@
+"""What libcurl's error codes mean to us."""
+
+from __future__ import annotations
+
+import pycurl
+
+from exporter.model.errors import Reason, StoreError
+
+_TLS = frozenset(
+    {
+        pycurl.E_SSL_CONNECT_ERROR,
+        pycurl.E_PEER_FAILED_VERIFICATION,
+        pycurl.E_SSL_CERTPROBLEM,
+        pycurl.E_SSL_CIPHER,
+        pycurl.E_SSL_CACERT_BADFILE,
+        pycurl.E_SSL_ISSUER_ERROR,
+        pycurl.E_SSL_PINNEDPUBKEYNOTMATCH,
+        pycurl.E_SSL_INVALIDCERTSTATUS,
+        pycurl.E_SSL_ENGINE_INITFAILED,
+        pycurl.E_SSL_CRL_BADFILE,
+    }
+)
+_ALERT = "alert"
+"""What TLS 1.3 says of our certificate comes after the handshake, as an error of reading."""
+_OUT_OF_RESOURCES = frozenset({pycurl.E_OUT_OF_MEMORY, pycurl.E_FAILED_INIT})
+_TOO_LARGE = 100  # CURLE_TOO_LARGE
+_HEAD_TOO_LARGE = "Too large response headers"
+"""What libcurl says, under another code, of a head of more than 300 KiB."""
+_REFUSED = {
+    pycurl.E_WRITE_ERROR: "the answer is larger than the cap or cannot be decoded",
+    pycurl.E_BAD_CONTENT_ENCODING: "the body cannot be decoded",
+    pycurl.E_UNSUPPORTED_PROTOCOL: "the answer is not HTTP/1",
+    8: "the answer is not HTTP",  # CURLE_WEIRD_SERVER_REPLY
+    _TOO_LARGE: "the headers are too large",
+}
+
+
+def from_curl(operation: str, error: pycurl.error) -> StoreError:
+    """Return the StoreError for an error of libcurl, whose text names hosts but neither keys nor secrets."""
+    code, text = int(error.args[0]), f"{operation}: {error.args[1]}"
+    if code == pycurl.E_OPERATION_TIMEDOUT:
+        what = (
+            f"{operation}: no complete answer within request_timeout; check endpoint_url, or allow more time"
+        )
+        return StoreError(Reason.TIMEOUT, what, retryable=True)
+    if code == pycurl.E_PARTIAL_FILE:
+        return StoreError(Reason.BAD_RESPONSE, f"{operation}: the answer was cut short", retryable=True)
+    if code in _REFUSED or _HEAD_TOO_LARGE in text:
+        code = code if code in _REFUSED else _TOO_LARGE
+        return StoreError(Reason.BAD_RESPONSE, f"{operation}: {_REFUSED[code]}; check endpoint_url")
+    if code in _OUT_OF_RESOURCES:
+        advice = "raise the limit of open files or lower scan.concurrency"
+        return StoreError(Reason.CONNECTION, f"{text}; {advice}", retryable=True)
+    if code in _TLS or ("SSL routines" in text and _ALERT in text):
+        advice = "check tls.ca_file, the certificate, and whether endpoint_url speaks TLS"
+        return StoreError(Reason.TLS, f"{text}; {advice}")
+    return StoreError(Reason.CONNECTION, f"{text}; check endpoint_url and the way there", retryable=True)

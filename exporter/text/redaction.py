@@ -1,0 +1,22 @@
+"""Takes what could be a secret out of texts of others: error messages, tracebacks, lines of libraries."""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "[hidden]"
+
+_NAMED = r"(?i:signature|token|credential|secret|password|accesskey\w*|authorization)"
+_SECRETIVE = re.compile(
+    r"\b(?:AKIA|ASIA)[A-Z0-9]{8,}"  # access keys
+    rf"|{_NAMED}[\"']?\s?[=:]\s*(?:[\"'][^\"']*[\"']|(?i:(?:bearer|basic|aws|obs)\s+)?\S+)"
+    r"|\b(?:AWS|OBS)\s+\S+:\S+"  # signatures of the old kinds: who, and the signature
+    r"|\b[0-9a-fA-F]{40,}\b"  # those of the new kind
+    # and what looks like a key or a token: long, of letters in both cases and digits
+    r"|(?<![\w+/=%.-])(?!/)(?=[\w+/%-]*[0-9])(?=[\w+/%-]*[a-z])(?=[\w+/%-]*[A-Z])[\w+/%-]{27,}={0,2}(?![\w+/%-])"
+)
+
+
+def redact(text: str) -> str:
+    """Return the text with `[hidden]` in the place of keys, tokens and signatures."""
+    return _SECRETIVE.sub(HIDDEN, text)

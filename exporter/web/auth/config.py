@@ -1,0 +1,126 @@
+"""A web config file in, what is served with out, or every problem of the file at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from exporter.config.cross_checks import Fault, Values, as_list, as_mapping
+from exporter.config.document import read_document
+from exporter.config.problems import make_error
+from exporter.config.validate import validate
+from exporter.web.auth.ciphers import CLIENT_CHECKS, SUITES, VERSIONS
+from exporter.web.auth.schema import WebFile
+from exporter.web.auth.tls_context import FILE_KEYS, TlsError, find_file_fault, make_context
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+_IF_EMPTY = "write {} into it to serve without TLS and passwords"
+_TLS, _HTTP = "tls_server_config", "http_server_config"
+_CHOICES = {"X-Content-Type-Options": ("nosniff",), "X-Frame-Options": ("deny", "sameorigin")}
+_VERIFYING = "RequireAndVerifyClientCert or VerifyClientCertIfGiven"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How is served, and to whom. `headers`: of every answer, an empty value takes the header away."""
+
+    context: ssl.SSLContext | None = None
+    client_names: frozenset[str] = frozenset()
+    users: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    open_paths: frozenset[str] = frozenset()
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+def read_access(path: Path, environ: Mapping[str, str]) -> Access:
+    """Return what a web config file says. Raises ConfigError with every problem in it, sorted by line.
+
+    Files that it names are looked for from its own folder.
+    """
+    document = read_document(path, environ, _IF_EMPTY)
+    file = validate(document, WebFile)
+    for where, text in _find_faults(as_mapping(document.data), path.parent):
+        document.add(where, text)
+    context = None
+    if file and file.tls_server_config and not document.problems:
+        try:
+            context = make_context(file.tls_server_config, path.parent)
+        except TlsError as error:
+            document.add((_TLS, error.key), str(error))
+    if file is None or document.problems:
+        raise make_error(path, document.problems)
+    return _make_access(file, context)
+
+
+def named_files(path: Path, environ: Mapping[str, str]) -> list[Path]:
+    """Return the files that a web config file names. Raises ConfigError where it is no YAML at all."""
+    data = as_mapping(read_document(path, environ, _IF_EMPTY).data)
+    return [file for _, file in _list_files(data, path.parent)]
+
+
+def _list_files(data: Values, folder: Path) -> Iterator[tuple[str, Path]]:
+    for key, name in as_mapping(data.get(_TLS)).items():
+        if key in FILE_KEYS and isinstance(name, str) and name and "\0" not in name:
+            yield key, folder / name
+
+
+def _make_access(file: WebFile, context: ssl.SSLContext | None) -> Access:
+    tls = file.tls_server_config
+    return Access(
+        context=context,
+        client_names=frozenset(tls.client_allowed_sans if tls else ()),
+        users={user: secret.get_secret_value().encode() for user, secret in file.basic_auth_users.items()},
+        open_paths=frozenset(file.auth_excluded_paths),
+        headers=tuple(
+            (name.lower().encode(), value.encode()) for name, value in file.http_server_config.headers.items()
+        ),
+    )
+
+
+def _find_faults(data: Values, folder: Path) -> Iterator[Fault]:
+    """Yield what does not fit together, goes beyond what Python's ssl can do, or is not there."""
+    tls = as_mapping(data.get(_TLS))
+    yield from _check_clients(tls)
+    yield from _check_versions(tls)
+    if len(as_list(tls.get("curve_preferences"))) > 1:
+        text = "Python's ssl takes one curve or its own list: name one, or remove the key"
+        yield (_TLS, "curve_preferences"), text
+    for key, file in _list_files(data, folder):
+        if fault := find_file_fault(key, file):
+            yield (_TLS, key), fault
+    headers = as_mapping(as_mapping(data.get(_HTTP)).get("headers"))
+    for name, choices in _CHOICES.items():
+        if isinstance(headers.get(name), str) and headers[name] not in ("", *choices):
+            yield (_HTTP, "headers", name), f"{name} must be {' or '.join(choices)}, or blank"
+
+
+def _check_versions(tls: Values) -> Iterator[Fault]:
+    oldest, newest = (
+        VERSIONS.get(str(tls.get(key, default)))
+        for key, default in (("min_version", "TLS12"), ("max_version", "TLS13"))
+    )
+    if oldest and newest and oldest > newest:
+        yield (_TLS, "min_version"), "is newer than max_version: no client could connect"
+    suites = [suite for suite in as_list(tls.get("cipher_suites")) if isinstance(suite, str)]
+    if suites and newest and newest < VERSIONS["TLS13"] and not set(suites) & set(SUITES):
+        yield (_TLS, "cipher_suites"), "has only suites of TLS 1.3, which max_version leaves out"
+
+
+def _check_clients(tls: Values) -> Iterator[Fault]:
+    kind = tls.get("client_auth_type", "NoClientCert")
+    if kind in {"RequireAnyClientCert", "RequireClientCert"}:
+        text = f"Python's ssl cannot ask for a certificate and not verify it: use {_VERIFYING}"
+        yield (_TLS, "client_auth_type"), text
+    if kind not in CLIENT_CHECKS:
+        return
+    verifies, has_authorities = "Verify" in str(kind), tls.get("client_ca_file") is not None
+    if verifies and not has_authorities:
+        yield (_TLS, "client_ca_file"), f"is required for {kind}: name the CAs of the clients' certificates"
+    if has_authorities and not verifies:
+        yield (_TLS, "client_auth_type"), f"must be {_VERIFYING} where client_ca_file is given"
+    if tls.get("client_allowed_sans") and kind != "RequireAndVerifyClientCert":
+        text = "needs client_auth_type RequireAndVerifyClientCert: others may come without a certificate"
+        yield (_TLS, "client_allowed_sans"), text

@@ -1,0 +1,96 @@
+"""An ASGI application around another one: turns away who may not ask, and puts headers into answers."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from exporter.web.auth.passwords import BusyError, Passwords
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.web.auth.config import Access
+
+Scope = dict[str, Any]
+Header = tuple[bytes, bytes]
+
+_ASK = (b"www-authenticate", b'Basic realm="mpu-exporter", charset="UTF-8"')
+_LATER = (b"retry-after", b"1")
+
+
+@dataclass(slots=True)
+class AuthMiddleware:
+    """Lets requests through to `app` as the web config of the moment allows."""
+
+    app: Any
+    access: Callable[[], Access]
+    passwords: Passwords = field(default_factory=Passwords)
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+        """Answer one request, or have it answered."""
+        if scope["type"] != "http":
+            return
+        access = self.access()
+        if access.headers:
+            send = _with_headers(send, access.headers)
+        try:
+            allowed = await self._allows(access, scope)
+        except BusyError:
+            await _refuse(send, 429, b"429 too many passwords at once; try again\n", _LATER)
+            return
+        except asyncio.CancelledError:  # the server stops while a password is checked
+            await _refuse(send, 503, b"503 the exporter is about to stop\n", _LATER)
+            return
+        if allowed:
+            await self.app(scope, receive, send)
+        else:
+            await _refuse(send, 401, b"401 user and password, please\n", _ASK)
+
+    async def _allows(self, access: Access, scope: Scope) -> bool:
+        if not access.users or scope["path"] in access.open_paths:
+            return True
+        credentials = _credentials(scope)
+        if credentials is None:
+            return False
+        client = scope["client"][0] if scope.get("client") else ""
+        return await self.passwords.are_right(access.users, *credentials, client)
+
+
+def _credentials(scope: Scope) -> tuple[str, bytes] | None:
+    """Return user and password, None where there is not exactly one readable pair."""
+    given = [value for name, value in scope["headers"] if name == b"authorization"]
+    scheme, _, encoded = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
+    try:
+        user, colon, password = base64.b64decode(encoded.strip(), validate=True).partition(b":")
+        return (user.decode(), password) if colon and scheme.lower() == b"basic" else None
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+def _with_headers(send: Any, own: tuple[Header, ...]) -> Any:  # noqa: ANN401 - ASGI
+    """Return a `send` that puts the headers into each answer, in the place of those it has."""
+    names = {name for name, _ in own}
+
+    async def sending(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            kept = [header for header in message["headers"] if header[0] not in names]
+            message = {**message, "headers": [*kept, *(header for header in own if header[1])]}
+        await send(message)
+
+    return sending
+
+
+async def _refuse(send: Any, status: int, body: bytes, header: Header) -> None:  # noqa: ANN401 - ASGI
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        header,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,119 @@
+"""A web config's TLS section in, what a server encrypts with out, or what is wrong with its files."""
+
+from __future__ import annotations
+
+import ssl
+import warnings
+from typing import TYPE_CHECKING
+
+from exporter.web.auth.ciphers import CLIENT_CHECKS, CURVES, SUITES, VERSIONS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporter.web.auth.schema import TlsServer
+
+_UNREADABLE = "the file cannot be read: {}: check the path and its permissions"
+_MOST_BYTES = 1 << 20
+_CERTIFICATE = b"-----BEGIN CERTIFICATE-----", "holds no certificate in PEM"
+_CONTENTS = {
+    "cert_file": _CERTIFICATE,
+    "key_file": (b"PRIVATE KEY-----", "holds no private key in PEM"),
+    "client_ca_file": _CERTIFICATE,
+}
+FILE_KEYS = tuple(_CONTENTS)
+_OLD = {"TLS10", "TLS11"}
+
+
+class TlsError(Exception):
+    """Files that cannot be served with. `key` is the one to mend; the text is for people."""
+
+    def __init__(self, key: str, text: str) -> None:
+        """Keep which key it is about."""
+        self.key = key
+        super().__init__(text)
+
+
+def find_file_fault(key: str, path: Path) -> str:
+    """Return in better words than OpenSSL's what is wrong with the file of a key, or the empty text."""
+    try:
+        if path.exists() and not path.is_file():
+            return "is not a file: name the file itself"
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES)
+    except OSError as error:
+        return _UNREADABLE.format(error.strerror)
+    sign, otherwise = _CONTENTS[key]
+    return "" if sign in content else otherwise
+
+
+def make_context(settings: TlsServer, folder: Path) -> ssl.SSLContext:
+    """Return the context of a server; files are looked for from `folder`. Raises TlsError."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    for key, set_up in (("min_version", _set_versions), ("cipher_suites", _set_suites)):
+        try:
+            set_up(context, settings)
+        except (ssl.SSLError, ValueError):
+            raise TlsError(key, "is not what the OpenSSL of this system has") from None
+    _load_certificate(context, folder / settings.cert_file, folder / settings.key_file)
+    context.verify_mode = CLIENT_CHECKS[settings.client_auth_type]
+    if settings.client_ca_file is not None:
+        _load_authorities(context, folder / settings.client_ca_file)
+    return context
+
+
+def _set_versions(context: ssl.SSLContext, settings: TlsServer) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # who asks for old versions knows
+        context.minimum_version = VERSIONS[settings.min_version]
+        context.maximum_version = VERSIONS[settings.max_version]
+
+
+def _set_suites(context: ssl.SSLContext, settings: TlsServer) -> None:
+    suites = [SUITES[name] for name in settings.cipher_suites if name in SUITES]
+    if settings.cipher_suites and not suites:
+        context.minimum_version = ssl.TLSVersion.TLSv1_3  # none of the older ones' is allowed
+    if settings.min_version in _OLD:
+        usual = ["DEFAULT", "!aNULL", "!eNULL"]
+        context.set_ciphers(":".join([*(suites or usual), "@SECLEVEL=0"]))  # they sign with SHA-1
+    elif suites:
+        context.set_ciphers(":".join(suites))
+    if not settings.prefer_server_cipher_suites:
+        context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+    for curve in settings.curve_preferences:
+        context.set_ecdh_curve(CURVES[curve])
+
+
+def _load_certificate(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+    try:
+        context.load_cert_chain(certificate, key, password=_no_password)
+    except _EncryptedKeyError:
+        raise TlsError("key_file", "is encrypted: nobody is there to type its password; decrypt it") from None
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise TlsError("key_file", "is not the key of cert_file") from None
+        raise TlsError("cert_file", f"cannot be used with its key: {_words(error)}") from None
+    except OSError as error:
+        raise TlsError("cert_file", _UNREADABLE.format(error.strerror)) from None
+
+
+def _load_authorities(context: ssl.SSLContext, file: Path) -> None:
+    try:
+        context.load_verify_locations(file)
+    except ssl.SSLError as error:
+        raise TlsError("client_ca_file", f"cannot be used: {_words(error)}") from None
+    except OSError as error:
+        raise TlsError("client_ca_file", _UNREADABLE.format(error.strerror)) from None
+
+
+class _EncryptedKeyError(Exception):
+    """A key asks for a password."""
+
+
+def _no_password() -> str:
+    raise _EncryptedKeyError
+
+
+def _words(error: ssl.SSLError) -> str:
+    return (error.reason or "it is damaged").lower().replace("_", " ")

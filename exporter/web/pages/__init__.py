@@ -1,0 +1,1 @@
+"""The HTML pages: rows of the board in, documents out."""

@@ -1,0 +1,114 @@
+"""The page of the worst uploads, each with the command that aborts it."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from exporter.model.top_uploads import ORDERS
+from exporter.text.humanize import NOTHING, human_bytes, human_seconds, moment
+from exporter.web.pages.layout import frame, number, options, text, when
+from exporter.web.query import DEFAULT_LIMIT, MAX_LIMIT, choose, wishes
+from exporter.web.top_uploads import without_list, worst_uploads
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.model.top_uploads import Order
+    from exporter.web.pages.layout import PageContext
+    from exporter.web.query import Query
+    from exporter.web.rows import Row
+    from exporter.web.top_uploads import TopUpload
+
+_WORDS = {"age": "the oldest", "idle": "the longest idle", "bytes": "the largest"}
+_BY = "Begun by"
+_HEADS = ("Upload", "Age", "Idle", "Bytes", "Parts", "Class", _BY, "Will be aborted")
+_WHO = ' class="who"'
+_ABORT = "The command aborts the upload, and its parts are lost. The exporter itself never aborts one."
+
+
+def uploads_page(rows: Sequence[Row], site: PageContext, query: Query) -> str:
+    """Return the page as HTML; a wish that makes no sense counts as none."""
+    order, limit = wishes(query, lenient=True)
+    chosen = choose(rows, query)
+    found = worst_uploads(chosen, order, limit)
+    missing = without_list(chosen)
+    note = f" Not in it are {number(missing)} buckets: since the start no scan of them has ended well."
+    body = (
+        f'<p class="lead">Of each bucket the worst are held, by age, idle time and bytes, as of its last '
+        f"scan. {_ABORT}{note if missing else ''}</p>"
+        f'<h2 id="list" tabindex="-1">TopUploads uploads</h2>'
+        f"{_form(rows, query, order, limit)}{_table(found, order)}"
+    )
+    return frame(site, "/uploads", "TopUploads uploads – mpu-exporter", body)  # noqa: RUF001 - a dash for people
+
+
+def _form(rows: Sequence[Row], query: Query, order: Order, limit: int) -> str:
+    targets = sorted({row.entry.target for row in rows})
+    wanted = query.text("target")
+    buckets = sorted({row.entry.bucket for row in rows if wanted in {"", row.entry.target}})
+    fields = (
+        ("sort", "TopUploads by", [(each, _WORDS[each]) for each in ORDERS], order),
+        ("target", "Target", [("", "all"), *((name, name) for name in targets)], wanted),
+        ("bucket", "Bucket", [("", "all"), *((name, name) for name in buckets)], query.text("bucket")),
+        (
+            "limit",
+            "Show",
+            [(str(each), str(each)) for each in sorted({10, DEFAULT_LIMIT, 200, MAX_LIMIT, limit})],
+            str(limit),
+        ),
+    )
+    shown = "".join(
+        f'<div><label for="{name}">{label}</label>'
+        f'<select name="{name}" id="{name}">{options(values, chosen)}</select></div>'
+        for name, label, values, chosen in fields
+    )
+    return (
+        '<form class="filter" method="get" action="uploads" role="search" aria-label="Uploads">'
+        f'{shown}<button type="submit">Show</button></form>'
+    )
+
+
+def _table(found: Sequence[TopUpload], order: Order) -> str:
+    told = f"{number(len(found))} uploads, {_WORDS[order]} first" if found else "No upload is known."
+    heads = "".join(f'<th scope="col" role="columnheader">{head}</th>' for head in _HEADS)
+    return (
+        '<div class="panel scroll" tabindex="0" role="region" aria-label="TopUploads uploads">'
+        f'<table class="list uploads" role="table"><caption>{told}</caption><thead role="rowgroup">'
+        f'<tr role="row">{heads}</tr></thead>{"".join(map(_row, found))}</table></div>'
+    )
+
+
+def _row(blamed: TopUpload) -> str:
+    found, upload = blamed.found, blamed.found.upload
+    cells = (
+        _since(blamed.age, upload.initiated),
+        _since(blamed.idle, found.activity),
+        human_bytes(found.bytes),
+        number(found.parts),
+        text(found.storage_class) or NOTHING,
+        text(upload.initiator) or NOTHING,
+        when(found.abort_at),
+    )
+    shown = "".join(
+        f'<td role="cell" data-label="{head}"{_WHO if head == _BY else ""}><div>{cell}</div></td>'
+        for head, cell in zip(_HEADS[1:], cells, strict=True)
+    )
+    entry = blamed.row.entry
+    head = (
+        f'<th scope="row" role="rowheader" class="key">{text(upload.key)}'
+        f"<small>{text(upload.upload_id)}</small>"
+        f"<small>{text(entry.bucket)} in {text(entry.target)}</small></th>"
+    )
+    command = blamed.command
+    last = (
+        f'<tr role="row"><td role="cell" class="command" colspan="{len(_HEADS)}">'
+        f"<code>{escape(command)}</code></td></tr>"
+        if command
+        else ""
+    )
+    return f'<tbody role="rowgroup" class="card"><tr role="row">{head}{shown}</tr>{last}</tbody>'
+
+
+def _since(seconds: float | None, since: float | None) -> str:
+    return NOTHING if seconds is None else f"{human_seconds(seconds)}<small>{moment(since)}</small>"

@@ -1,0 +1,1 @@
+"""The HTTP server: sockets, TLS, and limits against slow or hostile clients."""

@@ -1,0 +1,113 @@
+"""The HTTP server on a thread of its own; each connection is guarded by its protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+import uvicorn
+
+from exporter.web.auth.config import Access
+from exporter.web.server.protocol import EncryptedProtocol, GuardedProtocol, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BACKLOG = 256
+_LAST_PORT = 65535
+USUAL_LIMITS = Limits()
+
+
+class ListenError(Exception):
+    """An address that cannot be listened on; the text is for people."""
+
+
+class WebServer:
+    """Serves an application until told to stop."""
+
+    def __init__(
+        self,
+        app: Any,  # noqa: ANN401 - ASGI
+        listen: str,
+        limits: Limits = USUAL_LIMITS,
+        on_end: Callable[[], None] = lambda: None,
+        access: Callable[[], Access] = Access,
+    ) -> None:
+        """Bind the address, `host:port`, where an empty host means all; raises ListenError.
+
+        `on_end` is called when serving ends, however it does: nobody shall scan for nobody. `access` says how
+        new connections are encrypted, and whether they are: that does not change.
+        """
+        self._socket = bind(listen)
+        self.port = int(self._socket.getsockname()[1])
+        encrypted = access().context is not None
+        protocol = (
+            partial(EncryptedProtocol, limits, access) if encrypted else partial(GuardedProtocol, limits)
+        )
+        config = uvicorn.Config(
+            app,
+            http=cast("type[asyncio.Protocol]", protocol),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=limits.connections + 1,
+            h11_max_incomplete_event_size=limits.head_bytes,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+        self._on_end = on_end
+        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+
+    def begin_to_stop(self) -> None:
+        """Take no more requests; what is being answered is finished meanwhile."""
+        self._server.should_exit = True
+
+    def stop(self, timeout: float = 3.0) -> None:
+        """Finish what is being answered, at most `timeout` seconds, and close."""
+        self.begin_to_stop()
+        self._thread.join(timeout)
+        self._socket.close()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        finally:
+            self._on_end()
+
+    async def _serve(self) -> None:
+        await self._server.serve(sockets=[self._socket])
+        for connection in list(self._server.server_state.connections):
+            connection.transport.abort()  # who has not taken the answer by now
+        await asyncio.sleep(0)
+
+
+def bind(listen: str) -> socket.socket:
+    """Return a listening socket for `host:port`, `:port` or `[v6]:port`; raises ListenError."""
+    host, colon, port = listen.rpartition(":")
+    if not colon or not re.fullmatch("[0-9]{1,5}", port) or int(port) > _LAST_PORT:
+        raise ListenError(f"{listen!r} is no listen address; write host:port or :port")
+    host = host.removeprefix("[").removesuffix("]")
+    try:
+        return _listen(host, int(port))
+    except (OSError, ValueError) as error:  # ValueError: a name that cannot be one
+        raise ListenError(f"cannot listen on {listen!r}: {error}") from error
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    if not host and socket.has_dualstack_ipv6():
+        everywhere = ("::", port)
+        return socket.create_server(everywhere, family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.getaddrinfo(host or None, port, family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return socket.create_server(found[0][4], family=family, backlog=_BACKLOG)

@@ -1,0 +1,72 @@
+"""The worst uploads of all buckets, the worst first."""
+
+from __future__ import annotations
+
+import heapq
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from exporter.stores.abort_command import abort_command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from exporter.model.top_uploads import Order
+    from exporter.model.uploads import Found
+    from exporter.web.rows import Row
+
+
+class TopUpload(NamedTuple):
+    """An upload of a bucket, as of `seen` (Unix seconds), and what aborts it."""
+
+    row: Row
+    found: Found
+    seen: float
+
+    @property
+    def age(self) -> float | None:
+        """Seconds from its initiation to the scan, None where it is not known."""
+        return _before(self.found.upload.initiated, self.seen)
+
+    @property
+    def idle(self) -> float | None:
+        """Seconds from its last activity to the scan, None where it is not known."""
+        return _before(self.found.activity, self.seen)
+
+    @property
+    def command(self) -> str | None:
+        """The command that aborts it; None in the moment in which its target goes."""
+        if self.row.watched is None:
+            return None
+        return abort_command(self.row.watched.settings, self.row.entry.bucket, self.found.upload)
+
+
+def worst_uploads(rows: Sequence[Row], order: Order, limit: int) -> list[TopUpload]:
+    """Return at most so many uploads of these buckets by this order."""
+    merged = heapq.merge(*(_of_bucket(row, order) for row in rows), key=lambda pair: pair[0])
+    return [blamed for _, blamed in islice(merged, limit)]
+
+
+def without_list(rows: Iterable[Row]) -> int:
+    """Return of how many buckets the uploads are not known: no scan of this process has ended well."""
+    return sum(row.entry.worst is None for row in rows)
+
+
+def _of_bucket(row: Row, order: Order) -> Iterator[tuple[float, TopUpload]]:
+    entry = row.entry
+    if entry.worst is None:
+        return
+    seen = entry.last_success or 0.0
+    for found in entry.worst.by(order):
+        yield _rank(found, order), TopUpload(row, found, seen)
+
+
+def _rank(found: Found, order: Order) -> float:
+    """Return a number that is smaller for what is worse; what an order goes by is known of all in it."""
+    if order == "age":
+        return found.upload.initiated or 0.0
+    return (found.activity or 0.0) if order == "idle" else -float(found.bytes or 0)
+
+
+def _before(moment: float | None, seen: float) -> float | None:
+    return None if moment is None else max(0.0, seen - moment)
