@@ -1,4 +1,4 @@
-"""The JSON that programs read; docs/api.md says what every field means."""
+"""The JSON that programs read; docs/http-api.md says what every field means."""
 
 from __future__ import annotations
 

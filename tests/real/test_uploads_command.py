@@ -53,8 +53,8 @@ def server(s3: S3) -> Iterator[StandIn]:
 
 
 def documented(head: str) -> set[str]:
-    """Return the fields that a table of exporter/web/json.md names."""
-    text = (ROOT / "exporter/web/json.md").read_text(encoding="utf-8")
+    """Return the fields that a table of docs/http-api.md names."""
+    text = (ROOT / "docs/http-api.md").read_text(encoding="utf-8")
     return {name for cell, *_ in table(text, head, "type", "meaning") for name in code(cell)}
 
 

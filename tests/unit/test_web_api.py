@@ -18,7 +18,7 @@ from exporter.config.sharding import Shard
 if TYPE_CHECKING:
     from exporter.web.app import App
 
-PAGE = (ROOT / "exporter/web/json.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs/http-api.md").read_text(encoding="utf-8")
 KINDS = {
     "text": str, "number": int, "span": float, "time": float, "object": dict, "list": list, "boolean": bool,
 }  # fmt: skip

@@ -93,7 +93,7 @@ def _entry(ages: tuple[float, ...], outcome: Outcome[ScanResult]) -> dict[str, o
 
 
 def _values(ages: tuple[float, ...], summary: Summary) -> dict[str, object]:
-    """Return what web/json.md says: as `/api/v1/targets` has it, and what the target asked for beyond."""
+    """Return the `values` of docs/http-api.md, with what the target asked for beyond `/api/v1/targets`."""
     counts = zip((*ages, None), (b - a for a, b in pairwise((0, *summary.age_counts))), strict=False)
     rules = summary.abort_rules
     return {
