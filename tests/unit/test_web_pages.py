@@ -363,8 +363,8 @@ class TestUploads:
             assert order(page(drawn.app, "/uploads")) == []
 
     def test_the_other_pages_link_to_it_where_it_is_on(self, shown: Shown):
-        assert page(shown.app).xpath("//nav//a[.='TopUploads uploads']/@href") == ["uploads"]
-        assert page(Shown(uploads=False).app).xpath("//nav//a[.='TopUploads uploads']") == []
+        assert page(shown.app).xpath("//nav//a[.='Worst uploads']/@href") == ["uploads"]
+        assert page(Shown(uploads=False).app).xpath("//nav//a[.='Worst uploads']") == []
 
 
 class TestReload:

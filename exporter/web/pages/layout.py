@@ -66,7 +66,7 @@ def frame(site: PageContext, path: str, title: str, body: str) -> str:
     """Return a whole page; `path` is its own."""
     places = [
         ("/", "Buckets"),
-        *([("/uploads", "TopUploads uploads")] if site.uploads else []),
+        *([("/uploads", "Worst uploads")] if site.uploads else []),
         (site.telemetry_path, "Metrics"),
         ("/api/v1/targets", "JSON"),
         ("/-/healthy", "Health"),

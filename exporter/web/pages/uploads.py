@@ -37,10 +37,10 @@ def uploads_page(rows: Sequence[Row], site: PageContext, query: Query) -> str:
     body = (
         f'<p class="lead">Of each bucket the worst are held, by age, idle time and bytes, as of its last '
         f"scan. {_ABORT}{note if missing else ''}</p>"
-        f'<h2 id="list" tabindex="-1">TopUploads uploads</h2>'
+        f'<h2 id="list" tabindex="-1">Worst uploads</h2>'
         f"{_form(rows, query, order, limit)}{_table(found, order)}"
     )
-    return frame(site, "/uploads", "TopUploads uploads – mpu-exporter", body)  # noqa: RUF001 - a dash for people
+    return frame(site, "/uploads", "Worst uploads – mpu-exporter", body)  # noqa: RUF001 - a dash for people
 
 
 def _form(rows: Sequence[Row], query: Query, order: Order, limit: int) -> str:
@@ -48,7 +48,7 @@ def _form(rows: Sequence[Row], query: Query, order: Order, limit: int) -> str:
     wanted = query.text("target")
     buckets = sorted({row.entry.bucket for row in rows if wanted in {"", row.entry.target}})
     fields = (
-        ("sort", "TopUploads by", [(each, _WORDS[each]) for each in ORDERS], order),
+        ("sort", "Worst by", [(each, _WORDS[each]) for each in ORDERS], order),
         ("target", "Target", [("", "all"), *((name, name) for name in targets)], wanted),
         ("bucket", "Bucket", [("", "all"), *((name, name) for name in buckets)], query.text("bucket")),
         (
@@ -73,7 +73,7 @@ def _table(found: Sequence[TopUpload], order: Order) -> str:
     told = f"{number(len(found))} uploads, {_WORDS[order]} first" if found else "No upload is known."
     heads = "".join(f'<th scope="col" role="columnheader">{head}</th>' for head in _HEADS)
     return (
-        '<div class="panel scroll" tabindex="0" role="region" aria-label="TopUploads uploads">'
+        '<div class="panel scroll" tabindex="0" role="region" aria-label="Worst uploads">'
         f'<table class="list uploads" role="table"><caption>{told}</caption><thead role="rowgroup">'
         f'<tr role="row">{heads}</tr></thead>{"".join(map(_row, found))}</table></div>'
     )
