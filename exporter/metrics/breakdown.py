@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.core import GaugeMetricFamily
 
+from exporter.stores.registry import store_type
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -106,6 +108,6 @@ def _aborts(rows: Rows) -> Iterator[GaugeMetricFamily]:
         family = GaugeMetricFamily(name, text, labels=BUCKET_LABELS)
         for entry, summary in rows:
             value = value_of(summary)
-            if value is not None and entry.store == "s3":  # no other store says it
+            if value is not None and store_type(entry.store).has_abort_dates:
                 family.add_metric(labels_of(entry), float(value))
         yield family

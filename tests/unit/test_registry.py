@@ -1,0 +1,38 @@
+"""The registry of stores: it knows each kind, and loads an SDK only for a target that needs it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from exporter.config.settings import StoreKind
+from exporter.stores.registry import store_type
+
+SDKS = ("botocore", "boto3", "obs")
+LOADED = f"import sys; print([name for name in {SDKS} if name in sys.modules])"
+REGISTRY = "from exporter.stores.registry import store_type"
+
+
+def loaded_by(statement: str) -> list[str]:
+    code = f"{REGISTRY}; {statement}; {LOADED}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return eval(done.stdout)
+
+
+def test_what_is_asked_of_a_kind_loads_no_sdk():
+    assert loaded_by("[store_type(kind).has_abort_dates for kind in ('s3', 'obs', 'glacier')]") == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "sdks"), [("s3", ["botocore", "boto3"]), ("obs", ["obs"]), ("glacier", ["botocore", "boto3"])]
+)
+def test_a_store_loads_its_own_sdk_only(kind: str, sdks: list[str]):
+    assert sdks == loaded_by(f"store_type('{kind}').load()")
+
+
+def test_every_kind_of_the_config_has_an_entry():
+    assert {kind: store_type(kind).has_abort_dates for kind in StoreKind} == {
+        "s3": True,
+        "obs": False,
+        "glacier": False,
+    }
