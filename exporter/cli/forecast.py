@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, cast
 
-from exporter.cli.oneshot import Failure, OneShot
-from exporter.model.errors import StoreError
+from exporter.cli.oneshot import OneShot
+from exporter.model.errors import Failure, StoreError
 from exporter.scan.forecast import AGE_BOUNDS, Estimate, Listing, estimate_all, read_groups
 from exporter.state.ledger import Ledger
 from exporter.stores.registry import make_store

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
-from exporter.model.errors import Reason, StoppingError, StoreError
+from exporter.model.errors import Failure, StoppingError, StoreError
 from exporter.scan.scanner import Scanner
 from exporter.scheduler.discovery import BucketDiscovery
 from exporter.stores.registry import make_store
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from exporter.config.settings import BucketSettings, TargetSettings
+    from exporter.model.errors import Reason
     from exporter.scan.enrich import Enrichment
     from exporter.stores.base import Store
     from exporter.stores.transport.client import Traffic
@@ -31,17 +32,6 @@ log = logging.getLogger(__name__)
 
 TARGETS_AT_ONCE = 16
 """So many targets are asked at once."""
-
-
-class Failure(NamedTuple):
-    """Why something could not be had."""
-
-    reason: Reason
-    message: str
-
-    def __str__(self) -> str:
-        """Return both as one text."""
-        return f"{self.reason}: {self.message}"
 
 
 class Outcome(NamedTuple, Generic[T]):
@@ -172,7 +162,7 @@ def attempt(ask: Callable[[], T], target: str, bucket: str | None = None) -> T |
     except StoppingError:
         raise
     except StoreError as error:
-        return Failure(error.reason, str(error))
+        return Failure.of(error)
     except Exception as error:  # our own bug: named, and not allowed to end the rest
         log.exception("asking failed unexpectedly", extra={"fields": {"target": target, "bucket": bucket}})
-        return Failure(Reason.INTERNAL, f"unexpected {type(error).__name__}; please report it")
+        return Failure.of(error)

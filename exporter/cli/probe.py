@@ -8,9 +8,9 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
-from exporter.cli.oneshot import Failure, OneShot, attempt
+from exporter.cli.oneshot import OneShot, attempt
 from exporter.config.settings import StoreKind
-from exporter.model.errors import GoneError, Reason
+from exporter.model.errors import Failure, GoneError, Reason
 from exporter.stores.base import PageRequest
 from exporter.stores.engine.retry import RetryPolicy, retried
 from exporter.stores.pagination import new_listing, next_page

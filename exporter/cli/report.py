@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from exporter.cli.exit import FINE, TARGET_FAILED
-from exporter.cli.oneshot import Failure
+from exporter.model.errors import Failure
 from exporter.text.quoting import one_line
 
 if TYPE_CHECKING:

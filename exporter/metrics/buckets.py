@@ -168,6 +168,6 @@ def _failing(entries: Iterable[Entry]) -> GaugeMetricFamily:
         labels=(*BUCKET_LABELS, "reason"),
     )
     for entry in entries:
-        if entry.reason:
-            family.add_metric((*labels_of(entry), entry.reason), 1.0)
+        if entry.failure:
+            family.add_metric((*labels_of(entry), entry.failure.reason), 1.0)
     return family

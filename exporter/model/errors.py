@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -48,6 +49,28 @@ class StoreError(Exception):
         self.status = status
         self.retryable = retryable
         self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why something failed, as metrics, pages, logs and commands show it.
+
+    The message is for people: it holds no secret, no signature and no object key.
+    """
+
+    reason: Reason
+    message: str
+
+    @classmethod
+    def of(cls, error: Exception) -> Failure:
+        """Return the failure that an exception stands for; any but a StoreError is a bug of the exporter."""
+        if isinstance(error, StoreError):
+            return cls(error.reason, str(error))
+        return cls(Reason.INTERNAL, f"unexpected {type(error).__name__}; please report it")
+
+    def __str__(self) -> str:
+        """Return reason and message as one text."""
+        return f"{self.reason}: {self.message}" if self.message else self.reason.value
 
 
 class StoppingError(Exception):

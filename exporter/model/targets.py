@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from exporter.config.settings import BucketSettings, TargetSettings
-    from exporter.model.errors import Reason
+    from exporter.model.errors import Failure
 
 
 class Turn(NamedTuple):
@@ -27,8 +27,7 @@ class Discovery:
     """
 
     success: bool | None = None
-    reason: Reason | None = None
-    message: str = ""
+    failure: Failure | None = None
     last_success: float | None = None
 
 

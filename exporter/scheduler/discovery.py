@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.config.settings import BucketSettings
-    from exporter.model.errors import StoreError
 
 import logging
 import random
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING
 from exporter.config.checks import check_bucket
 from exporter.config.settings import BucketSettings
 from exporter.config.sharding import ALONE
-from exporter.model.errors import Reason, StoreError
+from exporter.model.errors import Failure, Reason, StoreError
 from exporter.stores.engine.retry import RetryPolicy, retried
 from exporter.stores.pagination import PageLoop
 from exporter.text.quoting import one_line
@@ -155,10 +154,10 @@ class DiscoverySchedule:
         """Note that the list was had; `wall` is Unix seconds."""
         self._end(Discovery(success=True, last_success=wall), now + self._refresh)
 
-    def fail(self, now: float, error: StoreError) -> bool:
+    def fail(self, now: float, failure: Failure) -> bool:
         """Note that the list could not be had; returns whether that is news."""
         before = self._state
-        failed = replace(before, success=False, reason=error.reason, message=str(error))
+        failed = replace(before, success=False, failure=failure)
         self._end(failed, now + min(self._refresh, RETRY_SECONDS))
         return failed != before
 

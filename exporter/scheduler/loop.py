@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import schedule
 
-from exporter.model.errors import Reason, StoppingError, StoreError
+from exporter.model.errors import Failure, Reason, StoppingError, StoreError
 from exporter.scheduler.scan_log import ScanLog
 
 if TYPE_CHECKING:
@@ -123,16 +123,17 @@ class Loop:
         while (bucket := self._take(track)) is not None:
             self._start(track, bucket)
         for hold in track.lane.holds(now):
-            self._fail(track, hold.bucket, (hold.reason, hold.message), None)
+            self._fail(track, hold.bucket, hold.failure, None)
         limit = settings.timeout + settings.request_timeout
         for bucket in track.lane.overdue(now, limit):  # the SDK's own credential chain has no deadline
-            self._show_failure(track, bucket, (Reason.TIMEOUT, "the scan does not end; what hangs?"), limit)
+            failure = Failure(Reason.TIMEOUT, "the scan does not end; what hangs?")
+            self._show_failure(track, bucket, failure, limit)
 
     def _start(self, track: WatchedTarget, bucket: BucketSettings) -> None:
         try:
             self._thread(track, self._work, bucket)
         except RuntimeError as error:  # the system has no more: the bucket waits for its next turn
-            failure = Reason.INTERNAL, f"{error}: allow more threads or lower scan.workers"
+            failure = Failure(Reason.INTERNAL, f"{error}: allow more threads or lower scan.workers")
             self._leave(track, workers=1)
             track.lane.finish(bucket, self._monotonic(), failure)
             self._show_failure(track, bucket, failure, 0.0)
@@ -205,18 +206,18 @@ class Loop:
         except StoppingError:
             finding.give_up()
         except StoreError as error:
-            if finding.fail(self._monotonic(), error):
-                told = {"reason": error.reason.value, "error": str(error)}
+            failure = Failure.of(error)
+            if finding.fail(self._monotonic(), failure):
+                told = {"reason": failure.reason.value, "error": failure.message}
                 log.error("the list of buckets cannot be had", extra={"fields": fields | told})  # noqa: TRY400
         except Exception as error:  # our own bug: named, shown, and not allowed to end the loop
             log.exception("discovery failed unexpectedly", extra={"fields": fields})
-            text = f"unexpected {type(error).__name__}; please report it"
-            finding.fail(self._monotonic(), StoreError(Reason.INTERNAL, text))
+            finding.fail(self._monotonic(), Failure.of(error))
         finally:
             self._leave(track, finders=1)
 
-    def _scan(self, track: WatchedTarget, bucket: BucketSettings) -> tuple[Reason, str] | None:
-        """Scan one bucket and show the outcome; returns reason and message of a failure.
+    def _scan(self, track: WatchedTarget, bucket: BucketSettings) -> Failure | None:
+        """Scan one bucket and show the outcome; returns the failure, if it was one.
 
         Raises StoppingError, and nothing else.
         """
@@ -226,16 +227,11 @@ class Loop:
             self._show(track, bucket, track.scanner.scan(bucket, track.ledger(bucket)))
         except StoppingError:
             raise
-        except StoreError as error:
-            cause: Exception = error
-            failure = error.reason, str(error)
-        except Exception as error:  # noqa: BLE001 - our own bug: named, shown, and does not end the loop
-            cause = error
-            failure = Reason.INTERNAL, f"unexpected {type(error).__name__}; please report it"
-        else:
-            return None
-        self._show_failure(track, bucket, failure, self._monotonic() - started, cause)
-        return failure
+        except Exception as error:  # noqa: BLE001 - our own bug too: named, shown, and does not end the loop
+            failure = Failure.of(error)
+            self._show_failure(track, bucket, failure, self._monotonic() - started, error)
+            return failure
+        return None
 
     def _show(self, track: WatchedTarget, bucket: BucketSettings, result: ScanResult) -> None:
         with self._lock:
@@ -248,26 +244,26 @@ class Loop:
         self,
         track: WatchedTarget,
         bucket: BucketSettings,
-        failure: tuple[Reason, str],
+        failure: Failure,
         duration: float | None,
     ) -> bool:
         """Show a failure; false where nobody wants to know any more."""
         with self._lock:
             if wanted := track.shows(bucket):
-                self._board.fail((track.target.name, bucket.name), *failure, duration)
+                self._board.fail((track.target.name, bucket.name), failure, duration)
             return wanted
 
     def _show_failure(
         self,
         track: WatchedTarget,
         bucket: BucketSettings,
-        failure: tuple[Reason, str],
+        failure: Failure,
         duration: float,
         cause: Exception | None = None,
     ) -> None:
         if not self._fail(track, bucket, failure, duration):
             return
-        self._on_failure(track.target.name, failure[0])
+        self._on_failure(track.target.name, failure.reason)
         self._log.failed(track.target.name, bucket.name, failure, duration=duration, cause=cause)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 import logging
 from typing import TYPE_CHECKING
 
-from exporter.model.errors import Reason, StoreError
+from exporter.model.errors import Failure, Reason, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,7 @@ class ScanLog:
         self,
         target: str,
         bucket: str,
-        failure: tuple[Reason, str],
+        failure: Failure,
         *,
         duration: float,
         cause: Exception | None,
@@ -61,19 +61,18 @@ class ScanLog:
 
         `cause` is what it ended with, None where that is not known: our own bugs have their traceback told.
         """
-        reason, message = failure
-        repeated = self._repeats.failed(target, bucket, f"{reason}: {message}")
+        repeated = self._repeats.failed(target, bucket, str(failure))
         fields = {
             "target": target,
             "bucket": bucket,
-            "reason": reason.value,
+            "reason": failure.reason.value,
             "duration": round(duration, 3),
             "requests": cause.requests if isinstance(cause, StoreError) else None,
-            "error": message,
+            "error": failure.message,
             "repeated": repeated or None,
         }
         level = logging.DEBUG if repeated is None else logging.ERROR
-        bug = cause if failure[0] is Reason.INTERNAL and not isinstance(cause, StoreError) else None
+        bug = cause if failure.reason is Reason.INTERNAL and not isinstance(cause, StoreError) else None
         log.log(level, "scan failed", extra={"fields": fields}, exc_info=bug)
 
 

@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.model.errors import Reason
+from exporter.model.errors import Failure, Reason
 from exporter.model.targets import Turn
 
 if TYPE_CHECKING:
@@ -41,11 +41,10 @@ class _Slot:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A bucket that is not scanned, since its target fails as `reason` and `message` say."""
+    """A bucket that is not scanned, because its target fails as a whole."""
 
     bucket: BucketSettings
-    reason: Reason
-    message: str
+    failure: Failure
 
 
 class TargetQueue:
@@ -65,7 +64,7 @@ class TargetQueue:
         self._leaving: dict[str, _Slot] = {}
         self.watch(buckets, start)
         self._failures = 0
-        self._failure: tuple[Reason, str] | None = None
+        self._failure: Failure | None = None
         self._probing: _Slot | None = None
         self._next_probe = start
 
@@ -122,13 +121,13 @@ class TargetQueue:
         with self._lock:
             if not self._failure:
                 return []
-            reason, message = self._failure
             due = [slot for slot in self._slots.values() if not slot.running and slot.due <= now]
             for slot in due:
                 slot.held = True
                 slot.due = self._next_due(slot, now)
-            text = f"not tried, the target fails as a whole: {message}"
-            return [Hold(slot.bucket, reason, text) for slot in due]
+            text = f"not tried, the target fails as a whole: {self._failure.message}"
+            failure = Failure(self._failure.reason, text)
+            return [Hold(slot.bucket, failure) for slot in due]
 
     def overdue(self, now: float, limit: float) -> list[BucketSettings]:
         """Return the buckets whose scan has run for longer than `limit` seconds, each once a scan."""
@@ -139,7 +138,7 @@ class TargetQueue:
                 slot.overdue = True
             return [slot.bucket for slot in late]
 
-    def finish(self, bucket: BucketSettings, now: float, failure: tuple[Reason, str] | None) -> None:
+    def finish(self, bucket: BucketSettings, now: float, failure: Failure | None) -> None:
         """Note that the bucket's scan ended, and how."""
         with self._lock:
             slot = self._slots.get(bucket.name) or self._leaving.pop(bucket.name)
@@ -149,13 +148,13 @@ class TargetQueue:
             if self._probing is slot:
                 self._probing = None
             slot.overdue = False
-            known, slot.failing = slot.failing, failure is not None and failure[0] in TARGET_REASONS
+            known, slot.failing = slot.failing, failure is not None and failure.reason in TARGET_REASONS
             if failure and slot.failing:
                 self._note_unreachable(failure, now, known=known)
-            elif not failure or failure[0] is not Reason.INTERNAL:  # which says nothing of the target
+            elif not failure or failure.reason is not Reason.INTERNAL:  # which says nothing of the target
                 self._note_reachable(now)
 
-    def _note_unreachable(self, failure: tuple[Reason, str], now: float, *, known: bool) -> None:
+    def _note_unreachable(self, failure: Failure, now: float, *, known: bool) -> None:
         """Count the failure, but not that of a bucket which failed so before: it says nothing new."""
         self._failures += not known
         if self._failures < FAILURES_IN_A_ROW:
@@ -163,7 +162,7 @@ class TargetQueue:
         if not self._failure:
             log.warning(
                 "target fails as a whole; its buckets wait for one scan to succeed",
-                extra={"fields": {"target": self._name, "reason": failure[0].value}},
+                extra={"fields": {"target": self._name, "reason": failure.reason.value}},
             )
         self._failure = failure
         self._next_probe = now + min(self._interval, PROBE_SECONDS)

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from exporter.model.errors import Reason
+from exporter.model.errors import Failure, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,8 +38,10 @@ class Entry:
     ages: tuple[float, ...] = ()
     success: bool | None = None
     complete: bool = False
-    reason: Reason | None = None
-    message: str = ""
+    failure: Failure | None = None
+    """Of the last scan; None where it finished, or none has ended yet."""
+    trouble: str = ""
+    """Why the last scan, though it finished, left uploads unsized."""
     duration: float | None = None
     last_success: float | None = None
     summary: Summary | None = None
@@ -106,8 +108,8 @@ class Board:
                 entry,
                 success=True,
                 complete=not summary.unsized,
-                reason=None,
-                message=result.trouble,
+                failure=None,
+                trouble=result.trouble,
                 duration=result.duration,
                 last_success=result.finished,
                 summary=summary,
@@ -117,9 +119,9 @@ class Board:
             ),
         )
 
-    def fail(self, key: Key, reason: Reason, message: str, duration: float | None) -> None:
+    def fail(self, key: Key, failure: Failure, duration: float | None) -> None:
         """Show that a scan failed, and why; `duration` is None for one that was not even begun."""
-        self._replace(key, lambda entry: _failed(entry, reason, message, duration))
+        self._replace(key, lambda entry: _failed(entry, failure, duration))
 
     def entries(self) -> list[Entry]:
         """Return all entries in a stable order, values older than `keep_for` taken down."""
@@ -141,16 +143,16 @@ class Board:
                 self._entries[key] = change(entry)
 
 
-def _failed(entry: Entry, reason: Reason, message: str, duration: float | None) -> Entry:
+def _failed(entry: Entry, failure: Failure, duration: float | None) -> Entry:
     missing = entry.missing
     if duration is not None:  # else nothing was asked, so that nothing new is known
-        missing = missing + 1 if reason is Reason.NOT_FOUND else 0
+        missing = missing + 1 if failure.reason is Reason.NOT_FOUND else 0
     return replace(
         entry,
         success=False,
         complete=False,
-        reason=reason,
-        message=message,
+        failure=failure,
+        trouble="",
         duration=duration if duration is not None else entry.duration,
         missing=missing,
         summary=None if missing >= MISSING_SCANS else entry.summary,

@@ -79,8 +79,8 @@ def _discovery(discovery: Discovery | None) -> Json | None:
         return None
     return {
         "success": discovery.success,
-        "reason": discovery.reason.value if discovery.reason else None,
-        "message": discovery.message or None,
+        "reason": discovery.failure.reason.value if discovery.failure else None,
+        "message": (discovery.failure.message or None) if discovery.failure else None,
         "last_success": discovery.last_success,
     }
 
@@ -90,8 +90,8 @@ def _bucket(row: Row) -> Json:
     return {
         "name": entry.bucket,
         "health": row.health,
-        "reason": entry.reason.value if entry.reason else None,
-        "message": entry.message or None,
+        "reason": entry.failure.reason.value if entry.failure else None,
+        "message": (entry.failure.message if entry.failure else entry.trouble) or None,
         "last_success": entry.last_success,
         "duration_seconds": entry.duration,
         "next_scan": turn.due if turn else None,

@@ -24,7 +24,7 @@ from exporter.config.settings import BucketSettings, Settings, StoreKind, Target
 from exporter.metrics.buckets import BoardCollector
 from exporter.metrics.exporter import ExporterMetrics, process_registry
 from exporter.metrics.targets import TargetCollector
-from exporter.model.errors import Reason
+from exporter.model.errors import Failure, Reason
 from exporter.model.results import ScanResult
 from exporter.model.targets import Discovery, TargetStatus
 from exporter.state.board import Board, Entry
@@ -42,7 +42,7 @@ def full_registry() -> CollectorRegistry:
     board = Board()
     board.declare([Entry("t", name, "s3", 60.0, AGES, tariff=TARIFF) for name in ("good", "bad")])
     board.publish(("t", "good"), ScanResult(SUMMARY, finished=2.0, duration=1.0))
-    board.fail(("t", "bad"), Reason.TLS, "", 1.0)
+    board.fail(("t", "bad"), Failure(Reason.TLS, ""), 1.0)
     target = TargetSettings("t", StoreKind.S3, (BucketSettings("good"), BucketSettings("bad")))
     stores = [(target, SimpleNamespace(operations=("ListParts",), signing_region="eu-west-1"))]
     registry = process_registry()

@@ -15,7 +15,7 @@ from servers import need
 from servers.browser import DESKTOP, PHONE, SMALL_PHONE, browser, browsing
 from unit.sites import FAILURE, Shown
 
-from exporter.model.errors import Reason
+from exporter.model.errors import Failure, Reason
 from exporter.model.targets import Discovery
 from exporter.text.quoting import one_line
 from exporter.web.server.server import WebServer
@@ -33,7 +33,7 @@ ROWS = "table.list tbody.card th"
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     shown = Shown()
-    refused = Discovery(success=False, reason=Reason.ACCESS_DENIED, message="ListBuckets: <b>no</b>")
+    refused = Discovery(success=False, failure=Failure(Reason.ACCESS_DENIED, "ListBuckets: <b>no</b>"))
     shown.watched[0] = replace(shown.watched[0], discovery=refused)
     shown.app.problems = lambda: [f"config.yaml:1: targets[0].endpoint_url: {'x' * 500} is no URL"]
     web = WebServer(shown.app, "127.0.0.1:0")

@@ -10,7 +10,7 @@ from unit.boards import AGES, SUMMARY, Drawn
 
 from exporter.config.settings import BucketSettings, Prices, StoreKind, TargetSettings
 from exporter.model.cost import PriceList
-from exporter.model.errors import Reason
+from exporter.model.errors import Failure, Reason
 from exporter.model.results import ScanResult
 from exporter.model.targets import Discovery, TargetStatus, Turn
 from exporter.model.top_uploads import TopUploads
@@ -55,7 +55,7 @@ class Shown:
             trouble = "ListParts: AccessDenied" if summary.unsized else ""
             result = ScanResult(summary, NOW, 1.25, trouble, kept if name == "media" else worst())
             self.board.publish(("prod", name), result)
-        self.board.fail(("prod", "logs"), Reason.ACCESS_DENIED, FAILURE, 0.5)
+        self.board.fail(("prod", "logs"), Failure(Reason.ACCESS_DENIED, FAILURE), 0.5)
         self.watched = [
             TargetStatus(
                 TargetSettings(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fakes import NOW, Clock, upload
 
-from exporter.model.errors import Reason
+from exporter.model.errors import Failure, Reason
 from exporter.model.results import ScanResult
 from exporter.model.top_uploads import TopUploads
 from exporter.scan.tally import Tally
@@ -54,36 +54,35 @@ class TestSuccess:
 
     def test_takes_a_failure_back(self):
         made = board(Clock())
-        made.fail(KEY, Reason.TIMEOUT, "why", 1.0)
+        made.fail(KEY, Failure(Reason.TIMEOUT, "why"), 1.0)
         made.publish(KEY, result(0))
-        assert (entry(made).reason, entry(made).message) == (None, "")
+        assert (entry(made).failure, entry(made).trouble) == (None, "")
 
 
 class TestFailure:
     def test_says_why_and_publishes_nothing_new(self):
         made = board(Clock())
         made.publish(KEY, result(3))
-        made.fail(KEY, Reason.TIMEOUT, "why", 9.0)
+        made.fail(KEY, Failure(Reason.TIMEOUT, "why"), 9.0)
         shown = entry(made)
-        assert (shown.success, shown.complete, shown.reason, shown.message) == (
+        assert (shown.success, shown.complete, shown.failure) == (
             False,
             False,
-            "timeout",
-            "why",
+            Failure(Reason.TIMEOUT, "why"),
         )
         assert (shown.summary.uploads, shown.last_success, shown.duration) == (3, NOW, 9.0)
 
     def test_one_that_was_not_begun_keeps_the_duration_of_the_last(self):
         made = board(Clock())
-        made.fail(KEY, Reason.TIMEOUT, "why", 9.0)
-        made.fail(KEY, Reason.TIMEOUT, "why", None)
+        made.fail(KEY, Failure(Reason.TIMEOUT, "why"), 9.0)
+        made.fail(KEY, Failure(Reason.TIMEOUT, "why"), None)
         assert entry(made).duration == 9.0
 
     def test_values_outlive_failures_for_keep_for(self):
         clock = Clock()
         made = board(clock, keep_for=3600.0)
         made.publish(KEY, result(3))
-        made.fail(KEY, Reason.TIMEOUT, "why", 9.0)
+        made.fail(KEY, Failure(Reason.TIMEOUT, "why"), 9.0)
         clock.now = 3600.0
         assert entry(made).summary is not None
         clock.now = 3601.0
@@ -100,16 +99,16 @@ class TestFailure:
     def test_a_bucket_not_found_loses_its_values_at_the_second_scan(self):
         made = board(Clock())
         made.publish(KEY, result(3))
-        made.fail(KEY, Reason.NOT_FOUND, "no bucket", 1.0)
+        made.fail(KEY, Failure(Reason.NOT_FOUND, "no bucket"), 1.0)
         assert entry(made).summary is not None
-        made.fail(KEY, Reason.NOT_FOUND, "no bucket", 1.0)
+        made.fail(KEY, Failure(Reason.NOT_FOUND, "no bucket"), 1.0)
         assert (entry(made).summary, entry(made).success) == (None, False)
 
     def test_not_found_has_to_be_in_a_row(self):
         made = board(Clock())
         made.publish(KEY, result(3))
         for reason in (Reason.NOT_FOUND, Reason.TIMEOUT, Reason.NOT_FOUND):
-            made.fail(KEY, reason, "why", 1.0)
+            made.fail(KEY, Failure(reason, "why"), 1.0)
         assert entry(made).summary is not None
 
 
@@ -118,7 +117,7 @@ class TestDeclare:
         made = board(Clock())
         made.declare([])
         made.publish(KEY, result())
-        made.fail(KEY, Reason.TIMEOUT, "why", 1.0)
+        made.fail(KEY, Failure(Reason.TIMEOUT, "why"), 1.0)
         assert made.entries() == []
 
     def test_an_unchanged_entry_stays_the_same_object(self):
@@ -130,9 +129,9 @@ class TestDeclare:
 
 def test_a_success_between_breaks_the_row_of_not_found():
     made = board(Clock())
-    made.fail(KEY, Reason.NOT_FOUND, "no bucket", 1.0)
+    made.fail(KEY, Failure(Reason.NOT_FOUND, "no bucket"), 1.0)
     made.publish(KEY, result(0))
-    made.fail(KEY, Reason.NOT_FOUND, "no bucket", 1.0)
+    made.fail(KEY, Failure(Reason.NOT_FOUND, "no bucket"), 1.0)
     assert entry(made).summary is not None
 
 
@@ -140,7 +139,7 @@ def test_keep_for_begins_with_the_last_success():
     clock = Clock(10_000.0)
     made = board(clock, keep_for=3600.0)
     made.publish(KEY, result(0))
-    made.fail(KEY, Reason.TIMEOUT, "why", 1.0)
+    made.fail(KEY, Failure(Reason.TIMEOUT, "why"), 1.0)
     clock.now += 3600.0
     assert entry(made).summary is not None
 
@@ -150,23 +149,23 @@ def test_all_are_tried_when_each_was_and_a_failure_is_a_try():
     made.declare([Entry("prod", "media", "s3", 1.0), Entry("prod", "other", "s3", 1.0)])
     made.publish(KEY, result(0))
     assert not made.all_shown()
-    made.fail(("prod", "other"), Reason.TIMEOUT, "why", 1.0)
+    made.fail(("prod", "other"), Failure(Reason.TIMEOUT, "why"), 1.0)
     assert made.all_shown()
 
 
 def test_a_failed_scan_is_not_complete():
     made = board(Clock())
     made.publish(KEY, result(0))
-    made.fail(KEY, Reason.TIMEOUT, "why", 1.0)
+    made.fail(KEY, Failure(Reason.TIMEOUT, "why"), 1.0)
     assert entry(made).complete is False
 
 
 def test_a_hold_between_says_nothing_of_the_bucket():
     made = board(Clock())
     made.publish(KEY, result(3))
-    made.fail(KEY, Reason.NOT_FOUND, "no bucket", 1.0)
-    made.fail(KEY, Reason.TIMEOUT, "not tried", None)
-    made.fail(KEY, Reason.NOT_FOUND, "no bucket", 1.0)
+    made.fail(KEY, Failure(Reason.NOT_FOUND, "no bucket"), 1.0)
+    made.fail(KEY, Failure(Reason.TIMEOUT, "not tried"), None)
+    made.fail(KEY, Failure(Reason.NOT_FOUND, "no bucket"), 1.0)
     assert entry(made).summary is None
 
 
@@ -194,7 +193,7 @@ class TestRestored:
         clock = Clock()
         made = self.board(clock)
         made.restore(KEY, RESULT, 3000.0)
-        made.fail(KEY, Reason.TIMEOUT, "late", 1.0)
+        made.fail(KEY, Failure(Reason.TIMEOUT, "late"), 1.0)
         clock.now += 600
         assert made.entries()[0].summary == RESULT.summary
         clock.now += 1
@@ -209,7 +208,7 @@ class TestRestored:
 def test_a_bucket_that_is_gone_takes_its_worst_uploads_down_too():
     made = board(Clock())
     made.publish(KEY, replace(result(3), worst=TopUploads(1)))
-    made.fail(KEY, Reason.NOT_FOUND, "no bucket", 1.0)
+    made.fail(KEY, Failure(Reason.NOT_FOUND, "no bucket"), 1.0)
     assert entry(made).worst is not None
-    made.fail(KEY, Reason.NOT_FOUND, "no bucket", 1.0)
+    made.fail(KEY, Failure(Reason.NOT_FOUND, "no bucket"), 1.0)
     assert entry(made).worst is None

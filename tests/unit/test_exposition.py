@@ -16,7 +16,7 @@ from unit.boards import HOSTILE, NOTHING, SUMMARY, Drawn
 
 from exporter.metrics.buckets import BoardCollector
 from exporter.metrics.exposition import CONTENT_TYPE_OPENMETRICS, CONTENT_TYPE_TEXT, Exposition, gzip
-from exporter.model.errors import Reason
+from exporter.model.errors import Failure, Reason
 from exporter.state.board import Entry
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -45,8 +45,8 @@ def drawn() -> Drawn:
     drawn.publish("empty", NOTHING)
     drawn.publish("kept")
     drawn.publish(HOSTILE, replace(SUMMARY, bytes=None, parts=None, empty=None, bytes_by_class=()))
-    drawn.board.fail(("prod", "failing"), Reason.ACCESS_DENIED, "Access Denied", 0.5)
-    drawn.board.fail(("prod", "kept"), Reason.TIMEOUT, "too slow", 30.0)
+    drawn.board.fail(("prod", "failing"), Failure(Reason.ACCESS_DENIED, "Access Denied"), 0.5)
+    drawn.board.fail(("prod", "kept"), Failure(Reason.TIMEOUT, "too slow"), 30.0)
     drawn.counter.inc()
     return drawn
 
@@ -93,7 +93,7 @@ class TestOncePerChange:
 
     def test_a_head_without_samples_is_not_shown(self):
         drawn = Drawn("a")
-        drawn.board.fail(("prod", "a"), Reason.TLS, "expired", 0.1)
+        drawn.board.fail(("prod", "a"), Failure(Reason.TLS, "expired"), 0.1)
         assert b"mpu_scan_failing" in drawn.text.render()
         drawn.publish("a")
         assert b"mpu_scan_failing" not in drawn.text.render()
@@ -101,7 +101,7 @@ class TestOncePerChange:
     def test_values_older_than_keep_for_vanish_though_nothing_was_published(self):
         drawn = Drawn("a", keep_for=100.0)
         drawn.publish("a")
-        drawn.board.fail(("prod", "a"), Reason.CONNECTION, "refused", 0.1)
+        drawn.board.fail(("prod", "a"), Failure(Reason.CONNECTION, "refused"), 0.1)
         assert b"mpu_pending_bytes{" in drawn.text.render()
         drawn.clock.now = 101.0
         assert b"mpu_pending_bytes{" not in drawn.text.render()
@@ -116,7 +116,7 @@ class TestOncePerChange:
             while not stop.is_set():
                 for number in range(50):
                     drawn.publish(str(number))
-                    drawn.board.fail(("prod", str(number)), Reason.TIMEOUT, "", 1.0)
+                    drawn.board.fail(("prod", str(number)), Failure(Reason.TIMEOUT, ""), 1.0)
 
         def scrape() -> None:
             try:
@@ -144,7 +144,7 @@ class TestAsTheLibrary:
     def test_also_when_families_come_up_later(self):
         drawn = Drawn("a", "b")
         assert_as_the_library(drawn)
-        drawn.board.fail(("prod", "a"), Reason.TIMEOUT, "too slow", 30.0)
+        drawn.board.fail(("prod", "a"), Failure(Reason.TIMEOUT, "too slow"), 30.0)
         assert_as_the_library(drawn)
         drawn.publish("b")
         assert_as_the_library(drawn)

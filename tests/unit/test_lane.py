@@ -7,11 +7,11 @@ from itertools import pairwise
 import pytest
 
 from exporter.config.settings import BucketSettings
-from exporter.model.errors import Reason
+from exporter.model.errors import Failure, Reason
 from exporter.scheduler.target_queue import FAILURES_IN_A_ROW, PROBE_SECONDS, TARGET_REASONS, TargetQueue
 
 INTERVAL = 300.0
-REFUSED = (Reason.CONNECTION, "connection refused")
+REFUSED = Failure(Reason.CONNECTION, "connection refused")
 
 
 def lane(buckets=4, interval=INTERVAL, start=0.0):
@@ -89,14 +89,11 @@ class TestTargetThatFails:
     @pytest.mark.parametrize("reason", sorted(TARGET_REASONS))
     def test_after_three_in_a_row_the_others_are_held_and_say_why(self, reason):
         made = lane()
-        fail_in_a_row(made, failure=(reason, "why"))
+        fail_in_a_row(made, failure=Failure(reason, "why"))
         assert made.take(0.0) is None
         (hold,) = made.holds(0.0)
-        assert (hold.bucket.name, hold.reason, hold.message) == (
-            "bucket-3",
-            reason,
-            "not tried, the target fails as a whole: why",
-        )
+        why = Failure(reason, "not tried, the target fails as a whole: why")
+        assert (hold.bucket.name, hold.failure) == ("bucket-3", why)
 
     def test_two_are_not_enough(self):
         made = lane()
@@ -114,7 +111,7 @@ class TestTargetThatFails:
     @pytest.mark.parametrize("reason", sorted(set(Reason) - TARGET_REASONS))
     def test_a_buckets_own_failures_hold_nobody(self, reason):
         made = lane(buckets=10)
-        fail_in_a_row(made, count=5, failure=(reason, "why"))
+        fail_in_a_row(made, count=5, failure=Failure(reason, "why"))
         assert made.take(0.0) is not None
 
     def test_buckets_that_fail_for_good_hold_nobody(self):
@@ -213,23 +210,23 @@ def test_no_second_probe_while_one_runs_though_an_older_scan_ends():
     older = made.take(0.0)
     fail_in_a_row(made)
     assert made.take(60.0) is not None
-    made.finish(older, 61.0, (Reason.CONNECTION, "connection refused"))
+    made.finish(older, 61.0, Failure(Reason.CONNECTION, "connection refused"))
     assert made.take(121.0) is None
 
 
 def test_a_hold_says_what_failed_last():
     made = lane(buckets=8)
     fail_in_a_row(made)
-    made.finish(made.take(60.0), 60.0, (Reason.TLS, "expired"))
-    (said,) = {(hold.reason, hold.message) for hold in made.holds(60.0)}
-    assert said == (Reason.TLS, "not tried, the target fails as a whole: expired")
+    made.finish(made.take(60.0), 60.0, Failure(Reason.TLS, "expired"))
+    (said,) = {hold.failure for hold in made.holds(60.0)}
+    assert said == Failure(Reason.TLS, "not tried, the target fails as a whole: expired")
 
 
 def test_an_internal_failure_says_nothing_of_the_target():
     made = lane(buckets=8)
     running = made.take(0.0)
     fail_in_a_row(made)
-    made.finish(running, 1.0, (Reason.INTERNAL, "a bug"))
+    made.finish(running, 1.0, Failure(Reason.INTERNAL, "a bug"))
     assert made.take(1.0) is None
 
 

@@ -10,7 +10,7 @@ import schedule
 from fakes import NOW, Clock, error, upload
 
 from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
-from exporter.model.errors import Reason, StoppingError
+from exporter.model.errors import Failure, Reason, StoppingError
 from exporter.model.results import ScanResult
 from exporter.scan.tally import Tally
 from exporter.scheduler.loop import Loop
@@ -138,15 +138,12 @@ class TestFailures:
         house = House(FakeScanner(behave))
         entries = house.tick()
         failed = entries["target-0", "bucket-1"]
-        assert (failed.success, failed.reason, failed.message) == (
-            False,
-            Reason.ACCESS_DENIED,
-            "a access_denied of the test",
-        )
+        why = Failure(Reason.ACCESS_DENIED, "a access_denied of the test")
+        assert (failed.success, failed.failure) == (False, why)
         assert [entry.success for entry in entries.values()] == [True, False, True]
         assert house.failures == [("target-0", Reason.ACCESS_DENIED)]
         (line,) = [record for record in caplog.records if record.levelno == logging.ERROR]
-        assert (line.fields["reason"], line.fields["error"]) == ("access_denied", failed.message)
+        assert (line.fields["reason"], line.fields["error"]) == ("access_denied", why.message)
 
     def test_our_own_bug_is_internal_and_ends_nothing(self):
         def behave(_):
@@ -154,10 +151,10 @@ class TestFailures:
 
         house = House(FakeScanner(behave), FakeScanner())
         entries = house.tick()
-        assert entries["target-0", "bucket-0"].reason is Reason.INTERNAL
+        assert entries["target-0", "bucket-0"].failure.reason is Reason.INTERNAL
         assert entries["target-1", "bucket-0"].success
         house.clock.now = 1e6
-        assert house.tick()["target-0", "bucket-0"].reason is Reason.INTERNAL
+        assert house.tick()["target-0", "bucket-0"].failure.reason is Reason.INTERNAL
 
     def test_stopping_is_none(self):
         def behave(_):
@@ -176,7 +173,9 @@ class TestFailures:
         house.tick()
         entries = house.tick()
         assert len(broken.scanned) == 3
-        assert {entry.reason for key, entry in entries.items() if key[0] == "target-0"} == {Reason.CONNECTION}
+        assert {entry.failure.reason for key, entry in entries.items() if key[0] == "target-0"} == {
+            Reason.CONNECTION
+        }
         assert all(entry.success for key, entry in entries.items() if key[0] == "target-1")
         assert len(house.failures) == 3
 
@@ -298,7 +297,7 @@ def test_our_own_bug_is_in_the_log_with_its_traceback(caplog):
         raise LookupError("a bug of the test")
 
     house = House(FakeScanner(behave), buckets=1)
-    assert house.tick()["target-0", "bucket-0"].reason is Reason.INTERNAL
+    assert house.tick()["target-0", "bucket-0"].failure.reason is Reason.INTERNAL
     assert any(record.exc_info for record in caplog.records)
 
 
@@ -311,7 +310,7 @@ def test_a_worker_that_cannot_be_started_leaves_its_bucket_to_the_next(monkeypat
         patch.setattr(threading.Thread, "start", refuse)
         house.loop.tick()
     (entry,) = house.board.entries()
-    assert (entry.success, entry.reason) == (False, Reason.INTERNAL)
+    assert (entry.success, entry.failure.reason) == (False, Reason.INTERNAL)
     house.clock.now = 1000.0
     assert house.tick()["target-0", "bucket-0"].success is True
 
@@ -323,7 +322,7 @@ def test_a_scan_that_does_not_end_shows_as_timed_out():
     house.clock.now = 1e6
     house.loop.tick()
     (entry,) = house.board.entries()
-    assert (entry.success, entry.reason) == (False, Reason.TIMEOUT)
+    assert (entry.success, entry.failure.reason) == (False, Reason.TIMEOUT)
     assert house.failures == [("target-0", Reason.TIMEOUT)]
     release.set()
     assert house.loop.join(10) == []
@@ -348,7 +347,7 @@ def test_what_is_remembered_and_cannot_be_had_is_our_own_bug_and_takes_no_later_
 
     house = House(FakeScanner(), buckets=1)
     house.tracks[0].new_ledger = refuse
-    assert house.tick()["target-0", "bucket-0"].reason is Reason.INTERNAL
+    assert house.tick()["target-0", "bucket-0"].failure.reason is Reason.INTERNAL
     house.tracks[0].new_ledger = lambda _: Ledger()
     house.clock.now = 1000.0
     assert house.tick()["target-0", "bucket-0"].success is True

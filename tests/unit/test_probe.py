@@ -7,7 +7,7 @@ from fakes import FakeStore, error, upload
 
 from exporter.cli import probe as probing
 from exporter.cli.formats.probe import failures, probe_table
-from exporter.cli.oneshot import Failure, OneShot
+from exporter.cli.oneshot import OneShot
 from exporter.cli.probe import Probed, probe
 from exporter.config.settings import (
     AssumeRole,
@@ -18,7 +18,7 @@ from exporter.config.settings import (
     StoreKind,
     TargetSettings,
 )
-from exporter.model.errors import Reason
+from exporter.model.errors import Failure, Reason
 from exporter.stores.base import FoundBucket, Page
 
 ROLE = "arn:aws:iam::111122223333:role/mpu"

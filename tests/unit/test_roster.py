@@ -10,7 +10,7 @@ from fakes import NOW
 from unit.houses import House, target
 
 from exporter.config.settings import BucketSettings, DiscoverSettings, ScanSettings
-from exporter.model.errors import Reason, StoppingError, StoreError
+from exporter.model.errors import Failure, Reason, StoppingError, StoreError
 from exporter.scheduler.discovery import DiscoverySchedule
 from exporter.scheduler.reconciler import STAGGER_SECONDS
 
@@ -217,7 +217,7 @@ class TestFinding:
         house.tick(100)
         assert {key[1] for key in house.shown()} == {"a", "b"}
         state = self.state(house)
-        assert (state.success, state.reason, state.message) == (False, Reason.THROTTLED, "slow down")
+        assert (state.success, state.failure) == (False, Failure(Reason.THROTTLED, "slow down"))
         house.lists["prod"] = ["a"]
         house.tick(60)
         assert (self.state(house).success, {key[1] for key in house.shown()}) == (True, {"a"})
@@ -231,7 +231,7 @@ class TestFinding:
     def test_our_own_bug_is_internal_and_ends_nothing(self, house):
         house.lists["prod"] = ZeroDivisionError()
         house.tick()
-        assert self.state(house).reason is Reason.INTERNAL
+        assert self.state(house).failure.reason is Reason.INTERNAL
         house.lists["prod"] = ["a"]
         house.tick(60)
         assert self.state(house).success
@@ -301,7 +301,7 @@ class TestFinding:
 
     def test_a_list_that_cannot_be_had_is_not_asked_for_more_seldom_than_one_that_can(self):
         finding = DiscoverySchedule(10.0, tuple, 0.0)
-        finding.fail(0.0, StoreError(Reason.TLS, "no"))
+        finding.fail(0.0, Failure(Reason.TLS, "no"))
         assert not finding.take(9.0)
         assert finding.take(10.0)
 

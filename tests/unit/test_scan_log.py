@@ -7,7 +7,7 @@ import pytest
 from fakes import Clock
 from unit.boards import SUMMARY
 
-from exporter.model.errors import Reason, StoreError
+from exporter.model.errors import Failure, Reason, StoreError
 from exporter.model.results import ScanResult
 from exporter.scheduler.scan_log import EVERY_SECONDS, MESSAGES_LIMIT, SUBJECTS_LIMIT, Repeats, ScanLog
 
@@ -32,7 +32,7 @@ def result(summary=FINE, trouble: str = "") -> ScanResult:
 def fail(scans: ScanLog, message: str = "no", reason: Reason = Reason.TLS, requests: int | None = 3) -> None:
     cause = StoreError(reason, message)
     cause.requests = requests
-    scans.failed("prod", "media", (reason, message), duration=0.5, cause=cause)
+    scans.failed("prod", "media", Failure(reason, message), duration=0.5, cause=cause)
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, object]]:
@@ -71,7 +71,7 @@ def test_another_reason_message_or_bucket_is_news(scans, caplog):
     fail(scans)
     fail(scans, "no", Reason.CONNECTION)
     fail(scans, "never")
-    scans.failed("prod", "other", (Reason.TLS, "no"), duration=0.5, cause=None)
+    scans.failed("prod", "other", Failure(Reason.TLS, "no"), duration=0.5, cause=None)
     assert [level for level, *_ in lines(caplog)] == ["ERROR"] * 4
 
 
@@ -121,7 +121,7 @@ def test_unsized_uploads_are_a_warning_once_an_hour_and_a_line_each_scan(scans, 
 
 def test_a_bug_of_ours_comes_with_its_traceback(scans, caplog):
     for _ in range(2):
-        failure = Reason.INTERNAL, "unexpected KeyError"
+        failure = Failure(Reason.INTERNAL, "unexpected KeyError")
         scans.failed("prod", "media", failure, duration=0.1, cause=KeyError("lost"))
     assert [record.levelname for record in caplog.records] == ["ERROR", "DEBUG"]
     assert "KeyError: 'lost'" in caplog.text

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from fakes import FakeStore, error, upload
 
-from exporter.cli.oneshot import Failure, OneShot
+from exporter.cli.oneshot import OneShot
 from exporter.config.settings import BucketSettings, DiscoverSettings, StoreKind, TargetSettings
-from exporter.model.errors import Reason
+from exporter.model.errors import Failure, Reason
 from exporter.state.ledger import Ledger
 from exporter.stores.base import FoundBucket, Page
 

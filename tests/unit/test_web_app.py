@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from unit.boards import HOSTILE, Drawn
 
 from exporter.metrics.exposition import CONTENT_TYPE_OPENMETRICS, CONTENT_TYPE_TEXT
-from exporter.model.errors import Reason
+from exporter.model.errors import Failure, Reason
 from exporter.text.humanize import human_bytes
 from exporter.web.app import App
 
@@ -172,7 +172,7 @@ class TestFormats:
 
     def test_both_formats_say_the_same_by_the_librarys_own_parsers(self, drawn: Drawn):
         drawn.counter.inc()
-        drawn.board.fail(("prod", "media"), Reason.TIMEOUT, "too slow", 1.0)
+        drawn.board.fail(("prod", "media"), Failure(Reason.TIMEOUT, "too slow"), 1.0)
         text = parse_text(drawn.text.render().decode())
         openmetrics = parse_openmetrics(drawn.openmetrics.render().decode())
         said = [

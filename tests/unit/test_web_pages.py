@@ -15,7 +15,7 @@ from unit.sites import FAILURE, Shown, found, worst
 from unit.test_web_app import ask
 
 from exporter.config.sharding import Shard
-from exporter.model.errors import Reason
+from exporter.model.errors import Failure, Reason
 from exporter.model.results import ScanResult
 from exporter.model.targets import Discovery
 from exporter.state.board import Entry
@@ -179,7 +179,7 @@ class TestRows:
         drawn = Drawn(HOSTILE)
         drawn.publish(HOSTILE)
         message = "<script src=//evil></script>\u202e\x1b[2J"
-        drawn.board.fail(("prod", HOSTILE), Reason.BAD_RESPONSE, message, 0.5)
+        drawn.board.fail(("prod", HOSTILE), Failure(Reason.BAD_RESPONSE, message), 0.5)
         document = page(drawn.app)
         assert [one_line(HOSTILE)] == order(document)
         why = cells_of(document, one_line(HOSTILE))["why"]
@@ -356,7 +356,7 @@ class TestUploads:
             assert order(page(drawn.app, "/uploads")) == ["key"]
             for _ in range(2):
                 reason = Reason.NOT_FOUND if gone == "missing" else Reason.TIMEOUT
-                drawn.board.fail(("prod", "a"), reason, "", 1.0)
+                drawn.board.fail(("prod", "a"), Failure(reason, ""), 1.0)
             if gone == "expired":
                 assert order(page(drawn.app, "/uploads")) == ["key"]
                 drawn.clock.now += 101
@@ -432,13 +432,13 @@ class TestTroubles:
         assert page(shown.app).xpath("//section[@class='trouble']") == []
 
     def test_a_list_of_buckets_that_cannot_be_had(self, shown: Shown):
-        failed = Discovery(success=False, reason=Reason.ACCESS_DENIED, message="ListBuckets: <no>")
+        failed = Discovery(success=False, failure=Failure(Reason.ACCESS_DENIED, "ListBuckets: <no>"))
         shown.watched[0] = replace(shown.watched[0], discovery=failed)
         told = "The list of buckets of prod cannot be had, never had so far: access_denied: ListBuckets: <no>"
         assert self.told(shown) == [told]
 
     def test_when_the_list_was_last_had(self, shown: Shown):
-        failed = Discovery(success=False, reason=Reason.TIMEOUT, message="slow", last_success=NOW)
+        failed = Discovery(success=False, failure=Failure(Reason.TIMEOUT, "slow"), last_success=NOW)
         shown.watched[0] = replace(shown.watched[0], discovery=failed)
         [told] = self.told(shown)
         assert re.fullmatch(

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
-from exporter.cli.oneshot import Failure
 from exporter.cli.terminal.table import Column, table
 from exporter.metrics.buckets import BoardCollector
 from exporter.metrics.exposition import Exposition
 from exporter.model.cost import price_list_of
+from exporter.model.errors import Failure
 from exporter.state.board import Board, Entry
 from exporter.text.humanize import human_bytes, human_seconds
 from exporter.text.quoting import one_line
@@ -139,7 +139,7 @@ def scan_metrics(ages: tuple[float, ...], outcomes: Outcomes) -> str:
     for each in tried:
         key = (each.target.name, each.bucket)
         if isinstance(each.value, Failure):
-            board.fail(key, *each.value, None)
+            board.fail(key, each.value, None)
         else:
             board.publish(key, each.value)
     return Exposition(BoardCollector(board), CollectorRegistry()).render().decode()

@@ -8,8 +8,8 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from exporter.cli.oneshot import Failure
 from exporter.cli.terminal.table import Column, table
+from exporter.model.errors import Failure
 from exporter.stores.abort_command import abort_command
 from exporter.text.humanize import human_bytes, human_seconds, moment
 from exporter.text.quoting import csv_cell, one_line, shell_quoted

@@ -40,7 +40,7 @@ def _health(row: Row, _: float) -> str:
 def why(row: Row) -> str:
     """Return the reason of a failure in full, '' where there is none."""
     entry = row.entry
-    return text(": ".join(filter(None, (entry.reason, entry.message))))
+    return text(str(entry.failure or entry.trouble))
 
 
 _WORDS = {"failing": "failing", "incomplete": "incomplete", "waiting": "not scanned", "ok": "ok"}

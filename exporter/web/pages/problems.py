@@ -39,7 +39,7 @@ def _of_discovery(watched: Iterable[TargetStatus], now: float) -> Iterator[str]:
         found = each.discovery
         if found is None or found.success is not False:
             continue
-        why = text(": ".join(filter(None, (found.reason, found.message))))
+        why = text(str(found.failure or ""))
         last = "never had so far"
         if found.last_success is not None:
             last = f"last had {human_seconds(max(0.0, now - found.last_success))} ago"

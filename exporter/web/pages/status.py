@@ -85,7 +85,7 @@ def _matches(row: Row, query: Query) -> bool:
         and query.text("health") in {"", row.health}
         and any(
             words in said.casefold()
-            for said in (entry.bucket, entry.target, entry.reason or "", entry.message)
+            for said in (entry.bucket, entry.target, str(entry.failure or entry.trouble))
         )
     )
 
