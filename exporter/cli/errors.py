@@ -1,7 +1,7 @@
-"""What is wrong with how a command was called."""
+"""Errors of the command line."""
 
 from __future__ import annotations
 
 
 class UsageError(Exception):
-    """What is wrong with a command's flags, for people."""
+    """A command was called wrongly; the text says what to change."""

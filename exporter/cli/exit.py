@@ -1,4 +1,4 @@
-"""Exit codes, and what signals do to a command."""
+"""Exit codes, and how signals end a command."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-FINE, BAD_USAGE, TARGET_FAILED = 0, 1, 2
-SIGNALLED = 128
-"""Added to the number of the signal that cut a command short: what shells make of it."""
-LAST_RESORT_SECONDS = 4.5
-"""After so long a stopping process ends whatever still runs; Kubernetes and people wait no longer than 5."""
+OK, USAGE_ERROR, TARGET_FAILED = 0, 1, 2
+SIGNAL_BASE = 128
+"""A command interrupted by signal N exits with this plus N, as shells report it."""
+FORCED_EXIT_SECONDS = 4.5
+"""A stopping process exits after this time whatever still runs; people wait no longer than 5 s."""
 
 
-def on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
-    """Have the signals that end a process handled so."""
+def handle_termination(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    """Install one handler for SIGTERM, SIGINT and SIGHUP."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, handler)
 
 
-def leave(*_: object) -> None:
-    """End a process that has not begun to serve; what it has begun is cleaned up on the way out."""
-    on_signals(signal.SIG_IGN)
-    sys.exit(FINE)
+def exit_quietly(*_: object) -> None:
+    """Signal handler before serving has begun: exit with 0; open context managers clean up."""
+    handle_termination(signal.SIG_IGN)
+    sys.exit(OK)
 
 
-def break_off(number: int, _: FrameType | None) -> None:
-    """End a process that has told nothing yet: not with 0, which would say that all is fine."""
-    on_signals(signal.SIG_IGN)
-    end_at_last(SIGNALLED + number)
-    sys.exit(SIGNALLED + number)
+def exit_interrupted(number: int, _: FrameType | None) -> None:
+    """Signal handler of a one-shot command: exit with 128 plus the signal's number."""
+    handle_termination(signal.SIG_IGN)
+    force_exit_later(SIGNAL_BASE + number)
+    sys.exit(SIGNAL_BASE + number)
 
 
-def end_at_last(code: int) -> None:
-    """End the process some seconds from now, if it then still runs."""
-    last_resort = threading.Timer(LAST_RESORT_SECONDS, os._exit, [code])
-    last_resort.daemon = True
-    last_resort.start()
+def force_exit_later(code: int) -> None:
+    """Start a timer that ends the process with `code` if it still runs after FORCED_EXIT_SECONDS."""
+    timer = threading.Timer(FORCED_EXIT_SECONDS, os._exit, [code])
+    timer.daemon = True
+    timer.start()

@@ -1,4 +1,4 @@
-"""The flags of the commands, by what they are about."""
+"""The flags of all commands, one function per group."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporter.cli import log_format as logs
+from exporter.cli import log_format
 from exporter.config.durations import parse_duration
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 DEFAULT_LISTEN = ":19340"
 DEMO_LISTEN = "127.0.0.1:19340"
 DEFAULT_LIMIT = 50
-"""So many uploads are shown."""
+"""Number of uploads that `uploads` shows without --limit."""
 _SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,6})?) ?([kmgtp]i?b?|b)?", re.IGNORECASE)
 _POWERS = " kmgtp"
 _PATH = re.compile(r"/[A-Za-z0-9._~/-]+")
 
 
 def config_flags(parser: argparse.ArgumentParser) -> None:
-    """Add what says which config is read."""
+    """Add --config.file."""
     parser.add_argument(
         "--config.file",
         dest="config_file",
@@ -36,7 +36,7 @@ def config_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def reload_flags(parser: argparse.ArgumentParser) -> None:
-    """Add what says when the config is read again."""
+    """Add the flags of reloading the config."""
     parser.add_argument(
         "--config.watch",
         dest="watch_config",
@@ -52,12 +52,12 @@ def reload_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def shard_flags(parser: argparse.ArgumentParser) -> None:
-    """Add what says which buckets are left to other processes."""
+    """Add the flags of sharding."""
     parser.add_argument(
         "--shard.total",
         dest="shard_total",
         metavar="N",
-        type=_whole,
+        type=_whole_number,
         default=1,
         help="so many processes share the buckets (default: 1)",
     )
@@ -65,13 +65,13 @@ def shard_flags(parser: argparse.ArgumentParser) -> None:
         "--shard.ordinal",
         dest="shard_ordinal",
         metavar="I",
-        type=_whole,
+        type=_whole_number,
         help="which of them this is (default: 0, or of several the number at the end of the pod's name)",
     )
 
 
-def choice_flags(parser: argparse.ArgumentParser) -> None:
-    """Add what says which targets and buckets are asked."""
+def selection_flags(parser: argparse.ArgumentParser) -> None:
+    """Add --target and --bucket."""
     parser.add_argument(
         "--target",
         dest="targets",
@@ -91,12 +91,12 @@ def choice_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def scan_flags(parser: argparse.ArgumentParser) -> None:
-    """Add what says how the result of a scan is written."""
+    """Add the output flags of `scan`."""
     _output_flags(parser, ("table", "json", "prometheus"))
 
 
 def uploads_flags(parser: argparse.ArgumentParser) -> None:
-    """Add what says which uploads are shown, in which order, and how."""
+    """Add the filter, sort and output flags of `uploads`."""
     parser.add_argument(
         "--older-than", metavar="AGE", type=_duration, help="initiated so long ago: 90s, 1h30m, 7d"
     )
@@ -108,7 +108,7 @@ def uploads_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit",
         metavar="N",
-        type=_count,
+        type=_limit,
         default=DEFAULT_LIMIT,
         help=f"show so many, 0 for all (default: {DEFAULT_LIMIT})",
     )
@@ -116,7 +116,7 @@ def uploads_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def completion_flags(parser: argparse.ArgumentParser) -> None:
-    """Add which shell is meant."""
+    """Add the shell's name."""
     parser.add_argument("shell", choices=("bash", "zsh"), help="which shell")
 
 
@@ -131,7 +131,7 @@ def _output_flags(parser: argparse.ArgumentParser, formats: Sequence[str]) -> No
 
 
 def check_flags(parser: argparse.ArgumentParser) -> None:
-    """Add what `check` may ask of the stores."""
+    """Add the flags with which `check` queries the stores."""
     parser.add_argument(
         "--probe",
         action="store_true",
@@ -150,7 +150,7 @@ def check_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def web_flags(parser: argparse.ArgumentParser) -> None:
-    """Add what says where and how to serve."""
+    """Add the flags of the HTTP server."""
     parser.add_argument(
         "--web.listen-address",
         dest="listen",
@@ -176,7 +176,7 @@ def web_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def web_config_flags(parser: argparse.ArgumentParser) -> None:
-    """Add what says which web config is read."""
+    """Add --web.config.file."""
     parser.add_argument(
         "--web.config.file",
         dest="web_config",
@@ -187,17 +187,21 @@ def web_config_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def demo_flags(parser: argparse.ArgumentParser) -> None:
-    """Have the demo seen from this machine only, unless told otherwise."""
+    """Listen on loopback only by default, and show the uploads."""
     parser.set_defaults(listen=DEMO_LISTEN, enable_uploads=True)
 
 
 def log_flags(parser: argparse.ArgumentParser) -> None:
-    """Add what says which log lines are written, and how."""
+    """Add --log.level and --log.format."""
     parser.add_argument(
-        "--log.level", dest="log_level", choices=logs.LEVELS, default="info", help="(default: info)"
+        "--log.level", dest="log_level", choices=log_format.LEVELS, default="info", help="(default: info)"
     )
     parser.add_argument(
-        "--log.format", dest="log_format", choices=logs.FORMATS, default="logfmt", help="(default: logfmt)"
+        "--log.format",
+        dest="log_format",
+        choices=log_format.FORMATS,
+        default="logfmt",
+        help="(default: logfmt)",
     )
 
 
@@ -218,13 +222,13 @@ def _size(text: str) -> int:
     return int(Decimal(found[1]) * base ** max(0, _POWERS.find(unit[:1] or " ")))
 
 
-def _count(text: str) -> int:
+def _limit(text: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", text):
         raise argparse.ArgumentTypeError("must be a whole number, 0 for all")
     return int(text)
 
 
-def _whole(text: str) -> int:
+def _whole_number(text: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", text):
         raise argparse.ArgumentTypeError("must be a whole number")
     return int(text)

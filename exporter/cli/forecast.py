@@ -1,4 +1,4 @@
-"""Lists every bucket once and foretells what scans of it will ask: settings in, estimates or reasons out."""
+"""Lists every bucket once and forecasts the requests of its scans: settings in, estimates or failures out."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What scans of one bucket will ask, or why that cannot be told.
+    """The estimate for one bucket, or why there is none.
 
-    `bucket` is '' where the target's buckets could not be found.
+    `bucket` is '' where the discovery of the target's buckets failed.
     """
 
     target: TargetSettings
@@ -43,7 +43,7 @@ class Forecast:
 
 
 class _CountingStore:
-    """A store, and with how many pages it answered for each bucket: each is a request of every scan."""
+    """Wraps a store and counts its pages per bucket: each page is one request of every scan."""
 
     def __init__(self, store: Store) -> None:
         self.pages: Counter[str] = Counter()
@@ -64,52 +64,52 @@ class _CountingStore:
 
 @dataclass(frozen=True, slots=True)
 class _CountingSession:
-    calls: BucketSession
+    session: BucketSession
     bucket: str
     pages: Counter[str]
 
-    def start(self, ask: PageRequest, deadline: float, label: object) -> None:
-        self.calls.start(ask, deadline, label)
+    def start(self, request: PageRequest, deadline: float, label: object) -> None:
+        self.session.start(request, deadline, label)
 
     def answers(self, timeout: float) -> Sequence[CompletedCall]:
-        found = self.calls.answers(timeout)
+        found = self.session.answers(timeout)
         self.pages[self.bucket] += sum(not isinstance(outcome, StoreError) for _, outcome in found)
         return found
 
     def close(self) -> None:
-        self.calls.close()
+        self.session.close()
 
 
 def forecast(targets: Sequence[TargetSettings], names: frozenset[str] = frozenset()) -> list[Forecast]:
-    """List every bucket of every target once, only those with these names where there are any; forecast.
+    """List every bucket of every target once (only the buckets of these names, if any) and forecast.
 
-    Gives up what is under way where an exception (a signal handler's) ends the wait for it.
+    An exception in the waiting thread (a signal handler's) cancels what is running.
     """
     listed = [replace(target, scan=replace(target.scan, parts="never")) for target in targets]
-    outcomes = OneShot(listed, new_store=_counting_store, only=names).buckets(_lister)
+    outcomes = OneShot(listed, new_store=_counting_store, bucket_names=names).for_each_bucket(_lister)
     settings = {target.name: target for target in targets}
-    foretold: list[Forecast] = []
+    forecasts: list[Forecast] = []
     for name, group in groupby(outcomes, key=lambda outcome: outcome.target.name):
         buckets, target = list(group), settings[name]
         listings = [outcome.value for outcome in buckets if isinstance(outcome.value, Listing)]
         estimates = iter(estimate_all(listings, target.scan))
         for outcome in buckets:
             failed = isinstance(outcome.value, Failure)
-            told = str(outcome.value) if failed else next(estimates)
-            foretold.append(Forecast(target, outcome.bucket, told))
-    return foretold
+            result = str(outcome.value) if failed else next(estimates)
+            forecasts.append(Forecast(target, outcome.bucket, result))
+    return forecasts
 
 
 def _counting_store(target: TargetSettings, transport: Transport) -> Store:
     return _CountingStore(make_store(target, transport))
 
 
-def _lister(site: TargetSession) -> Callable[[BucketSettings], Listing]:
-    scanner, pages = site.scanner(AGE_BOUNDS), cast("_CountingStore", site.store).pages
+def _lister(session: TargetSession) -> Callable[[BucketSettings], Listing]:
+    scanner, pages = session.scanner(AGE_BOUNDS), cast("_CountingStore", session.store).pages
 
     def list_one(bucket: BucketSettings) -> Listing:
         summary = scanner.scan(bucket, Ledger()).summary
-        # an empty bucket may answer with an error instead of a page
+        # some stores answer an empty bucket with an error instead of a page
         return Listing(max(1, pages[bucket.name]), read_groups(summary))
 
     return list_one

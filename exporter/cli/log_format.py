@@ -1,4 +1,4 @@
-"""Log lines for people and machines: fixed text plus key=value, one line each."""
+"""Log lines as logfmt or JSON: a fixed text plus key=value fields, one line each."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from exporter.text.redaction import redact
 FORMATS = ("logfmt", "json")
 LEVELS = ("debug", "info", "warning", "error")
 _PLAIN = re.compile(r"[^\s\"=\\\x00-\x1f\x7f]+")
-_QUIET = {
+LIBRARY_LEVELS = {
     # the SDKs write headers and signed URLs at debug level
     **dict.fromkeys(("boto3", "botocore", "s3transfer", "urllib3", "obs", "schedule"), logging.WARNING),
-    "botocore.credentials": logging.ERROR,  # a traceback for each renewal that fails; we tell it ourselves
+    "botocore.credentials": logging.ERROR,  # a traceback for each failed renewal, which we log ourselves
     "asyncio": logging.WARNING,
     "uvicorn": logging.ERROR,  # warns of every client that does not speak HTTP
 }
 
 
-def configure(level: str, form: str) -> None:
-    """Send the process's log to standard error, from `level` up, as `form` says."""
+def configure(level: str, log_format: str) -> None:
+    """Send the process's log to standard error, from `level` up, in `log_format` (one of FORMATS)."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonFormatter() if form == "json" else _LogfmtFormatter())
-    handler.addFilter(_is_wanted)
+    handler.setFormatter(_JsonFormatter() if log_format == "json" else _LogfmtFormatter())
+    handler.addFilter(_is_logged)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for name, quietest in _QUIET.items():
-        logging.getLogger(name).setLevel(quietest)
+    for name, library_level in LIBRARY_LEVELS.items():
+        logging.getLogger(name).setLevel(library_level)
 
 
-def _is_wanted(record: logging.LogRecord) -> bool:
-    """Whether a line is ours; of libraries, known or not, there are only warnings."""
+def _is_logged(record: logging.LogRecord) -> bool:
+    """Whether to log a record: all of our own, of libraries only warnings and errors."""
     return record.name.partition(".")[0] == "exporter" or record.levelno >= logging.WARNING
 
 
@@ -55,14 +55,14 @@ def _entries(record: logging.LogRecord, formatter: logging.Formatter) -> dict[st
         "msg": redact(record.getMessage()),
     }
     fields: dict[str, object] = getattr(record, "fields", {})
-    entries |= {name: _hidden(value) for name, value in fields.items() if value is not None}
+    entries |= {name: _redacted(value) for name, value in fields.items() if value is not None}
     if record.exc_info:
         entries["traceback"] = redact(formatter.formatException(record.exc_info))
     return entries
 
 
-def _hidden(value: object) -> object:
-    """Return the value without what could be a secret: messages are often other people's texts."""
+def _redacted(value: object) -> object:
+    """Return the value with possible secrets redacted: messages often quote foreign texts."""
     return redact(value) if isinstance(value, str) else value
 
 

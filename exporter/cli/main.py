@@ -1,4 +1,4 @@
-"""The command line: which commands there are, with which flags, and what each returns."""
+"""The command line: all commands with their flags; runs one and returns its exit code."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from exporter import __version__
-from exporter.cli import flags
-from exporter.cli import log_format as logs
+from exporter.cli import flags, log_format
 from exporter.cli.errors import UsageError
-from exporter.cli.exit import BAD_USAGE, SIGNALLED
+from exporter.cli.exit import SIGNAL_BASE, USAGE_ERROR
 from exporter.config.problems import ConfigError
 
 if TYPE_CHECKING:
@@ -22,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class Command(NamedTuple):
-    """A command's description, flags and examples; what it does is in the file of its name in `commands/`."""
+    """A command's description, flags and examples; its code is `commands/NAME.py`."""
 
     about: str
     flags: tuple[Callable[[argparse.ArgumentParser], None], ...]
     examples: tuple[str, ...]
-    more: str = ""
+    details: str = ""
 
 
 COMMANDS = {
@@ -39,7 +38,7 @@ COMMANDS = {
     ),
     "check": Command(
         "Tell whether the config is valid, and how much it watches.",
-        (flags.config_flags, flags.web_config_flags, flags.check_flags, flags.choice_flags),
+        (flags.config_flags, flags.web_config_flags, flags.check_flags, flags.selection_flags),
         (
             "mpu-exporter check --config.file=config.yaml",
             "mpu-exporter check --probe",
@@ -49,7 +48,7 @@ COMMANDS = {
     ),
     "scan": Command(
         "Scan every bucket once and show what it holds.",
-        (flags.config_flags, flags.choice_flags, flags.scan_flags),
+        (flags.config_flags, flags.selection_flags, flags.scan_flags),
         (
             "mpu-exporter scan",
             "mpu-exporter scan --target=prod --bucket=media --format=json",
@@ -59,7 +58,7 @@ COMMANDS = {
     ),
     "uploads": Command(
         "Show the uploads themselves, the worst first, and how to abort them.",
-        (flags.config_flags, flags.choice_flags, flags.uploads_flags),
+        (flags.config_flags, flags.selection_flags, flags.uploads_flags),
         (
             "mpu-exporter uploads --idle-for=7d --sort=bytes",
             "mpu-exporter uploads --older-than=30d --min-bytes=1GiB --limit=0 --format=csv --output=old.csv",
@@ -87,10 +86,10 @@ exit codes: 0 fine; 1 bad config or usage; 2 a target or bucket failed; 128 + N 
 
 
 class _Parser(argparse.ArgumentParser):
-    """Exits 1, not 2, where the command line cannot be read: 2 says that a target failed."""
+    """Exits with 1, not 2, on a wrong command line: 2 means that a target failed."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(BAD_USAGE, f"{self.format_usage()}{self.prog}: {message}\n")
+        self.exit(USAGE_ERROR, f"{self.format_usage()}{self.prog}: {message}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -98,28 +97,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ["TZ"] = "UTC"
     time.tzset()
     options = parser().parse_args(_with_command(sys.argv[1:] if arguments is None else arguments))
-    logs.configure(options.log_level, options.log_format)
+    log_format.configure(options.log_level, options.log_format)
     try:
         return run(options)
     except ConfigError as error:
         print(*error.problems, sep="\n", file=sys.stderr)
     except UsageError as error:
         print(error, file=sys.stderr)
-    except BrokenPipeError:  # whoever read the result has seen enough
+    except BrokenPipeError:  # the reader of standard output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return SIGNALLED + signal.SIGPIPE
-    return BAD_USAGE
+        return SIGNAL_BASE + signal.SIGPIPE
+    return USAGE_ERROR
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the command that was named; only its file is loaded."""
+    """Run the named command; only its module is imported."""
     command = import_module(f"exporter.cli.commands.{options.command}")
     code: int = command.run(options)
     return code
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return what reads the command line."""
+    """Return the parser of the command line."""
     top = _Parser(
         prog="mpu-exporter",
         description="Prometheus exporter for multipart uploads that were started and never finished.",
@@ -130,22 +129,22 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"mpu-exporter {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command", parser_class=_Parser)
     for name, command in COMMANDS.items():
-        made = commands.add_parser(
+        subparser = commands.add_parser(
             name,
             help=command.about,
-            description="\n".join(filter(None, (command.about, command.more))),
+            description="\n".join(filter(None, (command.about, command.details))),
             epilog="\n".join(("examples:", *(f"  {line}" for line in command.examples), "", _EXITS)),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
         for add_flags in (*command.flags, flags.log_flags):
-            add_flags(made)
+            add_flags(subparser)
     top.set_defaults(parser=top)
     return top
 
 
 def _with_command(arguments: Sequence[str]) -> list[str]:
-    """Put in `serve` where no command is named: it is what an exporter is for."""
+    """Insert `serve` where no command is named."""
     first = arguments[0] if arguments else "--"
     if not first.startswith("-") or first in {"-h", "--help", "--version"}:
         return list(arguments)

@@ -1,4 +1,4 @@
-"""Asks the stores of many targets once, for commands: targets side by side, buckets by their workers."""
+"""Queries the stores of many targets once, for commands: targets in parallel, buckets by `scan.workers`."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ U = TypeVar("U")
 
 log = logging.getLogger(__name__)
 
-TARGETS_AT_ONCE = 16
-"""So many targets are asked at once."""
+CONCURRENT_TARGETS = 16
+"""Maximum number of targets that are queried at the same time."""
 
 
 class Outcome(NamedTuple, Generic[T]):
-    """What came of one bucket; `bucket` is '' where the target's buckets could not be found."""
+    """The result of one bucket; `bucket` is '' where the discovery of the target's buckets failed."""
 
     target: TargetSettings
     bucket: str
@@ -43,18 +43,18 @@ class Outcome(NamedTuple, Generic[T]):
 
 
 class TargetSession(NamedTuple):
-    """One target while it is asked."""
+    """One target with its store open."""
 
     target: TargetSettings
     store: Store
     stop: threading.Event
 
     def scanner(self, ages: Sequence[float] = (), insight: Enrichment | None = None) -> Scanner:
-        """Return what scans its buckets."""
+        """Return a scanner of its buckets."""
         return Scanner(self.store, self.target.scan, ages, self.stop, insight=insight)
 
     def buckets(self) -> tuple[BucketSettings, ...]:
-        """Return its buckets: those of the config, or those that it is found to have.
+        """Return its buckets: those of the config, or those that discovery finds.
 
         Raises StoreError and StoppingError.
         """
@@ -62,71 +62,77 @@ class TargetSession(NamedTuple):
             return self.target.buckets
         return BucketDiscovery(self.target, self.store, self.stop).find()
 
-    def each(self, buckets: Iterable[BucketSettings], ask: Callable[[BucketSettings], T]) -> list[Outcome[T]]:
-        """Ask about these buckets, so many at once as the target has workers. Raises StoppingError."""
+    def for_each(
+        self, buckets: Iterable[BucketSettings], query: Callable[[BucketSettings], T]
+    ) -> list[Outcome[T]]:
+        """Run the query on each bucket, `scan.workers` at a time. Raises StoppingError."""
         pool = ThreadPoolExecutor(self.target.scan.workers)
         try:
-            return list(pool.map(partial(self._ask, ask), buckets))
+            return list(pool.map(partial(self._run, query), buckets))
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _ask(self, ask: Callable[[BucketSettings], T], bucket: BucketSettings) -> Outcome[T]:
-        return Outcome(self.target, bucket.name, attempt(partial(ask, bucket), self.target.name, bucket.name))
+    def _run(self, query: Callable[[BucketSettings], T], bucket: BucketSettings) -> Outcome[T]:
+        return Outcome(
+            self.target, bucket.name, attempt(partial(query, bucket), self.target.name, bucket.name)
+        )
 
 
-class Listener(Protocol):
-    """Who wants to know how far things have come; see `exporter.cli.terminal.progress.Progress`."""
+class ProgressListener(Protocol):
+    """Receives the progress; see `exporter.cli.terminal.progress.Progress`."""
 
     def expect(self, buckets: int) -> None:
-        """Note that so many more buckets will be asked about."""
+        """Add to the number of buckets that will be queried."""
 
     def finish(self) -> None:
-        """Note that one is done."""
+        """Count one bucket as done."""
 
 
-class Silence:
-    """Counts nothing, tells nobody."""
+class NoProgress:
+    """A Traffic and a ProgressListener that ignores everything."""
 
     def sent(self, operation: str) -> None:
-        """Count no request."""
+        """Ignore a request."""
 
     def failed(self, operation: str, reason: Reason) -> None:
-        """Count no failure."""
+        """Ignore a failure."""
 
     def expect(self, buckets: int) -> None:
-        """Expect nothing."""
+        """Ignore the number of buckets."""
 
     def finish(self) -> None:
-        """Count nothing as done."""
+        """Ignore a finished bucket."""
 
 
-SILENCE = Silence()
+NO_PROGRESS = NoProgress()
 
 
 @dataclass(frozen=True, slots=True)
 class OneShot:
-    """Asks targets, and gives up what is under way where an exception (a signal handler's) ends the wait."""
+    """Queries targets; an exception in the waiting thread (a signal handler's) cancels what is running."""
 
     targets: Sequence[TargetSettings]
-    traffic: Traffic = SILENCE
-    listener: Listener = SILENCE
+    traffic: Traffic = NO_PROGRESS
+    listener: ProgressListener = NO_PROGRESS
     new_store: Callable[[TargetSettings, Transport], Store] = make_store
-    only: frozenset[str] = frozenset()
-    """Names of the buckets that are asked about; all of them where there are none."""
+    bucket_names: frozenset[str] = frozenset()
+    """Names of the buckets to query; empty: all."""
 
-    def sites(self, work: Callable[[TargetSession], U]) -> list[U]:
-        """Do the work on each target, and return what came of it in their order."""
+    def for_each_target(self, work: Callable[[TargetSession], U]) -> list[U]:
+        """Run `work` on each target; return the results in the targets' order."""
         stop = threading.Event()
-        pool = ThreadPoolExecutor(TARGETS_AT_ONCE)
+        pool = ThreadPoolExecutor(CONCURRENT_TARGETS)
         try:
             return list(pool.map(partial(self._visit, stop, work), self.targets))
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
 
-    def buckets(self, begin: Callable[[TargetSession], Callable[[BucketSettings], T]]) -> list[Outcome[T]]:
-        """Ask about each bucket of each target; `begin` returns what asks, one for each target."""
-        return list(chain.from_iterable(self.sites(partial(self._survey, begin))))
+    def for_each_bucket(
+        self, begin: Callable[[TargetSession], Callable[[BucketSettings], T]]
+    ) -> list[Outcome[T]]:
+        """Query each bucket of each target; `begin` is called once per target and returns the query."""
+        return list(chain.from_iterable(self.for_each_target(partial(self._run_target, begin))))
 
     def _visit(self, stop: threading.Event, work: Callable[[TargetSession], U], target: TargetSettings) -> U:
         transport = Transport(self.traffic, stop, tls=target.tls, proxy_url=target.proxy_url)
@@ -136,33 +142,33 @@ class OneShot:
         finally:
             store.close()
 
-    def _survey(
-        self, begin: Callable[[TargetSession], Callable[[BucketSettings], T]], site: TargetSession
+    def _run_target(
+        self, begin: Callable[[TargetSession], Callable[[BucketSettings], T]], session: TargetSession
     ) -> list[Outcome[T]]:
-        found = attempt(site.buckets, site.target.name)
+        found = attempt(session.buckets, session.target.name)
         if isinstance(found, Failure):
-            return [Outcome(site.target, "", found)]
-        chosen = [bucket for bucket in found if not self.only or bucket.name in self.only]
-        self.listener.expect(len(chosen))
-        ask = begin(site)
+            return [Outcome(session.target, "", found)]
+        selected = [bucket for bucket in found if not self.bucket_names or bucket.name in self.bucket_names]
+        self.listener.expect(len(selected))
+        query = begin(session)
 
-        def ask_one(bucket: BucketSettings) -> T:
+        def query_one(bucket: BucketSettings) -> T:
             try:
-                return ask(bucket)
+                return query(bucket)
             finally:
                 self.listener.finish()
 
-        return site.each(chosen, ask_one)
+        return session.for_each(selected, query_one)
 
 
-def attempt(ask: Callable[[], T], target: str, bucket: str | None = None) -> T | Failure:
-    """Return what `ask` returns, or why it failed. Raises StoppingError, and nothing else."""
+def attempt(query: Callable[[], T], target: str, bucket: str | None = None) -> T | Failure:
+    """Return the query's result, or why it failed. Raises StoppingError, and nothing else."""
     try:
-        return ask()
+        return query()
     except StoppingError:
         raise
     except StoreError as error:
         return Failure.of(error)
-    except Exception as error:  # our own bug: named, and not allowed to end the rest
+    except Exception as error:  # our own bug: reported, and the other queries go on
         log.exception("asking failed unexpectedly", extra={"fields": {"target": target, "bucket": bucket}})
         return Failure.of(error)

@@ -1,4 +1,4 @@
-"""Asks every target one page of each kind of call that its scans make: what is allowed, and why not."""
+"""Makes one call of each kind that scans make, per target: which are allowed, what to grant."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-BUCKETS_OF_A_TARGET = 3
-"""So many buckets of each target are asked about, unless all are to be."""
+DEFAULT_BUCKETS_PER_TARGET = 3
+"""Number of buckets per target that are queried without --all-buckets or --bucket."""
 
 
-class Probed(NamedTuple):
-    """What came of one kind of call. `failure` is None where it was allowed, or could not be tried.
+class ProbeResult(NamedTuple):
+    """The result of one kind of call. `failure` is None where it was allowed or not tried.
 
-    `grant` is what allows it, '' where that is not what is missing; `untried` says why it was not tried.
+    `grant` is the missing permission, '' where none would help; `untried` is why it was not tried.
     """
 
     target: str
@@ -45,61 +45,63 @@ class Probed(NamedTuple):
     untried: str = ""
 
 
-def probe(targets: Sequence[TargetSettings], names: frozenset[str], *, every: bool) -> list[Probed]:
-    """Ask the targets: of each a few buckets, those with these `names` where there are any, or `every` one.
+def probe(targets: Sequence[TargetSettings], names: frozenset[str], *, every: bool) -> list[ProbeResult]:
+    """Query a few buckets of each target, the buckets of these `names` if any, or `every` bucket.
 
-    Gives up what is under way where an exception (a signal handler's) ends the wait for it.
+    An exception in the waiting thread (a signal handler's) cancels what is running.
     """
-    most = None if every or names else BUCKETS_OF_A_TARGET
-    return list(chain.from_iterable(OneShot(targets).sites(partial(_probe, names, most))))
+    limit = None if every or names else DEFAULT_BUCKETS_PER_TARGET
+    return list(chain.from_iterable(OneShot(targets).for_each_target(partial(_probe, names, limit))))
 
 
-def _probe(names: frozenset[str], most: int | None, site: TargetSession) -> list[Probed]:
-    """Ask one target. Raises StoppingError, and nothing else."""
-    rows: list[Probed] = []
-    found = attempt(site.buckets, site.target.name)
-    if site.target.discover:
-        operation = VAULTS if site.target.store is StoreKind.GLACIER else BUCKETS
-        rows.append(_probed(site.target, "", operation, found))
+def _probe(names: frozenset[str], limit: int | None, session: TargetSession) -> list[ProbeResult]:
+    """Query one target. Raises StoppingError, and nothing else."""
+    rows: list[ProbeResult] = []
+    found = attempt(session.buckets, session.target.name)
+    if session.target.discover:
+        operation = VAULTS if session.target.store is StoreKind.GLACIER else BUCKETS
+        rows.append(_result(session.target, "", operation, found))
     if isinstance(found, Failure):
         return rows
-    chosen = [bucket for bucket in found if not names or bucket.name in names]
-    for outcome in site.each(chosen[:most], lambda bucket: list(_probe_bucket(site, bucket))):
+    selected = [bucket for bucket in found if not names or bucket.name in names]
+    for outcome in session.for_each(selected[:limit], lambda bucket: list(_probe_bucket(session, bucket))):
         if isinstance(outcome.value, Failure):  # a bug of ours
-            rows.append(_probed(site.target, outcome.bucket, LISTING, outcome.value))
+            rows.append(_result(session.target, outcome.bucket, LISTING, outcome.value))
         else:
             rows += outcome.value
-    if left := len(chosen[most:]) if most is not None else 0:
-        text = f"{left:,} more buckets: name them with --bucket, or ask --all-buckets"
-        rows.append(Probed(site.target.name, "...", "-", untried=text))
+    if skipped := len(selected[limit:]) if limit is not None else 0:
+        text = f"{skipped:,} more buckets: name them with --bucket, or ask --all-buckets"
+        rows.append(ProbeResult(session.target.name, "...", "-", untried=text))
     return rows
 
 
-def _probe_bucket(site: TargetSession, bucket: BucketSettings) -> Iterator[Probed]:
-    target, name = site.target, site.target.name
-    uploads = attempt(partial(_call, site, bucket, next_page(new_listing(), bucket)), name, bucket.name)
-    yield _probed(target, bucket.name, LISTING, uploads)
+def _probe_bucket(session: TargetSession, bucket: BucketSettings) -> Iterator[ProbeResult]:
+    target, name = session.target, session.target.name
+    uploads = attempt(partial(_call, session, bucket, next_page(new_listing(), bucket)), name, bucket.name)
+    yield _result(target, bucket.name, LISTING, uploads)
     if target.scan.parts != "never":
-        yield _probe_parts(site, bucket, uploads)
+        yield _probe_parts(session, bucket, uploads)
     if target.lifecycle:
-        yield _probed(target, bucket.name, RULES, attempt(partial(_rules, site, bucket), name, bucket.name))
+        yield _result(
+            target, bucket.name, RULES, attempt(partial(_rules, session, bucket), name, bucket.name)
+        )
 
 
 def _probe_parts(
-    site: TargetSession, bucket: BucketSettings, uploads: Collection[Upload] | Failure
-) -> Probed:
+    session: TargetSession, bucket: BucketSettings, uploads: Collection[Upload] | Failure
+) -> ProbeResult:
     if isinstance(uploads, Failure):
-        return Probed(site.target.name, bucket.name, PARTS, untried="the uploads cannot be listed")
-    for upload in list(uploads)[:BUCKETS_OF_A_TARGET]:
-        flow = _first_parts(bucket, upload)
-        found = attempt(partial(_call, site, bucket, flow), site.target.name, bucket.name)
+        return ProbeResult(session.target.name, bucket.name, PARTS, untried="the uploads cannot be listed")
+    for upload in list(uploads)[:DEFAULT_BUCKETS_PER_TARGET]:
+        task = _first_parts(bucket, upload)
+        found = attempt(partial(_call, session, bucket, task), session.target.name, bucket.name)
         if found is not None:
-            return _probed(site.target, bucket.name, PARTS, found)
-    return Probed(site.target.name, bucket.name, PARTS, untried="no upload is there to ask about")
+            return _result(session.target, bucket.name, PARTS, found)
+    return ProbeResult(session.target.name, bucket.name, PARTS, untried="no upload is there to ask about")
 
 
 def _first_parts(bucket: BucketSettings, upload: Upload) -> Task[int | None]:
-    """Ask for a page of the upload's parts; returns how many there are, None where the upload has ended."""
+    """List the first page of an upload's parts; return their number, None where the upload has ended."""
     try:
         page = yield PageRequest(bucket, upload, None)
     except GoneError:
@@ -107,40 +109,40 @@ def _first_parts(bucket: BucketSettings, upload: Upload) -> Task[int | None]:
     return len(page.items)
 
 
-def _rules(site: TargetSession, bucket: BucketSettings) -> AbortRules:
+def _rules(session: TargetSession, bucket: BucketSettings) -> AbortRules:
     """Return what the bucket's lifecycle rules say. Raises StoreError and StoppingError."""
-    ask = partial(site.store.abort_rules, bucket)
-    return retried(ask, _patience(site), site.stop, time.monotonic, random.uniform)
+    query = partial(session.store.abort_rules, bucket)
+    return retried(query, _retry_policy(session), session.stop, time.monotonic, random.uniform)
 
 
-def _call(site: TargetSession, bucket: BucketSettings, flow: Task[T]) -> T:
-    """Return what the flow finds; it is tried again as in a scan. Raises StoreError and StoppingError."""
-    patience = _patience(site)
-    flows = site.scanner().open(bucket, patience.deadline)
+def _call(session: TargetSession, bucket: BucketSettings, task: Task[T]) -> T:
+    """Return the task's result, with retries as in a scan. Raises StoreError and StoppingError."""
+    retry_policy = _retry_policy(session)
+    executor = session.scanner().open(bucket, retry_policy.deadline)
     try:
-        flows.start(flow, None, patience)
-        [(_, outcome)] = flows.ended()
+        executor.start(task, None, retry_policy)
+        [(_, outcome)] = executor.ended()
     finally:
-        flows.close()
+        executor.close()
     if isinstance(outcome, Exception):
         raise outcome
     return cast("T", outcome)
 
 
-def _patience(site: TargetSession) -> RetryPolicy:
-    scan = site.target.scan
+def _retry_policy(session: TargetSession) -> RetryPolicy:
+    scan = session.target.scan
     seconds = scan.request_timeout * (1 + scan.retries)
     return RetryPolicy(scan.request_timeout, scan.retries, time.monotonic() + seconds)
 
 
-def _probed(target: TargetSettings, bucket: str, operation: str, found: object) -> Probed:
+def _result(target: TargetSettings, bucket: str, operation: str, found: object) -> ProbeResult:
     if not isinstance(found, Failure):
-        return Probed(target.name, bucket, operation)
-    return Probed(target.name, bucket, operation, found, _missing(target, bucket, operation, found))
+        return ProbeResult(target.name, bucket, operation)
+    return ProbeResult(target.name, bucket, operation, found, _missing(target, bucket, operation, found))
 
 
 def _missing(target: TargetSettings, bucket: str, operation: str, failure: Failure) -> str:
-    """Return what to grant; '' where no grant would help."""
+    """Return the permission to grant; '' where none would help."""
     if "AccessDenied" in failure.message and "AssumeRole" in failure.message:
         return grant_role(target)
     if failure.reason is not Reason.ACCESS_DENIED:

@@ -1,11 +1,11 @@
-"""What commands that ask stores say of what failed, and with which code they end."""
+"""Failures of a one-shot command on standard error, and its exit code."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Any
 
-from exporter.cli.exit import FINE, TARGET_FAILED
+from exporter.cli.exit import OK, TARGET_FAILED
 from exporter.model.errors import Failure
 from exporter.text.quoting import one_line
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 
 def warn(text: str) -> None:
-    """Write one line for the person at the terminal, beside the result."""
+    """Write one line to standard error, beside the result on standard output."""
     print(one_line(text), file=sys.stderr)
 
 
 def report_failures(outcomes: Iterable[Outcome[Any]]) -> None:
-    """Write each failure to standard error, a line each."""
+    """Write one line per failure to standard error."""
     for target, bucket, value in outcomes:
         if isinstance(value, Failure):
             where = f"{target.name}/{bucket}" if bucket else target.name
             warn(f"{where}: {value}")
 
 
-def code_of(outcomes: Iterable[Outcome[Any]]) -> int:
-    """Return the exit code: whether anything failed."""
-    return TARGET_FAILED if any(isinstance(each.value, Failure) for each in outcomes) else FINE
+def exit_code(outcomes: Iterable[Outcome[Any]]) -> int:
+    """Return TARGET_FAILED if anything failed, else OK."""
+    return TARGET_FAILED if any(isinstance(each.value, Failure) for each in outcomes) else OK

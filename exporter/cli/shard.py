@@ -1,4 +1,4 @@
-"""Flags and environment in, the shard that this process is out."""
+"""Flags, pod name and host name in; the shard of this process out."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import re
 from exporter.cli.errors import UsageError
 from exporter.config.sharding import Shard
 
-MOST_SHARDS = 1000
-"""More are a slip of the pen, and each costs time for each bucket."""
+MAX_SHARDS = 1000
+"""Maximum number of shards: more is a typing error, and each costs time per bucket."""
 _ORDINAL = re.compile("-([0-9]{1,9})$")
 
 
 def choose_shard(total: int, ordinal: int | None, pod_name: str, host_name: str) -> Shard:
-    """Return which shard this process is; without an `ordinal`, the number at the end of its pod's name.
+    """Return the shard of this process; without an `ordinal`, the number at the end of its pod's name.
 
-    That is `pod_name`, or where it is empty the `host_name`. Raises UsageError.
+    The pod's name is `pod_name`, or `host_name` if that is empty. Raises UsageError.
     """
-    if not 1 <= total <= MOST_SHARDS:
-        raise UsageError(f"--shard.total: must be 1 to {MOST_SHARDS}, not {total}")
+    if not 1 <= total <= MAX_SHARDS:
+        raise UsageError(f"--shard.total: must be 1 to {MAX_SHARDS}, not {total}")
     source = "--shard.ordinal"
     if ordinal is None and total > 1:
         source, name = ("$POD_NAME", pod_name) if pod_name else ("the host name", host_name.partition(".")[0])

@@ -1,4 +1,4 @@
-"""The uploads that a person asked for, of all that scans find: filtered, the worst first, so many of them."""
+"""Uploads of many buckets in; those that match the flags out, sorted, at most --limit of them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 Order = Literal["age", "idle", "bytes"]
 
 
-class Row(NamedTuple):
-    """An upload and where it is."""
+class FoundUpload(NamedTuple):
+    """An upload with its target and bucket."""
 
     target: TargetSettings
     bucket: str
@@ -25,13 +25,13 @@ class Row(NamedTuple):
 
     @property
     def upload(self) -> Upload:
-        """What the listing said of it."""
+        """The upload as listed."""
         return self.found.upload
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which uploads, in which order, how many (0: all). Seconds and bytes; `now` is Unix seconds."""
+class UploadFilter:
+    """Which uploads, in which order, how many (0: all). Ages are seconds; `now` is Unix seconds."""
 
     now: float
     order: Order = "age"
@@ -43,81 +43,81 @@ class Wanted:
 
 @dataclass(slots=True)
 class Counts:
-    """How many uploads were wanted; and how many left out since what they are judged by is not known."""
+    """Number of matching uploads, and of those left out because their date or size is not known."""
 
-    wanted: int = 0
+    matched: int = 0
     undated: int = 0
     unsized: int = 0
 
 
-_Ranked = tuple[bool, float, int, "Row"]
+_Ranked = tuple[bool, float, int, "FoundUpload"]
 
 
-class Selection:
-    """Takes the uploads of one bucket and keeps the worst; for one thread."""
+class UploadSelection:
+    """Filters the uploads of one bucket and keeps the top ones. Not thread-safe."""
 
-    def __init__(self, wanted: Wanted, target: TargetSettings, bucket: str) -> None:
-        """Make an empty one."""
+    def __init__(self, upload_filter: UploadFilter, target: TargetSettings, bucket: str) -> None:
+        """Begin empty."""
         self.counts = Counts()
-        self._wanted = wanted
+        self._filter = upload_filter
         self._target = target
         self._bucket = bucket
         self._numbers = count()
         self._heap: list[_Ranked] = []
 
     def add(self, found: Found) -> None:
-        """Take an upload."""
+        """Add an upload if it matches."""
         if not self._passes(found):
             return
-        self.counts.wanted += 1
-        badness = _badness(self._wanted.order, found)
-        row = Row(self._target, self._bucket, found)
-        # what is not known comes last; of two that are equally bad the one found first comes first
-        ranked = (badness is not None, badness or 0.0, -next(self._numbers), row)
-        if not self._wanted.limit or len(self._heap) < self._wanted.limit:
+        self.counts.matched += 1
+        rank = _rank(self._filter.order, found)
+        row = FoundUpload(self._target, self._bucket, found)
+        # unknown values come last; ties keep the order in which uploads were found
+        ranked = (rank is not None, rank or 0.0, -next(self._numbers), row)
+        if not self._filter.limit or len(self._heap) < self._filter.limit:
             heapq.heappush(self._heap, ranked)
         else:
             heapq.heappushpop(self._heap, ranked)
 
     def _passes(self, found: Found) -> bool:
-        wanted = self._wanted
+        criteria = self._filter
         for since, least in (
-            (found.upload.initiated, wanted.older_than),
-            (found.activity, wanted.idle_for),
+            (found.upload.initiated, criteria.older_than),
+            (found.activity, criteria.idle_for),
         ):
             if least is None:
                 continue
             if since is None:
                 self.counts.undated += 1
                 return False
-            if wanted.now - since < least:
+            if criteria.now - since < least:
                 return False
-        if wanted.min_bytes is None:
+        if criteria.min_bytes is None:
             return True
         if found.bytes is None:
             self.counts.unsized += 1
             return False
-        return found.bytes >= wanted.min_bytes
+        return found.bytes >= criteria.min_bytes
 
     def ranked(self) -> list[_Ranked]:
-        """Return what was kept, in no order."""
+        """Return the kept uploads with their sort keys, unsorted."""
         return self._heap
 
 
-def worst(selections: Iterable[Selection], limit: int) -> tuple[list[Row], Counts]:
-    """Return the worst of all the selections, the worst first, and how many there were."""
-    ranked: list[tuple[bool, float, int, int, Row]] = []
+def merge_selections(selections: Iterable[UploadSelection], limit: int) -> tuple[list[FoundUpload], Counts]:
+    """Return the top uploads of all selections, sorted, and the summed counts."""
+    ranked: list[tuple[bool, float, int, int, FoundUpload]] = []
     total = Counts()
     for number, selection in enumerate(selections):
-        ranked += ((known, bad, -number, place, row) for known, bad, place, row in selection.ranked())
-        total.wanted += selection.counts.wanted
+        ranked += ((known, rank, -number, place, row) for known, rank, place, row in selection.ranked())
+        total.matched += selection.counts.matched
         total.undated += selection.counts.undated
         total.unsized += selection.counts.unsized
     ranked.sort(key=lambda each: each[:-1], reverse=True)
     return [row for *_, row in ranked[: limit or None]], total
 
 
-def _badness(order: Order, found: Found) -> float | None:
+def _rank(order: Order, found: Found) -> float | None:
     if order == "bytes":
         return found.bytes
     since = found.upload.initiated if order == "age" else found.activity

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from exporter import __version__
-from exporter.cli import demo
 from exporter.cli import main as cli
 from exporter.cli.commands import serve
+from exporter.cli.demo import run as demo
 
 VALID = "targets: [{name: prod, store: s3, region: eu-west-1, buckets: [media, backups]}]\n"
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 from fakes import Clock, FakeStore, error, upload
 
-from exporter.cli import forecast as foretelling
+from exporter.cli import forecast as forecasting
 from exporter.cli.forecast import Forecast, forecast
 from exporter.cli.formats.forecast import estimate_table
 from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
@@ -77,11 +77,11 @@ def listed(idles: list[float], requests: int = 1) -> Listing:
 def compare(idles: list[float], settings: ScanSettings, close: float) -> None:
     """Compare estimate and simulation of a month."""
     room = math.inf if settings.max_requests is None else settings.max_requests - 1
-    asked, foretold = simulated(idles, settings, room), estimate(listed(idles), settings)
-    assert foretold.uploads == len(idles)
-    assert foretold.first == pytest.approx(1 + asked[0])
-    assert foretold.month == pytest.approx(len(asked) + sum(asked), rel=close)
-    assert foretold.steady == pytest.approx(1 + sum(asked[1:]) / (len(asked) - 1), rel=close)
+    asked, forecasts = simulated(idles, settings, room), estimate(listed(idles), settings)
+    assert forecasts.uploads == len(idles)
+    assert forecasts.first == pytest.approx(1 + asked[0])
+    assert forecasts.month == pytest.approx(len(asked) + sum(asked), rel=close)
+    assert forecasts.steady == pytest.approx(1 + sum(asked[1:]) / (len(asked) - 1), rel=close)
 
 
 def some(mix: str, number: int = 300) -> list[float]:
@@ -242,7 +242,7 @@ class TestForetell:
                 return super().open(bucket, deadline)
 
         store = Surprising([upload(n) for n in range(25)], page_size=10)
-        monkeypatch.setattr(foretelling, "make_store", lambda target, transport: store)
+        monkeypatch.setattr(forecasting, "make_store", lambda target, transport: store)
         one, two = forecast(targets("prod"))
         assert (one.bucket, one.outcome) == ("one", "internal: unexpected RuntimeError; please report it")
         assert isinstance(two.outcome, Estimate)
@@ -255,7 +255,7 @@ class TestForetell:
             refused = {n: error(Reason.ACCESS_DENIED) for n in range(2)}
             return FakeStore(listing_errors=refused if target.name == "b" else {})
 
-        monkeypatch.setattr(foretelling, "make_store", make)
+        monkeypatch.setattr(forecasting, "make_store", make)
         found = forecast(targets("a", "b", "c"))
         assert [each.target.name for each in found] == ["a", "a", "b", "b", "c", "c"]
         assert [isinstance(each.outcome, str) for each in found] == [False, False, True, True, False, False]
@@ -269,7 +269,7 @@ class TestForetell:
                 raise KeyboardInterrupt
             return FakeStore(before_page=lambda _: stopped.append(transport._stop.wait(20)))
 
-        monkeypatch.setattr(foretelling, "make_store", make)
+        monkeypatch.setattr(forecasting, "make_store", make)
         with pytest.raises(KeyboardInterrupt):
             forecast(targets("a", "b"))
         assert stopped in ([], [True])

@@ -14,7 +14,7 @@ from exporter.cli import log_format as logs
 def restored() -> Iterator[None]:
     """Give the loggers back as they were."""
     root = logging.getLogger()
-    names = ("botocore", "uvicorn", "asyncio", *logs._QUIET)
+    names = ("botocore", "uvicorn", "asyncio", *logs.LIBRARY_LEVELS)
     before = root.level, list(root.handlers), {name: logging.getLogger(name).level for name in names}
     yield
     root.setLevel(before[0])

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.cli.arguments import check_output
+from exporter.cli.arguments import require_writable
 from exporter.cli.errors import UsageError
-from exporter.cli.terminal.output import put_out, write_whole
+from exporter.cli.terminal.output import write_atomically, write_output
 
 
 def names(folder: Path) -> list[str]:
@@ -18,7 +18,7 @@ def names(folder: Path) -> list[str]:
 def test_a_new_file_may_be_read_by_all_whatever_the_umask(tmp_path: Path):
     before = os.umask(0o077)
     try:
-        write_whole(b"new", tmp_path / "file")
+        write_atomically(b"new", tmp_path / "file")
     finally:
         os.umask(before)
     assert (tmp_path / "file").read_bytes() == b"new"
@@ -30,7 +30,7 @@ def test_a_link_stays_one_and_what_it_points_to_is_written(tmp_path: Path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "file").write_text("old")
     (tmp_path / "link").symlink_to("folder/file")
-    write_whole(b"new", tmp_path / "link")
+    write_atomically(b"new", tmp_path / "link")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "folder" / "file").read_text() == "new"
     assert names(tmp_path / "folder") == ["file"]
@@ -48,7 +48,7 @@ def test_where_it_fails_the_old_file_is_whole_and_nothing_lies_about(
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(type(interruption)):
-        write_whole(b"new", file)
+        write_atomically(b"new", file)
     assert file.read_text() == "old"
     assert names(tmp_path) == ["file"]
 
@@ -56,18 +56,18 @@ def test_where_it_fails_the_old_file_is_whole_and_nothing_lies_about(
 def test_what_went_wrong_is_told_with_the_flag_s_name(tmp_path: Path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(UsageError, match=r"--output: .*folder: Is a directory"):
-        put_out("text", tmp_path / "folder")
+        write_output("text", tmp_path / "folder")
 
 
 def test_it_is_told_before_the_work_where_that_can_be(tmp_path: Path):
-    check_output(None)
-    check_output(tmp_path / "file")
+    require_writable(None)
+    require_writable(tmp_path / "file")
     with pytest.raises(UsageError, match=r"--output: .*: there is no folder .*/no to write to"):
-        check_output(tmp_path / "no" / "file")
+        require_writable(tmp_path / "no" / "file")
 
 
 def test_bytes_that_are_no_text_are_written_as_escapes(
     tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ):
-    put_out("\udcff ü", tmp_path / "file")
+    write_output("\udcff ü", tmp_path / "file")
     assert (tmp_path / "file").read_bytes() == b"\\udcff \xc3\xbc"

@@ -8,7 +8,7 @@ from fakes import FakeStore, error, upload
 from exporter.cli import probe as probing
 from exporter.cli.formats.probe import failures, probe_table
 from exporter.cli.oneshot import OneShot
-from exporter.cli.probe import Probed, probe
+from exporter.cli.probe import ProbeResult, probe
 from exporter.config.settings import (
     AssumeRole,
     BucketSettings,
@@ -35,7 +35,7 @@ TARGET = TargetSettings(
 def ask(monkeypatch: pytest.MonkeyPatch):
     """Return a function that probes a target whose store is this one."""
 
-    def probed(target: TargetSettings, store: FakeStore) -> list[Probed]:
+    def probed(target: TargetSettings, store: FakeStore) -> list[ProbeResult]:
         monkeypatch.setattr(probing, "OneShot", lambda targets: OneShot(targets, new_store=lambda *_: store))
         return probe([target], frozenset(), every=False)
 

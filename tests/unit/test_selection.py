@@ -7,7 +7,7 @@ from fakes import NOW
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.cli.upload_filter import Row, Selection, Wanted, worst
+from exporter.cli.upload_filter import FoundUpload, UploadFilter, UploadSelection, merge_selections
 from exporter.config.settings import StoreKind, TargetSettings
 from exporter.model.uploads import Found, Upload
 
@@ -19,34 +19,36 @@ def found(number: int, age: float | None = None, idle: float | None = None, size
     return Found(upload, None if idle is None else NOW - idle, None, size, "STANDARD")
 
 
-def select(wanted: Wanted, *buckets: list[Found]) -> tuple[list[str], tuple[int, int, int]]:
+def select(wanted: UploadFilter, *buckets: list[Found]) -> tuple[list[str], tuple[int, int, int]]:
     """Return the keys that are shown, and how many were wanted, undated and unsized."""
     selections = []
     for number, uploads in enumerate(buckets):
-        selection = Selection(wanted, TARGET, f"bucket-{number}")
+        selection = UploadSelection(wanted, TARGET, f"bucket-{number}")
         for each in uploads:
             selection.add(each)
         assert not wanted.limit or len(selection.ranked()) <= wanted.limit
         selections.append(selection)
-    rows, counts = worst(selections, wanted.limit)
-    return [row.upload.key for row in rows], (counts.wanted, counts.undated, counts.unsized)
+    rows, counts = merge_selections(selections, wanted.limit)
+    return [row.upload.key for row in rows], (counts.matched, counts.undated, counts.unsized)
 
 
 @pytest.mark.parametrize(("order", "expected"), [("age", "210"), ("idle", "021"), ("bytes", "120")])
 def test_the_worst_come_first(order, expected):
     uploads = [found(0, 1.0, 9.0, 5), found(1, 2.0, 1.0, 50), found(2, 3.0, 2.0, 7)]
-    keys, _ = select(Wanted(NOW, order), uploads)
+    keys, _ = select(UploadFilter(NOW, order), uploads)
     assert keys == [f"key-{number}" for number in expected]
 
 
 def test_of_two_that_are_equally_bad_the_first_of_the_first_bucket_comes_first():
-    keys, _ = select(Wanted(NOW, limit=3), [found(0, 1.0), found(1, 1.0)], [found(2, 1.0), found(3, 1.0)])
+    keys, _ = select(
+        UploadFilter(NOW, limit=3), [found(0, 1.0), found(1, 1.0)], [found(2, 1.0), found(3, 1.0)]
+    )
     assert keys == ["key-0", "key-1", "key-2"]
 
 
 @pytest.mark.parametrize("order", ["age", "idle", "bytes"])
 def test_what_is_not_known_comes_last(order):
-    keys, counts = select(Wanted(NOW, order), [found(0), found(1, 0.0, 0.0, 0)])
+    keys, counts = select(UploadFilter(NOW, order), [found(0), found(1, 0.0, 0.0, 0)])
     assert (keys, counts) == (["key-1", "key-0"], (2, 0, 0))
 
 
@@ -57,7 +59,7 @@ def test_what_cannot_be_judged_is_left_out_and_counted():
         found(2, 5.0, 5.0, None),
         found(3, 5.0, 5.0, 5),
     ]
-    wanted = Wanted(NOW, older_than=1.0, idle_for=1.0, min_bytes=1)
+    wanted = UploadFilter(NOW, older_than=1.0, idle_for=1.0, min_bytes=1)
     assert select(wanted, uploads) == (["key-3"], (1, 2, 1))
 
 
@@ -77,9 +79,9 @@ def test_as_if_all_were_filtered_and_sorted(buckets, order, limit, filters):
     for bucket in buckets:
         numbered.append([found(number + n, *values) for n, values in enumerate(bucket)])
         number += len(bucket)
-    wanted = Wanted(NOW, order, limit, older_than, idle_for, min_bytes)
+    wanted = UploadFilter(NOW, order, limit, older_than, idle_for, min_bytes)
     passing = [
-        Row(TARGET, "", each)
+        FoundUpload(TARGET, "", each)
         for uploads in numbered
         for each in uploads
         if (older_than is None or (each.upload.initiated or NOW + 1) <= NOW - older_than)

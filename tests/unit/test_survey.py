@@ -27,8 +27,8 @@ class Heard:
         self.finished += 1
 
 
-def lister(site):
-    scanner = site.scanner()
+def lister(session):
+    scanner = session.scanner()
     return lambda bucket: scanner.scan(bucket, Ledger()).summary.uploads
 
 
@@ -39,7 +39,7 @@ def made(stores: dict[str, FakeStore]):
 def test_every_bucket_of_every_target_in_the_config_s_order():
     stores = {"one": FakeStore([upload(1)]), "two": FakeStore([upload(1), upload(2)])}
     heard = Heard()
-    outcomes = OneShot([TWO, ONE], listener=heard, new_store=made(stores)).buckets(lister)
+    outcomes = OneShot([TWO, ONE], listener=heard, new_store=made(stores)).for_each_bucket(lister)
     assert [(each.target.name, each.bucket, each.value) for each in outcomes] == [
         ("two", "a", 2),
         ("two", "b", 2),
@@ -50,19 +50,19 @@ def test_every_bucket_of_every_target_in_the_config_s_order():
 
 
 def test_what_fails_says_why_and_the_rest_goes_on(caplog: pytest.LogCaptureFixture):
-    def ask(site):
+    def ask(session):
         def one(bucket):
-            if (site.target.name, bucket.name) == ("one", "a"):
+            if (session.target.name, bucket.name) == ("one", "a"):
                 raise error(Reason.TLS)
-            if (site.target.name, bucket.name) == ("two", "a"):
+            if (session.target.name, bucket.name) == ("two", "a"):
                 raise KeyError("a bug")
             return bucket.name
 
         return one
 
     heard = Heard()
-    survey = OneShot([ONE, TWO], listener=heard, new_store=lambda *_: FakeStore())
-    assert [each.value for each in survey.buckets(ask)] == [
+    one_shot = OneShot([ONE, TWO], listener=heard, new_store=lambda *_: FakeStore())
+    assert [each.value for each in one_shot.for_each_bucket(ask)] == [
         Failure(Reason.TLS, "a tls of the test"),
         "b",
         Failure(Reason.INTERNAL, "unexpected KeyError; please report it"),
@@ -73,8 +73,11 @@ def test_what_fails_says_why_and_the_rest_goes_on(caplog: pytest.LogCaptureFixtu
 
 
 def test_only_the_named_buckets():
-    survey = OneShot([ONE, TWO], new_store=lambda *_: FakeStore(), only=frozenset({"b"}))
-    assert [each.bucket for each in survey.buckets(lambda _: lambda bucket: bucket.name)] == ["b", "b"]
+    one_shot = OneShot([ONE, TWO], new_store=lambda *_: FakeStore(), bucket_names=frozenset({"b"}))
+    assert [each.bucket for each in one_shot.for_each_bucket(lambda _: lambda bucket: bucket.name)] == [
+        "b",
+        "b",
+    ]
 
 
 def test_stores_are_closed_and_what_is_under_way_given_up_where_the_wait_ends():
@@ -86,14 +89,14 @@ def test_stores_are_closed_and_what_is_under_way_given_up_where_the_wait_ends():
 
     begun = threading.Barrier(2)
 
-    def work(site):
+    def work(session):
         begun.wait(20)
-        if site.target.name == "one":
+        if session.target.name == "one":
             raise KeyboardInterrupt
-        stopped.append(site.stop.wait(20))
+        stopped.append(session.stop.wait(20))
 
     with pytest.raises(KeyboardInterrupt):
-        OneShot([ONE, TWO], new_store=lambda *_: Store()).sites(work)
+        OneShot([ONE, TWO], new_store=lambda *_: Store()).for_each_target(work)
     assert (len(closed), stopped) == (2, [True])
 
 
@@ -103,7 +106,7 @@ def test_a_target_whose_buckets_cannot_be_found_is_one_failure():
             raise error(Reason.ACCESS_DENIED)
 
     finding = replace(ONE, buckets=(), discover=DiscoverSettings())
-    outcomes = OneShot([finding, TWO], new_store=lambda *_: Refusing()).buckets(lister)
+    outcomes = OneShot([finding, TWO], new_store=lambda *_: Refusing()).for_each_bucket(lister)
     assert [(each.target.name, each.bucket) for each in outcomes] == [("one", ""), ("two", "a"), ("two", "b")]
     assert outcomes[0].value == Failure(Reason.ACCESS_DENIED, "a access_denied of the test")
 
@@ -114,5 +117,5 @@ def test_found_buckets_are_asked_about_as_configured_ones_are():
             return Page([FoundBucket("prod-a"), FoundBucket("prod-b"), FoundBucket("test")], truncated=False)
 
     finding = replace(ONE, buckets=(), discover=DiscoverSettings(include=("^prod-",)))
-    survey = OneShot([finding], new_store=lambda *_: Listing(), only=frozenset({"prod-b", "test"}))
-    assert [each.bucket for each in survey.buckets(lister)] == ["prod-b"]
+    one_shot = OneShot([finding], new_store=lambda *_: Listing(), bucket_names=frozenset({"prod-b", "test"}))
+    assert [each.bucket for each in one_shot.for_each_bucket(lister)] == ["prod-b"]

@@ -1,12 +1,12 @@
-"""`check`: tells whether the config is valid, and what its targets allow and will be asked."""
+"""`check`: validates the config; --probe tests the permissions, --estimate forecasts the requests."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
 
-from exporter.cli.arguments import chosen
-from exporter.cli.exit import FINE, TARGET_FAILED, break_off, on_signals
+from exporter.cli.arguments import select_targets
+from exporter.cli.exit import OK, TARGET_FAILED, exit_interrupted, handle_termination
 from exporter.config.load import load
 from exporter.config.problems import ConfigError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace) -> int:
     """Tell whether the config is valid, and how much it watches. Raises ConfigError and UsageError."""
     settings, access = _load(options)
-    targets = chosen(settings, options.targets, options.buckets)
+    targets = select_targets(settings, options.targets, options.buckets)
     print(f"{options.config_file}: valid; {_counts(settings)}", flush=True)
     if access is not None:
         encryption = "TLS" if access.context else "plain HTTP"
@@ -64,8 +64,8 @@ def _read_web_config(file: Path | None) -> Access | None:
 
 def _ask(options: argparse.Namespace, targets: Sequence[TargetSettings]) -> int:
     """Ask the stores what the flags want to know."""
-    on_signals(break_off)
-    codes = [FINE]
+    handle_termination(exit_interrupted)
+    codes = [OK]
     if options.probe:
         codes.append(_probe(targets, frozenset(options.buckets), every=options.all_buckets))
     if options.estimate:
@@ -84,7 +84,7 @@ def _probe(targets: Sequence[TargetSettings], names: frozenset[str], *, every: b
     print(probe_table(probed, terminal_width()), flush=True)
     for line in failures(probed):
         warn(line)
-    return TARGET_FAILED if failures(probed) else FINE
+    return TARGET_FAILED if failures(probed) else OK
 
 
 def _estimate(targets: Sequence[TargetSettings], names: frozenset[str]) -> int:
@@ -93,6 +93,6 @@ def _estimate(targets: Sequence[TargetSettings], names: frozenset[str]) -> int:
     from exporter.cli.formats.forecast import estimate_table  # noqa: PLC0415 - only this flag needs it
     from exporter.cli.terminal.table import terminal_width  # noqa: PLC0415 - only this needs it
 
-    foretold = forecast(targets, names)
-    print(estimate_table(foretold, terminal_width()))
-    return TARGET_FAILED if any(isinstance(each.outcome, str) for each in foretold) else FINE
+    forecasts = forecast(targets, names)
+    print(estimate_table(forecasts, terminal_width()))
+    return TARGET_FAILED if any(isinstance(each.outcome, str) for each in forecasts) else OK

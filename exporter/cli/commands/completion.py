@@ -1,4 +1,4 @@
-"""`completion`: prints what makes a shell complete commands and flags."""
+"""`completion`: prints a completion script for a shell."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 import shtab
 
-from exporter.cli.exit import FINE
+from exporter.cli.exit import OK
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the script for the shell."""
     _complete_files(options.parser)
     print(shtab.complete(options.parser, options.shell))
-    return FINE
+    return OK
 
 
 def _complete_files(parser: argparse.ArgumentParser) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.cli.commands.serve import serve
-from exporter.cli.demo import run_demo
-from exporter.cli.exit import leave, on_signals
+from exporter.cli.demo.run import run_demo
+from exporter.cli.exit import exit_quietly, handle_termination
 
 if TYPE_CHECKING:
     import argparse
@@ -14,5 +14,5 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     """Start the server, leave uploads on it and serve them."""
-    on_signals(leave)
+    handle_termination(exit_quietly)
     return run_demo(options, serve)

@@ -7,12 +7,12 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from exporter.cli.arguments import check_found, check_output, chosen
-from exporter.cli.exit import break_off, on_signals
+from exporter.cli.arguments import require_found, require_writable, select_targets
+from exporter.cli.exit import exit_interrupted, handle_termination
 from exporter.cli.formats.scan import scan_json, scan_metrics, scan_table
 from exporter.cli.oneshot import OneShot
-from exporter.cli.report import code_of, report_failures
-from exporter.cli.terminal.output import put_out
+from exporter.cli.report import exit_code, report_failures
+from exporter.cli.terminal.output import write_output
 from exporter.cli.terminal.progress import Progress
 from exporter.cli.terminal.table import terminal_width
 from exporter.config.load import load
@@ -33,26 +33,26 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace) -> int:
     """Scan once and show what was found. Raises ConfigError and UsageError."""
     settings = load(options.config_file, os.environ)
-    targets = chosen(settings, options.targets, options.buckets)
-    check_output(options.output)
-    on_signals(break_off)
+    targets = select_targets(settings, options.targets, options.buckets)
+    require_writable(options.output)
+    handle_termination(exit_interrupted)
     with Progress(sys.stderr) as progress:
-        survey = OneShot(targets, progress, progress, only=frozenset(options.buckets))
-        outcomes = survey.buckets(partial(_scanner, settings.ages, progress))
-    check_found(options.buckets, [outcome.bucket for outcome in outcomes])
+        one_shot = OneShot(targets, progress, progress, bucket_names=frozenset(options.buckets))
+        outcomes = one_shot.for_each_bucket(partial(_scanner, settings.ages, progress))
+    require_found(options.buckets, [outcome.bucket for outcome in outcomes])
     write: dict[str, Callable[[Outcomes], str]] = {
         "table": partial(scan_table, None if options.output else terminal_width()),
         "json": partial(scan_json, settings.ages),
         "prometheus": partial(scan_metrics, settings.ages),
     }
-    put_out(write[options.format](outcomes), options.output)
+    write_output(write[options.format](outcomes), options.output)
     report_failures(outcomes)
-    return code_of(outcomes)
+    return exit_code(outcomes)
 
 
 def _scanner(
-    ages: tuple[float, ...], progress: Progress, site: TargetSession
+    ages: tuple[float, ...], progress: Progress, session: TargetSession
 ) -> Callable[[BucketSettings], ScanResult]:
-    insight = Enrichment(site.target, site.store, site.stop)
-    scanner, name = site.scanner(ages, insight), site.target.name
+    insight = Enrichment(session.target, session.store, session.stop)
+    scanner, name = session.scanner(ages, insight), session.target.name
     return lambda bucket: scanner.scan(bucket, Ledger(), partial(progress.watch, name, bucket.name))

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter import __version__
-from exporter.cli.exit import BAD_USAGE, FINE, end_at_last, leave, on_signals
+from exporter.cli.exit import OK, USAGE_ERROR, exit_quietly, force_exit_later, handle_termination
 from exporter.cli.shard import choose_shard
 from exporter.config.load import load
 from exporter.config.reload import Reloader
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 def run(options: argparse.Namespace) -> int:
     """Serve the targets of the config file. Raises ConfigError and UsageError."""
-    on_signals(leave)
+    handle_termination(exit_quietly)
     pod_name, host_name = os.environ.get("POD_NAME", ""), socket.gethostname()
     shard = choose_shard(options.shard_total, options.shard_ordinal, pod_name, host_name)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the config is about to be read anyway
@@ -75,8 +75,8 @@ def serve(  # noqa: PLR0913 - what can be chosen of serving
         )
     except ListenError as error:
         print(f"--web.listen-address: {error}", file=sys.stderr)
-        return BAD_USAGE
-    on_signals(lambda *_: _stop(service))
+        return USAGE_ERROR
+    handle_termination(lambda *_: _stop(service))
     fields = {"version": __version__, "scheme": service.scheme, "port": service.port}
     log.info("mpu-exporter is listening", extra={"fields": fields | {"targets": len(settings.targets)}})
     if shard.total > 1:
@@ -87,12 +87,12 @@ def serve(  # noqa: PLR0913 - what can be chosen of serving
         service.run()
     except StateError as error:
         print(error, file=sys.stderr)
-        return BAD_USAGE
+        return USAGE_ERROR
     log.info("mpu-exporter has stopped")
-    return FINE
+    return OK
 
 
 def _stop(service: Service) -> None:
-    end_at_last(FINE)
+    force_exit_later(OK)
     # not on this thread: it may be inside the very lock that setting the event takes
     threading.Thread(target=service.stop, daemon=True).start()

@@ -1,4 +1,4 @@
-"""`uploads`: the uploads themselves over all targets, the worst first, and what aborts them."""
+"""`uploads`: the uploads of all targets, sorted, and the commands that abort them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,21 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from exporter.cli.arguments import check_found, check_output, chosen
-from exporter.cli.exit import break_off, on_signals
-from exporter.cli.formats.uploads import Shown, uploads_commands, uploads_csv, uploads_json, uploads_table
+from exporter.cli.arguments import require_found, require_writable, select_targets
+from exporter.cli.exit import exit_interrupted, handle_termination
+from exporter.cli.formats.uploads import (
+    UploadReport,
+    uploads_commands,
+    uploads_csv,
+    uploads_json,
+    uploads_table,
+)
 from exporter.cli.oneshot import OneShot
-from exporter.cli.report import code_of, report_failures, warn
-from exporter.cli.terminal.output import put_out
+from exporter.cli.report import exit_code, report_failures, warn
+from exporter.cli.terminal.output import write_output
 from exporter.cli.terminal.progress import Progress
 from exporter.cli.terminal.table import terminal_width
-from exporter.cli.upload_filter import Selection, Wanted, worst
+from exporter.cli.upload_filter import UploadFilter, UploadSelection, merge_selections
 from exporter.config.load import load
 from exporter.state.ledger import Ledger
 
@@ -33,44 +39,44 @@ if TYPE_CHECKING:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Show the uploads that were asked for. Raises ConfigError and UsageError."""
+    """Show the uploads that match the flags. Raises ConfigError and UsageError."""
     settings = load(options.config_file, os.environ)
-    targets = chosen(settings, options.targets, options.buckets)
-    check_output(options.output)
+    targets = select_targets(settings, options.targets, options.buckets)
+    require_writable(options.output)
     filters = options.older_than, options.idle_for, options.min_bytes
-    wanted = Wanted(time.time(), options.sort, options.limit, *filters)
-    on_signals(break_off)
+    upload_filter = UploadFilter(time.time(), options.sort, options.limit, *filters)
+    handle_termination(exit_interrupted)
     with Progress(sys.stderr) as progress:
-        survey = OneShot(targets, progress, progress, only=frozenset(options.buckets))
-        outcomes = survey.buckets(partial(_selector, wanted, progress))
-    check_found(options.buckets, [outcome.bucket for outcome in outcomes])
-    selections = [each.value for each in outcomes if isinstance(each.value, Selection)]
-    rows, counts = worst(selections, wanted.limit)
-    shown = Shown(rows, counts, wanted.now, outcomes)
-    put_out(_text(options, shown), options.output)
-    _tell_left_out(counts, len(rows))
+        one_shot = OneShot(targets, progress, progress, bucket_names=frozenset(options.buckets))
+        outcomes = one_shot.for_each_bucket(partial(_selector, upload_filter, progress))
+    require_found(options.buckets, [outcome.bucket for outcome in outcomes])
+    selections = [each.value for each in outcomes if isinstance(each.value, UploadSelection)]
+    rows, counts = merge_selections(selections, upload_filter.limit)
+    report = UploadReport(rows, counts, upload_filter.now, outcomes)
+    write_output(_text(options, report), options.output)
+    _warn_of_left_out(counts, len(rows))
     report_failures(outcomes)
-    return code_of(outcomes)
+    return exit_code(outcomes)
 
 
-def _text(options: argparse.Namespace, shown: Shown) -> str:
+def _text(options: argparse.Namespace, report: UploadReport) -> str:
     if options.format == "table":
-        return uploads_table(shown, None if options.output else terminal_width())
+        return uploads_table(report, None if options.output else terminal_width())
     formats = {"json": uploads_json, "csv": uploads_csv, "commands": uploads_commands}
-    return formats[options.format](shown)
+    return formats[options.format](report)
 
 
 def _selector(
-    wanted: Wanted, progress: Progress, site: TargetSession
-) -> Callable[[BucketSettings], Selection]:
-    scanner = site.scanner()
+    upload_filter: UploadFilter, progress: Progress, session: TargetSession
+) -> Callable[[BucketSettings], UploadSelection]:
+    scanner = session.scanner()
 
-    def select(bucket: BucketSettings) -> Selection:
-        selections: list[Selection] = []
+    def select(bucket: BucketSettings) -> UploadSelection:
+        selections: list[UploadSelection] = []
 
         def new_watch() -> Watch:
-            selections.append(Selection(wanted, site.target, bucket.name))
-            return _both(selections[-1].add, progress.watch(site.target.name, bucket.name))
+            selections.append(UploadSelection(upload_filter, session.target, bucket.name))
+            return _both(selections[-1].add, progress.watch(session.target.name, bucket.name))
 
         scanner.scan(bucket, Ledger(), new_watch)
         return selections[-1]
@@ -86,9 +92,9 @@ def _both(one: Watch, other: Watch) -> Watch:
     return watch
 
 
-def _tell_left_out(counts: Counts, shown: int) -> None:
-    if counts.wanted > shown:
-        warn(f"{shown:,} of {counts.wanted:,} uploads are shown; --limit=0 shows all")
+def _warn_of_left_out(counts: Counts, shown: int) -> None:
+    if counts.matched > shown:
+        warn(f"{shown:,} of {counts.matched:,} uploads are shown; --limit=0 shows all")
     if counts.undated:
         warn(f"{counts.undated:,} uploads are left out: how old or idle they are is not known")
     if counts.unsized:

@@ -1,4 +1,4 @@
-"""Uploads to look at: many that were left behind, and a few that still grow."""
+"""The demo's uploads: many abandoned ones, and a few that still grow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KIB = 1024
 GROWTH_SECONDS = 2.0
 GROWING = 6
 LAST_PART = 100
-"""A growing upload then sends its parts anew, so that the demo does not grow for ever."""
+"""After this part a growing upload starts again at part 1, so that memory stays bounded."""
 BUCKETS: dict[str, list[tuple[str, int, int]]] = {
     # bucket: key, parts, bytes of a part
     "media": [(f"video/{number:03}.mp4", 1 + number % 5, 64 * KIB) for number in range(120)],
@@ -41,10 +41,10 @@ ABORT_RULE: BucketLifecycleConfigurationTypeDef = {
         }
     ]
 }
-"""What one of the buckets has, and the others should have."""
+"""Lifecycle configuration of one of the buckets; the others have none."""
 
 
-class Uploads:
+class DemoUploads:
     """Fills the buckets, then lets a few uploads grow while the `with` block lasts."""
 
     def __init__(self, endpoint_url: str) -> None:

@@ -1,4 +1,4 @@
-"""Estimates as an aligned table, and what they assume."""
+"""Forecasts as an aligned table, with their assumptions."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _COLUMNS = (
     *(Column(title, right=True) for title in ("uploads", "first scan", "steady scan", "month")),
     *(Column(title, right=True) for title in ("plain month", "times less", "cost", "plain cost")),
 )
-_MONEY = 2
-"""The last columns, which are left out where no price is set."""
-_FEW = 100
+_COST_COLUMNS = 2
+"""The last columns; left out where no price is set."""
+_DECIMALS_BELOW = 100
 _ASSUMPTIONS = """\
 Requests include the listing's. Month: 30 days of scans, the first one included. Steady scan: one after the
 first, on average. Plain month: every upload is asked about at every scan. Cost: a month's, by the set price.
@@ -31,16 +31,16 @@ tell when parts came; one that still grows costs a request per scan. A part list
 one more request per further 1,000. New uploads and retries are not foreseen."""
 
 
-def estimate_table(foretold: Sequence[Forecast], width: int | None = None) -> str:
+def estimate_table(forecasts: Sequence[Forecast], width: int | None = None) -> str:
     """Return a row per bucket and a total per target, no wider than `width`, and then what was assumed."""
-    with_money = any(each.target.price_per_1000_requests is not None for each in foretold)
-    columns = _COLUMNS if with_money else _COLUMNS[:-_MONEY]
-    rows = [row[: len(columns)] for row in _rows(foretold)]
+    with_cost = any(each.target.price_per_1000_requests is not None for each in forecasts)
+    columns = _COLUMNS if with_cost else _COLUMNS[:-_COST_COLUMNS]
+    rows = [row[: len(columns)] for row in _rows(forecasts)]
     return "\n".join((table(columns, rows, width), "", _ASSUMPTIONS))
 
 
-def _rows(foretold: Iterable[Forecast]) -> Iterator[tuple[str, ...]]:
-    for target, group in groupby(foretold, key=lambda each: each.target):
+def _rows(forecasts: Iterable[Forecast]) -> Iterator[tuple[str, ...]]:
+    for target, group in groupby(forecasts, key=lambda each: each.target):
         buckets, price = list(group), target.price_per_1000_requests
         for each in buckets:
             yield (target.name, each.bucket or "(all)", *_cells(each.outcome, price))
@@ -62,8 +62,8 @@ def _cells(outcome: Estimate | str, price: float | None) -> tuple[str, ...]:
 
 
 def _number(value: float) -> str:
-    """Return a number as people read it: few requests with a decimal, unless it is none."""
-    return f"{value:,.1f}" if value < _FEW and round(value, 1) % 1 else f"{value:,.0f}"
+    """Return a readable number: below 100 with one decimal unless that is 0."""
+    return f"{value:,.1f}" if value < _DECIMALS_BELOW and round(value, 1) % 1 else f"{value:,.0f}"
 
 
 def _money(requests: float, price: float | None) -> str:

@@ -1,4 +1,4 @@
-"""What was allowed and what was not, as a table, with what to grant."""
+"""Probe results as a table, with the permissions to grant."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from exporter.text.quoting import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from exporter.cli.probe import Probed
+    from exporter.cli.probe import ProbeResult
 
 _COLUMNS = (
     Column("target", cut=True),
@@ -21,15 +21,15 @@ _COLUMNS = (
 )
 
 
-def probe_table(probed: Sequence[Probed], width: int | None = None) -> str:
-    """Return a row per call, no wider than `width`, and then each grant that is missing, whole."""
+def probe_table(probed: Sequence[ProbeResult], width: int | None = None) -> str:
+    """Return a row per call, no wider than `width`, and then each missing permission in full."""
     lines = [table(_COLUMNS, [_row(each) for each in probed], width)]
     if grants := sorted({each.grant for each in probed if each.grant}):
         lines += ["", "Missing, to be granted:", *(f"  {grant}" for grant in grants)]
     return "\n".join(lines)
 
 
-def _row(each: Probed) -> tuple[str, ...]:
+def _row(each: ProbeResult) -> tuple[str, ...]:
     names = (each.target, each.bucket or "(all)", each.operation)
     if each.untried:
         return (*names, f"not tried: {each.untried}")
@@ -38,7 +38,7 @@ def _row(each: Probed) -> tuple[str, ...]:
     return (*names, each.failure.reason.value, one_line(each.grant) or "-")
 
 
-def failures(probed: Iterable[Probed]) -> list[str]:
+def failures(probed: Iterable[ProbeResult]) -> list[str]:
     """Return why each call failed, a line each."""
     return [
         f"{each.target}/{each.bucket}: {each.failure}" if each.bucket else f"{each.target}: {each.failure}"

@@ -1,4 +1,4 @@
-"""What a scan found as a table, as JSON, and as metrics."""
+"""Scan results as a table, as JSON, and as metrics."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exporter.cli.oneshot import Outcome
-    from exporter.cli.upload_filter import Counts, Row
+    from exporter.cli.upload_filter import Counts, FoundUpload
 
 _COLUMNS = (
     Column("target", cut=True),
@@ -37,41 +37,41 @@ CSV_HEAD = (
 )
 
 
-class Shown(NamedTuple):
-    """What is to be shown: the uploads, how many there were, as of when (Unix seconds), and what failed."""
+class UploadReport(NamedTuple):
+    """The uploads to show, the counts, the time of the query (Unix seconds), and all outcomes."""
 
-    rows: Sequence[Row]
+    uploads: Sequence[FoundUpload]
     counts: Counts
     now: float
     outcomes: Sequence[Outcome[Any]]
 
 
-def uploads_table(shown: Shown, width: int | None = None) -> str:
-    """Return a line per upload, its texts on that line whatever is in them."""
+def uploads_table(report: UploadReport, width: int | None = None) -> str:
+    """Return one line per upload; keys with line breaks are quoted."""
     cells = [
         (
             row.target.name,
             row.bucket,
             one_line(row.upload.key),
-            human_seconds(_age(row.upload.initiated, shown.now)),
-            human_seconds(_age(row.found.activity, shown.now)),
+            human_seconds(_age(row.upload.initiated, report.now)),
+            human_seconds(_age(row.found.activity, report.now)),
             human_bytes(row.found.bytes),
             "–" if row.found.parts is None else f"{row.found.parts:,}",  # noqa: RUF001 - a dash for people
             one_line(row.found.storage_class),
             one_line(row.upload.upload_id),
         )
-        for row in shown.rows
+        for row in report.uploads
     ]
     return table(_COLUMNS, cells, width) + "\n"
 
 
-def uploads_json(shown: Shown) -> str:
+def uploads_json(report: UploadReport) -> str:
     """Return exact values as JSON: times are Unix seconds, sizes bytes, null is what is not known."""
     document = {
-        "time": shown.now,
-        "matched": shown.counts.wanted,
-        "left_out": {"undated": shown.counts.undated, "unsized": shown.counts.unsized},
-        "uploads": [_members(row, shown.now) for row in shown.rows],
+        "time": report.now,
+        "matched": report.counts.matched,
+        "left_out": {"undated": report.counts.undated, "unsized": report.counts.unsized},
+        "uploads": [_members(row, report.now) for row in report.uploads],
         "failures": [
             {
                 "target": target.name,
@@ -79,40 +79,43 @@ def uploads_json(shown: Shown) -> str:
                 "reason": value.reason.value,
                 "message": value.message,
             }
-            for target, bucket, value in shown.outcomes
+            for target, bucket, value in report.outcomes
             if isinstance(value, Failure)
         ],
     }
     return json.dumps(document, indent=2) + "\n"
 
 
-def uploads_csv(shown: Shown) -> str:
-    """Return lines for a spreadsheet, which takes no cell of them for a formula. Times are ISO 8601, UTC."""
+def uploads_csv(report: UploadReport) -> str:
+    """Return CSV in which no spreadsheet reads a cell as a formula. Times are ISO 8601, UTC."""
     file = io.StringIO()
     writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(CSV_HEAD)
-    for row in shown.rows:
-        members = _members(row, shown.now)
+    for row in report.uploads:
+        members = _members(row, report.now)
         for name in ("initiated", "last_activity", "abort_at"):
             members[name] = _iso(members[name])
         writer.writerow(_csv_value(members[name]) for name in CSV_HEAD)
     return file.getvalue()
 
 
-def uploads_commands(shown: Shown) -> str:
-    """Return what aborts the uploads, a command a line, after a comment that says what it aborts.
+def uploads_commands(report: UploadReport) -> str:
+    """Return one abort command per line, each after a comment that says what it aborts.
 
-    Comments hold no text of strangers: an interactive zsh would expand what stands in them.
+    Comments hold no keys: an interactive zsh expands what stands in them.
     """
     lines = [
-        f"# {len(shown.rows)} uploads in progress as of {moment(shown.now)} UTC. Each command aborts one,",
+        (
+            f"# {len(report.uploads)} uploads in progress as of {moment(report.now)} UTC."
+            " Each command aborts one,"
+        ),
         "# and its parts are lost. Made for bash and zsh, and for whoever has credentials of their own.",
     ]
-    for row in shown.rows:
+    for row in report.uploads:
         found = row.found
         what = (
-            f"{human_seconds(_age(row.upload.initiated, shown.now))} old",
-            f"idle {human_seconds(_age(found.activity, shown.now))}",
+            f"{human_seconds(_age(row.upload.initiated, report.now))} old",
+            f"idle {human_seconds(_age(found.activity, report.now))}",
             "parts not known" if found.parts is None else f"parts {found.parts:,}",
             "bytes not known" if found.bytes is None else human_bytes(found.bytes),
             f"in {shell_quoted(row.bucket)} of {shell_quoted(row.target.name)}",
@@ -121,7 +124,7 @@ def uploads_commands(shown: Shown) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _members(row: Row, now: float) -> dict[str, object]:
+def _members(row: FoundUpload, now: float) -> dict[str, object]:
     upload, found = row.upload, row.found
     return {
         "target": row.target.name,
@@ -147,7 +150,7 @@ def _age(since: float | None, now: float) -> float | None:
 
 
 def _csv_value(value: object) -> object:
-    """Return text made harmless, and spans in whole seconds."""
+    """Return texts quoted for CSV, and durations in whole seconds."""
     if isinstance(value, str):
         return csv_cell(one_line(value))
     return round(value) if isinstance(value, float) else value

@@ -1,4 +1,4 @@
-"""Where a command's result goes: standard output, or a file that is whole or as it was before."""
+"""Writes a command's result to standard output, or atomically to a file."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from exporter.cli.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_MODE = 0o644
-"""Of a new file: whoever collects it, node_exporter say, is somebody else."""
+_NEW_FILE_MODE = 0o644
+"""Mode of a new file: readable for other users, such as node_exporter."""
 
 
-def put_out(text: str, file: Path | None) -> None:
+def write_output(text: str, file: Path | None) -> None:
     """Write the text to the file, else to standard output. Raises UsageError.
 
-    What cannot be text (a key's bytes that are no UTF-8) stands as an escape.
+    Lone surrogates (from keys that are not UTF-8) are written as backslash escapes.
     """
     data = text.encode("utf-8", "backslashreplace")
     if file is not None:
         try:
-            write_whole(data, file)
+            write_atomically(data, file)
         except OSError as error:
             raise UsageError(f"--output: {file}: {error.strerror}") from None
     elif data:
@@ -35,17 +35,16 @@ def put_out(text: str, file: Path | None) -> None:
         sys.stdout.buffer.flush()
 
 
-def write_whole(data: bytes, file: Path) -> None:
-    """Have the file hold these bytes: at no moment, not after a crash either, does it hold a part of them.
+def write_atomically(data: bytes, file: Path) -> None:
+    """Replace the file's content atomically, also across a crash.
 
-    Its mode is kept, a link is followed; what is no file (a pipe, /dev/stdout) is simply written to. Raises
-    OSError.
+    The mode is kept and links are followed; a pipe or device is written to directly. Raises OSError.
     """
     if file.exists() and not file.is_file():
         file.write_bytes(data)
         return
     file = file.resolve()
-    mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else _MODE
+    mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else _NEW_FILE_MODE
     descriptor, temporary = tempfile.mkstemp(prefix=f".{file.name}.", suffix=".tmp", dir=file.parent)
     try:
         with os.fdopen(descriptor, "wb") as written:

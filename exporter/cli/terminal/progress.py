@@ -1,4 +1,4 @@
-"""How far a command has come: one line on a terminal, drawn anew again and again, gone at the end."""
+"""Progress of a command: one line on a terminal, redrawn while the command runs, erased at its end."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from exporter.model.errors import Reason
     from exporter.model.uploads import Found
 
-DRAW_SECONDS = 0.2
+REDRAW_SECONDS = 0.2
 _ERASE = "\r\x1b[K"
 _FALLBACK_WIDTH = 80
 
 
 @dataclass(slots=True)
 class _Count:
-    """What was found so far in one bucket."""
+    """Counts of one bucket so far."""
 
     uploads: int = 0
     parts: int = 0
@@ -39,9 +39,9 @@ class _Count:
 
 @dataclass
 class Progress:
-    """Counts what is going on, and shows it while entered, if `stream` is a terminal.
+    """Counts buckets, uploads and pages, and shows the counts while entered if `stream` is a terminal.
 
-    It counts the pages that transports ask for, whose `Traffic` it is. Log lines appear above its own.
+    As a `Traffic` of transports it counts their pages. Log lines appear above the progress line.
     """
 
     stream: TextIO
@@ -57,31 +57,31 @@ class Progress:
     _handlers: list[logging.StreamHandler[TextIO]] = field(default_factory=list)
 
     def sent(self, operation: str) -> None:
-        """Count a page that is asked for."""
+        """Count a requested page."""
         if operation.startswith("List"):
             with self._lock:
                 self.pages += 1
 
     def failed(self, operation: str, reason: Reason) -> None:
-        """Count nothing: a failure that matters is told at the end."""
+        """Ignore a failed request: failures are reported at the end."""
 
     def expect(self, buckets: int) -> None:
-        """Count buckets that will be asked about."""
+        """Add to the number of buckets."""
         with self._lock:
             self.buckets += buckets
 
     def finish(self) -> None:
-        """Count a bucket as done."""
+        """Count one bucket as done."""
         with self._lock:
             self.done += 1
 
     def watch(self, target: str, bucket: str) -> Callable[[Found], None]:
-        """Return what counts the bucket's uploads, anew from none."""
+        """Return a function that counts the bucket's uploads, beginning from 0."""
         count = self._counts[target, bucket] = _Count()
         return count.add
 
     def line(self, since: float) -> str:
-        """Return how far things have come, begun at `since` (monotonic clock)."""
+        """Return the progress line of a command that began at `since` (monotonic clock, seconds)."""
         with self._lock:
             counts = list(self._counts.values())
         seconds = max(self.monotonic() - since, 0.001)
@@ -98,7 +98,7 @@ class Progress:
         )
 
     def write(self, text: str) -> int:
-        """Write to the terminal what is not progress: a log line."""
+        """Write a log line above the progress line."""
         with self._lock:
             if self._drawn:
                 self.stream.write(_ERASE)
@@ -106,11 +106,11 @@ class Progress:
             return self.stream.write(text)
 
     def flush(self) -> None:
-        """Have what was written appear."""
+        """Flush the stream."""
         self.stream.flush()
 
     def __enter__(self) -> Self:
-        """Begin to draw, where somebody can see it."""
+        """Start drawing if the stream is a terminal."""
         if self.stream.isatty() and os.environ.get("TERM", "dumb") != "dumb":
             self._handlers = [
                 handler
@@ -119,12 +119,12 @@ class Progress:
             ]
             for handler in self._handlers:
                 handler.setStream(self)  # type: ignore[arg-type] # all that it uses is there
-            self._thread = threading.Thread(target=self._draw_on, name="progress", daemon=True)
+            self._thread = threading.Thread(target=self._draw_loop, name="progress", daemon=True)
             self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Leave the terminal as if nothing had been drawn."""
+        """Stop drawing and erase the line."""
         self._ended.set()
         if self._thread:
             self._thread.join()
@@ -133,9 +133,9 @@ class Progress:
             self.write("")
             self.flush()
 
-    def _draw_on(self) -> None:
+    def _draw_loop(self) -> None:
         since = self.monotonic()
-        while not self._ended.wait(DRAW_SECONDS):
+        while not self._ended.wait(REDRAW_SECONDS):
             line = self.line(since)
             with self._lock:
                 self.stream.write(_ERASE + cut(line, self._width() - 1, at_end=True))

@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _GAP = "  "
-_CUT = "…"
-_NARROWEST = 12
-"""Names are cut no shorter than this."""
-_WIDEST = 80
-"""Where no terminal sets a limit, names are cut to this: other formats tell them whole."""
+_ELLIPSIS = "…"
+_MIN_CUT_WIDTH = 12
+"""Names are not cut below this width."""
+_MAX_CUT_WIDTH = 80
+"""Width of names where no terminal sets a limit; the other formats have them in full."""
 
 
 class Column(NamedTuple):
-    """A column: its title; whether its cells stand right, and may be cut; whether it may be left out.
+    """A column: title, right alignment, whether its cells may be cut, and whether it may be left out.
 
-    Of those that may be left out, the last goes first.
+    Where the table is too wide, the last column with `spare` is left out first.
     """
 
     title: str
@@ -31,7 +31,7 @@ class Column(NamedTuple):
 
 
 def terminal_width() -> int | None:
-    """Return how many characters a line of standard output holds; None where that is no terminal."""
+    """Return the width of the terminal in characters; None where standard output is no terminal."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
@@ -53,20 +53,20 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int |
 
 
 def cells(text: str) -> int:
-    """Return how many places of a terminal a text takes."""
+    """Return the width of a text in terminal cells."""
     if text.isascii():
         return len(text)
     return sum(_cells(char) for char in text)
 
 
 def cut(text: str, width: int, *, at_end: bool = False) -> str:
-    """Return the text within so many places, an ellipsis for what is left out of its middle (or end)."""
+    """Return the text within `width` terminal cells, an ellipsis in its middle (or at its end) where cut."""
     if cells(text) <= width:
         return text
     room = max(0, width - 1)
     last = 0 if at_end else room // 2
     tail = _fitting(text[::-1], last)[::-1]
-    return _fitting(text, room - last) + _CUT + tail
+    return _fitting(text, room - last) + _ELLIPSIS + tail
 
 
 def _cells(char: str) -> int:
@@ -95,15 +95,17 @@ def _widths(
     """Return each shown column's width; what may be cut gives way, the widest first."""
     widths = {number: max(_own_cells(row, number, len(columns)) for row in rows) for number in shown}
     if width is None:
-        return {number: min(own, _WIDEST) if columns[number].cut else own for number, own in widths.items()}
+        return {
+            number: min(own, _MAX_CUT_WIDTH) if columns[number].cut else own for number, own in widths.items()
+        }
     excess = sum(widths.values()) + len(_GAP) * (len(widths) - 1) - width
     while excess > 0:
-        wide = [number for number in shown if columns[number].cut and widths[number] > _NARROWEST]
+        wide = [number for number in shown if columns[number].cut and widths[number] > _MIN_CUT_WIDTH]
         if not wide:
             break
         widest = max(wide, key=lambda number: widths[number])
         others = [widths[number] for number in wide if widths[number] < widths[widest]]
-        step = min(excess, widths[widest] - max([*others, _NARROWEST]) or 1)
+        step = min(excess, widths[widest] - max([*others, _MIN_CUT_WIDTH]) or 1)
         widths[widest] -= step
         excess -= step
     return widths
