@@ -29,6 +29,7 @@ from exporter.state.database import StateDatabase
 from exporter.state.ledger import Ledger
 from exporter.state.rows import LedgerRows
 from exporter.stores.engine.concurrency import ConcurrencyLimit
+from exporter.stores.engine.store_client import StoreClient
 from exporter.stores.registry import make_store
 from exporter.stores.transport.client import Transport
 from exporter.web.app import App
@@ -197,6 +198,7 @@ class Service:
     ) -> WatchedTarget:
         halt = threading.Event()
         store = self._store(target, halt)
+        client = StoreClient(store, target.scan, halt)
         self._work.preset([(target, store)])
         name, work = target.name, self._work
         new_pace = partial(
@@ -205,18 +207,16 @@ class Service:
             restored=partial(work.concurrency_restored, name),
         )
         scanner = Scanner(
-            store,
-            target.scan,
+            client,
             ages,
-            halt,
             new_pace=new_pace,
             saved=partial(work.requests_saved, name),
-            insight=Enrichment(target, store, halt),
+            insight=Enrichment(target, client),
             worst_limit=self._worst_limit,
         )
         finding = None
         if target.discover:
-            finder = BucketDiscovery(target, store, halt, shard=self._shard)
+            finder = BucketDiscovery(target, client, shard=self._shard)
             finding = DiscoverySchedule(target.discover.refresh, finder.find, start)
         return WatchedTarget(
             target=target,

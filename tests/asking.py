@@ -13,7 +13,7 @@ from exporter.model.uploads import PartTotals, Upload
 from exporter.stores.base import Store
 from exporter.stores.engine.concurrency import ConcurrencyLimit
 from exporter.stores.engine.executor import Executor
-from exporter.stores.engine.retry import RetryPolicy
+from exporter.stores.engine.retry import Deadline, RetryPolicy
 from exporter.stores.pagination import Task, new_listing, next_page, size_upload
 
 
@@ -53,7 +53,7 @@ class Asker:
             flows.close()
 
     def _ask(self, flows: Executor, flow: Task[Any]) -> Any:
-        flows.start(flow, None, RetryPolicy(self.request_timeout, self.retries, self.deadline))
+        flows.start(flow, None, RetryPolicy(self.request_timeout, self.retries, Deadline(self.deadline)))
         ((_, outcome),) = flows.ended()
         if isinstance(outcome, Exception):
             raise outcome

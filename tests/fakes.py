@@ -11,8 +11,8 @@ from exporter.config.settings import BucketSettings
 from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.model.results import AbortRules
 from exporter.model.uploads import Part, Upload
-from exporter.scan.scanner import Clocks
 from exporter.stores.base import Page
+from exporter.stores.engine.store_client import Clocks
 from exporter.stores.engine.threads import ThreadedSession
 from exporter.stores.part_sums import NumberedPartSum
 

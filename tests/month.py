@@ -16,6 +16,7 @@ from exporter.state.database import BucketName, StateDatabase
 from exporter.state.ledger import Ledger
 from exporter.state.rows import LedgerRows
 from exporter.stores.base import Page
+from exporter.stores.engine.store_client import StoreClient
 from exporter.stores.part_sums import NumberedPartSum, RangedPartSum
 
 if TYPE_CHECKING:
@@ -209,7 +210,9 @@ class Bucket:
         if self.ledger:
             self.ledger._shelf.flush()
         self.ledger = Ledger(LedgerRows(self.state, BucketName("t", "s3", "", "", "media")), "the same")
-        self._scanner = Scanner(self.store, self.settings, (DAY,), clock, clock.clocks(), saved=self._save)
+        self._scanner = Scanner(
+            StoreClient(self.store, self.settings, clock, clock.clocks()), (DAY,), saved=self._save
+        )
 
     def _save(self, calls: int) -> None:
         self.saved += calls

@@ -105,7 +105,7 @@ def _counting_store(target: TargetSettings, transport: Transport) -> Store:
 
 
 def _lister(session: TargetSession) -> Callable[[BucketSettings], Listing]:
-    scanner, pages = session.scanner(AGE_BOUNDS), cast("_CountingStore", session.store).pages
+    scanner, pages = session.scanner(AGE_BOUNDS), cast("_CountingStore", session.client.store).pages
 
     def list_one(bucket: BucketSettings) -> Listing:
         summary = scanner.scan(bucket, Ledger()).summary

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 from exporter.model.errors import Failure, StoppingError, StoreError
 from exporter.scan.scanner import Scanner
 from exporter.scheduler.discovery import BucketDiscovery
+from exporter.stores.engine.store_client import StoreClient
 from exporter.stores.registry import make_store
 from exporter.stores.transport.client import Transport
 
@@ -46,12 +47,11 @@ class TargetSession(NamedTuple):
     """One target with its store open."""
 
     target: TargetSettings
-    store: Store
-    stop: threading.Event
+    client: StoreClient
 
     def scanner(self, ages: Sequence[float] = (), insight: Enrichment | None = None) -> Scanner:
         """Return a scanner of its buckets."""
-        return Scanner(self.store, self.target.scan, ages, self.stop, insight=insight)
+        return Scanner(self.client, ages, insight=insight)
 
     def buckets(self) -> tuple[BucketSettings, ...]:
         """Return its buckets: those of the config, or those that discovery finds.
@@ -60,7 +60,7 @@ class TargetSession(NamedTuple):
         """
         if self.target.discover is None:
             return self.target.buckets
-        return BucketDiscovery(self.target, self.store, self.stop).find()
+        return BucketDiscovery(self.target, self.client).find()
 
     def for_each(
         self, buckets: Iterable[BucketSettings], query: Callable[[BucketSettings], T]
@@ -138,7 +138,7 @@ class OneShot:
         transport = Transport(self.traffic, stop, tls=target.tls, proxy_url=target.proxy_url)
         store = self.new_store(target, transport)
         try:
-            return work(TargetSession(target, store, stop))
+            return work(TargetSession(target, StoreClient(store, target.scan, stop)))
         finally:
             store.close()
 

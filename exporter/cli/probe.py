@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import time
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
@@ -12,7 +10,7 @@ from exporter.cli.oneshot import OneShot, attempt
 from exporter.config.settings import StoreKind
 from exporter.model.errors import Failure, GoneError, Reason
 from exporter.stores.base import PageRequest
-from exporter.stores.engine.retry import RetryPolicy, retried
+from exporter.stores.engine.retry import Deadline, RetryPolicy
 from exporter.stores.pagination import new_listing, next_page
 from exporter.stores.permissions import BUCKETS, LISTING, PARTS, RULES, VAULTS, grant, grant_role
 
@@ -111,16 +109,16 @@ def _first_parts(bucket: BucketSettings, upload: Upload) -> Task[int | None]:
 
 def _rules(session: TargetSession, bucket: BucketSettings) -> AbortRules:
     """Return what the bucket's lifecycle rules say. Raises StoreError and StoppingError."""
-    query = partial(session.store.abort_rules, bucket)
-    return retried(query, _retry_policy(session), session.stop, time.monotonic, random.uniform)
+    client = session.client
+    return client.call(partial(client.store.abort_rules, bucket), _deadline(session))
 
 
 def _call(session: TargetSession, bucket: BucketSettings, task: Task[T]) -> T:
     """Return the task's result, with retries as in a scan. Raises StoreError and StoppingError."""
-    retry_policy = _retry_policy(session)
-    executor = session.scanner().open(bucket, retry_policy.deadline)
+    scan, deadline = session.target.scan, _deadline(session)
+    executor = session.scanner().open(bucket, deadline)
     try:
-        executor.start(task, None, retry_policy)
+        executor.start(task, None, RetryPolicy(scan.request_timeout, scan.retries, Deadline(deadline)))
         [(_, outcome)] = executor.ended()
     finally:
         executor.close()
@@ -129,10 +127,9 @@ def _call(session: TargetSession, bucket: BucketSettings, task: Task[T]) -> T:
     return cast("T", outcome)
 
 
-def _retry_policy(session: TargetSession) -> RetryPolicy:
+def _deadline(session: TargetSession) -> float:
     scan = session.target.scan
-    seconds = scan.request_timeout * (1 + scan.retries)
-    return RetryPolicy(scan.request_timeout, scan.retries, time.monotonic() + seconds)
+    return session.client.clocks.monotonic() + scan.request_timeout * (1 + scan.retries)
 
 
 def _result(target: TargetSettings, bucket: str, operation: str, found: object) -> ProbeResult:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
-import time
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,12 +11,9 @@ from exporter.scan.groups import Groups
 from exporter.scan.lifecycle import Lifecycle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model.results import Summary
-    from exporter.stores.base import Store
-    from exporter.stores.engine.retry import Stop
+    from exporter.stores.engine.store_client import StoreClient
 
 log = logging.getLogger(__name__)
 
@@ -26,17 +21,10 @@ log = logging.getLogger(__name__)
 class Enrichment:
     """Of one target, as far as its settings ask for any. Scans of several buckets may use it at once."""
 
-    def __init__(
-        self,
-        target: TargetSettings,
-        store: Store,
-        stop: Stop,
-        monotonic: Callable[[], float] = time.monotonic,
-        jitter: Callable[[float, float], float] = random.uniform,
-    ) -> None:
+    def __init__(self, target: TargetSettings, client: StoreClient) -> None:
         """Make it; nothing is asked yet."""
         self._target = target
-        self._lifecycle = Lifecycle(target, store, stop, monotonic, jitter) if target.lifecycle else None
+        self._lifecycle = Lifecycle(target, client) if target.lifecycle else None
         self._told: set[tuple[str, str]] = set()
 
     def groups(self) -> Groups | None:

@@ -6,16 +6,12 @@ import logging
 from typing import TYPE_CHECKING
 
 from exporter.model.errors import StoreError
-from exporter.stores.engine.retry import RetryPolicy, retried
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model.errors import Reason
     from exporter.model.results import AbortRules
-    from exporter.stores.base import Store
-    from exporter.stores.engine.retry import Stop
+    from exporter.stores.engine.store_client import StoreClient
 
 log = logging.getLogger(__name__)
 
@@ -25,20 +21,11 @@ ASK_AGAIN_SECONDS = 3600.0
 class Lifecycle:
     """What is known of the rules of one target's buckets. Scans of several buckets may use it at once."""
 
-    def __init__(
-        self,
-        target: TargetSettings,
-        store: Store,
-        stop: Stop,
-        monotonic: Callable[[], float],
-        jitter: Callable[[float, float], float],
-    ) -> None:
+    def __init__(self, target: TargetSettings, client: StoreClient) -> None:
         """Make it without knowing any."""
         self._target = target
-        self._store = store
-        self._stop = stop
-        self._monotonic = monotonic
-        self._jitter = jitter
+        self._client = client
+        self._monotonic = client.clocks.monotonic
         self._known: dict[str, tuple[float, AbortRules | None]] = {}
         self._told: set[tuple[str, Reason]] = set()
 
@@ -63,17 +50,10 @@ class Lifecycle:
 
         The scan waits for it, so all tries together take no longer than one call may.
         """
-        scan = self._target.scan
-        ends = min(deadline, self._monotonic() + scan.request_timeout)
-        patience = RetryPolicy(scan.request_timeout, scan.retries, ends)
+        client = self._client
+        deadline = min(deadline, self._monotonic() + client.settings.request_timeout)
         try:
-            rules = retried(
-                lambda until: self._store.abort_rules(bucket, until),
-                patience,
-                self._stop,
-                self._monotonic,
-                self._jitter,
-            )
+            rules = client.call(lambda until: client.store.abort_rules(bucket, until), deadline)
         except StoreError as error:
             self._tell(bucket, error)
             return None, not error.retryable

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
-import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exporter.model.errors import Reason, StoreError
@@ -15,21 +12,20 @@ from exporter.scan.recheck import Recheck
 from exporter.scan.sizing import OUT_OF_TIME, Asked, Sizing
 from exporter.scan.tally import Tally
 from exporter.stores.engine.concurrency import ConcurrencyLimit
-from exporter.stores.engine.executor import Executor
 from exporter.stores.engine.rate_limit import RateLimit
-from exporter.stores.engine.retry import RetryPolicy, retried
+from exporter.stores.engine.retry import Deadline, RetryPolicy
 from exporter.stores.pagination import RestartError, new_listing, next_page
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Collection, Sequence
 
-    from exporter.config.settings import BucketSettings, ScanSettings
+    from exporter.config.settings import BucketSettings
     from exporter.model.results import Summary
     from exporter.model.uploads import Found, Upload
     from exporter.scan.enrich import Enrichment
     from exporter.state.ledger import Ledger
-    from exporter.stores.base import BucketSession, Store
+    from exporter.stores.engine.executor import Executor
+    from exporter.stores.engine.store_client import StoreClient
 
 RESTARTS = 2
 """How often a listing whose marker the store no longer knows is begun again."""
@@ -37,41 +33,28 @@ LISTING_SHARE = 0.25
 """The last share of a scan's time is kept for the listing: counts and ages matter most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clocks:
-    """Where a scan reads time and chance. `wall` is Unix seconds."""
-
-    monotonic: Callable[[], float] = time.monotonic
-    wall: Callable[[], float] = time.time
-    jitter: Callable[[float, float], float] = random.uniform
-
-
 class Scanner:
     """Scans the buckets of one target, each with its own ledger."""
 
     def __init__(  # noqa: PLR0913 - what a scan depends on
         self,
-        store: Store,
-        settings: ScanSettings,
+        client: StoreClient,
         ages: Sequence[float],
-        stop: threading.Event,
-        clocks: Clocks | None = None,
         *,
         new_pace: Callable[[int], ConcurrencyLimit] = ConcurrencyLimit,
         saved: Callable[[int], None] = lambda _: None,
         worst_limit: int = 0,
         insight: Enrichment | None = None,
     ) -> None:
-        """Make a scanner that gives up what is under way once `stop` is set.
+        """Make a scanner of the client's store, with the client's settings.
 
         `new_pace` makes what adapts a bucket's calls in flight, of which there are so many at most; `saved`
         is told of calls that what is remembered made needless. Results hold so many of the worst uploads, and
         what `insight` adds.
         """
-        self.store = store
-        self.settings = settings
-        self.stop = stop
-        self.clocks = clocks or Clocks()
+        self.client = client
+        self.clocks = client.clocks
+        self.settings = settings = client.settings
         self._ages = ages
         self._new_pace = new_pace
         self.saved = saved
@@ -92,7 +75,7 @@ class Scanner:
         `new_watch` returns what is told of each upload; it is called anew where the listing starts over.
 
         Raises StoreError where the listing failed or did not end within `scan.timeout`, StoppingError where
-        `stop` was set. An upload that cannot be sized is counted and fails nothing.
+        the client's `stop` was set. An upload that cannot be sized is counted and fails nothing.
         """
         started, now, sent = self.clocks.monotonic(), self.clocks.wall(), 0
         for _ in range(1 + RESTARTS):
@@ -120,28 +103,7 @@ class Scanner:
 
     def open(self, bucket: BucketSettings, deadline: float) -> Executor:
         """Return what makes the calls of one pass over the bucket, before `deadline`."""
-        clocks = self.clocks
-        calls = self._calls(bucket, deadline)
-        return Executor(
-            calls,
-            self.pace(bucket),
-            self.stop,
-            monotonic=clocks.monotonic,
-            jitter=clocks.jitter,
-            rate=self._rate,
-        )
-
-    def _calls(self, bucket: BucketSettings, deadline: float) -> BucketSession:
-        """Open the store, which may have to ask for credentials; tried again as any call is."""
-        clocks = self.clocks
-        patience = RetryPolicy(self.settings.request_timeout, self.settings.retries, deadline)
-        return retried(
-            lambda until: self.store.open(bucket, until),
-            patience,
-            self.stop,
-            clocks.monotonic,
-            clocks.jitter,
-        )
+        return self.client.open(bucket, deadline, self.pace(bucket), self._rate)
 
     def pace(self, bucket: BucketSettings) -> ConcurrencyLimit:
         """Return what adapts the bucket's calls in flight; it outlasts the scan."""
@@ -187,12 +149,12 @@ class _Pass:
         self._bucket = bucket
         self._tally = tally
         self._now = scanner.clocks.monotonic
-        self._patience = RetryPolicy(settings.request_timeout, settings.retries, deadline)
+        self._patience = RetryPolicy(settings.request_timeout, settings.retries, Deadline(deadline))
         self._listing = new_listing()
         self._page_length = 0
         self._pace = scanner.pace(bucket)
         self._sizing = Sizing(
-            store=scanner.store,
+            store=scanner.client.store,
             settings=settings,
             bucket=bucket,
             ledger=ledger,
@@ -219,7 +181,7 @@ class _Pass:
         settings = self._settings
         ends = deadline - LISTING_SHARE * settings.timeout
         most = math.inf if settings.max_requests is None else settings.max_requests
-        return RetryPolicy(settings.request_timeout, settings.retries, ends, most)
+        return RetryPolicy(settings.request_timeout, settings.retries, Deadline(ends), most)
 
     def run(self) -> Summary:
         try:
@@ -232,7 +194,7 @@ class _Pass:
                         self._take_page(outcome)
                 self._go_on()
         except RestartError:
-            self._sizing.patience.deadline = self._now()  # what is in flight is not tried again
+            self._sizing.patience.deadline.at = self._now()  # what is in flight is not tried again
             self._flows.pause_no_more()
             while self._flows.ended():
                 pass
@@ -264,10 +226,10 @@ class _Pass:
 
     def _give_time_left(self) -> None:
         """Let sizing have all the time; where it is slow on purpose, no more than the next scan leaves it."""
-        ends = self._patience.deadline
+        ends = self._patience.deadline.at
         if self._settings.requests_per_second is not None:
             ends = min(ends, self._now() + self._settings.interval)
-        self._sizing.patience.deadline = ends
+        self._sizing.patience.deadline.at = ends
 
     def _go_on(self) -> None:
         """Size as many uploads as may be asked about; have the next page come while the last is sized."""

@@ -132,7 +132,7 @@ class Sizing:
         if self._settings.max_requests is not None:
             rooms.append(self._settings.max_requests - flows.committed - (not listed))
         if self._settings.requests_per_second is not None:
-            seconds = min(self._settings.interval, self.patience.deadline - self._now())
+            seconds = min(self._settings.interval, self.patience.deadline.at - self._now())
             rooms.append(int(self._settings.requests_per_second * seconds))
         return max(0, min(rooms))
 
@@ -157,7 +157,7 @@ class Sizing:
         self._taken += 1
         if not self._asking or (not self._uses_known and self._taken <= self._to_skip):
             self._leave(candidate, self.trouble or self._ledger.refusal)
-        elif self._now() >= self.patience.deadline:
+        elif self._now() >= self.patience.deadline.at:
             self._leave(candidate, OVER_BUDGET if self._settings.requests_per_second else OUT_OF_TIME)
         else:
             upload, identity, known, _ = candidate

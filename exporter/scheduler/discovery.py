@@ -14,16 +14,13 @@ if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings
 
 import logging
-import random
 import re
-import time
 from typing import TYPE_CHECKING
 
 from exporter.config.checks import check_bucket
 from exporter.config.settings import BucketSettings
 from exporter.config.sharding import ALONE
 from exporter.model.errors import Failure, Reason, StoreError
-from exporter.stores.engine.retry import RetryPolicy, retried
 from exporter.stores.pagination import PageLoop
 from exporter.text.quoting import one_line
 
@@ -32,8 +29,8 @@ if TYPE_CHECKING:
 
     from exporter.config.settings import TargetSettings
     from exporter.config.sharding import Shard
-    from exporter.stores.base import FoundBucket, Marker, Page, Store
-    from exporter.stores.engine.retry import Stop
+    from exporter.stores.base import FoundBucket, Marker, Page
+    from exporter.stores.engine.store_client import StoreClient
 
 log = logging.getLogger(__name__)
 
@@ -46,23 +43,11 @@ MOST_TOLD = 100
 class BucketDiscovery:
     """Asks one target's store for its list of buckets, page by page, as patiently as a scan asks."""
 
-    def __init__(  # noqa: PLR0913 - whom it asks, for whom, and the clocks
-        self,
-        target: TargetSettings,
-        store: Store,
-        stop: Stop,
-        *,
-        shard: Shard = ALONE,
-        monotonic: Callable[[], float] = time.monotonic,
-        jitter: Callable[[float, float], float] = random.uniform,
-    ) -> None:
-        """Make it for a target; it gives up once `stop` is set. Other shards' buckets are not found."""
+    def __init__(self, target: TargetSettings, client: StoreClient, *, shard: Shard = ALONE) -> None:
+        """Make it for a target and its store. Other shards' buckets are not found."""
         self._target = target
-        self._store = store
-        self._stop = stop
+        self._client = client
         self._shard = shard
-        self._monotonic = monotonic
-        self._jitter = jitter
         self._told: set[str] = set()
 
     def find(self) -> tuple[BucketSettings, ...]:
@@ -70,7 +55,7 @@ class BucketDiscovery:
 
         A name that is wanted but cannot be asked for is left out, and told once.
         """
-        deadline = self._monotonic() + self._target.scan.timeout
+        deadline = self._client.clocks.monotonic() + self._target.scan.timeout
         loop: PageLoop[FoundBucket] = PageLoop(lambda page: [bucket.name for bucket in page])
         found: dict[str, BucketSettings] = {}
         while not loop.done:
@@ -83,14 +68,8 @@ class BucketDiscovery:
         return tuple(bucket for _, bucket in sorted(found.items()))
 
     def _page(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
-        scan = self._target.scan
-        return retried(
-            lambda until: self._store.list_buckets(marker, until),
-            RetryPolicy(scan.request_timeout, scan.retries, deadline),
-            self._stop,
-            self._monotonic,
-            self._jitter,
-        )
+        client = self._client
+        return client.call(lambda until: client.store.list_buckets(marker, until), deadline)
 
     def _is_wanted(self, name: str) -> bool:
         return matches(self._target, name) and self._shard.has(self._target.name, name)

@@ -13,8 +13,8 @@ from bench.verdict import Row, at_least, figure, shown, verdict
 from bench.virtual import DAY, INTERVAL, Clock
 from servers.ceph import Ceph
 
-from exporter.scan.scanner import Clocks
 from exporter.state.ledger import Ledger
+from exporter.stores.engine.store_client import Clocks
 
 BUCKET = Bucket("idle", 20_000, 1, part_bytes=16)
 IDLE_FOR = 30 * DAY

@@ -18,8 +18,8 @@ from bench.pages import Bucket
 from bench.procfs import memory_mib
 from bench.statefile import ledger_in
 
-from exporter.scan.scanner import Clocks
 from exporter.service import calm_collector
+from exporter.stores.engine.store_client import Clocks
 
 
 def main(config: str, uploads: str, parts: str, state: str = "", now: str = "0") -> None:

@@ -11,9 +11,10 @@ from bench.virtual import DAY, INTERVAL, Clock, Store, page_of
 
 from exporter.config.settings import BucketSettings, ScanSettings, Settings
 from exporter.model.uploads import Part, Upload
-from exporter.scan.scanner import Clocks, Scanner
+from exporter.scan.scanner import Scanner
 from exporter.state.ledger import Ledger
 from exporter.stores.base import Page
+from exporter.stores.engine.store_client import Clocks, StoreClient
 
 UPLOADS, GROWING = 10_000, 100
 PART_EVERY = 420.0
@@ -103,4 +104,5 @@ class _Bucket:
 
 def _scanner(bucket: _Bucket, clock: Clock, parts: str) -> Scanner:
     clocks = Clocks(wall=clock.read)
-    return Scanner(bucket.store, ScanSettings(parts=parts), Settings(()).ages, threading.Event(), clocks)
+    client = StoreClient(bucket.store, ScanSettings(parts=parts), threading.Event(), clocks)
+    return Scanner(client, Settings(()).ages)

@@ -17,9 +17,10 @@ from exporter.config.settings import Settings
 from exporter.metrics.exporter import ExporterMetrics, process_registry
 from exporter.model.errors import StoppingError
 from exporter.scan.enrich import Enrichment
-from exporter.scan.scanner import Clocks, Scanner
+from exporter.scan.scanner import Scanner
 from exporter.service import Service, _Traffic, calm_collector
 from exporter.state.ledger import Ledger
+from exporter.stores.engine.store_client import Clocks, StoreClient
 from exporter.stores.registry import make_store
 from exporter.stores.transport.client import Transport
 
@@ -67,8 +68,8 @@ class Ours:
         traffic = _Traffic(target.name, ExporterMetrics(self._registry))
         transport = Transport(traffic, self._stop, tls=target.tls, proxy_url=target.proxy_url)
         self._store = make_store(target, transport)
-        insight = Enrichment(target, self._store, self._stop)
-        self._scanner = Scanner(self._store, target.scan, settings.ages, self._stop, clocks, insight=insight)
+        client = StoreClient(self._store, target.scan, self._stop, clocks or Clocks())
+        self._scanner = Scanner(client, settings.ages, insight=Enrichment(target, client))
 
     def __enter__(self) -> Self:
         return self

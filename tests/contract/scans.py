@@ -12,8 +12,9 @@ from servers.s3 import EPOCH
 from servers.standin import Reply, Request
 
 from exporter.model.results import ScanResult, Summary
-from exporter.scan.scanner import Clocks, Scanner
+from exporter.scan.scanner import Scanner
 from exporter.state.ledger import Ledger
+from exporter.stores.engine.store_client import Clocks, StoreClient
 
 NOW = EPOCH + 30 * 86400
 AGES = (86400.0, 7 * 86400.0, 28 * 86400.0)
@@ -25,7 +26,8 @@ def scanner(rig: Rig, **settings: object) -> Scanner:
     """Return a scanner of the rig; `new_pace` and settings of the scan may be given."""
     options = {name: settings.pop(name) for name in ("new_pace",) if name in settings}
     clocks = Clocks(wall=lambda: NOW, jitter=rig.jitter)
-    return Scanner(rig.store, replace(rig.target.scan, **settings), AGES, rig.stop, clocks, **options)
+    client = StoreClient(rig.store, replace(rig.target.scan, **settings), rig.stop, clocks)
+    return Scanner(client, AGES, **options)
 
 
 def scan(rig: Rig, **settings: object) -> ScanResult:

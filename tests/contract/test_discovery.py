@@ -16,6 +16,7 @@ from servers.standin import Fault, Reply
 from exporter.config.settings import BucketSettings, DiscoverSettings, StoreKind, TargetSettings
 from exporter.model.errors import Reason, StoppingError
 from exporter.scheduler.discovery import BucketDiscovery
+from exporter.stores.engine.store_client import Clocks, StoreClient
 from exporter.stores.obs.endpoint import iam_url, read_server
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def finder(
     rig: Rig, discover: DiscoverSettings = EVERY, stop: threading.Event | None = None
 ) -> BucketDiscovery:
     target = replace(rig.target, buckets=(), discover=discover, stale_after=5.0)
-    return BucketDiscovery(target, rig.store, stop or threading.Event(), jitter=lambda _low, _high: 0.0)
+    clocks = Clocks(jitter=lambda _low, _high: 0.0)
+    return BucketDiscovery(target, StoreClient(rig.store, target.scan, stop or threading.Event(), clocks))
 
 
 def names(rig: Rig, discover: DiscoverSettings = EVERY) -> list[str]:
@@ -164,7 +166,7 @@ class TestNames:
         rig = open_engine()
         fill(rig, "good")
         target = replace(rig.target, prefix="db/", discover=EVERY, stale_after=7.0)
-        found = BucketDiscovery(target, rig.store, threading.Event()).find()
+        found = BucketDiscovery(target, StoreClient(rig.store, target.scan, threading.Event())).find()
         assert found == (BucketSettings("good", "db/", 7.0, None),)
 
 

@@ -19,8 +19,9 @@ from servers.standin import Reply, StandIn
 
 from exporter.config.settings import BucketSettings, Credentials, Secret, StoreKind, TargetSettings
 from exporter.model.errors import Reason
-from exporter.scan.scanner import Clocks, Scanner
+from exporter.scan.scanner import Scanner
 from exporter.state.ledger import Ledger
+from exporter.stores.engine.store_client import Clocks, StoreClient
 from exporter.stores.pagination import BARREN_PAGES
 from exporter.stores.registry import make_store
 from exporter.stores.transport.client import Transport
@@ -65,7 +66,7 @@ class Cluster:
         store = make_store(target, Transport(Recorder(), self.stop))
         self.stack.callback(store.close)
         clocks = Clocks(wall=lambda: NOW, jitter=lambda _low, _high: 0.0)
-        return Scanner(store, target.scan, AGES, self.stop, clocks)
+        return Scanner(StoreClient(store, target.scan, self.stop, clocks), AGES)
 
     def scan(self, **scan: object) -> Summary:
         return self.scanner(**scan).scan(BUCKET, Ledger()).summary

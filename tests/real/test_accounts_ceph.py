@@ -24,6 +24,7 @@ from exporter.model.errors import Reason, StoreError
 from exporter.scan.scanner import Scanner
 from exporter.scheduler.discovery import BucketDiscovery
 from exporter.state.ledger import Ledger
+from exporter.stores.engine.store_client import StoreClient
 from exporter.stores.registry import make_store
 from exporter.stores.transport.client import Transport
 
@@ -45,7 +46,9 @@ def found(target: TargetSettings) -> list[str]:
     stop = threading.Event()
     store = make_store(target, Transport(Recorder(), stop))
     try:
-        return [bucket.name for bucket in BucketDiscovery(target, store, stop).find()]
+        return [
+            bucket.name for bucket in BucketDiscovery(target, StoreClient(store, target.scan, stop)).find()
+        ]
     finally:
         store.close()
 
@@ -54,7 +57,8 @@ def scanned(target: TargetSettings, bucket: str) -> tuple[Summary, Recorder]:
     stop, traffic = threading.Event(), Recorder()
     store = make_store(target, Transport(traffic, stop))
     try:
-        result = Scanner(store, target.scan, (3600.0,), stop).scan(BucketSettings(bucket), Ledger())
+        client = StoreClient(store, target.scan, stop)
+        result = Scanner(client, (3600.0,)).scan(BucketSettings(bucket), Ledger())
     finally:
         store.close()
     return result.summary, traffic

@@ -23,6 +23,7 @@ from exporter.config.settings import (
 )
 from exporter.scan.scanner import Scanner
 from exporter.state.ledger import Ledger
+from exporter.stores.engine.store_client import StoreClient
 from exporter.stores.s3.store import S3Store
 from exporter.stores.transport.client import Transport
 
@@ -43,7 +44,7 @@ def scanner(ceph: Ceph, **settings: object) -> Scanner:
         ),
     )
     store = S3Store(target, Transport(Recorder(), stop))
-    return Scanner(store, target.scan, (3600.0,), stop)
+    return Scanner(StoreClient(store, target.scan, stop), (3600.0,))
 
 
 def target(ceph: Ceph, *buckets: str, name: str = "ceph", user: User | None = None, **own: object):

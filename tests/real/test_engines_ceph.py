@@ -27,8 +27,9 @@ from exporter.config.settings import (
 from exporter.model.errors import Reason, StoreError
 from exporter.model.results import Summary
 from exporter.model.uploads import PartTotals, Upload
-from exporter.scan.scanner import Clocks, Scanner
+from exporter.scan.scanner import Scanner
 from exporter.state.ledger import Ledger
+from exporter.stores.engine.store_client import Clocks, StoreClient
 from exporter.stores.s3.store import S3Store
 from exporter.stores.transport.client import Transport
 
@@ -90,7 +91,7 @@ class Engine:
 
     def summary(self, bucket: str) -> Summary:
         clocks = Clocks(wall=lambda: NOW)
-        scanner = Scanner(self.store, self.target.scan, (3600.0, 86400.0), self.stop, clocks)
+        scanner = Scanner(StoreClient(self.store, self.target.scan, self.stop, clocks), (3600.0, 86400.0))
         result = scanner.scan(BucketSettings(bucket), Ledger())
         assert (result.trouble, self.traffic.failures) == ("", {})
         return result.summary

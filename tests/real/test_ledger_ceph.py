@@ -21,10 +21,11 @@ from exporter.config.settings import (
     StoreKind,
     TargetSettings,
 )
-from exporter.scan.scanner import Clocks, Scanner
+from exporter.scan.scanner import Scanner
 from exporter.state.database import BucketName, StateDatabase
 from exporter.state.ledger import Ledger
 from exporter.state.rows import LedgerRows
+from exporter.stores.engine.store_client import Clocks, StoreClient
 from exporter.stores.obs.store import ObsStore
 from exporter.stores.s3.store import S3Store
 from exporter.stores.transport.client import Transport
@@ -78,7 +79,9 @@ class TargetStatus:
         kind = ObsStore if is_obs else S3Store
         self.store = kind(target, Transport(Recorder(), stop))
         clocks = Clocks(wall=lambda: self.start + self.days * DAY)
-        self.scanner = Scanner(self.store, target.scan, (3600.0,), stop, clocks, saved=self._save)
+        self.scanner = Scanner(
+            StoreClient(self.store, target.scan, stop, clocks), (3600.0,), saved=self._save
+        )
         self.use(StateDatabase())
 
     def use(self, state: StateDatabase) -> None:

@@ -14,7 +14,7 @@ from exporter.model.errors import Reason, StoreError
 from exporter.stores.base import CompletedCall, Page, PageRequest
 from exporter.stores.engine.concurrency import ConcurrencyLimit
 from exporter.stores.engine.executor import Executor
-from exporter.stores.engine.retry import RetryPolicy
+from exporter.stores.engine.retry import Deadline, RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -122,12 +122,13 @@ class Stream:
         retries: int = 3,
         deadline: float = 1000.0,
         label: object = None,
-        most_calls: float = math.inf,
-    ) -> RetryPolicy:
+        max_calls: float = math.inf,
+    ) -> Deadline:
         """Begin a flow that asks for these; its label is its last one's name."""
-        patience = RetryPolicy(request_timeout, retries, deadline, most_calls)
-        self.flows.start(ask_for(*names), names[-1] if label is None else label, patience)
-        return patience
+        ends = Deadline(deadline)
+        policy = RetryPolicy(request_timeout, retries, ends, max_calls)
+        self.flows.start(ask_for(*names), names[-1] if label is None else label, policy)
+        return ends
 
     def all(self) -> dict[Any, Any]:
         """Return what each flow came to, by its label, after all have ended."""

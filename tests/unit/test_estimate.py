@@ -32,6 +32,7 @@ from exporter.scan.recheck import Recheck
 from exporter.scan.scanner import Scanner
 from exporter.scan.tally import Tally
 from exporter.state.ledger import Ledger
+from exporter.stores.engine.store_client import StoreClient
 
 NOW = 1_790_000_000.0
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -135,7 +136,7 @@ def test_a_month_is_as_scans_have_it(most: int | None):
     ages, settings = some("of this month", 60), ScanSettings(interval=6 * HOUR, max_requests=most)
     store, clock, ledger = FakeStore([upload(n, age) for n, age in enumerate(ages)]), Clock(), Ledger()
     store.parts = {each.upload_id: [] for each in store.uploads}  # as idle as they are old
-    scanner = Scanner(store, settings, (), threading.Event(), clock.clocks())
+    scanner = Scanner(StoreClient(store, settings, threading.Event(), clock.clocks()), ())
     asked = []
     for _ in range(scans_of(settings)):
         before = sum(store.asked.values())

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from contract.rigs import failure
 
 from exporter.config.settings import DiscoverSettings, StoreKind, TargetSettings
-from exporter.config.sharding import Shard
+from exporter.config.sharding import ALONE, Shard
 from exporter.model.errors import Reason
 from exporter.scheduler import discovery
 from exporter.scheduler.discovery import BucketDiscovery
 from exporter.stores.base import FoundBucket, Page
+from exporter.stores.engine.store_client import StoreClient
 
 if TYPE_CHECKING:
     import pytest
@@ -37,12 +38,16 @@ class Account:
         return Page(items, truncated=more, next_marker=(str(first + 2),) if more else None)
 
 
+def discovery_of(account: Account, target: TargetSettings = TARGET, shard: Shard = ALONE) -> BucketDiscovery:
+    return BucketDiscovery(target, StoreClient(account, target.scan, threading.Event()), shard=shard)
+
+
 def finder(*names: str) -> BucketDiscovery:
-    return BucketDiscovery(TARGET, Account(*names), threading.Event())
+    return discovery_of(Account(*names))
 
 
 def found_by(shard: Shard) -> list[str]:
-    found = BucketDiscovery(TARGET, Account(*MANY), threading.Event(), shard=shard).find()
+    found = discovery_of(Account(*MANY), shard=shard).find()
     return [bucket.name for bucket in found]
 
 
@@ -76,7 +81,7 @@ def test_odd_names_are_told_where_the_patterns_want_them_and_not_without_end(
     odd = [f"odd {number}" for number in range(2 * discovery.MOST_TOLD)]
     target = replace(TARGET, discover=DiscoverSettings(exclude=("^not",)))
     account = Account("good", "not wanted", *odd)
-    found = BucketDiscovery(target, account, threading.Event()).find()
+    found = discovery_of(account, target).find()
     assert [bucket.name for bucket in found] == ["good"]
     told = [record.fields["bucket"] for record in caplog.records]
     assert told == odd[: discovery.MOST_TOLD]
@@ -85,5 +90,5 @@ def test_odd_names_are_told_where_the_patterns_want_them_and_not_without_end(
 def test_an_odd_name_leaves_each_shard_its_own():
     """A list in JSON may have half a character in it, which has no UTF-8."""
     account = Account("odd \ud800", *MANY)
-    parts = [BucketDiscovery(TARGET, account, threading.Event(), shard=Shard(2, n)).find() for n in range(2)]
+    parts = [discovery_of(account, shard=Shard(2, n)).find() for n in range(2)]
     assert sorted(bucket.name for part in parts for bucket in part) == MANY

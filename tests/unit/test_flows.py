@@ -8,7 +8,7 @@ from unit.flowing import PAGE, Stream, ask_for, failing
 
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.base import PageRequest
-from exporter.stores.engine.retry import BACKOFF_BASE_SECONDS, BACKOFF_CAP_SECONDS, RetryPolicy
+from exporter.stores.engine.retry import BACKOFF_BASE_SECONDS, BACKOFF_CAP_SECONDS, Deadline, RetryPolicy
 from exporter.stores.pagination import RestartError
 
 
@@ -126,24 +126,24 @@ class TestDeadline:
 
     def test_moved_later_it_gives_more_time(self):
         asked = stream(failing(retry_after=20.0), seconds=lambda _: 1.0)
-        patience = asked.start("a", deadline=110.0)
-        patience.deadline = 200.0
+        deadline = asked.start("a", deadline=110.0)
+        deadline.at = 200.0
         assert asked.all() == {"a": "a"}
 
     def test_moved_earlier_it_leaves_what_is_in_flight_without_another_try(self):
         error = failing()
         asked = stream(error, seconds=lambda _: 1.0)
-        patience = asked.start("a")
-        patience.deadline = 100.0
+        deadline = asked.start("a")
+        deadline.at = 100.0
         assert asked.all() == {"a": error}
         assert asked.when("a") == [100.0]
 
     def test_moved_earlier_it_ends_what_pauses_no_more(self):
         asked = stream(failing(retry_after=500.0), seconds=lambda name: 0.0 if name == "a" else 2.0)
-        patience = asked.start("a")
+        deadline = asked.start("a")
         asked.start("b")
         assert asked.flows.ended() == [("b", "b")]
-        patience.deadline = asked.clock.now
+        deadline.at = asked.clock.now
         asked.flows.pause_no_more()
         outcome = asked.all()["a"]
         assert outcome.reason in {Reason.TIMEOUT, Reason.THROTTLED}
@@ -162,7 +162,7 @@ class TestDeadline:
 class TestOutcomes:
     def run(self, flow, **calls):
         asked = Stream(**calls)
-        asked.flows.start(flow, "flow", RetryPolicy(30.0, 3, 1000.0))
+        asked.flows.start(flow, "flow", RetryPolicy(30.0, 3, Deadline(1000.0)))
         return asked.all()["flow"]
 
     def test_what_a_flow_returns(self):
@@ -218,7 +218,7 @@ class TestOutcomes:
                 return error
 
         asked = Stream(scripts={"a": [failing(), refused], "b": [failing()] * 3})
-        asked.flows.start(stubborn(), "flow", RetryPolicy(30.0, 3, 1000.0))
+        asked.flows.start(stubborn(), "flow", RetryPolicy(30.0, 3, Deadline(1000.0)))
         assert asked.all() == {"flow": refused}
         assert (len(asked.when("a")), len(asked.when("b"))) == (2, 4)
 
@@ -231,5 +231,5 @@ class TestOutcomes:
                 return error.reason
 
         asked = Stream(seconds=lambda _: 10.0)
-        asked.flows.start(content(), "flow", RetryPolicy(30.0, 3, 105.0))
+        asked.flows.start(content(), "flow", RetryPolicy(30.0, 3, Deadline(105.0)))
         assert asked.all() == {"flow": Reason.TIMEOUT}

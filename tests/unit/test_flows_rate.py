@@ -8,7 +8,7 @@ from exporter.model.errors import Reason, StoppingError, StoreError
 from exporter.stores.base import PageRequest
 from exporter.stores.engine.concurrency import ConcurrencyLimit
 from exporter.stores.engine.rate_limit import RateLimit
-from exporter.stores.engine.retry import RetryPolicy
+from exporter.stores.engine.retry import Deadline, RetryPolicy
 
 
 def ask_for_parts(name):
@@ -21,7 +21,7 @@ class TestRate:
     def test_calls_are_evenly_spaced(self):
         asked = Stream(rate=RateLimit(2))
         for name in "abcd":
-            asked.flows.start(ask_for_parts(name), name, RetryPolicy(30.0, 0, 1000.0))
+            asked.flows.start(ask_for_parts(name), name, RetryPolicy(30.0, 0, Deadline(1000.0)))
         asked.all()
         assert [asked.when(name) for name in "abcd"] == [[100.0], [100.5], [101.0], [101.5]]
 
@@ -43,7 +43,7 @@ class TestRate:
     def test_the_listing_comes_first(self):
         asked = Stream(rate=RateLimit(1))
         for name in "abc":
-            asked.flows.start(ask_for_parts(name), name, RetryPolicy(30.0, 0, 1000.0))
+            asked.flows.start(ask_for_parts(name), name, RetryPolicy(30.0, 0, Deadline(1000.0)))
         asked.start("page")
         asked.all()
         assert (asked.when("page"), asked.when("b"), asked.when("c")) == ([101.0], [102.0], [103.0])
@@ -93,11 +93,11 @@ class TestCommitted:
     @pytest.mark.parametrize(("most", "tries"), [(1, 1), (2, 2), (3, 3), (9, 4)])
     def test_nothing_is_tried_again_once_so_many_are(self, most, tries):
         asked = Stream(scripts={"a": [failing() for _ in range(4)]})
-        asked.start("a", most_calls=most)
+        asked.start("a", max_calls=most)
         assert isinstance(asked.all()["a"], StoreError)
         assert len(asked.when("a")) == tries
 
     def test_further_pages_are_asked_for_all_the_same(self):
         asked = Stream(scripts={"b": [PAGE]})
-        asked.start("a", "b", "c", most_calls=1)
+        asked.start("a", "b", "c", max_calls=1)
         assert asked.all() == {"c": "c"}

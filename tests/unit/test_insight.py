@@ -16,6 +16,7 @@ from exporter.scan import groups
 from exporter.scan.enrich import Enrichment
 from exporter.scan.scanner import Scanner
 from exporter.state.ledger import Ledger
+from exporter.stores.engine.store_client import StoreClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,9 +44,9 @@ class BucketScanner:
         target = TargetSettings(
             "prod", StoreKind.S3, (BUCKET,), scan=self.scan, lifecycle=self.lifecycle, top=self.top
         )
-        clocks = self.clock.clocks()
-        insight = Enrichment(target, self.store, self.clock, clocks.monotonic, self.jitter)
-        self.scanner = Scanner(self.store, self.scan, (), self.clock, clocks, insight=insight)
+        clocks = replace(self.clock.clocks(), jitter=self.jitter)
+        client = StoreClient(self.store, self.scan, self.clock, clocks)
+        self.scanner = Scanner(client, (), insight=Enrichment(target, client))
 
     def summary(self) -> Summary:
         return self.scanner.scan(BUCKET, Ledger()).summary

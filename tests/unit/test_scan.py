@@ -13,14 +13,13 @@ from exporter.model.uploads import Part
 from exporter.scan.scanner import Scanner
 from exporter.scan.sizing import GONE_YET_LISTED, OUT_OF_TIME, REFUSALS
 from exporter.state.ledger import PROBE_SECONDS, Ledger
+from exporter.stores.engine.store_client import StoreClient
 
 
 def scan(store, ledger=None, clock=None, stop=None, **settings):
     clock = clock or Clock()
-    scanner = Scanner(
-        store, ScanSettings(**settings), (3600.0, DAY), stop or threading.Event(), clock.clocks()
-    )
-    return scanner.scan(BUCKET, ledger if ledger is not None else Ledger())
+    client = StoreClient(store, ScanSettings(**settings), stop or threading.Event(), clock.clocks())
+    return Scanner(client, (3600.0, DAY)).scan(BUCKET, ledger if ledger is not None else Ledger())
 
 
 class TestCounting:

@@ -18,6 +18,7 @@ from exporter.scan.scanner import Scanner
 from exporter.scheduler import target_queue as lane
 from exporter.state.ledger import PROBE_SECONDS, Ledger
 from exporter.stores.base import Page
+from exporter.stores.engine.store_client import StoreClient
 
 
 def test_the_numbers_are_the_designs():
@@ -64,10 +65,9 @@ def test_ages_are_as_of_the_scans_start_though_the_listing_started_over():
 
 
 def test_stale_after_is_the_buckets_own():
-    scanner = Scanner(
-        FakeStore([upload(1, age=DAY)]), ScanSettings(), (), threading.Event(), Clock().clocks()
-    )
-    scanner.store.default_parts = []
+    store = FakeStore([upload(1, age=DAY)])
+    store.default_parts = []
+    scanner = Scanner(StoreClient(store, ScanSettings(), threading.Event(), Clock().clocks()), ())
     for stale_after, stale in ((2 * DAY, 0), (DAY / 2, 1)):
         bucket = replace(BUCKET, stale_after=stale_after)
         assert scanner.scan(bucket, Ledger()).summary.stale == stale

@@ -20,6 +20,7 @@ from exporter.scan.sizing import REFUSALS
 from exporter.state.ledger import Ledger
 from exporter.stores.base import Page
 from exporter.stores.engine.concurrency import ConcurrencyLimit
+from exporter.stores.engine.store_client import StoreClient
 from exporter.stores.part_sums import NumberedPartSum
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class StoreInTurn(FakeStore):
 
 def scanner(store: FakeStore, clock: Clock | None = None, **settings: Any) -> Scanner:
     clock = clock or Clock()
-    return Scanner(store, ScanSettings(**settings), (), clock, clock.clocks())
+    return Scanner(StoreClient(store, ScanSettings(**settings), clock, clock.clocks()), ())
 
 
 class TestPages:
@@ -138,13 +139,10 @@ class TestInFlight:
 
     def test_are_adapted_by_what_was_given(self):
         made = []
-        Scanner(
-            StoreInTurn(),
-            ScanSettings(concurrency=7),
-            (),
-            threading.Event(),
-            new_pace=lambda most: (made.append(most), ConcurrencyLimit(most))[1],
-        ).scan(BUCKET, Ledger())
+        client = StoreClient(StoreInTurn(), ScanSettings(concurrency=7), threading.Event())
+        Scanner(client, (), new_pace=lambda most: (made.append(most), ConcurrencyLimit(most))[1]).scan(
+            BUCKET, Ledger()
+        )
         assert made == [7]
 
 
@@ -168,9 +166,8 @@ class TestOpening:
 
         store.open = open_at_last
         clocks = replace(clock.clocks(), jitter=lambda _low, high: high)
-        Scanner(store, ScanSettings(retries=3, request_timeout=30.0), (), clock, clocks).scan(
-            BUCKET, Ledger()
-        )
+        client = StoreClient(store, ScanSettings(retries=3, request_timeout=30.0), clock, clocks)
+        Scanner(client, ()).scan(BUCKET, Ledger())
         assert clock.waited == [0.5, 7.0, 2.0]
         assert opened_by == [30.0, 30.5, 37.5, 39.5]
 
@@ -205,7 +202,7 @@ class TestOpening:
 
         store.open = refuse
         with pytest.raises(StoppingError):
-            Scanner(store, ScanSettings(), (), stop, Clock().clocks()).scan(BUCKET, Ledger())
+            Scanner(StoreClient(store, ScanSettings(), stop, Clock().clocks()), ()).scan(BUCKET, Ledger())
 
     def test_is_done_anew_where_the_listing_starts_over(self):
         store = StoreInTurn([upload(n) for n in range(20)], page_size=10)

@@ -11,6 +11,7 @@ from exporter.model.uploads import Part
 from exporter.scan.scanner import Scanner
 from exporter.scan.sizing import OVER_BUDGET
 from exporter.state.ledger import Ledger
+from exporter.stores.engine.store_client import StoreClient
 from exporter.stores.part_sums import NumberedPartSum
 
 BUSY = error(Reason.SERVER_ERROR, 500)
@@ -30,10 +31,8 @@ class Bucket:
         self.clock.now += after
         self.store.asked.clear()
         chosen = ScanSettings(**{"retries": 0, **settings})
-        scanner = Scanner(
-            self.store, chosen, (DAY,), self.clock, self.clock.clocks(), saved=self.saved.append
-        )
-        return scanner.scan(BUCKET, self.ledger)
+        client = StoreClient(self.store, chosen, self.clock, self.clock.clocks())
+        return Scanner(client, (DAY,), saved=self.saved.append).scan(BUCKET, self.ledger)
 
     @property
     def asked(self) -> set[str]:

@@ -93,7 +93,7 @@ def test_stores_are_closed_and_what_is_under_way_given_up_where_the_wait_ends():
         begun.wait(20)
         if session.target.name == "one":
             raise KeyboardInterrupt
-        stopped.append(session.stop.wait(20))
+        stopped.append(session.client.stop.wait(20))
 
     with pytest.raises(KeyboardInterrupt):
         OneShot([ONE, TWO], new_store=lambda *_: Store()).for_each_target(work)

@@ -144,7 +144,7 @@ class Executor:
         if self._in_flight >= self._pace.limit:
             return False
         now = self._monotonic()
-        if self._rate is None or now >= run.patience.deadline:
+        if self._rate is None or now >= run.patience.deadline.at:
             return True
         if self._turn is None:
             self._turn = self._rate.reserve(now)
@@ -152,7 +152,7 @@ class Executor:
 
     def _send_now(self, run: _Run) -> None:
         patience, now = run.patience, self._monotonic()
-        if now >= patience.deadline:
+        if now >= patience.deadline.at:
             self._step(run, run.flow.throw, StoreError(Reason.TIMEOUT, "scan.timeout is over"))
             return
         self._turn = None
@@ -160,7 +160,7 @@ class Executor:
         self._in_flight += 1
         self.sent += 1
         assert run.ask is not None  # noqa: S101
-        self._calls.start(run.ask, min(patience.deadline, now + patience.request_timeout), run)
+        self._calls.start(run.ask, min(patience.deadline.at, now + patience.request_timeout), run)
 
     def _send_ready(self) -> None:
         """Send what has paused for long enough, as far as the pace and the rate allow."""
@@ -173,11 +173,11 @@ class Executor:
     def _give_up_late(self) -> None:
         """End what would wait for its turn though its time is over."""
         now = self._monotonic()
-        if self._turn is None or all(now < run.patience.deadline for run in self._ready):
+        if self._turn is None or all(now < run.patience.deadline.at for run in self._ready):
             return
         waiting, self._ready = self._ready, deque()
         for run in waiting:
-            if now < run.patience.deadline:
+            if now < run.patience.deadline.at:
                 self._ready.append(run)
             else:
                 self._send_now(run)
@@ -197,7 +197,7 @@ class Executor:
         """Return the seconds until something can be sent that waits for a moment."""
         moments = [self._pausing[0][0]] if self._pausing else []
         if self._ready and self._turn is not None and self._in_flight < self._pace.limit:
-            moments.append(min(self._turn, *(run.patience.deadline for run in self._ready)))
+            moments.append(min(self._turn, *(run.patience.deadline.at for run in self._ready)))
         return max(0.0, min(moments) - self._monotonic()) if moments else _SLICE_SECONDS
 
     def _take(self, run: _Run, answer: Page[Any] | StoreError) -> None:
@@ -215,7 +215,7 @@ class Executor:
     def _pause(self, run: _Run, error: StoreError) -> bool:
         """Let the flow wait before its next try; false where that would outlast its time."""
         due = self._monotonic() + pause_before(error, run.tries, self._jitter)
-        if due >= run.patience.deadline or self.committed >= run.patience.most_calls:
+        if due >= run.patience.deadline.at or self.committed >= run.patience.max_calls:
             return False
         run.tries += 1
         heapq.heappush(self._pausing, (due, next(self._order), run))

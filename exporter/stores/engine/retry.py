@@ -1,4 +1,4 @@
-"""One call, tried again as any call is; it holds its thread meanwhile."""
+"""When and how long a failed call waits before it is tried again."""
 
 from __future__ import annotations
 
@@ -6,79 +6,43 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from exporter.model.errors import StoppingError, StoreError
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
-T = TypeVar("T")
-
-
-def retried(
-    ask: Callable[[float], T],
-    patience: RetryPolicy,
-    stop: Stop,
-    monotonic: Callable[[], float],
-    jitter: Callable[[float, float], float],
-) -> T:
-    """Return what `ask` does, which is given each try's deadline.
-
-    Raises StoreError where it fails for good or for too long, StoppingError where `stop` is set meanwhile.
-    """
-    tries = 0
-    while True:
-        try:
-            return ask(min(patience.deadline, monotonic() + patience.request_timeout))
-        except StoreError as error:
-            pause = pause_before(error, tries, jitter)
-            late = monotonic() + pause >= patience.deadline
-            if not error.retryable or tries >= patience.retries or late:
-                raise
-        if stop.wait(pause):
-            raise StoppingError
-        tries += 1
-
+    from exporter.model.errors import StoreError
 
 BACKOFF_BASE_SECONDS = 0.5
-
 BACKOFF_CAP_SECONDS = 20.0
 
 
 class Stop(Protocol):
-    """What says that the process is ending: a `threading.Event`."""
+    """Says that the process is ending: a `threading.Event`."""
 
     def is_set(self) -> bool:
         """Whether it is."""
 
     def wait(self, timeout: float) -> bool:
-        """Wait for it, at most so many seconds; returns whether it is."""
+        """Wait for it for at most `timeout` seconds; returns whether it is set."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
+class Deadline:
+    """A reading of the monotonic clock that ends calls. Its owner may move it while they are under way."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long a call may take, and how often it is tried again; none outlasts `deadline`.
+    """Timeout in seconds of one attempt, and maximum number of retries; none of them outlasts `deadline`.
 
-    Seconds; `deadline` is a reading of the monotonic clock, and may be moved while calls are made. Once the
-    driver is committed to `most_calls`, none is tried again.
+    Once an executor is committed to `max_calls` calls, no call is tried again.
     """
 
     request_timeout: float
     retries: int
-    deadline: float
-    most_calls: float = math.inf
+    deadline: Deadline
+    max_calls: float = math.inf
 
 
 def pause_before(error: StoreError, tries: int, jitter: Callable[[float, float], float]) -> float:

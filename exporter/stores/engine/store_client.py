@@ -1,0 +1,85 @@
+"""One target's store with all that its calls need: timeouts, retries, the stop event and the clocks."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from exporter.model.errors import StoppingError, StoreError
+from exporter.stores.engine.executor import Executor
+from exporter.stores.engine.retry import pause_before
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.config.settings import BucketSettings, ScanSettings
+    from exporter.stores.base import Store
+    from exporter.stores.engine.concurrency import ConcurrencyLimit
+    from exporter.stores.engine.rate_limit import RateLimit
+    from exporter.stores.engine.retry import Stop
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Sources of time and chance. `wall` returns Unix seconds, `jitter` a number between its arguments."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    jitter: Callable[[float, float], float] = random.uniform
+
+
+@dataclass(frozen=True, slots=True)
+class StoreClient:
+    """Makes calls to one store, with timeout and retries as `settings` say. Safe to use from many threads.
+
+    All deadlines are readings of the monotonic clock. Once `stop` is set, calls end with StoppingError.
+    """
+
+    store: Store
+    settings: ScanSettings
+    stop: Stop
+    clocks: Clocks = field(default_factory=Clocks)
+
+    def call(self, request: Callable[[float], T], deadline: float) -> T:
+        """Make one call, which blocks this thread, and retry it until `deadline`.
+
+        `request` is given the deadline of each attempt. Raises StoreError where the last attempt failed, and
+        StoppingError.
+        """
+        monotonic, retries = self.clocks.monotonic, 0
+        while True:
+            try:
+                return request(min(deadline, monotonic() + self.settings.request_timeout))
+            except StoreError as error:
+                pause = pause_before(error, retries, self.clocks.jitter)
+                late = monotonic() + pause >= deadline
+                if not error.retryable or retries >= self.settings.retries or late:
+                    raise
+            if self.stop.wait(pause):
+                raise StoppingError
+            retries += 1
+
+    def open(
+        self,
+        bucket: BucketSettings,
+        deadline: float,
+        concurrency_limit: ConcurrencyLimit,
+        rate_limit: RateLimit | None = None,
+    ) -> Executor:
+        """Return an executor of calls about one bucket. Raises StoreError and StoppingError.
+
+        Opening is a call of its own, with retries: the store may have to ask for credentials.
+        """
+        session = self.call(lambda until: self.store.open(bucket, until), deadline)
+        return Executor(
+            session,
+            concurrency_limit,
+            self.stop,
+            monotonic=self.clocks.monotonic,
+            jitter=self.clocks.jitter,
+            rate=rate_limit,
+        )
