@@ -1,4 +1,4 @@
-"""What is watched now, for pages and metrics: targets, their buckets, when each is scanned."""
+"""The targets as they are watched now, for pages and metrics."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from exporter.model.errors import Failure
 
 
-class Turn(NamedTuple):
-    """When a bucket is scanned next, and since when it is being scanned; Unix seconds."""
+class ScanTimes(NamedTuple):
+    """When a bucket's next scan is due, and when the scan under way began; Unix seconds."""
 
     due: float
     running_since: float | None = None
@@ -21,7 +21,7 @@ class Turn(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What came of asking for the list of buckets last; `success` is None before the first answer.
+    """Outcome of the last listing of a target's buckets; `success` is None before the first has ended.
 
     `last_success` is Unix seconds.
     """
@@ -38,5 +38,5 @@ class TargetStatus:
     settings: TargetSettings
     buckets: tuple[BucketSettings, ...]
     signing_region: str = ""
-    turns: Mapping[str, Turn] = field(default_factory=dict)
+    scan_times: Mapping[str, ScanTimes] = field(default_factory=dict)
     discovery: Discovery | None = None

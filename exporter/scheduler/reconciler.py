@@ -129,7 +129,7 @@ class Reconciler:
                 settings=track.target,
                 buckets=track.lane.buckets(),
                 signing_region=track.signing_region(),
-                turns=track.lane.turns(now, wall),
+                scan_times=track.lane.scan_times(now, wall),
                 discovery=track.finding.state if track.finding else None,
             )
             for track in list(self._tracks)

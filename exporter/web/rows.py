@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from exporter.model.targets import TargetStatus, Turn
+    from exporter.model.targets import ScanTimes, TargetStatus
     from exporter.state.board import Entry
 
 Health = Literal["failing", "incomplete", "waiting", "ok"]
@@ -30,9 +30,9 @@ class Row:
     watched: TargetStatus | None = None
 
     @property
-    def turn(self) -> Turn | None:
+    def turn(self) -> ScanTimes | None:
         """When it is scanned next."""
-        return self.watched.turns.get(self.entry.bucket) if self.watched else None
+        return self.watched.scan_times.get(self.entry.bucket) if self.watched else None
 
     @property
     def health(self) -> Health:

@@ -12,7 +12,7 @@ from exporter.config.settings import BucketSettings, StoreKind, TargetSettings
 from exporter.metrics.buckets import BoardCollector
 from exporter.metrics.exposition import Exposition, gzip
 from exporter.model.results import ScanResult
-from exporter.model.targets import TargetStatus, Turn
+from exporter.model.targets import ScanTimes, TargetStatus
 from exporter.state.board import Board, Entry
 from exporter.web.app import App, Request
 from exporter.web.query import Query
@@ -58,4 +58,4 @@ def _watched(number: int) -> TargetStatus:
     settings = TargetSettings(
         name=f"prod-{number:02}", store=StoreKind.S3, buckets=buckets, region="eu-west-1"
     )
-    return TargetStatus(settings, buckets, "eu-west-1", {bucket.name: Turn(NOW) for bucket in buckets})
+    return TargetStatus(settings, buckets, "eu-west-1", {bucket.name: ScanTimes(NOW) for bucket in buckets})

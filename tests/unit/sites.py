@@ -12,7 +12,7 @@ from exporter.config.settings import BucketSettings, Prices, StoreKind, TargetSe
 from exporter.model.cost import PriceList
 from exporter.model.errors import Failure, Reason
 from exporter.model.results import ScanResult
-from exporter.model.targets import Discovery, TargetStatus, Turn
+from exporter.model.targets import Discovery, ScanTimes, TargetStatus
 from exporter.model.top_uploads import TopUploads
 from exporter.model.uploads import Found, Upload
 from exporter.state.board import Entry
@@ -68,7 +68,11 @@ class Shown:
                 ),
                 tuple(BucketSettings(name) for name in prod),
                 "eu-west-1",
-                {"media": Turn(NOW + 240), "backups": Turn(NOW, NOW - 3), "logs": Turn(NOW + 10)},
+                {
+                    "media": ScanTimes(NOW + 240),
+                    "backups": ScanTimes(NOW, NOW - 3),
+                    "logs": ScanTimes(NOW + 10),
+                },
                 Discovery(success=True, last_success=NOW - 60),
             ),
             TargetStatus(

@@ -21,13 +21,13 @@ class TestOtherSettings:
     def test_what_is_unchanged_keeps_its_track_its_values_and_its_turn(self):
         house = House(target(), target("other"))
         house.tick()
-        tracks, shown, turns = house.tracks.copy(), house.shown(), house.roster.watched()[0].turns
+        tracks, shown, scan_times = house.tracks.copy(), house.shown(), house.roster.watched()[0].scan_times
         house.apply(target(), target("other"), target("third"))
         assert {name: house.tracks[name] for name in tracks} == tracks
         kept = {key: entry for key, entry in house.shown().items() if key[0] != "third"}
         assert all(kept[key] is entry for key, entry in shown.items())
         assert kept.keys() == shown.keys()
-        assert house.roster.watched()[0].turns == turns
+        assert house.roster.watched()[0].scan_times == scan_times
         assert house.forgotten == house.ended == house.halted == []
 
     def test_a_new_bucket_is_scanned_at_once_and_disturbs_no_other(self):
@@ -94,7 +94,7 @@ class TestOtherSettings:
 
 def test_first_scans_of_targets_are_not_all_due_in_the_same_instant():
     house = House(*(target(f"target-{number}") for number in range(3)))
-    due = [each.turns["a"].due - NOW for each in house.roster.watched()]
+    due = [each.scan_times["a"].due - NOW for each in house.roster.watched()]
     assert due == pytest.approx([0.0, STAGGER_SECONDS, 2 * STAGGER_SECONDS], abs=1e-3)
 
 

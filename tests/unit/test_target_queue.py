@@ -1,4 +1,4 @@
-"""Whose turn it is: spread, no overlap, and design rule 6."""
+"""The queue of a target: scans spread over the interval, none twice at once, and the circuit breaker."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import pytest
 
 from exporter.config.settings import BucketSettings
 from exporter.model.errors import Failure, Reason
-from exporter.scheduler.target_queue import FAILURES_IN_A_ROW, PROBE_SECONDS, TARGET_REASONS, TargetQueue
+from exporter.scheduler.circuit_breaker import FAILURES_TO_OPEN, PROBE_SECONDS, TARGET_REASONS
+from exporter.scheduler.target_queue import TargetQueue
 
 INTERVAL = 300.0
 REFUSED = Failure(Reason.CONNECTION, "connection refused")
 
 
-def lane(buckets=4, interval=INTERVAL, start=0.0):
+def queue(buckets=4, interval=INTERVAL, start=0.0):
     return TargetQueue("prod", [BucketSettings(f"bucket-{n}") for n in range(buckets)], interval, start)
 
 
@@ -25,7 +26,7 @@ def take_all(made, now):
     return taken
 
 
-def fail_in_a_row(made, count=FAILURES_IN_A_ROW, failure=REFUSED, now=0.0):
+def fail_in_a_row(made, count=FAILURES_TO_OPEN, failure=REFUSED, now=0.0):
     for _ in range(count):
         made.finish(made.take(now), now, failure)
 
@@ -40,19 +41,19 @@ def turn(made, now, lasting):
 
 class TestDue:
     def test_first_scans_are_due_at_once_each_once(self):
-        made = lane()
+        made = queue()
         assert sorted(bucket.name for bucket in take_all(made, 0.0)) == [f"bucket-{n}" for n in range(4)]
 
     def test_nothing_is_due_before_the_start(self):
-        assert lane(start=5.0).take(4.9) is None
+        assert queue(start=5.0).take(4.9) is None
 
     def test_a_bucket_is_never_handed_out_while_its_scan_runs(self):
-        made = lane(buckets=1)
+        made = queue(buckets=1)
         made.take(0.0)
         assert made.take(1e6) is None
 
     def test_comes_due_again_between_half_and_one_and_a_half_intervals_then_every_interval(self):
-        made = lane(buckets=1)
+        made = queue(buckets=1)
         made.finish(made.take(0.0), 1.0, None)
         second = next(now for now in range(1, 1000) if made.take(float(now)))
         assert INTERVAL / 2 <= second <= 1 + 1.5 * INTERVAL
@@ -61,7 +62,7 @@ class TestDue:
         assert third - second == pytest.approx(INTERVAL, abs=1)
 
     def test_later_scans_are_spread_over_the_interval(self):
-        made = lane(buckets=200)
+        made = queue(buckets=200)
         for bucket in take_all(made, 0.0):
             made.finish(bucket, 0.0, None)
         starts = []
@@ -74,13 +75,13 @@ class TestDue:
         assert max(tenths) < len(starts) / 4
 
     def test_a_scan_longer_than_its_interval_does_not_pile_up(self):
-        made = lane(buckets=1)
+        made = queue(buckets=1)
         made.finish(made.take(0.0), 10 * INTERVAL, None)
         due = [now for now in range(10 * int(INTERVAL), 13 * int(INTERVAL)) if made.take(float(now))]
         assert len(due) == 1
 
     def test_a_scan_that_takes_most_of_its_interval_skips_no_turn(self):
-        made = lane(buckets=1)
+        made = queue(buckets=1)
         starts = [now for now in range(3000) if turn(made, float(now), lasting=0.9 * INTERVAL)]
         assert {later - earlier for earlier, later in pairwise(starts[1:])} == {INTERVAL}
 
@@ -88,7 +89,7 @@ class TestDue:
 class TestTargetThatFails:
     @pytest.mark.parametrize("reason", sorted(TARGET_REASONS))
     def test_after_three_in_a_row_the_others_are_held_and_say_why(self, reason):
-        made = lane()
+        made = queue()
         fail_in_a_row(made, failure=Failure(reason, "why"))
         assert made.take(0.0) is None
         (hold,) = made.holds(0.0)
@@ -96,13 +97,13 @@ class TestTargetThatFails:
         assert (hold.bucket.name, hold.failure) == ("bucket-3", why)
 
     def test_two_are_not_enough(self):
-        made = lane()
+        made = queue()
         fail_in_a_row(made, count=2)
         assert made.take(0.0) is not None
         assert made.holds(0.0) == []
 
     def test_a_success_between_breaks_the_row(self):
-        made = lane(buckets=5)
+        made = queue(buckets=5)
         fail_in_a_row(made, count=2)
         made.finish(made.take(0.0), 0.0, None)
         fail_in_a_row(made, count=1)
@@ -110,13 +111,13 @@ class TestTargetThatFails:
 
     @pytest.mark.parametrize("reason", sorted(set(Reason) - TARGET_REASONS))
     def test_a_buckets_own_failures_hold_nobody(self, reason):
-        made = lane(buckets=10)
+        made = queue(buckets=10)
         fail_in_a_row(made, count=5, failure=Failure(reason, "why"))
         assert made.take(0.0) is not None
 
     def test_buckets_that_fail_for_good_hold_nobody(self):
         """Of 300 buckets 100 may time out at every scan: after the first round that is nothing new."""
-        made = lane(buckets=6)
+        made = queue(buckets=6)
         bad = {"bucket-0", "bucket-1", "bucket-2"}
         for now in range(0, 3000, 10):
             for bucket in take_all(made, float(now)):
@@ -125,10 +126,10 @@ class TestTargetThatFails:
                 assert made.holds(float(now)) == []
 
     def test_one_bucket_that_fails_again_and_again_is_nothing_new(self):
-        made = lane(buckets=2)
+        made = queue(buckets=2)
         made.take(0.0)  # the other one's scan takes long: no success of its comes between
         now = 0.0
-        for _ in range(2 * FAILURES_IN_A_ROW):
+        for _ in range(2 * FAILURES_TO_OPEN):
             bad = made.take(now)
             made.finish(bad, now, REFUSED)
             now += 2 * INTERVAL
@@ -136,33 +137,33 @@ class TestTargetThatFails:
         assert made.take(now) == bad
 
     def test_a_bucket_that_did_not_fail_before_is_the_first_probe(self):
-        made = lane()
+        made = queue()
         fail_in_a_row(made)
         assert made.take(PROBE_SECONDS).name == "bucket-3"
 
     def test_a_held_bucket_is_named_once_an_interval(self):
-        made = lane()
+        made = queue()
         fail_in_a_row(made)
         assert len(made.holds(0.0)) == 1
         assert made.holds(1.0) == []
         assert made.holds(1.5 * INTERVAL)
 
     def test_one_probe_at_a_time_after_a_pause(self):
-        made = lane()
+        made = queue()
         fail_in_a_row(made)
         assert made.take(PROBE_SECONDS - 1) is None
         assert made.take(PROBE_SECONDS) is not None
         assert made.take(PROBE_SECONDS) is None
 
     def test_a_failed_probe_is_followed_by_another_pause(self):
-        made = lane()
+        made = queue()
         fail_in_a_row(made)
         made.finish(made.take(PROBE_SECONDS), PROBE_SECONDS, REFUSED)
         assert made.take(2 * PROBE_SECONDS - 1) is None
         assert made.take(2 * PROBE_SECONDS) is not None
 
     def test_one_successful_probe_frees_the_held_at_once(self):
-        made = lane(buckets=6)
+        made = queue(buckets=6)
         fail_in_a_row(made)
         held = {hold.bucket.name for hold in made.holds(0.0)}
         probe = made.take(PROBE_SECONDS)
@@ -170,13 +171,13 @@ class TestTargetThatFails:
         assert held - {probe.name} == {bucket.name for bucket in take_all(made, PROBE_SECONDS)} - {probe.name}
 
     def test_a_probe_is_not_made_more_often_than_a_short_interval(self):
-        made = lane(interval=5.0)
+        made = queue(interval=5.0)
         fail_in_a_row(made)
         assert made.take(5.0) is not None
 
 
 def test_the_bucket_that_was_the_probe_is_not_scanned_again_at_once():
-    made = lane(buckets=6)
+    made = queue(buckets=6)
     fail_in_a_row(made)
     made.holds(0.0)
     probe = made.take(60.0)
@@ -188,10 +189,10 @@ def test_the_bucket_that_was_the_probe_is_not_scanned_again_at_once():
 
 
 def test_half_an_interval_lies_between_the_starts_of_a_scan_that_came_late():
-    made = lane(buckets=1)
+    made = queue(buckets=1)
     made.finish(made.take(0.0), 1.0, None)
     due = next(now for now in range(1, 1000) if made.take(float(now)))
-    made.finish(lane(buckets=1).take(0.0), due + 1.0, None)
+    made.finish(queue(buckets=1).take(0.0), due + 1.0, None)
     late = due + 1.9 * INTERVAL  # the target had no worker left until now
     bucket = made.take(late)
     made.finish(bucket, late + 1.0, None)
@@ -199,14 +200,14 @@ def test_half_an_interval_lies_between_the_starts_of_a_scan_that_came_late():
 
 
 def test_a_bucket_whose_scan_still_runs_is_not_held():
-    made = lane(buckets=5)
+    made = queue(buckets=5)
     running = made.take(0.0)
     fail_in_a_row(made)
     assert running.name not in {hold.bucket.name for hold in made.holds(0.0)}
 
 
 def test_no_second_probe_while_one_runs_though_an_older_scan_ends():
-    made = lane(buckets=8)
+    made = queue(buckets=8)
     older = made.take(0.0)
     fail_in_a_row(made)
     assert made.take(60.0) is not None
@@ -215,7 +216,7 @@ def test_no_second_probe_while_one_runs_though_an_older_scan_ends():
 
 
 def test_a_hold_says_what_failed_last():
-    made = lane(buckets=8)
+    made = queue(buckets=8)
     fail_in_a_row(made)
     made.finish(made.take(60.0), 60.0, Failure(Reason.TLS, "expired"))
     (said,) = {hold.failure for hold in made.holds(60.0)}
@@ -223,7 +224,7 @@ def test_a_hold_says_what_failed_last():
 
 
 def test_an_internal_failure_says_nothing_of_the_target():
-    made = lane(buckets=8)
+    made = queue(buckets=8)
     running = made.take(0.0)
     fail_in_a_row(made)
     made.finish(running, 1.0, Failure(Reason.INTERNAL, "a bug"))
@@ -231,7 +232,7 @@ def test_an_internal_failure_says_nothing_of_the_target():
 
 
 def test_a_scan_that_does_not_end_is_named_once():
-    made = lane(buckets=2)
+    made = queue(buckets=2)
     running = made.take(0.0)
     assert made.overdue(90.0, 90.0) == []
     assert made.overdue(91.0, 90.0) == [running]
@@ -250,7 +251,7 @@ class TestBucketThatIsOutForAMoment:
         made.watch([bucket, *others], 20.0)
 
     def test_is_not_handed_out_again_while_its_scan_runs(self):
-        made = lane(buckets=1)
+        made = queue(buckets=1)
         bucket = made.take(0.0)
         self.out_and_back(made, bucket)
         assert made.take(1e6) is None
@@ -258,7 +259,7 @@ class TestBucketThatIsOutForAMoment:
         assert made.take(1e6) == bucket
 
     def test_is_scanned_at_once_after_that_where_it_came_back_with_other_settings(self):
-        made = lane(buckets=1)
+        made = queue(buckets=1)
         bucket = made.take(0.0)
         made.watch([], 10.0)
         other = BucketSettings(bucket.name, prefix="db/")
@@ -267,7 +268,7 @@ class TestBucketThatIsOutForAMoment:
         assert made.take(30.0) == other
 
     def test_does_not_keep_its_target_from_being_tried_where_it_was_the_probe(self):
-        made = lane()
+        made = queue()
         fail_in_a_row(made)
         probe = made.take(PROBE_SECONDS)
         self.out_and_back(made, probe)
@@ -276,7 +277,7 @@ class TestBucketThatIsOutForAMoment:
 
 
 def test_the_outcome_of_a_bucket_that_is_out_still_tells_of_its_target():
-    made = lane()
+    made = queue()
     fail_in_a_row(made)
     probe = made.take(PROBE_SECONDS)
     made.watch([each for each in made.buckets() if each != probe], PROBE_SECONDS)
@@ -289,14 +290,14 @@ class TestOtherSettings:
     OTHER = BucketSettings("bucket-0", prefix="db/")
 
     def test_of_a_bucket_have_it_scanned_once_more_and_no_oftener(self):
-        made = lane(buckets=1)
+        made = queue(buckets=1)
         made.finish(made.take(0.0), 1.0, None)
         made.watch([self.OTHER], 2.0)
         made.finish(made.take(2.0), 3.0, None)
         assert made.take(3.0) is None
 
     def test_of_a_bucket_whose_scan_runs_have_it_scanned_once_more_and_no_oftener(self):
-        made = lane(buckets=1)
+        made = queue(buckets=1)
         before = made.take(0.0)
         made.watch([self.OTHER], 2.0)
         made.finish(before, 3.0, None)
@@ -305,8 +306,8 @@ class TestOtherSettings:
 
 
 def test_a_turn_says_since_when_a_scan_runs_and_nothing_of_one_that_ended():
-    made = lane(buckets=1)
+    made = queue(buckets=1)
     bucket = made.take(7.0)
-    assert made.turns(9.0, 1009.0)["bucket-0"].running_since == 1007.0
+    assert made.scan_times(9.0, 1009.0)["bucket-0"].running_since == 1007.0
     made.finish(bucket, 9.0, None)
-    assert made.turns(9.0, 1009.0)["bucket-0"].running_since is None
+    assert made.scan_times(9.0, 1009.0)["bucket-0"].running_since is None
