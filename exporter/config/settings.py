@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from exporter.config.file_changes import CachedFile
+
 if TYPE_CHECKING:
     from pathlib import Path
-
-_SETTLED_SECONDS = 2.0
-"""What changed less long ago may change again without looking changed: clocks of file systems are coarse."""
 
 
 class StoreKind(StrEnum):
@@ -43,26 +41,20 @@ class ScanSettings:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """A secret given in the config or in a file, looked at each time, and read again when it has changed."""
+    """A secret given in the config, or in a file that is read again when it has changed."""
 
     text: str | None = field(default=None, repr=False)
     file: Path | None = None
-    _known: dict[tuple[int, ...], str] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _cached: CachedFile | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Keep what the file held."""
+        if self.file is not None:
+            object.__setattr__(self, "_cached", CachedFile(self.file))
 
     def read(self) -> str:
         """Return the secret. Raises OSError where its file cannot be read."""
-        return (self.text or "") if self.file is None else self._read(self.file)
-
-    def _read(self, file: Path) -> str:
-        found = file.stat()
-        version = (found.st_dev, found.st_ino, found.st_size, found.st_ctime_ns)
-        text = self._known.get(version)
-        if text is None:
-            text = file.read_text(encoding="utf-8").strip()
-            self._known.clear()
-            if time.time() - found.st_ctime > _SETTLED_SECONDS:
-                self._known[version] = text
-        return text
+        return self._cached.read() if self._cached else self.text or ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config import settings
+from exporter.config import file_changes
 from exporter.config.document import read_document
 from exporter.config.load import load
 from exporter.config.models import File
@@ -112,7 +112,7 @@ class TestFileThatHasNotChanged:
     @pytest.fixture
     def _settled(self, monkeypatch: pytest.MonkeyPatch):
         """Take every file for one that changed long ago."""
-        monkeypatch.setattr(settings, "_SETTLED_SECONDS", -60.0)
+        monkeypatch.setattr(file_changes, "CLOCK_STEP_SECONDS", -60.0)
 
     @pytest.mark.usefixtures("_settled")
     def test_it_is_read_once(self, file: Path, reads: list[object]):

@@ -9,8 +9,9 @@ import pytest
 from servers import wait_until
 
 from exporter.config import reload as reloading
+from exporter.config.file_changes import ChangedFiles
 from exporter.config.problems import ConfigError
-from exporter.config.reload import Content, Reloader
+from exporter.config.reload import Reloader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,16 +75,37 @@ class TestOnDemand:
 
     def test_who_only_asks_does_not_wait(self, house):
         house.start(watch=False)
-        house.reloader.ask()
+        house.reloader.request()
         wait_until("reload", lambda: house.used == ["one"])
 
 
-def test_a_file_has_changed_once_it_is_written_no_more():
-    content = Content(b"one")
-    looks = [b"one", b"tw", b"two", b"", b"two", b"two"]
-    assert [content.has_changed(now) for now in looks] == [False] * 5 + [True]
-    content.read = b"two"
-    assert not content.has_changed(b"two")
+class TestChangedFiles:
+    @pytest.fixture
+    def file(self, tmp_path: Path):
+        file = tmp_path / "config.yaml"
+        file.write_text("one")
+        return file
+
+    def test_a_file_has_changed_once_it_is_written_no_more(self, file: Path):
+        changed_files = ChangedFiles(file)
+        looks = []
+        for text in ("one", "tw", "two", "", "two", "two", "two"):
+            file.write_text(text)
+            looks.append(changed_files.look())
+        assert looks == [False] * 5 + [True, False]
+
+    def test_what_is_marked_as_used_has_not_changed(self, file: Path):
+        changed_files = ChangedFiles(file)
+        file.write_text("two")
+        changed_files.mark_used()
+        assert [changed_files.look(), changed_files.look()] == [False, False]
+
+    def test_the_same_size_and_time_hide_no_other_content(self, file: Path):
+        changed_files = ChangedFiles(file)
+        times = file.stat()
+        file.write_text("two")
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+        assert [changed_files.look(), changed_files.look()] == [False, True]
 
 
 class TestWatch:
@@ -126,7 +148,7 @@ class TestWatch:
         assert house.used == ["one"]
 
     def test_a_file_that_names_what_is_not_there_yet_is_used_once_it_is(self, house, caplog, monkeypatch):
-        monkeypatch.setattr(reloading, "LOOKS_AGAIN", 2)
+        monkeypatch.setattr(reloading, "RETRY_LOOKS", 2)
         house.start(watch=True)
         house.refuses = ConfigError(["no such secret"])
         house.file.write_text("two")
@@ -138,7 +160,7 @@ class TestWatch:
     def test_one_that_is_asked_for_is_not_read_a_second_time(self, house):
         house.start(watch=True)
         house.file.write_text("two")
-        house.reloader.ask()
+        house.reloader.request()
         wait_until("reload", lambda: house.used == ["two"])
         house.file.write_text("three")
         wait_until("reload", lambda: "three" in house.used)

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
 
     def start(service: Service) -> None:
         reloader.start(service.reload, service.note_reload, watch=options.watch_config)
-        signal.signal(signal.SIGHUP, lambda *_: reloader.ask())
+        signal.signal(signal.SIGHUP, lambda *_: reloader.request())
 
     reload = reloader.reload if options.enable_lifecycle else None
     return serve(reloader.load(), options, start, reload, lambda: reloader.problems, shard=shard)

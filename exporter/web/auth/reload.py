@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import threading
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from exporter.config.file_changes import LOOK_SECONDS, ChangedFiles
 from exporter.config.problems import ConfigError
 from exporter.web.auth.config import Access, named_files, read_access
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from pathlib import Path
 
-LOOK_SECONDS = 1.0
-"""How often the files are looked at. Two looks in a row have to see the same before it is used."""
+log = logging.getLogger(__name__)
 
 
 class WebConfigReloader:
@@ -23,8 +23,7 @@ class WebConfigReloader:
     def __init__(self, file: Path | None) -> None:
         """Read the file; without one, nothing is asked of clients. Raises ConfigError."""
         self._file = file
-        self._parsed, self._named = b"", list[Path]()
-        self._tried = self._before = self._fingerprint()
+        self._changed_files = ChangedFiles(file, lambda: _list_named(file)) if file else None
         self.current = Access() if file is None else read_access(file, os.environ)
         self._stop = threading.Event()
 
@@ -43,11 +42,8 @@ class WebConfigReloader:
 
     def look(self) -> None:
         """Use what the files hold now, if that is new and was there at the last look too."""
-        now = self._fingerprint()
-        if self._file is not None and now == self._before != self._tried:
-            self._tried = now
+        if self._file is not None and self._changed_files and self._changed_files.look():
             self._read(self._file)
-        self._before = now
 
     def _watch(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):
@@ -66,15 +62,6 @@ class WebConfigReloader:
         else:
             log.info("the web config was read again", extra={"fields": fields})
 
-    def _fingerprint(self) -> bytes:
-        """Return what tells one content of all the files from another."""
-        if self._file is None:
-            return b""
-        digest = _digest(self._file)
-        if digest != self._parsed:
-            self._parsed, self._named = digest, _list_named(self._file)
-        return b"".join((digest, *map(_digest, self._named)))
-
 
 def _list_named(file: Path) -> list[Path]:
     try:
@@ -89,10 +76,3 @@ def _read_next(file: Path, current: Access) -> Access:
         text = f"{file}: tls_server_config cannot come or go while the exporter runs: restart it"
         raise ConfigError([text])
     return access
-
-
-def _digest(path: Path) -> bytes:
-    try:
-        return hashlib.sha256(path.read_bytes() if path.is_file() else b"").digest()
-    except OSError as error:
-        return hashlib.sha256(repr(error.errno).encode()).digest()
