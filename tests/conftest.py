@@ -1,13 +1,14 @@
-"""Fixtures of servers that tests share, started when a first test asks for them; which tests come first."""
+"""Which tests come first, and how patient generated ones are.
+
+What starts servers for tests is imported by the conftest.py of the folders that use it, so that no other test
+needs their packages.
+"""
 
 import pytest
 from hypothesis import settings
 
 settings.register_profile("patient", deadline=None)  # a loaded machine is slow, and proves nothing by it
 settings.load_profile("patient")
-
-# In this order: a module that another one imports comes first.
-pytest_plugins = ["servers.ceph", "servers.prometheus", "servers.fill", "servers.image"]
 
 SLOWEST = ("test_ledger_month.py", "test_image.py")
 

@@ -6,8 +6,8 @@ import json
 import re
 from pathlib import Path
 
-import jsonschema
 import yaml
+from servers import need_package
 
 from exporter.config.load import load
 from exporter.config.schema import SCHEMA_FILE
@@ -59,6 +59,7 @@ def test_names_every_variable_it_needs():
 
 
 def test_passes_the_schema():
+    jsonschema = need_package("jsonschema")
     jsonschema.validate(yaml.safe_load(EXAMPLE.read_text()), json.loads(SCHEMA_FILE.read_text()))
 
 

@@ -6,12 +6,14 @@ import json
 import runpy
 from pathlib import Path
 
-import jsonschema
 import pytest
+from servers import need_package
 
 from exporter.config import schema
 from exporter.config.document import read_document
 from exporter.config.validate import list_sections
+
+jsonschema = need_package("jsonschema")
 
 CONFIGS = Path(__file__).with_name("configs")
 SCHEMA = json.loads(schema.SCHEMA_FILE.read_text(encoding="utf-8"))

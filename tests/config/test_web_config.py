@@ -8,11 +8,13 @@ import ssl
 from pathlib import Path
 
 import pytest
-import trustme
-from cryptography.hazmat.primitives import serialization
+from servers import need_package
 
 from exporter.config.problems import ConfigError
 from exporter.web.auth.config import Access, named_files, read_access
+
+trustme = need_package("trustme")
+serialization = need_package("cryptography.hazmat.primitives.serialization")
 
 BAD = Path(__file__).with_name("web") / "bad"
 FILES = sorted(BAD.glob("*.yml"))

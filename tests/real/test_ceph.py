@@ -11,7 +11,7 @@ from servers import wait_until
 from servers.ceph import Ceph, User
 from servers.exporter import serving
 from servers.fill import Truth, fill
-from servers.prometheus import promtool_check_metrics
+from servers.promtool import promtool_check_metrics
 
 from exporter.config.settings import (
     BucketSettings,

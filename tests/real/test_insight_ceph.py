@@ -12,7 +12,7 @@ from servers import wait_until
 from servers.ceph import OTHER, Ceph
 from servers.exporter import Exporter, serving
 from servers.fill import fill
-from servers.prometheus import promtool_check_metrics
+from servers.promtool import promtool_check_metrics
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from servers.exporter import Exporter, serving, target
-from servers.prometheus import promtool_check_metrics
+from servers.promtool import promtool_check_metrics
 from servers.s3 import EPOCH, PARTS, S3, UPLOADS, Part, Upload, error
 from servers.standin import Fault, Reply, StandIn
 

@@ -14,7 +14,7 @@ import pytest
 import trustme
 from servers import free_port, wait_until
 from servers.exporter import SECRET_KEY, Exporter, serving, target
-from servers.prometheus import promtool_check_metrics
+from servers.promtool import promtool_check_metrics
 from servers.s3 import EPOCH, PARTS, S3, UPLOADS, Fault, Part, Upload
 from servers.standin import Reply, StandIn
 

@@ -16,7 +16,8 @@ from botocore.exceptions import ClientError
 from servers import listens, need, running, wait_until
 from servers.ceph import MPU, OTHER, Ceph, User, cluster
 from servers.fill import Truth, fill, odd_keys
-from servers.prometheus import Prometheus, promtool_check_metrics
+from servers.prometheus import Prometheus
+from servers.promtool import promtool_check_metrics
 
 
 class TestProcesses:

@@ -1,5 +1,6 @@
 """Servers that tests talk to: how one is started on loopback, waited for and ended by its pid."""
 
+import importlib
 import os
 import random
 import shutil
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,8 +19,21 @@ def need(*programs: str) -> None:
     """Skip the test where a program is not installed; in CI, where nothing may be skipped, fail it."""
     missing = [program for program in programs if shutil.which(program) is None]
     if missing:
-        verdict = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        verdict(f"not installed: {', '.join(missing)} (tests/servers/packages.sh, as root, installs them)")
+        _do_without(f"{', '.join(missing)} (tests/servers/packages.sh, as root, installs them)")
+
+
+def need_package(name: str) -> Any:
+    """Return a package of the extra `test`; where only the extra `fast` is installed, skip the test."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        return _do_without(f"{name} (pip install -e '.[test]')")
+
+
+def _do_without(what: str) -> None:
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"not installed: {what}", pytrace=False)
+    pytest.skip(f"not installed: {what}", allow_module_level=True)
 
 
 _claims: list[socket.socket] = []

@@ -1,7 +1,6 @@
-"""Debian's Prometheus on a free loopback port, scraping and judging every second; and its linter."""
+"""Debian's Prometheus on a free loopback port, scraping and judging every second."""
 
 import json
-import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -125,12 +124,3 @@ def prometheus() -> Iterator[Callable[[str], Prometheus]]:
     need("prometheus")
     with ExitStack() as started:
         yield lambda scrape_url: started.enter_context(scraping(job(scrape_url)))
-
-
-def promtool_check_metrics(text: str) -> str:
-    """Return what `promtool check metrics` finds wrong with an exposition: nothing is ''."""
-    need("promtool")
-    command = ["promtool", "check", "metrics"]
-    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
-    found = (done.stdout + done.stderr).strip()
-    return found or (f"promtool ended with {done.returncode}" if done.returncode else "")

@@ -3,9 +3,11 @@
 import ssl
 from pathlib import Path
 
-import trustme
+from servers import need_package
 
 from exporter.web.auth.config import Access, read_access
+
+trustme = need_package("trustme")
 
 
 class Authority:

@@ -62,6 +62,7 @@ def test_files(scripts: Path, tmp_path: Path):
     assert completed(scripts, "check", "--config.file", "conf", folder=tmp_path) == {"config-of-mine.yaml"}
 
 
+@pytest.mark.server
 def test_zsh_finds_its_script_and_knows_every_flag(scripts: Path, tmp_path: Path):
     need("zsh")
     text = (scripts / "zsh").read_text()

@@ -41,6 +41,7 @@ class TestRead:
         ):
             assert dates.read(text) == whole.timestamp()
 
+    @pytest.mark.slow
     @settings(deadline=None)
     @given(st.text(max_size=80))
     @example("2024")

@@ -131,6 +131,7 @@ class TestRemembered:
         assert estimate(listed(some("of any age")), settings).month == 301 * 259_200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [None, 12])
 def test_a_month_is_as_scans_have_it(most: int | None):
     ages, settings = some("of this month", 60), ScanSettings(interval=6 * HOUR, max_requests=most)

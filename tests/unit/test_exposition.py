@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
-from servers.prometheus import promtool_check_metrics
+from servers.promtool import promtool_check_metrics
 from unit.boards import HOSTILE, NOTHING, SUMMARY, Drawn
 
 from exporter.metrics.buckets import BoardCollector
@@ -107,6 +107,7 @@ class TestOncePerChange:
         assert b"mpu_pending_bytes{" not in drawn.text.render()
         assert b"mpu_scan_success{" in drawn.text.render()
 
+    @pytest.mark.slow
     def test_scrapes_and_scans_at_the_same_time_do_not_disturb_each_other(self):
         drawn = Drawn(*map(str, range(50)))
         stop = threading.Event()
@@ -180,6 +181,7 @@ class TestGolden:
             golden.write_bytes(shown.encode())
         assert golden.read_bytes().decode() == shown
 
+    @pytest.mark.server
     def test_promtool_finds_nothing(self):
         assert promtool_check_metrics((GOLDEN / "text.txt").read_bytes().decode()) == ""
 

@@ -282,6 +282,7 @@ class TestShelf:
         shelf.settle(seen, 1, "", "{}")
         assert shelf.fetch([17, edge]) == {edge: known}
 
+    @pytest.mark.slow
     def test_what_cannot_be_written_waits_up_to_a_limit(self):
         state = StateDatabase()
         shelf = LedgerRows(state, NAME)

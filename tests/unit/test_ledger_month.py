@@ -12,6 +12,8 @@ from month import HOUR, Bucket, Listener, MonthStore, mixed_plans, month_of, pla
 
 from exporter.model.errors import Reason, StoreError
 
+pytestmark = pytest.mark.slow
+
 FACTOR = 0.1
 
 

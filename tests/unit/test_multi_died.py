@@ -141,6 +141,7 @@ def test_the_next_request_may_use_a_kept_one_again(multi, server):
     assert len(server.connections) == 3
 
 
+@pytest.mark.slow
 def test_it_gets_no_more_time_than_was_left(multi, server):
     server.scripts = [[FINE, HALF, None], [HALF]]
     keep_one(multi, server)

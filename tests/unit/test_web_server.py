@@ -65,6 +65,7 @@ class TestSlowClients:
             client.sendall(GET * 20)
             assert seconds_to_close(client) < 3
 
+    @pytest.mark.slow
     def test_who_reads_a_large_answer_gets_all_of_it(self):
         with serving(big) as web, connect(web) as client:
             client.sendall(GET)
@@ -169,6 +170,7 @@ class TestHttp:
 
 
 class TestServingAndScanning:
+    @pytest.mark.slow
     def test_metrics_are_answered_soon_while_scans_burn_cpu(self):
         stop = threading.Event()
 
@@ -218,6 +220,7 @@ class TestServingAndScanning:
 
 
 class TestStop:
+    @pytest.mark.slow
     def test_it_ends_quickly_whatever_is_connected(self):
         web = WebServer(big, "127.0.0.1:0")  # type: ignore[arg-type]
         web.start()

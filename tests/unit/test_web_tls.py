@@ -213,6 +213,7 @@ class TestSlowClients:
             client.sendall(GET)
             assert seconds_to_close(client) < 5
 
+    @pytest.mark.slow
     def test_who_reads_a_large_answer_gets_all_of_it(self, authority: Authority):
         access = authority.access()
         with serving(big, access=lambda: access) as web, encrypted(web, authority.client()) as client:
@@ -294,6 +295,7 @@ class TestConversation:
                 read_to_end(bare)
         assert ask(web, authority.client()) == OK
 
+    @pytest.mark.slow
     def test_it_ends_quickly_whatever_is_connected(self, authority: Authority):
         access = authority.access()
         web = WebServer(big, "127.0.0.1:0", access=lambda: access)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import bcrypt
 import pytest
-import trustme
-from servers import wait_until
+from servers import need_package, wait_until
 
 from exporter.config.problems import ConfigError
 from exporter.web.auth.config import Access
 from exporter.web.auth.reload import WebConfigReloader
+
+trustme = need_package("trustme")
 
 ANN, BOB = (bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode() for _ in range(2))
 TLS = "tls_server_config: {cert_file: tls/cert.pem, key_file: tls/key.pem}\n"
@@ -142,6 +143,7 @@ def test_a_bad_version_taken_back_is_good_again(file: Path, caplog: pytest.LogCa
     assert (list(watch.now().users), len(errors(caplog))) == (["ann"], 1)
 
 
+@pytest.mark.slow
 def test_it_looks_by_itself(file: Path):
     watch = WebConfigReloader(file)
     watch.start()

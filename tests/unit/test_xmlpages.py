@@ -387,11 +387,13 @@ def _read(read: object, body: bytes) -> Page | None:
 
 
 class TestColumns:
+    @pytest.mark.slow
     @settings(deadline=None, max_examples=300)
     @given(bodies(PARTS))
     def test_parts_are_read_as_item_by_item(self, body: bytes):
         assert _read(read_parts, body) == _slow_parts(body)
 
+    @pytest.mark.slow
     @settings(deadline=None, max_examples=300)
     @given(bodies(UPLOADS))
     def test_uploads_are_read_as_item_by_item(self, body: bytes):
