@@ -7,12 +7,12 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from exporter.cli.oneshot import OneShot, attempt
-from exporter.config.settings import StoreKind
-from exporter.model.errors import Failure, GoneError, Reason
-from exporter.stores.base import PageRequest
+from exporter.model.errors import Failure, GoneError
+from exporter.stores.base import LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION, PageRequest
 from exporter.stores.engine.retry import Deadline, RetryPolicy
 from exporter.stores.pagination import new_listing, next_page
-from exporter.stores.permissions import BUCKETS, LISTING, PARTS, RULES, VAULTS, grant, grant_role
+from exporter.stores.permissions import missing_permission
+from exporter.stores.registry import store_type
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -57,14 +57,14 @@ def _probe(names: frozenset[str], limit: int | None, session: TargetSession) -> 
     rows: list[ProbeResult] = []
     found = attempt(session.buckets, session.target.name)
     if session.target.discover:
-        operation = VAULTS if session.target.store is StoreKind.GLACIER else BUCKETS
+        operation = store_type(session.target.store).buckets_operation
         rows.append(_result(session.target, "", operation, found))
     if isinstance(found, Failure):
         return rows
     selected = [bucket for bucket in found if not names or bucket.name in names]
     for outcome in session.for_each(selected[:limit], lambda bucket: list(_probe_bucket(session, bucket))):
         if isinstance(outcome.value, Failure):  # a bug of ours
-            rows.append(_result(session.target, outcome.bucket, LISTING, outcome.value))
+            rows.append(_result(session.target, outcome.bucket, UPLOADS_OPERATION, outcome.value))
         else:
             rows += outcome.value
     if skipped := len(selected[limit:]) if limit is not None else 0:
@@ -76,26 +76,27 @@ def _probe(names: frozenset[str], limit: int | None, session: TargetSession) -> 
 def _probe_bucket(session: TargetSession, bucket: BucketSettings) -> Iterator[ProbeResult]:
     target, name = session.target, session.target.name
     uploads = attempt(partial(_call, session, bucket, next_page(new_listing(), bucket)), name, bucket.name)
-    yield _result(target, bucket.name, LISTING, uploads)
+    yield _result(target, bucket.name, UPLOADS_OPERATION, uploads)
     if target.scan.parts != "never":
         yield _probe_parts(session, bucket, uploads)
     if target.lifecycle:
-        yield _result(
-            target, bucket.name, RULES, attempt(partial(_rules, session, bucket), name, bucket.name)
-        )
+        rules = attempt(partial(_rules, session, bucket), name, bucket.name)
+        yield _result(target, bucket.name, LIFECYCLE_OPERATION, rules)
 
 
 def _probe_parts(
     session: TargetSession, bucket: BucketSettings, uploads: Collection[Upload] | Failure
 ) -> ProbeResult:
     if isinstance(uploads, Failure):
-        return ProbeResult(session.target.name, bucket.name, PARTS, untried="the uploads cannot be listed")
+        untried = "the uploads cannot be listed"
+        return ProbeResult(session.target.name, bucket.name, PARTS_OPERATION, untried=untried)
     for upload in list(uploads)[:DEFAULT_BUCKETS_PER_TARGET]:
         task = _first_parts(bucket, upload)
         found = attempt(partial(_call, session, bucket, task), session.target.name, bucket.name)
         if found is not None:
-            return _result(session.target, bucket.name, PARTS, found)
-    return ProbeResult(session.target.name, bucket.name, PARTS, untried="no upload is there to ask about")
+            return _result(session.target, bucket.name, PARTS_OPERATION, found)
+    untried = "no upload is there to ask about"
+    return ProbeResult(session.target.name, bucket.name, PARTS_OPERATION, untried=untried)
 
 
 def _first_parts(bucket: BucketSettings, upload: Upload) -> Task[int | None]:
@@ -135,15 +136,5 @@ def _deadline(session: TargetSession) -> float:
 def _result(target: TargetSettings, bucket: str, operation: str, found: object) -> ProbeResult:
     if not isinstance(found, Failure):
         return ProbeResult(target.name, bucket, operation)
-    return ProbeResult(target.name, bucket, operation, found, _missing(target, bucket, operation, found))
-
-
-def _missing(target: TargetSettings, bucket: str, operation: str, failure: Failure) -> str:
-    """Return the permission to grant; '' where none would help."""
-    if "AccessDenied" in failure.message and "AssumeRole" in failure.message:
-        return grant_role(target)
-    if failure.reason is not Reason.ACCESS_DENIED:
-        return ""
-    if "kms:" in failure.message.lower():
-        return "kms:Decrypt on the key that the uploads are encrypted with"
-    return grant(target, bucket, operation)
+    missing = missing_permission(target, bucket, operation, found)
+    return ProbeResult(target.name, bucket, operation, found, missing)

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from exporter.config.sharding import ALONE, Shard
-from exporter.model.cost import price_list_of
 from exporter.model.targets import TargetStatus
 from exporter.scheduler.discovery import bucket_settings, matches
 from exporter.state.board import Board, Entry
 from exporter.state.database import BucketName
+from exporter.stores.prices import price_list_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -3,5 +3,5 @@
 That includes the permissions a store's calls need, and the command that aborts an upload.
 
 Offers: `abort_command`, `base`, `engine.concurrency`, `engine.executor`, `engine.rate_limit`, `engine.retry`,
-`engine.store_client`, `pagination`, `permissions`, `registry`, `transport.client`.
+`engine.store_client`, `pagination`, `permissions`, `prices`, `registry`, `transport.client`.
 """

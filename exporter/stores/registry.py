@@ -10,23 +10,53 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from exporter.config.settings import StoreKind
+from exporter.stores.aws.permissions import other_permission
+from exporter.stores.base import BUCKETS_OPERATION, VAULTS_OPERATION
+from exporter.stores.glacier import abort_command as glacier_abort
+from exporter.stores.glacier import permissions as glacier_permissions
 from exporter.stores.multi_node import MultiNodeStore, Node
+from exporter.stores.obs import abort_command as obs_abort
+from exporter.stores.obs import permissions as obs_permissions
+from exporter.stores.s3 import abort_command as s3_abort
+from exporter.stores.s3 import permissions as s3_permissions
+from exporter.stores.s3.prices import billed_classes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from exporter.config.settings import TargetSettings
+    from exporter.model.errors import Failure
+    from exporter.model.uploads import Upload
     from exporter.stores.base import Store
     from exporter.stores.transport.client import Transport
 
     NewStore = Callable[[TargetSettings, Transport], Store]
 
 
-@dataclass(frozen=True, slots=True)
+def _no_other_permission(target: TargetSettings, failure: Failure) -> str:  # noqa: ARG001 - any failure
+    return ""
+
+
+def _as_they_are_called(target: TargetSettings) -> Mapping[str, str]:  # noqa: ARG001 - any target
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreType:
-    """A kind of store. `load` imports its module and returns the class of its stores."""
+    """A kind of store, and all that is particular to it."""
 
     load: Callable[[], NewStore]
+    """Imports the store's module and returns the class of its stores."""
+    permission: Callable[[TargetSettings, str, str], str]
+    """What allows a call: action and resource, of target, bucket and operation."""
+    abort_command: Callable[[TargetSettings, str, Upload], Sequence[str]]
+    """The words of the command that aborts an upload, of target, bucket and upload."""
+    other_permission: Callable[[TargetSettings, Failure], str] = _no_other_permission
+    """What a failed call lacks other than its own permission, '' for nothing."""
+    billed_classes: Callable[[TargetSettings], Mapping[str, str]] = _as_they_are_called
+    """Storage classes whose parts are billed as another class, and as which."""
+    buckets_operation: str = BUCKETS_OPERATION
+    """The API's name of the call that lists the account's buckets."""
     has_abort_dates: bool = False
     """Whether answers to ListParts say when the store will abort the upload."""
 
@@ -59,14 +89,32 @@ def _obs() -> NewStore:
 
 
 def _glacier() -> NewStore:
-    from exporter.stores.glacier import GlacierStore  # noqa: PLC0415 - loads boto3
+    from exporter.stores.glacier.store import GlacierStore  # noqa: PLC0415 - loads boto3
 
     return GlacierStore
 
 
 _LOADING = threading.Lock()  # the SDKs import in circles, which threads must not enter side by side
 _TYPES = {
-    StoreKind.S3: StoreType(_s3, has_abort_dates=True),
-    StoreKind.OBS: StoreType(_obs),
-    StoreKind.GLACIER: StoreType(_glacier),
+    StoreKind.S3: StoreType(
+        load=_s3,
+        permission=s3_permissions.permission,
+        abort_command=s3_abort.abort_command,
+        other_permission=other_permission,
+        billed_classes=billed_classes,
+        has_abort_dates=True,
+    ),
+    StoreKind.OBS: StoreType(
+        load=_obs,
+        permission=obs_permissions.permission,
+        abort_command=obs_abort.abort_command,
+        other_permission=other_permission,
+    ),
+    StoreKind.GLACIER: StoreType(
+        load=_glacier,
+        permission=glacier_permissions.permission,
+        abort_command=glacier_abort.abort_command,
+        other_permission=other_permission,
+        buckets_operation=VAULTS_OPERATION,
+    ),
 }

@@ -11,7 +11,7 @@ from servers.glacier import LARGEST_PAGE, Glacier, Upload, error
 from servers.standin import Reply
 
 from exporter.config.settings import BucketSettings, StoreKind
-from exporter.stores.glacier import GlacierStore
+from exporter.stores.glacier.store import GlacierStore
 
 VAULT = "attic"
 _BUCKET = BucketSettings(VAULT)

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.config.settings import Prices, StoreKind, TargetSettings
-from exporter.model.cost import GIB, PriceList, price_list_of
+from exporter.model.cost import GIB, PriceList
 from exporter.model.results import OTHER_CLASS
+from exporter.stores.prices import price_list_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PRICES = Prices("USD", default=None, by_class=(("STANDARD", 0.5), ("STANDARD_IA", 0.25), ("GLACIER", 0.125)))
+STAGED = {"GLACIER": "STANDARD", "DEEP_ARCHIVE": "STANDARD"}
+NONE = MappingProxyType({})
 CLASSES = ["STANDARD", "STANDARD_IA", "GLACIER", "DEEP_ARCHIVE", "GLACIER_IR", OTHER_CLASS]
 
 
-def monthly(*sizes: tuple[str, int], prices: Prices = PRICES, stages_archives: bool = False) -> float | None:
-    return PriceList(prices, stages_archives).monthly(sizes)
+def monthly(
+    *sizes: tuple[str, int], prices: Prices = PRICES, billed_as: Mapping[str, str] = NONE
+) -> float | None:
+    return PriceList(prices, billed_as).monthly(sizes)
 
 
 def test_each_class_has_its_price():
@@ -42,10 +53,10 @@ def test_classes_that_were_put_together_have_no_price():
 
 def test_amazon_bills_archive_classes_as_standard_until_they_are_completed():
     sizes = ("GLACIER", GIB), ("DEEP_ARCHIVE", GIB)
-    assert monthly(*sizes, stages_archives=True) == 1.0
+    assert monthly(*sizes, billed_as=STAGED) == 1.0
     assert monthly(*sizes) is None
     assert monthly(sizes[0]) == 0.125
-    assert monthly(("GLACIER_IR", GIB), stages_archives=True) is None
+    assert monthly(("GLACIER_IR", GIB), billed_as=STAGED) is None
 
 
 @pytest.mark.parametrize(
@@ -55,6 +66,7 @@ def test_amazon_bills_archive_classes_as_standard_until_they_are_completed():
         (StoreKind.S3, "https://s3.dualstack.eu-west-1.amazonaws.com", True),
         (StoreKind.S3, "https://bucket.vpce-1-2.s3.eu-west-1.vpce.amazonaws.com", True),
         (StoreKind.S3, "https://s3.cn-north-1.amazonaws.com.cn", True),
+        (StoreKind.S3, "https://s3.dualstack.eu-west-1.api.aws", True),
         (StoreKind.S3, "https://s3.example.com", False),
         (StoreKind.S3, "https://notamazonaws.com", False),
         (StoreKind.OBS, "https://obs.example.com", False),
@@ -63,13 +75,13 @@ def test_amazon_bills_archive_classes_as_standard_until_they_are_completed():
 )
 def test_other_stores_bill_a_class_as_it_is_called(store: StoreKind, endpoint_url: str | None, staged: bool):  # noqa: FBT001
     target = TargetSettings("t", store, (), endpoint_url=endpoint_url, price_per_gib_month=PRICES)
-    assert price_list_of(target) == PriceList(PRICES, staged)
+    assert price_list_of(target) == PriceList(PRICES, STAGED if staged else NONE)
 
 
 def test_nodes_of_a_cluster_are_not_amazon_s():
     nodes = ("https://a.example.com", "https://b.example.com")
     target = TargetSettings("t", StoreKind.S3, (), endpoint_urls=nodes, price_per_gib_month=PRICES)
-    assert price_list_of(target) == PriceList(PRICES, stages_archives=False)
+    assert price_list_of(target) == PriceList(PRICES, NONE)
 
 
 def test_without_prices_there_is_no_tariff():
@@ -85,7 +97,7 @@ def test_the_cost_is_what_a_plain_sum_says(sizes: dict, by_class: dict, default:
     found = monthly(
         *sorted(sizes.items()),
         prices=Prices("USD", default, tuple(by_class.items())),
-        stages_archives=staged,
+        billed_as=STAGED if staged else NONE,
     )
     total: float | None = 0.0
     for name, size in sizes.items():

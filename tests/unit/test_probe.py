@@ -1,4 +1,4 @@
-"""What a failure of a probe means: which grant helps, if any."""
+"""What a probe asks of a store, and what it says of the answers."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ from exporter.config.settings import (
     StoreKind,
     TargetSettings,
 )
-from exporter.model.errors import Failure, Reason
+from exporter.model.errors import Reason
 from exporter.stores.base import FoundBucket, Page
 
 ROLE = "arn:aws:iam::111122223333:role/mpu"
@@ -40,34 +40,6 @@ def ask(monkeypatch: pytest.MonkeyPatch):
         return probe([target], frozenset(), every=False)
 
     return probed
-
-
-@pytest.mark.parametrize(
-    ("failure", "grant"),
-    [
-        (
-            Failure(Reason.ACCESS_DENIED, "ListParts: HTTP 403 (AccessDenied no)"),
-            "s3:ListMultipartUploadParts",
-        ),
-        (
-            Failure(Reason.ACCESS_DENIED, "ListParts: HTTP 403 (AccessDenied not allowed: kms:Decrypt)"),
-            "kms:Decrypt on the key that the uploads are encrypted with",
-        ),
-        (
-            Failure(
-                Reason.CREDENTIALS,
-                "ListParts: ClientError: (AccessDenied) when calling the AssumeRole operation",
-            ),
-            f"sts:AssumeRole on {ROLE}",
-        ),
-        (Failure(Reason.CREDENTIALS, "ListParts: HTTP 403 (SignatureDoesNotMatch)"), ""),
-        (Failure(Reason.TIMEOUT, "ListParts: no time left"), ""),
-    ],
-)
-def test_what_to_grant(failure: Failure, grant: str):
-    missing = probing._missing(TARGET, "media", "ListParts", failure)
-    assert missing.startswith(grant)
-    assert bool(missing) == bool(grant)
 
 
 def test_a_bug_of_ours_is_a_row(ask):

@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry
 from exporter.cli.terminal.table import Column, table
 from exporter.metrics.buckets import BoardCollector
 from exporter.metrics.exposition import Exposition
-from exporter.model.cost import price_list_of
 from exporter.model.errors import Failure
 from exporter.state.board import Board, Entry
+from exporter.stores.prices import price_list_of
 from exporter.text.humanize import human_bytes, human_seconds
 from exporter.text.quoting import one_line
 

@@ -15,7 +15,6 @@ import copy
 import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
 
 import botocore.session
 from botocore.config import Config
@@ -26,6 +25,7 @@ from botocore.credentials import (
 )
 
 from exporter.model.errors import StoppingError
+from exporter.stores.aws.partition import is_amazon
 from exporter.stores.aws.sdk_models import LOADER, load_models
 from exporter.stores.errors import clean
 
@@ -48,7 +48,6 @@ _LATEST = 60
 """In the last minute nothing goes without a new session: a call may end after the old one."""
 _HANDLERS = botocore.session.Session().get_component("event_emitter")  # the SDK's own; each target has a copy
 _NO_PROFILE = {"profile": (None, None, None, None)}
-_AMAZON = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
 
 def open_session(
@@ -184,7 +183,7 @@ class _Assuming:
         load_models("sts")
         client = self._made(keys, None)
         own = self._target.endpoint_url
-        if own is None or _is_amazon(own) or not _is_amazon(client.meta.endpoint_url):
+        if own is None or is_amazon(own) or not is_amazon(client.meta.endpoint_url):
             return client
         return self._made(keys, own)  # Ceph and MinIO have it beside S3
 
@@ -198,10 +197,6 @@ class _Assuming:
             aws_session_token=keys.token,
             config=Config(retries={"total_max_attempts": 3, "mode": "standard"}),
         )
-
-
-def _is_amazon(url: str) -> bool:
-    return (urlsplit(url).hostname or "").endswith(_AMAZON)
 
 
 class _ConfiguredCredentials(BotoCredentials):

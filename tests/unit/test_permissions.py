@@ -8,11 +8,19 @@ from pathlib import Path
 import pytest
 
 from exporter.config.settings import AssumeRole, Credentials, StoreKind, TargetSettings
-from exporter.stores.permissions import BUCKETS, LISTING, PARTS, RULES, VAULTS, grant, grant_role
+from exporter.model.errors import Failure, Reason
+from exporter.stores.base import BUCKETS_OPERATION as BUCKETS
+from exporter.stores.base import LIFECYCLE_OPERATION as RULES
+from exporter.stores.base import PARTS_OPERATION as PARTS
+from exporter.stores.base import UPLOADS_OPERATION as LISTING
+from exporter.stores.base import VAULTS_OPERATION as VAULTS
+from exporter.stores.permissions import missing_permission
 
 S3 = TargetSettings("prod", StoreKind.S3, (), region="eu-west-1")
 OBS = replace(S3, store=StoreKind.OBS)
 GLACIER = replace(S3, store=StoreKind.GLACIER, region="eu-central-1", account_id="111122223333")
+DENIED = Failure(Reason.ACCESS_DENIED, "HTTP 403 (AccessDenied no)")
+ROLE = "arn:aws:iam::111122223333:role/mpu"
 ACCESS_POINT = "arn:aws:s3:eu-west-1:111122223333:accesspoint/media"
 
 
@@ -59,14 +67,32 @@ ACCESS_POINT = "arn:aws:s3:eu-west-1:111122223333:accesspoint/media"
     ],
 )
 def test_action_and_resource(target: TargetSettings, bucket: str, operation: str, expected: str):
-    assert grant(target, bucket, operation) == expected
+    assert missing_permission(target, bucket, operation, DENIED) == expected
 
 
-def test_a_role():
-    credentials = Credentials(assume_role=AssumeRole("arn:aws:iam::111122223333:role/mpu"))
-    expected = "sts:AssumeRole on arn:aws:iam::111122223333:role/mpu"
-    assert grant_role(replace(S3, credentials=credentials)) == expected
-    assert grant_role(S3) == ""
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [
+        (Failure(Reason.CREDENTIALS, "AssumeRole: HTTP 403 (AccessDenied no)"), f"sts:AssumeRole on {ROLE}"),
+        (
+            Failure(Reason.ACCESS_DENIED, "ListParts: HTTP 403 (AccessDenied not allowed: kms:Decrypt)"),
+            "kms:Decrypt on the key that the uploads are encrypted with",
+        ),
+        (Failure(Reason.CREDENTIALS, "ListParts: HTTP 403 (SignatureDoesNotMatch)"), ""),
+        (Failure(Reason.TIMEOUT, "ListParts: no time left"), ""),
+    ],
+)
+@pytest.mark.parametrize("target", [S3, OBS, GLACIER])
+def test_what_is_missing_other_than_the_call_s_own_permission(
+    target: TargetSettings, failure: Failure, expected: str
+):
+    credentials = Credentials(assume_role=AssumeRole(ROLE))
+    assert missing_permission(replace(target, credentials=credentials), "media", PARTS, failure) == expected
+
+
+def test_without_a_role_none_is_missing():
+    failure = Failure(Reason.CREDENTIALS, "AssumeRole: HTTP 403 (AccessDenied no)")
+    assert missing_permission(S3, "media", PARTS, failure) == ""
 
 
 def test_the_readme_s_policies_name_the_same_actions():
@@ -75,5 +101,5 @@ def test_the_readme_s_policies_name_the_same_actions():
     named = json.dumps(list(policies))
     for target, bucket in ((S3, "media"), (OBS, "media-eu"), (GLACIER, "tapes")):
         for operation in (LISTING, PARTS):
-            for part in grant(target, bucket, operation).split(" on "):
+            for part in missing_permission(target, bucket, operation, DENIED).split(" on "):
                 assert f'"{part}"' in named

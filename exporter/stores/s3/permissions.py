@@ -1,0 +1,32 @@
+"""The IAM permission that a call to S3 needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.stores.aws.partition import partition_of
+from exporter.stores.base import BUCKETS_OPERATION, LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION
+
+if TYPE_CHECKING:
+    from exporter.config.settings import TargetSettings
+
+_ACTIONS = {
+    BUCKETS_OPERATION: "s3:ListAllMyBuckets",
+    UPLOADS_OPERATION: "s3:ListBucketMultipartUploads",
+    PARTS_OPERATION: "s3:ListMultipartUploadParts",
+    LIFECYCLE_OPERATION: "s3:GetLifecycleConfiguration",
+}
+_DIRECTORY_BUCKET = "--x-s3"
+
+
+def permission(target: TargetSettings, bucket: str, operation: str) -> str:
+    """Return action and resource: `s3:ListMultipartUploadParts on arn:aws:s3:::media/*`."""
+    partition, region = partition_of(target), target.region or "*"
+    if bucket.endswith(_DIRECTORY_BUCKET):
+        return f"s3express:CreateSession on arn:{partition}:s3express:{region}:*:bucket/{bucket}"
+    action, is_of_objects = _ACTIONS[operation], operation == PARTS_OPERATION
+    if operation == BUCKETS_OPERATION:
+        return f"{action} on *"
+    if bucket.startswith("arn:"):  # an access point
+        return f"{action} on {bucket}{'/object/*' if is_of_objects else ''}"
+    return f"{action} on arn:{partition}:s3:::{bucket}{'/*' if is_of_objects else ''}"
