@@ -128,9 +128,9 @@ class Service:
             shard=shard,
         )
         self._worst_limit = WORST_LIMIT if uploads else 0
-        self._access = WebConfigReloader(web_config)
-        guard = AuthMiddleware(app, self._access.now)
-        self._web = WebServer(guard, listen, on_end=self.stop, access=self._access.now)
+        self._web_config = WebConfigReloader(web_config)
+        guard = AuthMiddleware(app, self._web_config.now)
+        self._web = WebServer(guard, listen, on_end=self.stop, web_config=self._web_config.now)
         self._apply(settings)
 
     @property
@@ -141,13 +141,13 @@ class Service:
     @property
     def scheme(self) -> str:
         """How it is asked: http or https."""
-        return "https" if self._access.now().context else "http"
+        return "https" if self._web_config.now().context else "http"
 
     def run(self) -> None:
         """Scan and serve until `stop` is called. Raises StateError where the state file cannot be used."""
         self._started = time.monotonic()
         calm_collector()
-        self._access.start()
+        self._web_config.start()
         self._web.start()
         try:
             if self._state.open(self._stop):
@@ -180,7 +180,7 @@ class Service:
         if left := self._loop.join(STOP_SECONDS):
             log.info("scans did not end in time and are left behind", extra={"fields": {"targets": left}})
         self._web.stop(STOP_SECONDS / 2)
-        self._access.stop()
+        self._web_config.stop()
         self._roster.end()
         self._state.close()
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from exporter.web.query import choose, wishes
-from exporter.web.rows import age_groups, endpoints
-from exporter.web.top_uploads import worst_uploads
+from exporter.web.bucket_rows import age_groups, endpoints, filter_rows
+from exporter.web.top_uploads import merge_top_uploads, order_and_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from exporter.model.targets import Discovery, TargetStatus
     from exporter.state.board import Entry
+    from exporter.web.bucket_rows import BucketRow
     from exporter.web.query import Query
-    from exporter.web.rows import Row
     from exporter.web.top_uploads import TopUpload
 
 VERSION = 1
@@ -40,25 +39,25 @@ def failure(message: str) -> bytes:
     return encoded({"status": "error", "version": VERSION, "error": message})
 
 
-def targets(watched: Iterable[TargetStatus], rows: Sequence[Row], query: Query) -> Json:
+def targets(watched: Iterable[TargetStatus], rows: Sequence[BucketRow], query: Query) -> Json:
     """Return what is watched, and what is known of it. Raises QueryError."""
     query.only("target", "bucket")
-    by_target: dict[str, list[Row]] = {}
-    for row in choose(rows, query):
+    by_target: dict[str, list[BucketRow]] = {}
+    for row in filter_rows(rows, query):
         by_target.setdefault(row.entry.target, []).append(row)
     meant = [each for each in watched if query.text("target") in {"", each.settings.name}]
     return {"targets": [_target(each, by_target.get(each.settings.name, [])) for each in meant]}
 
 
-def uploads(_: Iterable[TargetStatus], rows: Sequence[Row], query: Query) -> Json:
+def uploads(_: Iterable[TargetStatus], rows: Sequence[BucketRow], query: Query) -> Json:
     """Return the worst uploads. Raises QueryError."""
     query.only("sort", "limit", "target", "bucket")
-    order, limit = wishes(query)
-    found = worst_uploads(choose(rows, query), order, limit)
+    order, limit = order_and_limit(query)
+    found = merge_top_uploads(filter_rows(rows, query), order, limit)
     return {"sort": order, "limit": limit, "uploads": [_upload(each) for each in found]}
 
 
-def _target(watched: TargetStatus, rows: Iterable[Row]) -> Json:
+def _target(watched: TargetStatus, rows: Iterable[BucketRow]) -> Json:
     settings = watched.settings
     return {
         "name": settings.name,
@@ -85,7 +84,7 @@ def _discovery(discovery: Discovery | None) -> Json | None:
     }
 
 
-def _bucket(row: Row) -> Json:
+def _bucket(row: BucketRow) -> Json:
     entry, turn, cost = row.entry, row.turn, row.cost
     return {
         "name": entry.bucket,
@@ -125,8 +124,8 @@ def _values(entry: Entry) -> Json | None:
     }
 
 
-def _upload(blamed: TopUpload) -> Json:
-    entry, found, upload = blamed.row.entry, blamed.found, blamed.found.upload
+def _upload(top_upload: TopUpload) -> Json:
+    entry, found, upload = top_upload.row.entry, top_upload.found, top_upload.found.upload
     return {
         "target": entry.target,
         "store": entry.store,
@@ -134,13 +133,13 @@ def _upload(blamed: TopUpload) -> Json:
         "key": upload.key,
         "upload_id": upload.upload_id,
         "initiated": upload.initiated,
-        "age_seconds": blamed.age,
+        "age_seconds": top_upload.age,
         "last_activity": found.activity,
-        "idle_seconds": blamed.idle,
+        "idle_seconds": top_upload.idle,
         "parts": found.parts,
         "bytes": found.bytes,
         "storage_class": found.storage_class or None,
         "initiator": upload.initiator or None,
         "abort_at": found.abort_at,
-        "abort_command": blamed.command,
+        "abort_command": top_upload.command,
     }

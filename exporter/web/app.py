@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from exporter.config.sharding import ALONE, Shard
 from exporter.metrics.exposition import gzip
 from exporter.web import api
+from exporter.web.bucket_rows import make_rows
 from exporter.web.negotiation import wants_gzip, wants_openmetrics
 from exporter.web.pages.layout import POLICY, PageContext
-from exporter.web.pages.problems import troubles
+from exporter.web.pages.problems import find_problems
 from exporter.web.pages.status import status_page
 from exporter.web.pages.uploads import uploads_page
 from exporter.web.query import Query, QueryError
-from exporter.web.rows import make_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from exporter.model.targets import TargetStatus
     from exporter.state.board import Board
     from exporter.web.api import Json
-    from exporter.web.rows import Row
+    from exporter.web.bucket_rows import BucketRow
 
 Scope = dict[str, Any]
 
@@ -141,7 +141,7 @@ class App:
     def _status(self, request: Request) -> Response:
         watched, now = self.watched(), time.time()
         rows = make_rows(self.board.entries(), watched)
-        trouble = troubles(watched, self.problems(), now)
+        trouble = find_problems(watched, self.problems(), now)
         page = status_page(rows, self._site(), request.query, now, trouble)
         return _packed(request, page.encode(), _HTML)
 
@@ -155,7 +155,7 @@ class App:
         return self._api(request, api.uploads)
 
     def _api(
-        self, request: Request, answer: Callable[[Sequence[TargetStatus], list[Row], Query], Json]
+        self, request: Request, answer: Callable[[Sequence[TargetStatus], list[BucketRow], Query], Json]
     ) -> Response:
         watched = self.watched()
         try:
@@ -181,7 +181,7 @@ class App:
             return Response(500, "".join(f"{problem}\n" for problem in problems).encode("utf-8", "replace"))
         return Response(200, b"The config was read again.\n")
 
-    def _rows(self) -> list[Row]:
+    def _rows(self) -> list[BucketRow]:
         return make_rows(self.board.entries(), self.watched())
 
     def _site(self) -> PageContext:

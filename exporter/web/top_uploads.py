@@ -6,20 +6,26 @@ import heapq
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from exporter.model.top_uploads import ORDERS
 from exporter.stores.abort_command import abort_command
+from exporter.web.query import QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from exporter.model.top_uploads import Order
     from exporter.model.uploads import Found
-    from exporter.web.rows import Row
+    from exporter.web.bucket_rows import BucketRow
+    from exporter.web.query import Query
+
+DEFAULT_LIMIT, MAX_LIMIT = 50, 1000
+"""Number of uploads shown without `limit`, and its maximum."""
 
 
 class TopUpload(NamedTuple):
     """An upload of a bucket, as of `seen` (Unix seconds), and what aborts it."""
 
-    row: Row
+    row: BucketRow
     found: Found
     seen: float
 
@@ -41,18 +47,29 @@ class TopUpload(NamedTuple):
         return abort_command(self.row.watched.settings, self.row.entry.bucket, self.found.upload)
 
 
-def worst_uploads(rows: Sequence[Row], order: Order, limit: int) -> list[TopUpload]:
+def order_and_limit(query: Query, *, lenient: bool = False) -> tuple[Order, int]:
+    """Return `sort` and `limit` of a query. Raises QueryError; with `lenient` the defaults stand in."""
+    try:
+        order = query.choice("sort", ORDERS, "age")
+        return next(each for each in ORDERS if each == order), query.number("limit", DEFAULT_LIMIT, MAX_LIMIT)
+    except QueryError:
+        if not lenient:
+            raise
+        return "age", DEFAULT_LIMIT
+
+
+def merge_top_uploads(rows: Sequence[BucketRow], order: Order, limit: int) -> list[TopUpload]:
     """Return at most so many uploads of these buckets by this order."""
     merged = heapq.merge(*(_of_bucket(row, order) for row in rows), key=lambda pair: pair[0])
-    return [blamed for _, blamed in islice(merged, limit)]
+    return [top_upload for _, top_upload in islice(merged, limit)]
 
 
-def without_list(rows: Iterable[Row]) -> int:
+def count_never_scanned(rows: Iterable[BucketRow]) -> int:
     """Return of how many buckets the uploads are not known: no scan of this process has ended well."""
     return sum(row.entry.worst is None for row in rows)
 
 
-def _of_bucket(row: Row, order: Order) -> Iterator[tuple[float, TopUpload]]:
+def _of_bucket(row: BucketRow, order: Order) -> Iterator[tuple[float, TopUpload]]:
     entry = row.entry
     if entry.worst is None:
         return

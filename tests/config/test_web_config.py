@@ -11,7 +11,7 @@ import pytest
 from servers import need_package
 
 from exporter.config.problems import ConfigError
-from exporter.web.auth.config import Access, named_files, read_access
+from exporter.web.auth.config import WebConfig, read_web_config, referenced_files
 
 trustme = need_package("trustme")
 serialization = need_package("cryptography.hazmat.primitives.serialization")
@@ -50,13 +50,13 @@ def here(pem: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def problems(name: str) -> str:
     with pytest.raises(ConfigError) as caught:
-        read_access(Path(name), {})
+        read_web_config(Path(name), {})
     return "\n".join(caught.value.problems) + "\n"
 
 
-def read(here: Path, text: str) -> Access:
+def read(here: Path, text: str) -> WebConfig:
     (here / "web.yml").write_text(text)
-    return read_access(here / "web.yml", {})
+    return read_web_config(here / "web.yml", {})
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -74,20 +74,20 @@ def test_every_text_has_its_file():
 
 
 def test_nothing_is_asked_where_nothing_is_said(here: Path):
-    assert Access() == read(here, "{}")
+    assert WebConfig() == read(here, "{}")
 
 
 def test_users_paths_and_headers_are_taken_over(here: Path):
-    access = read(
+    web_config = read(
         here,
         f"basic_auth_users: {{ann: {HASH}}}\n"
         "auth_excluded_paths: [/-/healthy]\n"
         "http_server_config: {http2: false, headers: {X-Frame-Options: sameorigin, X-XSS-Protection: ''}}\n",
     )
-    assert {"ann": HASH.encode()} == access.users
-    assert frozenset({"/-/healthy"}) == access.open_paths
-    assert access.headers == ((b"x-frame-options", b"sameorigin"), (b"x-xss-protection", b""))
-    assert HASH not in repr(access)
+    assert {"ann": HASH.encode()} == web_config.users
+    assert frozenset({"/-/healthy"}) == web_config.public_paths
+    assert web_config.headers == ((b"x-frame-options", b"sameorigin"), (b"x-xss-protection", b""))
+    assert HASH not in repr(web_config)
 
 
 def test_the_defaults_are_those_of_the_toolkit(here: Path):
@@ -139,10 +139,10 @@ def test_suites_of_tls_1_3_alone_leave_out_what_is_older(here: Path):
 
 def test_variables_are_read_from_the_environment(here: Path):
     (here / "web.yml").write_text("basic_auth_users: {ann: '${HASH}'}\n")
-    assert {"ann": HASH.encode()} == read_access(here / "web.yml", {"HASH": HASH}).users
+    assert {"ann": HASH.encode()} == read_web_config(here / "web.yml", {"HASH": HASH}).users
 
 
 def test_the_files_named_are_told(here: Path):
     (here / "web.yml").write_text(f"{TLS}  client_ca_file: /ca.pem\n")
     expected = [here / "cert.pem", here / "key.pem", Path("/ca.pem")]
-    assert expected == sorted(named_files(here / "web.yml", {}), key=lambda path: path.name == "ca.pem")
+    assert expected == sorted(referenced_files(here / "web.yml", {}), key=lambda path: path.name == "ca.pem")

@@ -9,7 +9,7 @@ import yaml
 from charts import CHART, container_of, find, render, render_notes, volume_of
 from unit.authority import Authority
 
-from exporter.web.auth.config import read_access
+from exporter.web.auth.config import read_web_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +58,7 @@ class TestTls:
         for path in paths(volume_of(values, "web")):
             (tmp_path / given[path]).rename(tmp_path / path)
         (tmp_path / "web.yml").write_text(web_config(values))
-        assert read_access(tmp_path / "web.yml", {}).context is not None
+        assert read_web_config(tmp_path / "web.yml", {}).context is not None
 
     def test_probes_follow(self):
         container = container_of(TLS)

@@ -22,7 +22,7 @@ from servers.standin import StandIn
 from unit.authority import Authority
 
 from exporter.config.problems import ConfigError
-from exporter.web.auth.config import read_access
+from exporter.web.auth.config import read_web_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -194,7 +194,7 @@ def test_promtool_finds_the_same_files_valid(authority: Authority, text: str, va
         ["promtool", "check", "web-config", file], capture_output=True, timeout=60, check=False
     )
     try:
-        read_access(file, {})
+        read_web_config(file, {})
         ours = True
     except ConfigError:
         ours = False

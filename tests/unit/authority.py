@@ -5,7 +5,7 @@ from pathlib import Path
 
 from servers import need_package
 
-from exporter.web.auth.config import Access, read_access
+from exporter.web.auth.config import WebConfig, read_web_config
 
 trustme = need_package("trustme")
 
@@ -27,14 +27,14 @@ class Authority:
             file.write(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
         return self.folder / f"{name}.pem"
 
-    def access(self, *lines: str) -> Access:
+    def web_config(self, *lines: str) -> WebConfig:
         """Read a web config whose TLS section has these further lines."""
         if not (self.folder / "server.pem").exists():
             self.issue("server")
         section = "".join(f"  {line}\n" for line in lines)
         file = self.folder / "web.yml"
         file.write_text(f"tls_server_config:\n  cert_file: server.pem\n  key_file: server-key.pem\n{section}")
-        return read_access(file, {})
+        return read_web_config(file, {})
 
     def client(self, certificate: str = "", *, issuer: "Authority | None" = None) -> ssl.SSLContext:
         """Return what a client connects with: it trusts this CA, and shows a certificate of `issuer`'s."""

@@ -7,13 +7,13 @@ from typing import Any
 import bcrypt
 import pytest
 
-from exporter.web.auth.config import Access
+from exporter.web.auth.config import WebConfig
 from exporter.web.auth.middleware import AuthMiddleware
-from exporter.web.auth.passwords import BusyError, Passwords
+from exporter.web.auth.passwords import PasswordChecker, TooManyChecksError
 
-ACCESS = Access(
+ACCESS = WebConfig(
     users={"ann": bcrypt.hashpw(b"se:cret", bcrypt.gensalt(4)), "zoë": bcrypt.hashpw(b"", bcrypt.gensalt(4))},
-    open_paths=frozenset({"/-/healthy"}),
+    public_paths=frozenset({"/-/healthy"}),
 )
 
 
@@ -23,12 +23,17 @@ async def app(_scope: dict[str, Any], _receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"ok"})
 
 
-class NeverInTime(Passwords):
-    async def are_right(self, *_: object) -> bool:
-        raise BusyError
+class NeverInTime(PasswordChecker):
+    async def verify(self, *_: object) -> bool:
+        raise TooManyChecksError
 
 
-def ask(access: Access, *authorization: bytes, path: str = "/metrics", passwords: Passwords | None = None):
+def ask(
+    web_config: WebConfig,
+    *authorization: bytes,
+    path: str = "/metrics",
+    passwords: PasswordChecker | None = None,
+):
     """Return status, headers and body of an answer."""
     sent: list[dict[str, Any]] = []
 
@@ -37,7 +42,7 @@ def ask(access: Access, *authorization: bytes, path: str = "/metrics", passwords
 
     headers = [(b"host", b"x"), *((b"authorization", value) for value in authorization)]
     scope = {"type": "http", "path": path, "headers": headers, "client": ("10.0.0.1", 1)}
-    guard = AuthMiddleware(app, lambda: access, passwords or Passwords())
+    guard = AuthMiddleware(app, lambda: web_config, passwords or PasswordChecker())
     asyncio.run(guard(scope, None, send))
     start, body = sent
     return start["status"], start["headers"], body["body"]
@@ -48,7 +53,7 @@ def basic(credentials: bytes, scheme: bytes = b"Basic") -> bytes:
 
 
 def test_without_users_everyone_is_let_through():
-    assert ask(Access())[0] == 200
+    assert ask(WebConfig())[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -101,8 +106,8 @@ def test_too_many_at_once_are_told_to_come_again():
 
 
 def test_who_waits_while_the_server_stops_is_told_so():
-    class Stopping(Passwords):
-        async def are_right(self, *_: object) -> bool:
+    class Stopping(PasswordChecker):
+        async def verify(self, *_: object) -> bool:
             raise asyncio.CancelledError
 
     assert ask(ACCESS, basic(b"ann:x"), passwords=Stopping())[0] == 503
@@ -111,7 +116,7 @@ def test_who_waits_while_the_server_stops_is_told_so():
 @pytest.mark.parametrize("users", [{}, ACCESS.users])
 def test_headers_replace_those_of_the_application_and_blank_ones_take_them_away(users: dict[str, bytes]):
     own = ((b"x-frame-options", b"sameorigin"), (b"x-content-type-options", b""), (b"x-xss-protection", b"0"))
-    headers = ask(Access(users=users, headers=own))[1]
+    headers = ask(WebConfig(users=users, headers=own))[1]
     names = [name for name, _ in headers]
     assert dict(headers)[b"x-frame-options"] == b"sameorigin"
     assert (names.count(b"x-frame-options"), names.count(b"x-content-type-options")) == (1, 0)

@@ -21,7 +21,7 @@ from unit.web_clients import (
     serving,
 )
 
-from exporter.web.server.server import Limits, ListenError, WebServer, bind
+from exporter.web.server.server import ConnectionLimits, ListenError, WebServer, bind
 
 
 class TestSlowClients:
@@ -31,7 +31,7 @@ class TestSlowClients:
         ids=["a first head", "a further head", "a body"],
     )
     def test_who_drips_a_request_is_cut_off_while_others_are_served_at_once(self, before: bytes):
-        with serving(limits=Limits(request_seconds=0.5)) as web, connect(web) as client:
+        with serving(limits=ConnectionLimits(request_timeout=0.5)) as web, connect(web) as client:
             if before:
                 client.sendall(before)
                 read_answer(client)
@@ -46,12 +46,12 @@ class TestSlowClients:
             assert 0.4 < time.monotonic() - started < 15
 
     def test_who_sends_nothing_is_cut_off(self):
-        with serving(limits=Limits(request_seconds=0.3)) as web, connect(web) as client:
+        with serving(limits=ConnectionLimits(request_timeout=0.3)) as web, connect(web) as client:
             assert seconds_to_close(client) < 3
 
     def test_who_never_reads_a_large_answer_is_cut_off(self):
         with (
-            serving(big, Limits(answer_seconds=0.5)) as web,
+            serving(big, ConnectionLimits(response_timeout=0.5)) as web,
             connect(web, receive_buffer=4096) as client,
         ):
             client.sendall(GET)
@@ -59,7 +59,7 @@ class TestSlowClients:
 
     def test_pipelining_more_requests_buys_no_time(self):
         with (
-            serving(big, Limits(answer_seconds=0.5)) as web,
+            serving(big, ConnectionLimits(response_timeout=0.5)) as web,
             connect(web, receive_buffer=4096) as client,
         ):
             client.sendall(GET * 20)
@@ -83,7 +83,7 @@ class TestSlowClients:
 
 class TestTooMany:
     def test_over_the_limit_clients_are_told_so(self):
-        with serving(limits=Limits(connections=5)) as web, ExitStack() as idle:
+        with serving(limits=ConnectionLimits(connections=5)) as web, ExitStack() as idle:
             for _ in range(4):
                 idle.enter_context(connect(web))
             with connect(web) as fifth:
@@ -94,14 +94,14 @@ class TestTooMany:
                     assert read_answer(sixth).startswith(b"HTTP/1.1 503 ")
 
     def test_far_over_it_they_are_closed_unheard(self):
-        with serving(limits=Limits(connections=5)) as web, ExitStack() as idle:
+        with serving(limits=ConnectionLimits(connections=5)) as web, ExitStack() as idle:
             for _ in range(5 + 64):
                 idle.enter_context(connect(web))
             with connect(web) as one_too_many:
                 assert seconds_to_close(one_too_many) < 5
 
     def test_once_they_are_gone_others_are_served(self):
-        with serving(limits=Limits(request_seconds=0.3, connections=5)) as web:
+        with serving(limits=ConnectionLimits(request_timeout=0.3, connections=5)) as web:
             with ExitStack() as idle:
                 for client in [idle.enter_context(connect(web)) for _ in range(20)]:
                     seconds_to_close(client)

@@ -13,8 +13,8 @@ import pytest
 from unit.authority import Authority
 from unit.web_clients import BIG, GET, big, connect, drip, read_answer, read_to_end, seconds_to_close, serving
 
-from exporter.web.auth.config import Access
-from exporter.web.server.server import Limits, WebServer
+from exporter.web.auth.config import WebConfig
+from exporter.web.server.server import ConnectionLimits, WebServer
 
 VERIFIED = ("client_auth_type: RequireAndVerifyClientCert", "client_ca_file: ca.pem")
 
@@ -61,14 +61,14 @@ OK = "HTTP/1.1 200 OK"
 
 class TestWhoGetsIn:
     def test_without_client_checks_everyone(self, authority: Authority):
-        access = authority.access()
-        with serving(access=lambda: access) as web:
+        web_config = authority.web_config()
+        with serving(web_config=lambda: web_config) as web:
             assert ask(web, authority.client()) == OK
             assert ask(web, authority.client("client")) == OK
 
     def test_with_certificates_required_only_those_of_the_ca(self, authority: Authority, stranger: Authority):
-        access = authority.access(*VERIFIED)
-        with serving(access=lambda: access) as web:
+        web_config = authority.web_config(*VERIFIED)
+        with serving(web_config=lambda: web_config) as web:
             assert ask(web, authority.client("client")) == OK
             assert ask(web, authority.client()) in {"TLSV13_ALERT_CERTIFICATE_REQUIRED", "closed"}
             assert ask(web, authority.client("client", issuer=stranger)) in {
@@ -79,8 +79,10 @@ class TestWhoGetsIn:
     def test_with_certificates_verified_if_given_also_those_without(
         self, authority: Authority, stranger: Authority
     ):
-        access = authority.access("client_auth_type: VerifyClientCertIfGiven", "client_ca_file: ca.pem")
-        with serving(access=lambda: access) as web:
+        web_config = authority.web_config(
+            "client_auth_type: VerifyClientCertIfGiven", "client_ca_file: ca.pem"
+        )
+        with serving(web_config=lambda: web_config) as web:
             assert ask(web, authority.client()) == OK
             assert ask(web, authority.client("client")) == OK
             assert ask(web, authority.client("client", issuer=stranger)) != OK
@@ -97,8 +99,8 @@ class TestWhoGetsIn:
     def test_with_names_allowed_only_certificates_that_have_one(
         self, authority: Authority, names: str, answer: str
     ):
-        access = authority.access(*VERIFIED, f"client_allowed_sans: {names}")
-        with serving(access=lambda: access) as web:
+        web_config = authority.web_config(*VERIFIED, f"client_allowed_sans: {names}")
+        with serving(web_config=lambda: web_config) as web:
             assert ask(web, authority.client("client")) == answer
 
     @pytest.mark.parametrize(
@@ -119,34 +121,34 @@ class TestWhoGetsIn:
         asked: ssl.TLSVersion,
         answered: bool,  # noqa: FBT001
     ):
-        access, context = authority.access(f"min_version: {oldest}"), authority.client()
+        web_config, context = authority.web_config(f"min_version: {oldest}"), authority.client()
         context.set_ciphers("DEFAULT:@SECLEVEL=0")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             context.minimum_version = context.maximum_version = asked
-        with serving(access=lambda: access) as web:
+        with serving(web_config=lambda: web_config) as web:
             assert (ask(web, context) == OK) == answered
 
     def test_suites_that_are_not_named_are_refused(self, authority: Authority):
-        access = authority.access("cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]")
+        web_config = authority.web_config("cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]")
         context = authority.client()
         context.maximum_version = ssl.TLSVersion.TLSv1_2
-        with serving(access=lambda: access) as web:
+        with serving(web_config=lambda: web_config) as web:
             context.set_ciphers("ECDHE-ECDSA-AES256-GCM-SHA384")
             assert ask(web, context) != OK
             context.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
             assert ask(web, context) == OK
 
     def test_the_one_curve_is_used(self, authority: Authority):
-        access, context = authority.access("curve_preferences: [CurveP384]"), authority.client()
-        with serving(access=lambda: access) as web:
+        web_config, context = authority.web_config("curve_preferences: [CurveP384]"), authority.client()
+        with serving(web_config=lambda: web_config) as web:
             assert ask(web, context) == OK
             context.set_ecdh_curve("X25519")
             assert ask(web, context) != OK
 
     def test_plain_http_is_told_so_and_closed(self, authority: Authority):
-        access = authority.access()
-        with serving(access=lambda: access) as web, connect(web) as client:
+        web_config = authority.web_config()
+        with serving(web_config=lambda: web_config) as web, connect(web) as client:
             client.sendall(GET)
             head, _, body = read_to_end(client).partition(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
@@ -158,11 +160,11 @@ class TestChange:
         self, authority: Authority, tmp_path: Path
     ):
         renewed = Authority(tmp_path / "renewed")
-        versions = [authority.access()]
-        with serving(access=lambda: versions[-1]) as web, encrypted(web, authority.client()) as kept:
+        versions = [authority.web_config()]
+        with serving(web_config=lambda: versions[-1]) as web, encrypted(web, authority.client()) as kept:
             kept.sendall(GET)
             read_answer(kept)
-            versions.append(renewed.access())
+            versions.append(renewed.web_config())
             assert ask(web, authority.client()) == "CERTIFICATE_VERIFY_FAILED"
             assert ask(web, renewed.client()) == OK
             kept.sendall(GET)
@@ -172,23 +174,25 @@ class TestChange:
         self, authority: Authority, stranger: Authority
     ):
         context = authority.client("client")
-        versions = [authority.access(*VERIFIED)]
-        with serving(access=lambda: versions[-1]) as web:
+        versions = [authority.web_config(*VERIFIED)]
+        with serving(web_config=lambda: versions[-1]) as web:
             with encrypted(web, context) as client:
                 client.sendall(GET)
                 read_answer(client)
                 session = client.session
             assert session is not None
             assert ask(web, context, session) == OK
-            versions.append(authority.access(VERIFIED[0], f"client_ca_file: {stranger.folder}/ca.pem"))
+            versions.append(authority.web_config(VERIFIED[0], f"client_ca_file: {stranger.folder}/ca.pem"))
             assert ask(web, context, session) != OK
 
 
 class TestSlowClients:
     @pytest.fixture
     def web(self, authority: Authority) -> Iterator[WebServer]:
-        access = authority.access()
-        with serving(big, Limits(request_seconds=0.5, answer_seconds=0.5), lambda: access) as web:
+        web_config = authority.web_config()
+        with serving(
+            big, ConnectionLimits(request_timeout=0.5, response_timeout=0.5), lambda: web_config
+        ) as web:
             yield web
 
     @pytest.mark.parametrize(
@@ -215,22 +219,25 @@ class TestSlowClients:
 
     @pytest.mark.slow
     def test_who_reads_a_large_answer_gets_all_of_it(self, authority: Authority):
-        access = authority.access()
-        with serving(big, access=lambda: access) as web, encrypted(web, authority.client()) as client:
+        web_config = authority.web_config()
+        with serving(big, web_config=lambda: web_config) as web, encrypted(web, authority.client()) as client:
             client.sendall(GET)
             head, _, body = read_answer(client).partition(b"\r\n\r\n")
             assert (head.split(b"\r\n")[0], len(body)) == (b"HTTP/1.1 200 OK", BIG)
 
     def test_200_handshakes_that_never_end_do_not_stop_a_scrape(self, authority: Authority):
-        access = authority.access()
-        with serving(access=lambda: access) as web, ExitStack() as idle:
+        web_config = authority.web_config()
+        with serving(web_config=lambda: web_config) as web, ExitStack() as idle:
             for _ in range(200):
                 idle.enter_context(connect(web)).sendall(b"\x16\x03\x01")
             assert ask(web, authority.client()) == OK
 
     def test_unfinished_handshakes_count_as_connections(self, authority: Authority):
-        access = authority.access()
-        with serving(limits=Limits(connections=5), access=lambda: access) as web, ExitStack() as idle:
+        web_config = authority.web_config()
+        with (
+            serving(limits=ConnectionLimits(connections=5), web_config=lambda: web_config) as web,
+            ExitStack() as idle,
+        ):
             for _ in range(5):
                 idle.enter_context(connect(web))
             assert ask(web, authority.client()) == "HTTP/1.1 503 Service Unavailable"
@@ -243,8 +250,8 @@ class TestSlowClients:
 class TestConversation:
     @pytest.fixture
     def web(self, authority: Authority) -> Iterator[WebServer]:
-        access = authority.access()
-        with serving(access=lambda: access) as web:
+        web_config = authority.web_config()
+        with serving(web_config=lambda: web_config) as web:
             yield web
 
     def test_requests_may_share_a_connection_and_come_all_at_once(self, web: WebServer, authority: Authority):
@@ -297,8 +304,8 @@ class TestConversation:
 
     @pytest.mark.slow
     def test_it_ends_quickly_whatever_is_connected(self, authority: Authority):
-        access = authority.access()
-        web = WebServer(big, "127.0.0.1:0", access=lambda: access)
+        web_config = authority.web_config()
+        web = WebServer(big, "127.0.0.1:0", web_config=lambda: web_config)
         web.start()
         with ExitStack() as clients:
             for sent in (b"", b"\x16\x03", b"GET / HTTP/1.1\r\n"):
@@ -315,6 +322,6 @@ class TestConversation:
 
 
 def test_a_config_without_tls_is_served_plainly():
-    with serving(access=Access) as web, connect(web) as client:
+    with serving(web_config=WebConfig) as web, connect(web) as client:
         client.sendall(GET)
         assert read_answer(client).startswith(OK.encode())

@@ -1,4 +1,4 @@
-"""Passwords: right ones are remembered, wrong ones cost, and nobody can crowd others out."""
+"""PasswordChecker: right ones are remembered, wrong ones cost, and nobody can crowd others out."""
 
 import asyncio
 import threading
@@ -7,7 +7,14 @@ from collections.abc import Awaitable, Callable
 import bcrypt
 import pytest
 
-from exporter.web.auth.passwords import REMEMBERED, WAITING, WAITING_PER_CLIENT, BusyError, Passwords, decoy
+from exporter.web.auth.passwords import (
+    CACHE_SIZE,
+    MAX_PENDING,
+    MAX_PENDING_PER_CLIENT,
+    PasswordChecker,
+    TooManyChecksError,
+    dummy_hash,
+)
 
 HASH = bcrypt.hashpw(b"secret", bcrypt.gensalt(4))
 USERS = {"ann": HASH, "bob": bcrypt.hashpw(b"other", bcrypt.gensalt(5))}
@@ -36,8 +43,8 @@ def checks():
 def run(checks: Checks):
     """Run what is done with passwords on a loop of its own."""
 
-    def run(work: Callable[[Passwords], Awaitable[object]]) -> object:
-        return asyncio.run(work(Passwords(checks)))
+    def run(work: Callable[[PasswordChecker], Awaitable[object]]) -> object:
+        return asyncio.run(work(PasswordChecker(checks)))
 
     return run
 
@@ -57,67 +64,67 @@ def run(checks: Checks):
     ],
 )
 def test_only_the_users_own_password_is_right(run, user: str, password: bytes, right: object):
-    assert right == run(lambda passwords: passwords.are_right(USERS, user, password, "a"))
+    assert right == run(lambda passwords: passwords.verify(USERS, user, password, "a"))
 
 
 def test_of_a_long_password_the_first_72_bytes_count_as_everywhere(run):
     users = {"ann": bcrypt.hashpw(b"x" * 72, bcrypt.gensalt(4))}
-    assert run(lambda passwords: passwords.are_right(users, "ann", b"x" * 100, "a"))
+    assert run(lambda passwords: passwords.verify(users, "ann", b"x" * 100, "a"))
 
 
 def test_a_right_password_is_compared_once(run, checks: Checks):
-    async def work(passwords: Passwords):
-        return [await passwords.are_right(USERS, "ann", b"secret", "a") for _ in range(3)]
+    async def work(passwords: PasswordChecker):
+        return [await passwords.verify(USERS, "ann", b"secret", "a") for _ in range(3)]
 
     assert run(work) == [True] * 3
     assert checks.made == [(b"secret", HASH)]
 
 
 def test_a_wrong_one_is_compared_each_time(run, checks: Checks):
-    async def work(passwords: Passwords):
-        return [await passwords.are_right(USERS, "ann", b"wrong", "a") for _ in range(3)]
+    async def work(passwords: PasswordChecker):
+        return [await passwords.verify(USERS, "ann", b"wrong", "a") for _ in range(3)]
 
     assert run(work) == [False] * 3
     assert len(checks.made) == 3
 
 
 def test_a_changed_hash_forgets_the_password(run):
-    async def work(passwords: Passwords):
+    async def work(passwords: PasswordChecker):
         changed = {"ann": bcrypt.hashpw(b"new", bcrypt.gensalt(4))}
-        return [await passwords.are_right(users, "ann", b"secret", "a") for users in (USERS, changed, {})]
+        return [await passwords.verify(users, "ann", b"secret", "a") for users in (USERS, changed, {})]
 
     assert run(work) == [True, False, False]
 
 
 def test_a_user_that_is_not_known_costs_as_much_as_the_costliest(run, checks: Checks):
-    run(lambda passwords: passwords.are_right(USERS, "eve", b"secret", "a"))
+    run(lambda passwords: passwords.verify(USERS, "eve", b"secret", "a"))
     assert [hashed[:7] for _, hashed in checks.made] == [b"$2b$05$"]
 
 
 def test_no_password_is_right_for_the_decoy(run):
-    assert decoy({}).startswith(b"$2b$10$")
-    assert not bcrypt.checkpw(b"", decoy(USERS))
+    assert dummy_hash({}).startswith(b"$2b$10$")
+    assert not bcrypt.checkpw(b"", dummy_hash(USERS))
 
 
 def test_only_so_many_are_remembered_and_none_in_clear(run):
-    async def work(passwords: Passwords):
-        for number in range(REMEMBERED + 5):
+    async def work(passwords: PasswordChecker):
+        for number in range(CACHE_SIZE + 5):
             passwords._remember(passwords._digest(b"ann", HASH, b"secret%d" % number))
         return passwords._right
 
     remembered = run(work)
-    assert len(remembered) == REMEMBERED
+    assert len(remembered) == CACHE_SIZE
     assert all(b"secret" not in digest for digest in remembered)
 
 
 def test_parts_of_credentials_cannot_be_shifted():
-    passwords = Passwords()
+    passwords = PasswordChecker()
     assert passwords._digest(b"a", b"bc") != passwords._digest(b"ab", b"c")
 
 
 def test_the_same_credentials_at_once_are_compared_once(run, checks: Checks):
-    async def work(passwords: Passwords):
-        asked = [passwords.are_right(USERS, "ann", b"secret", "a") for _ in range(20)]
+    async def work(passwords: PasswordChecker):
+        asked = [passwords.verify(USERS, "ann", b"secret", "a") for _ in range(20)]
         return await asyncio.gather(*asked)
 
     assert run(work) == [True] * 20
@@ -128,14 +135,14 @@ def test_a_hash_that_only_looks_like_one_is_nobodys():
     def cannot(_password: bytes, _hash: bytes) -> bool:
         raise ValueError("Invalid salt")
 
-    passwords = Passwords(cannot)
-    assert not asyncio.run(passwords.are_right(USERS, "ann", b"secret", "a"))
+    passwords = PasswordChecker(cannot)
+    assert not asyncio.run(passwords.verify(USERS, "ann", b"secret", "a"))
 
 
-async def crowd(passwords: Passwords, number: int, client: Callable[[int], str]):
+async def crowd(passwords: PasswordChecker, number: int, client: Callable[[int], str]):
     """Begin to check so many wrong passwords."""
     tasks = [
-        asyncio.ensure_future(passwords.are_right(USERS, "ann", b"%d" % each, client(each)))
+        asyncio.ensure_future(passwords.verify(USERS, "ann", b"%d" % each, client(each)))
         for each in range(number)
     ]
     await asyncio.sleep(0)
@@ -143,12 +150,12 @@ async def crowd(passwords: Passwords, number: int, client: Callable[[int], str])
 
 
 def test_one_clients_flood_is_turned_away_and_others_are_heard(run, checks: Checks):
-    async def work(passwords: Passwords):
-        await passwords.are_right(USERS, "bob", b"other", "prometheus")
+    async def work(passwords: PasswordChecker):
+        await passwords.verify(USERS, "bob", b"other", "prometheus")
         checks.go.clear()
-        tasks = await crowd(passwords, WAITING_PER_CLIENT + 3, lambda _: "flood")
-        remembered = await passwords.are_right(USERS, "bob", b"other", "prometheus")
-        new = asyncio.ensure_future(passwords.are_right(USERS, "ann", b"secret", "another"))
+        tasks = await crowd(passwords, MAX_PENDING_PER_CLIENT + 3, lambda _: "flood")
+        remembered = await passwords.verify(USERS, "bob", b"other", "prometheus")
+        new = asyncio.ensure_future(passwords.verify(USERS, "ann", b"secret", "another"))
         await asyncio.sleep(0)
         checks.go.set()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
@@ -156,28 +163,28 @@ def test_one_clients_flood_is_turned_away_and_others_are_heard(run, checks: Chec
 
     remembered, new, ended = run(work)
     assert (remembered, new) == (True, True)
-    assert ended[:WAITING_PER_CLIENT] == [False] * WAITING_PER_CLIENT
-    assert [type(error) for error in ended[WAITING_PER_CLIENT:]] == [BusyError] * 3
+    assert ended[:MAX_PENDING_PER_CLIENT] == [False] * MAX_PENDING_PER_CLIENT
+    assert [type(error) for error in ended[MAX_PENDING_PER_CLIENT:]] == [TooManyChecksError] * 3
 
 
 def test_all_together_have_a_limit_too_and_once_it_is_over_all_is_well(run, checks: Checks):
-    async def work(passwords: Passwords):
+    async def work(passwords: PasswordChecker):
         checks.go.clear()
-        tasks = await crowd(passwords, WAITING + 5, str)
+        tasks = await crowd(passwords, MAX_PENDING + 5, str)
         checks.go.set()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
-        return ended, await passwords.are_right(USERS, "ann", b"secret", "a"), passwords._waiting
+        return ended, await passwords.verify(USERS, "ann", b"secret", "a"), passwords._waiting
 
     ended, after, waiting = run(work)
-    assert [type(error) for error in ended[WAITING:]] == [BusyError] * 5
+    assert [type(error) for error in ended[MAX_PENDING:]] == [TooManyChecksError] * 5
     assert (after, dict(waiting)) == (True, {})
 
 
 def test_a_client_that_left_takes_nobody_elses_answer_along(run, checks: Checks):
-    async def work(passwords: Passwords):
+    async def work(passwords: PasswordChecker):
         checks.go.clear()
         first, second = (
-            asyncio.ensure_future(passwords.are_right(USERS, "ann", b"secret", "a")) for _ in range(2)
+            asyncio.ensure_future(passwords.verify(USERS, "ann", b"secret", "a")) for _ in range(2)
         )
         await asyncio.sleep(0)
         first.cancel()

@@ -9,7 +9,7 @@ import pytest
 from servers import need_package, wait_until
 
 from exporter.config.problems import ConfigError
-from exporter.web.auth.config import Access
+from exporter.web.auth.config import WebConfig
 from exporter.web.auth.reload import WebConfigReloader
 
 trustme = need_package("trustme")
@@ -43,7 +43,7 @@ def test_without_a_file_nothing_is_asked():
     watch = WebConfigReloader(None)
     watch.start()
     watch.look()
-    assert watch.now() == Access()
+    assert watch.now() == WebConfig()
 
 
 def test_a_bad_first_version_is_an_error(file: Path):

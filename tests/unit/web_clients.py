@@ -11,8 +11,8 @@ from typing import Any
 
 from unit.boards import Drawn
 
-from exporter.web.auth.config import Access
-from exporter.web.server.server import Limits, WebServer
+from exporter.web.auth.config import WebConfig
+from exporter.web.server.server import ConnectionLimits, WebServer
 
 BIG = 20_000_000
 GET = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -25,8 +25,12 @@ async def big(_scope: dict[str, Any], _receive: Any, send: Any) -> None:
 
 
 @contextmanager
-def serving(app: Any = None, limits: Limits | None = None, access: Any = Access) -> Iterator[WebServer]:
-    web = WebServer(app or Drawn("media").app, "127.0.0.1:0", limits or Limits(), access=access)
+def serving(
+    app: Any = None, limits: ConnectionLimits | None = None, web_config: Any = WebConfig
+) -> Iterator[WebServer]:
+    web = WebServer(
+        app or Drawn("media").app, "127.0.0.1:0", limits or ConnectionLimits(), web_config=web_config
+    )
     web.start()
     try:
         yield web

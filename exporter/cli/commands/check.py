@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.config.settings import Settings, TargetSettings
-    from exporter.web.auth.config import Access
+    from exporter.web.auth.config import WebConfig
 
 
 def run(options: argparse.Namespace) -> int:
     """Tell whether the config is valid, and how much it watches. Raises ConfigError and UsageError."""
-    settings, access = _load(options)
+    settings, web_config = _load(options)
     targets = select_targets(settings, options.targets, options.buckets)
     print(f"{options.config_file}: valid; {_counts(settings)}", flush=True)
-    if access is not None:
-        encryption = "TLS" if access.context else "plain HTTP"
-        print(f"{options.web_config}: valid; {encryption}, users: {len(access.users)}", flush=True)
+    if web_config is not None:
+        encryption = "TLS" if web_config.context else "plain HTTP"
+        print(f"{options.web_config}: valid; {encryption}, users: {len(web_config.users)}", flush=True)
     return _ask(options, targets)
 
 
@@ -37,12 +37,12 @@ def _counts(settings: Settings) -> str:
     return f"targets: {len(settings.targets)}, buckets: {buckets}{found}"
 
 
-def _load(options: argparse.Namespace) -> tuple[Settings, Access | None]:
+def _load(options: argparse.Namespace) -> tuple[Settings, WebConfig | None]:
     """Read the config and, if there is one, the web config. Raises ConfigError with all that is wrong."""
     problems: list[str] = []
-    access = None
+    web_config = None
     try:
-        access = _read_web_config(options.web_config)
+        web_config = _read_web_config(options.web_config)
     except ConfigError as error:
         problems += error.problems
     try:
@@ -51,15 +51,15 @@ def _load(options: argparse.Namespace) -> tuple[Settings, Access | None]:
         raise ConfigError([*error.problems, *problems]) from None
     if problems:
         raise ConfigError(problems)
-    return settings, access
+    return settings, web_config
 
 
-def _read_web_config(file: Path | None) -> Access | None:
+def _read_web_config(file: Path | None) -> WebConfig | None:
     if file is None:
         return None
-    from exporter.web.auth.config import read_access  # noqa: PLC0415 - only this flag needs it
+    from exporter.web.auth.config import read_web_config  # noqa: PLC0415 - only this flag needs it
 
-    return read_access(file, os.environ)
+    return read_web_config(file, os.environ)
 
 
 def _ask(options: argparse.Namespace, targets: Sequence[TargetSettings]) -> int:

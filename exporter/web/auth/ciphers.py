@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from ssl import CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED, TLSVersion
 
-VERSIONS = {
+TLS_VERSIONS = {
     "TLS10": TLSVersion.TLSv1,
     "TLS11": TLSVersion.TLSv1_1,
     "TLS12": TLSVersion.TLSv1_2,
     "TLS13": TLSVersion.TLSv1_3,
 }
 CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": "X25519"}
-SUITES = {
+CIPHER_SUITES = {
     "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
     "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
     "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305",
@@ -28,9 +28,9 @@ SUITES = {
     "TLS_RSA_WITH_AES_256_CBC_SHA": "AES256-SHA",
 }
 """Up to TLS 1.2."""
-SUITES_13 = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
+TLS13_CIPHER_SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 """Of TLS 1.3: there all of them are always offered, by Go too."""
-CLIENT_CHECKS = {
+CLIENT_AUTH_TYPES = {
     "NoClientCert": CERT_NONE,
     "RequestClientCert": CERT_NONE,  # Go asks for one and makes nothing of it
     "VerifyClientCertIfGiven": CERT_OPTIONAL,

@@ -9,9 +9,9 @@ from exporter.config.cross_checks import Fault, Values, as_list, as_mapping
 from exporter.config.document import read_document
 from exporter.config.problems import make_error
 from exporter.config.validate import validate
-from exporter.web.auth.ciphers import CLIENT_CHECKS, SUITES, VERSIONS
-from exporter.web.auth.schema import WebFile
-from exporter.web.auth.tls_context import FILE_KEYS, TlsError, find_file_fault, make_context
+from exporter.web.auth.ciphers import CIPHER_SUITES, CLIENT_AUTH_TYPES, TLS_VERSIONS
+from exporter.web.auth.schema import WebConfigFile
+from exporter.web.auth.tls_context import FILE_KEYS, TlsError, find_pem_problem, make_tls_context
 
 if TYPE_CHECKING:
     import ssl
@@ -25,37 +25,37 @@ _VERIFYING = "RequireAndVerifyClientCert or VerifyClientCertIfGiven"
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class WebConfig:
     """How is served, and to whom. `headers`: of every answer, an empty value takes the header away."""
 
     context: ssl.SSLContext | None = None
-    client_names: frozenset[str] = frozenset()
+    allowed_client_sans: frozenset[str] = frozenset()
     users: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    open_paths: frozenset[str] = frozenset()
+    public_paths: frozenset[str] = frozenset()
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-def read_access(path: Path, environ: Mapping[str, str]) -> Access:
+def read_web_config(path: Path, environ: Mapping[str, str]) -> WebConfig:
     """Return what a web config file says. Raises ConfigError with every problem in it, sorted by line.
 
     Files that it names are looked for from its own folder.
     """
     document = read_document(path, environ, _IF_EMPTY)
-    file = validate(document, WebFile)
+    file = validate(document, WebConfigFile)
     for where, text in _find_faults(as_mapping(document.data), path.parent):
         document.add(where, text)
     context = None
     if file and file.tls_server_config and not document.problems:
         try:
-            context = make_context(file.tls_server_config, path.parent)
+            context = make_tls_context(file.tls_server_config, path.parent)
         except TlsError as error:
             document.add((_TLS, error.key), str(error))
     if file is None or document.problems:
         raise make_error(path, document.problems)
-    return _make_access(file, context)
+    return _make_web_config(file, context)
 
 
-def named_files(path: Path, environ: Mapping[str, str]) -> list[Path]:
+def referenced_files(path: Path, environ: Mapping[str, str]) -> list[Path]:
     """Return the files that a web config file names. Raises ConfigError where it is no YAML at all."""
     data = as_mapping(read_document(path, environ, _IF_EMPTY).data)
     return [file for _, file in _list_files(data, path.parent)]
@@ -67,13 +67,13 @@ def _list_files(data: Values, folder: Path) -> Iterator[tuple[str, Path]]:
             yield key, folder / name
 
 
-def _make_access(file: WebFile, context: ssl.SSLContext | None) -> Access:
+def _make_web_config(file: WebConfigFile, context: ssl.SSLContext | None) -> WebConfig:
     tls = file.tls_server_config
-    return Access(
+    return WebConfig(
         context=context,
-        client_names=frozenset(tls.client_allowed_sans if tls else ()),
+        allowed_client_sans=frozenset(tls.client_allowed_sans if tls else ()),
         users={user: secret.get_secret_value().encode() for user, secret in file.basic_auth_users.items()},
-        open_paths=frozenset(file.auth_excluded_paths),
+        public_paths=frozenset(file.auth_excluded_paths),
         headers=tuple(
             (name.lower().encode(), value.encode()) for name, value in file.http_server_config.headers.items()
         ),
@@ -89,7 +89,7 @@ def _find_faults(data: Values, folder: Path) -> Iterator[Fault]:
         text = "Python's ssl takes one curve or its own list: name one, or remove the key"
         yield (_TLS, "curve_preferences"), text
     for key, file in _list_files(data, folder):
-        if fault := find_file_fault(key, file):
+        if fault := find_pem_problem(key, file):
             yield (_TLS, key), fault
     headers = as_mapping(as_mapping(data.get(_HTTP)).get("headers"))
     for name, choices in _CHOICES.items():
@@ -99,13 +99,13 @@ def _find_faults(data: Values, folder: Path) -> Iterator[Fault]:
 
 def _check_versions(tls: Values) -> Iterator[Fault]:
     oldest, newest = (
-        VERSIONS.get(str(tls.get(key, default)))
+        TLS_VERSIONS.get(str(tls.get(key, default)))
         for key, default in (("min_version", "TLS12"), ("max_version", "TLS13"))
     )
     if oldest and newest and oldest > newest:
         yield (_TLS, "min_version"), "is newer than max_version: no client could connect"
     suites = [suite for suite in as_list(tls.get("cipher_suites")) if isinstance(suite, str)]
-    if suites and newest and newest < VERSIONS["TLS13"] and not set(suites) & set(SUITES):
+    if suites and newest and newest < TLS_VERSIONS["TLS13"] and not set(suites) & set(CIPHER_SUITES):
         yield (_TLS, "cipher_suites"), "has only suites of TLS 1.3, which max_version leaves out"
 
 
@@ -114,7 +114,7 @@ def _check_clients(tls: Values) -> Iterator[Fault]:
     if kind in {"RequireAnyClientCert", "RequireClientCert"}:
         text = f"Python's ssl cannot ask for a certificate and not verify it: use {_VERIFYING}"
         yield (_TLS, "client_auth_type"), text
-    if kind not in CLIENT_CHECKS:
+    if kind not in CLIENT_AUTH_TYPES:
         return
     verifies, has_authorities = "Verify" in str(kind), tls.get("client_ca_file") is not None
     if verifies and not has_authorities:

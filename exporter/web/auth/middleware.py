@@ -8,12 +8,12 @@ import binascii
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from exporter.web.auth.passwords import BusyError, Passwords
+from exporter.web.auth.passwords import PasswordChecker, TooManyChecksError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.web.auth.config import Access
+    from exporter.web.auth.config import WebConfig
 
 Scope = dict[str, Any]
 Header = tuple[bytes, bytes]
@@ -27,19 +27,19 @@ class AuthMiddleware:
     """Lets requests through to `app` as the web config of the moment allows."""
 
     app: Any
-    access: Callable[[], Access]
-    passwords: Passwords = field(default_factory=Passwords)
+    web_config: Callable[[], WebConfig]
+    passwords: PasswordChecker = field(default_factory=PasswordChecker)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         """Answer one request, or have it answered."""
         if scope["type"] != "http":
             return
-        access = self.access()
-        if access.headers:
-            send = _with_headers(send, access.headers)
+        web_config = self.web_config()
+        if web_config.headers:
+            send = _with_headers(send, web_config.headers)
         try:
-            allowed = await self._allows(access, scope)
-        except BusyError:
+            allowed = await self._allows(web_config, scope)
+        except TooManyChecksError:
             await _refuse(send, 429, b"429 too many passwords at once; try again\n", _LATER)
             return
         except asyncio.CancelledError:  # the server stops while a password is checked
@@ -50,14 +50,14 @@ class AuthMiddleware:
         else:
             await _refuse(send, 401, b"401 user and password, please\n", _ASK)
 
-    async def _allows(self, access: Access, scope: Scope) -> bool:
-        if not access.users or scope["path"] in access.open_paths:
+    async def _allows(self, web_config: WebConfig, scope: Scope) -> bool:
+        if not web_config.users or scope["path"] in web_config.public_paths:
             return True
         credentials = _credentials(scope)
         if credentials is None:
             return False
         client = scope["client"][0] if scope.get("client") else ""
-        return await self.passwords.are_right(access.users, *credentials, client)
+        return await self.passwords.verify(web_config.users, *credentials, client)
 
 
 def _credentials(scope: Scope) -> tuple[str, bytes] | None:

@@ -15,22 +15,22 @@ import bcrypt
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-REMEMBERED = 128
+CACHE_SIZE = 128
 """So many right passwords are remembered."""
 THREADS = 1
-WAITING = 64
+MAX_PENDING = 64
 """So many checks at once, all clients together; further ones are turned away."""
-WAITING_PER_CLIENT = 4
+MAX_PENDING_PER_CLIENT = 4
 """So many of one client's."""
 _LONGEST_PASSWORD = 72
 _USUAL_COST = b"10"
 
 
-class BusyError(Exception):
+class TooManyChecksError(Exception):
     """Too many passwords are being checked for one more."""
 
 
-class Passwords:
+class PasswordChecker:
     """Checks passwords; used on one event loop."""
 
     def __init__(self, check: Callable[[bytes, bytes], bool] = bcrypt.checkpw) -> None:
@@ -42,10 +42,10 @@ class Passwords:
         self._waiting: Counter[str] = Counter()
         self._turns = asyncio.Semaphore(THREADS)
 
-    async def are_right(self, users: Mapping[str, bytes], user: str, password: bytes, client: str) -> bool:
-        """Whether this is the user's password. A user that is not known takes as long. Raises BusyError."""
+    async def verify(self, users: Mapping[str, bytes], user: str, password: bytes, client: str) -> bool:
+        """Whether this is the user's password; an unknown user takes as long. Raises TooManyChecksError."""
         known = users.get(user)
-        hashed = decoy(users) if known is None else known
+        hashed = dummy_hash(users) if known is None else known
         digest = self._digest(user.encode(), hashed, password)
         if digest in self._right:
             self._right.move_to_end(digest)
@@ -58,8 +58,8 @@ class Passwords:
     async def _compare(self, digest: bytes, password: bytes, hashed: bytes, client: str) -> bool:
         """Compare on a thread; who sends the same meanwhile gets the same answer."""
         if digest not in self._pending:
-            if len(self._pending) >= WAITING or self._waiting[client] >= WAITING_PER_CLIENT:
-                raise BusyError
+            if len(self._pending) >= MAX_PENDING or self._waiting[client] >= MAX_PENDING_PER_CLIENT:
+                raise TooManyChecksError
             self._waiting[client] += 1
             task = asyncio.ensure_future(self._compare_in_turn(password[:_LONGEST_PASSWORD], hashed))
             task.add_done_callback(lambda _: self._done(digest, client))
@@ -94,7 +94,7 @@ class Passwords:
 
     def _remember(self, digest: bytes) -> None:
         self._right[digest] = None
-        if len(self._right) > REMEMBERED:
+        if len(self._right) > CACHE_SIZE:
             self._right.popitem(last=False)
 
 
@@ -103,7 +103,7 @@ def _answer(waiting: asyncio.Future[bool], right: bool) -> None:  # noqa: FBT001
         waiting.set_result(right)
 
 
-def decoy(users: Mapping[str, bytes]) -> bytes:
+def dummy_hash(users: Mapping[str, bytes]) -> bytes:
     """Return a hash that no password has, as costly as the costliest of the users'."""
     cost = max((hashed[4:6] for hashed in users.values()), default=_USUAL_COST)
     return b"$2b$" + cost + b"$" + b"." * 53

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from exporter.config.file_changes import LOOK_SECONDS, ChangedFiles
 from exporter.config.problems import ConfigError
-from exporter.web.auth.config import Access, named_files, read_access
+from exporter.web.auth.config import WebConfig, read_web_config, referenced_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,10 +24,10 @@ class WebConfigReloader:
         """Read the file; without one, nothing is asked of clients. Raises ConfigError."""
         self._file = file
         self._changed_files = ChangedFiles(file, lambda: _list_named(file)) if file else None
-        self.current = Access() if file is None else read_access(file, os.environ)
+        self.current = WebConfig() if file is None else read_web_config(file, os.environ)
         self._stop = threading.Event()
 
-    def now(self) -> Access:
+    def now(self) -> WebConfig:
         """Return what new connections and requests are served with."""
         return self.current
 
@@ -65,14 +65,14 @@ class WebConfigReloader:
 
 def _list_named(file: Path) -> list[Path]:
     try:
-        return named_files(file, os.environ)
+        return referenced_files(file, os.environ)
     except ConfigError:
         return []
 
 
-def _read_next(file: Path, current: Access) -> Access:
-    access = read_access(file, os.environ)
-    if (access.context is None) != (current.context is None):
+def _read_next(file: Path, current: WebConfig) -> WebConfig:
+    web_config = read_web_config(file, os.environ)
+    if (web_config.context is None) != (current.context is None):
         text = f"{file}: tls_server_config cannot come or go while the exporter runs: restart it"
         raise ConfigError([text])
-    return access
+    return web_config

@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr
 
 from exporter.config.field_types import FileName, Section
-from exporter.web.auth.ciphers import SUITES, SUITES_13
+from exporter.web.auth.ciphers import CIPHER_SUITES, TLS13_CIPHER_SUITES
 
-COSTLIEST = 15
+MAX_BCRYPT_COST = 15
 """A check of one password then takes seconds."""
 _BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
-_CHEAPEST = 4
+_MIN_BCRYPT_COST = 4
 HEADERS = (
     "Content-Security-Policy",
     "Strict-Transport-Security",
@@ -24,7 +24,7 @@ HEADERS = (
 
 
 def _check_suite(text: str) -> str:
-    if text not in SUITES and text not in SUITES_13:
+    if text not in CIPHER_SUITES and text not in TLS13_CIPHER_SUITES:
         raise ValueError("must be a cipher suite by its Go name: TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256")
     return text
 
@@ -33,8 +33,10 @@ def _check_hash(secret: SecretStr) -> SecretStr:
     found = _BCRYPT.fullmatch(secret.get_secret_value())
     if not found:
         raise ValueError("must be a bcrypt hash, never the password: make one with `htpasswd -nBC 10 NAME`")
-    if not _CHEAPEST <= int(found[1]) <= COSTLIEST:
-        raise ValueError(f"must have a cost of {_CHEAPEST} to {COSTLIEST}: make the hash with a cost of 10")
+    if not _MIN_BCRYPT_COST <= int(found[1]) <= MAX_BCRYPT_COST:
+        raise ValueError(
+            f"must have a cost of {_MIN_BCRYPT_COST} to {MAX_BCRYPT_COST}: make the hash with a cost of 10"
+        )
     return secret
 
 
@@ -84,7 +86,7 @@ def _inline(key: str) -> BeforeValidator:
 Suite = Annotated[str, AfterValidator(_check_suite)]
 Version = Literal["TLS10", "TLS11", "TLS12", "TLS13"]
 Curve = Literal["CurveP256", "CurveP384", "CurveP521", "X25519"]
-ClientCheck = Literal[
+ClientAuthType = Literal[
     "NoClientCert",
     "RequestClientCert",
     "RequireAnyClientCert",
@@ -100,12 +102,12 @@ Path = Annotated[str, AfterValidator(_check_path)]
 _NO_RATE_LIMIT = BeforeValidator(_refuse("is not offered here: remove it; connections are limited anyway"))
 
 
-class TlsServer(Section):
+class TlsServerConfig(Section):
     """How connections are encrypted, and which clients may connect."""
 
     cert_file: FileName = Field(description="the server's certificate and those between it and its CA, PEM")
     key_file: FileName = Field(description="the key of cert_file, PEM")
-    client_auth_type: ClientCheck = Field(default="NoClientCert", description="What clients have to show.")
+    client_auth_type: ClientAuthType = Field(default="NoClientCert", description="What clients have to show.")
     client_ca_file: FileName | None = Field(default=None, description="CAs of clients' certificates, PEM.")
     client_allowed_sans: list[str] = Field(
         default=[], description="Subject alternative names, one of which a client's certificate must have."
@@ -120,7 +122,7 @@ class TlsServer(Section):
     client_ca: Annotated[None, _inline("client_ca_file")] = None
 
 
-class HttpServer(Section):
+class HttpServerConfig(Section):
     """What is said over HTTP."""
 
     http2: bool = Field(default=True, description="Allowed and without effect: HTTP/1.1 is spoken.")
@@ -129,15 +131,15 @@ class HttpServer(Section):
     )
 
 
-class WebFile(Section):
+class WebConfigFile(Section):
     """A web config file."""
 
     model_config = ConfigDict(validate_default=False)
 
-    tls_server_config: Annotated[TlsServer | None, BeforeValidator(_check_there)] = Field(
+    tls_server_config: Annotated[TlsServerConfig | None, BeforeValidator(_check_there)] = Field(
         default=None, description="Without it, plain HTTP."
     )
-    http_server_config: HttpServer = Field(default=HttpServer(), description="HTTP.")
+    http_server_config: HttpServerConfig = Field(default=HttpServerConfig(), description="HTTP.")
     basic_auth_users: dict[User, Hash] = Field(default={}, description="bcrypt hashes by user.")
     auth_excluded_paths: list[Path] = Field(default=[], description="Our own: paths without password.")
     rate_limit: Annotated[None, _NO_RATE_LIMIT] = None

@@ -6,12 +6,12 @@ import ssl
 import warnings
 from typing import TYPE_CHECKING
 
-from exporter.web.auth.ciphers import CLIENT_CHECKS, CURVES, SUITES, VERSIONS
+from exporter.web.auth.ciphers import CIPHER_SUITES, CLIENT_AUTH_TYPES, CURVES, TLS_VERSIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporter.web.auth.schema import TlsServer
+    from exporter.web.auth.schema import TlsServerConfig
 
 _UNREADABLE = "the file cannot be read: {}: check the path and its permissions"
 _MOST_BYTES = 1 << 20
@@ -34,7 +34,7 @@ class TlsError(Exception):
         super().__init__(text)
 
 
-def find_file_fault(key: str, path: Path) -> str:
+def find_pem_problem(key: str, path: Path) -> str:
     """Return in better words than OpenSSL's what is wrong with the file of a key, or the empty text."""
     try:
         if path.exists() and not path.is_file():
@@ -47,7 +47,7 @@ def find_file_fault(key: str, path: Path) -> str:
     return "" if sign in content else otherwise
 
 
-def make_context(settings: TlsServer, folder: Path) -> ssl.SSLContext:
+def make_tls_context(settings: TlsServerConfig, folder: Path) -> ssl.SSLContext:
     """Return the context of a server; files are looked for from `folder`. Raises TlsError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.options |= ssl.OP_NO_RENEGOTIATION
@@ -57,21 +57,21 @@ def make_context(settings: TlsServer, folder: Path) -> ssl.SSLContext:
         except (ssl.SSLError, ValueError):
             raise TlsError(key, "is not what the OpenSSL of this system has") from None
     _load_certificate(context, folder / settings.cert_file, folder / settings.key_file)
-    context.verify_mode = CLIENT_CHECKS[settings.client_auth_type]
+    context.verify_mode = CLIENT_AUTH_TYPES[settings.client_auth_type]
     if settings.client_ca_file is not None:
         _load_authorities(context, folder / settings.client_ca_file)
     return context
 
 
-def _set_versions(context: ssl.SSLContext, settings: TlsServer) -> None:
+def _set_versions(context: ssl.SSLContext, settings: TlsServerConfig) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # who asks for old versions knows
-        context.minimum_version = VERSIONS[settings.min_version]
-        context.maximum_version = VERSIONS[settings.max_version]
+        context.minimum_version = TLS_VERSIONS[settings.min_version]
+        context.maximum_version = TLS_VERSIONS[settings.max_version]
 
 
-def _set_suites(context: ssl.SSLContext, settings: TlsServer) -> None:
-    suites = [SUITES[name] for name in settings.cipher_suites if name in SUITES]
+def _set_suites(context: ssl.SSLContext, settings: TlsServerConfig) -> None:
+    suites = [CIPHER_SUITES[name] for name in settings.cipher_suites if name in CIPHER_SUITES]
     if settings.cipher_suites and not suites:
         context.minimum_version = ssl.TLSVersion.TLSv1_3  # none of the older ones' is allowed
     if settings.min_version in _OLD:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.text.humanize import NOTHING, human_bytes, human_seconds
+from exporter.web.bucket_rows import HEALTHS, age_groups
 from exporter.web.pages.age_chart import spark
 from exporter.web.pages.layout import ago, money, number, text, when
-from exporter.web.rows import HEALTHS, age_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.model.results import Summary
-    from exporter.web.rows import Row
+    from exporter.web.bucket_rows import BucketRow
 
 Value = str | float | None
 
@@ -23,21 +23,21 @@ class Column(NamedTuple):
 
     key: str
     title: str
-    show: Callable[[Row, float], str]
-    value: Callable[[Row], Value]
+    show: Callable[[BucketRow, float], str]
+    value: Callable[[BucketRow], Value]
     number: bool = False
     descending: bool = True
     """Which order a first click gives."""
 
 
-def _health(row: Row, _: float) -> str:
+def _health(row: BucketRow, _: float) -> str:
     badge = f'<span class="badge {row.health}">{_WORDS[row.health]}</span>'
     return (
         f"{badge}<small>since the start</small>" if row.health == "waiting" and row.entry.summary else badge
     )
 
 
-def why(row: Row) -> str:
+def why(row: BucketRow) -> str:
     """Return the reason of a failure in full, '' where there is none."""
     entry = row.entry
     return text(str(entry.failure or entry.trouble))
@@ -46,23 +46,23 @@ def why(row: Row) -> str:
 _WORDS = {"failing": "failing", "incomplete": "incomplete", "waiting": "not scanned", "ok": "ok"}
 
 
-def _of(take: Callable[[Summary], float | None]) -> Callable[[Row], Value]:
+def _of(take: Callable[[Summary], float | None]) -> Callable[[BucketRow], Value]:
     return lambda row: take(row.entry.summary) if row.entry.summary else None
 
 
-def _uploads(row: Row, _: float) -> str:
+def _uploads(row: BucketRow, _: float) -> str:
     summary = row.entry.summary
     return number(summary.uploads if summary else None)
 
 
-def _bytes(row: Row, _: float) -> str:
+def _bytes(row: BucketRow, _: float) -> str:
     summary = row.entry.summary
     shown = human_bytes(summary.bytes if summary else None)
     unsized = f"<small>{number(summary.unsized)} unsized</small>" if summary and summary.unsized else ""
     return shown + unsized
 
 
-def _stale(row: Row, _: float) -> str:
+def _stale(row: BucketRow, _: float) -> str:
     summary = row.entry.summary
     if summary is None:
         return NOTHING
@@ -70,10 +70,10 @@ def _stale(row: Row, _: float) -> str:
     return number(summary.stale) + size
 
 
-def _since(take: Callable[[Summary], float | None]) -> Callable[[Row, float], str]:
+def _since(take: Callable[[Summary], float | None]) -> Callable[[BucketRow, float], str]:
     """Show a moment and how long before its scan it was: what ended since must not seem to grow older."""
 
-    def show(row: Row, _: float) -> str:
+    def show(row: BucketRow, _: float) -> str:
         entry = row.entry
         moment = take(entry.summary) if entry.summary else None
         if moment is None or entry.last_success is None:
@@ -83,7 +83,7 @@ def _since(take: Callable[[Summary], float | None]) -> Callable[[Row, float], st
     return show
 
 
-def _next(row: Row, now: float) -> str:
+def _next(row: BucketRow, now: float) -> str:
     turn = row.turn
     if turn is None:
         return NOTHING
@@ -92,7 +92,7 @@ def _next(row: Row, now: float) -> str:
     return f"in {human_seconds(turn.due - now)}" if turn.due > now else "due"
 
 
-def _cost(row: Row, _: float) -> str:
+def _cost(row: BucketRow, _: float) -> str:
     return money(row.cost) if row.cost else NOTHING
 
 
@@ -148,6 +148,6 @@ NAME = Column(
 AGES = "Ages"
 
 
-def ages_of(row: Row) -> str:
+def ages_of(row: BucketRow) -> str:
     """Return the picture of a bucket's ages."""
     return spark(age_groups(row.entry)) or NOTHING

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from exporter.model.targets import TargetStatus
 
 
-def troubles(watched: Iterable[TargetStatus], problems: Sequence[str], now: float) -> str:
+def find_problems(watched: Iterable[TargetStatus], problems: Sequence[str], now: float) -> str:
     """Return a section that tells all of it, '' where nothing is wrong.
 
     `problems` are what was wrong with the config when it was last read; `now` is Unix seconds.

@@ -6,19 +6,19 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from exporter.text.humanize import human_bytes, human_seconds
+from exporter.web.bucket_rows import HEALTHS, sort_rows, total, total_ages
 from exporter.web.pages.age_chart import chart
 from exporter.web.pages.columns import AGES, COLUMNS, NAME, ages_of, why
 from exporter.web.pages.layout import frame, money, number, options, when
 from exporter.web.query import QueryError
-from exporter.web.rows import HEALTHS, sort_rows, total, total_ages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from exporter.web.bucket_rows import BucketRow, Totals
     from exporter.web.pages.columns import Column
     from exporter.web.pages.layout import PageContext
     from exporter.web.query import Query
-    from exporter.web.rows import Row, Totals
 
 PAGE = 100
 """So many buckets are on a page."""
@@ -26,7 +26,9 @@ _MOST_PAGES = 1_000_000
 _NUMBER = ' class="number"'
 
 
-def status_page(rows: Sequence[Row], site: PageContext, query: Query, now: float, trouble: str = "") -> str:
+def status_page(
+    rows: Sequence[BucketRow], site: PageContext, query: Query, now: float, trouble: str = ""
+) -> str:
     """Return the page as HTML; by default failing buckets come first.
 
     `now` is Unix seconds, `trouble` HTML that tells what else is wrong.
@@ -78,7 +80,7 @@ def _page_number(query: Query) -> int:
         return 1
 
 
-def _matches(row: Row, query: Query) -> bool:
+def _matches(row: BucketRow, query: Query) -> bool:
     entry, words = row.entry, query.text("q").casefold()
     return (
         query.text("target") in {"", entry.target}
@@ -112,7 +114,7 @@ def _unknown(count: int, what: str) -> str:
     return f"{number(count)} {what}" if count else ""
 
 
-def _ages(rows: Sequence[Row]) -> str:
+def _ages(rows: Sequence[BucketRow]) -> str:
     groups = total_ages(rows)
     if not groups:
         return ""
@@ -120,7 +122,7 @@ def _ages(rows: Sequence[Row]) -> str:
     return f'<section aria-labelledby="ages"><h2 id="ages">Ages</h2>{panel}</section>'
 
 
-def _form(rows: Sequence[Row], columns: Sequence[Column], query: Query) -> str:
+def _form(rows: Sequence[BucketRow], columns: Sequence[Column], query: Query) -> str:
     targets = sorted({row.entry.target for row in rows})
     column, descending = _order(columns, query)
     fields = (
@@ -153,7 +155,7 @@ def _select(name: str, values: Sequence[tuple[str, str]], chosen: str) -> str:
     return f'<select name="{name}" id="{name}">{options(values, chosen)}</select>'
 
 
-def _table(rows: Sequence[Row], columns: Sequence[Column], query: Query, found: int, now: float) -> str:
+def _table(rows: Sequence[BucketRow], columns: Sequence[Column], query: Query, found: int, now: float) -> str:
     heads = [_head(column, columns, query) for column in columns]
     heads.insert(3, f'<th scope="col" role="columnheader">{AGES}</th>')
     body = "".join(_row(row, columns, now) for row in rows)
@@ -179,7 +181,7 @@ def _head(column: Column, columns: Sequence[Column], query: Query) -> str:
     return f'<th scope="col" role="columnheader"{kind}{sorted_by}>{shown}</th>'
 
 
-def _row(row: Row, columns: Sequence[Column], now: float) -> str:
+def _row(row: BucketRow, columns: Sequence[Column], now: float) -> str:
     name, *others = columns
     cells = [
         f'<td role="cell" data-label="{column.title}"{_NUMBER if column.number else ""}>'

@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING
 
 from exporter.model.top_uploads import ORDERS
 from exporter.text.humanize import NOTHING, human_bytes, human_seconds, moment
+from exporter.web.bucket_rows import filter_rows
 from exporter.web.pages.layout import frame, number, options, text, when
-from exporter.web.query import DEFAULT_LIMIT, MAX_LIMIT, choose, wishes
-from exporter.web.top_uploads import without_list, worst_uploads
+from exporter.web.top_uploads import (
+    DEFAULT_LIMIT,
+    MAX_LIMIT,
+    count_never_scanned,
+    merge_top_uploads,
+    order_and_limit,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exporter.model.top_uploads import Order
+    from exporter.web.bucket_rows import BucketRow
     from exporter.web.pages.layout import PageContext
     from exporter.web.query import Query
-    from exporter.web.rows import Row
     from exporter.web.top_uploads import TopUpload
 
 _WORDS = {"age": "the oldest", "idle": "the longest idle", "bytes": "the largest"}
@@ -27,12 +33,12 @@ _WHO = ' class="who"'
 _ABORT = "The command aborts the upload, and its parts are lost. The exporter itself never aborts one."
 
 
-def uploads_page(rows: Sequence[Row], site: PageContext, query: Query) -> str:
+def uploads_page(rows: Sequence[BucketRow], site: PageContext, query: Query) -> str:
     """Return the page as HTML; a wish that makes no sense counts as none."""
-    order, limit = wishes(query, lenient=True)
-    chosen = choose(rows, query)
-    found = worst_uploads(chosen, order, limit)
-    missing = without_list(chosen)
+    order, limit = order_and_limit(query, lenient=True)
+    chosen = filter_rows(rows, query)
+    found = merge_top_uploads(chosen, order, limit)
+    missing = count_never_scanned(chosen)
     note = f" Not in it are {number(missing)} buckets: since the start no scan of them has ended well."
     body = (
         f'<p class="lead">Of each bucket the worst are held, by age, idle time and bytes, as of its last '
@@ -43,7 +49,7 @@ def uploads_page(rows: Sequence[Row], site: PageContext, query: Query) -> str:
     return frame(site, "/uploads", "Worst uploads – mpu-exporter", body)  # noqa: RUF001 - a dash for people
 
 
-def _form(rows: Sequence[Row], query: Query, order: Order, limit: int) -> str:
+def _form(rows: Sequence[BucketRow], query: Query, order: Order, limit: int) -> str:
     targets = sorted({row.entry.target for row in rows})
     wanted = query.text("target")
     buckets = sorted({row.entry.bucket for row in rows if wanted in {"", row.entry.target}})
@@ -79,11 +85,11 @@ def _table(found: Sequence[TopUpload], order: Order) -> str:
     )
 
 
-def _row(blamed: TopUpload) -> str:
-    found, upload = blamed.found, blamed.found.upload
+def _row(top_upload: TopUpload) -> str:
+    found, upload = top_upload.found, top_upload.found.upload
     cells = (
-        _since(blamed.age, upload.initiated),
-        _since(blamed.idle, found.activity),
+        _since(top_upload.age, upload.initiated),
+        _since(top_upload.idle, found.activity),
         human_bytes(found.bytes),
         number(found.parts),
         text(found.storage_class) or NOTHING,
@@ -94,13 +100,13 @@ def _row(blamed: TopUpload) -> str:
         f'<td role="cell" data-label="{head}"{_WHO if head == _BY else ""}><div>{cell}</div></td>'
         for head, cell in zip(_HEADS[1:], cells, strict=True)
     )
-    entry = blamed.row.entry
+    entry = top_upload.row.entry
     head = (
         f'<th scope="row" role="rowheader" class="key">{text(upload.key)}'
         f"<small>{text(upload.upload_id)}</small>"
         f"<small>{text(entry.bucket)} in {text(entry.target)}</small></th>"
     )
-    command = blamed.command
+    command = top_upload.command
     last = (
         f'<tr role="row"><td role="cell" class="command" colspan="{len(_HEADS)}">'
         f"<code>{escape(command)}</code></td></tr>"

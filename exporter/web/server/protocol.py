@@ -9,37 +9,37 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from exporter.web.server.tls_transport import EncryptedTransport
+from exporter.web.server.tls_transport import TlsTransport
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from exporter.web.auth.config import Access
+    from exporter.web.auth.config import WebConfig
 
 _SPARE = 64
 """So many connections over the limit are told so; any more are closed unheard."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ConnectionLimits:
     """What one client may take up.
 
-    `request_seconds` it may take to send the head of a request, on an encrypted connection the handshake
-    before it included, and then `answer_seconds` to receive the answer; `connections` are those of all
+    `request_timeout` it may take to send the head of a request, on an encrypted connection the handshake
+    before it included, and then `response_timeout` to receive the answer; `connections` are those of all
     clients.
     """
 
-    request_seconds: float = 10.0
-    answer_seconds: float = 60.0
+    request_timeout: float = 10.0
+    response_timeout: float = 60.0
     connections: int = 512
-    head_bytes: int = 16 * 1024
+    max_header_bytes: int = 16 * 1024
 
 
-class GuardedProtocol(H11Protocol):
+class HttpProtocol(H11Protocol):
     """HTTP/1.1 with a limit on how long each exchange may take."""
 
-    def __init__(self, limits: Limits, **server: Any) -> None:  # noqa: ANN401 - uvicorn's own
+    def __init__(self, limits: ConnectionLimits, **server: Any) -> None:  # noqa: ANN401 - uvicorn's own
         """Take what uvicorn gives."""
         super().__init__(**server)
         self._limits = limits
@@ -48,7 +48,7 @@ class GuardedProtocol(H11Protocol):
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - uvicorn's own type
         """Begin to wait for a request."""
         super().connection_made(transport)
-        self._watch(self._limits.request_seconds)
+        self._watch(self._limits.request_timeout)
         if len(self.connections) > self._limits.connections + _SPARE:
             self._drop()
 
@@ -60,11 +60,11 @@ class GuardedProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Go on with a request, or begin one."""
         if self._guard is None:  # the first bytes of a further request on a kept connection
-            self._watch(self._limits.request_seconds)
+            self._watch(self._limits.request_timeout)
         before = self.cycle
         super().data_received(data)
         if self.cycle is not before:  # a whole head has come in
-            self._watch(self._limits.answer_seconds)
+            self._watch(self._limits.response_timeout)
 
     def on_response_complete(self) -> None:
         """Wait for the client to take the answer, or for the next request."""
@@ -72,7 +72,7 @@ class GuardedProtocol(H11Protocol):
         before = self.cycle
         super().on_response_complete()
         if self.cycle is not before or self.transport.get_write_buffer_size():
-            self._watch(self._limits.answer_seconds)  # the client still has to take it
+            self._watch(self._limits.response_timeout)  # the client still has to take it
 
     def _watch(self, seconds: float) -> None:
         self._unwatch()
@@ -90,19 +90,19 @@ class GuardedProtocol(H11Protocol):
         self.transport.abort()
 
 
-class EncryptedProtocol(GuardedProtocol):
+class HttpsProtocol(HttpProtocol):
     """The same over TLS. The limits hold from the first byte, so a slow handshake is a slow request."""
 
-    transport: EncryptedTransport
+    transport: TlsTransport
 
-    def __init__(self, limits: Limits, access: Callable[[], Access], **server: Any) -> None:  # noqa: ANN401 - uvicorn's own
-        """Take what uvicorn gives; a connection keeps the access that it began with."""
+    def __init__(self, limits: ConnectionLimits, web_config: Callable[[], WebConfig], **server: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        """Take what uvicorn gives; a connection keeps the web_config that it began with."""
         super().__init__(limits, **server)
-        self._access = access
+        self._web_config = web_config
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - uvicorn's own type
         """Begin to wait for a handshake and a request."""
-        super().connection_made(EncryptedTransport(transport, self._access()))
+        super().connection_made(TlsTransport(transport, self._web_config()))
 
     def data_received(self, data: bytes) -> None:
         """Decrypt, and go on with what was in it."""

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
-from exporter.web.auth.config import Access
-from exporter.web.server.protocol import EncryptedProtocol, GuardedProtocol, Limits
+from exporter.web.auth.config import WebConfig
+from exporter.web.server.protocol import ConnectionLimits, HttpProtocol, HttpsProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _BACKLOG = 256
 _LAST_PORT = 65535
-USUAL_LIMITS = Limits()
+DEFAULT_LIMITS = ConnectionLimits()
 
 
 class ListenError(Exception):
@@ -33,21 +33,19 @@ class WebServer:
         self,
         app: Any,  # noqa: ANN401 - ASGI
         listen: str,
-        limits: Limits = USUAL_LIMITS,
+        limits: ConnectionLimits = DEFAULT_LIMITS,
         on_end: Callable[[], None] = lambda: None,
-        access: Callable[[], Access] = Access,
+        web_config: Callable[[], WebConfig] = WebConfig,
     ) -> None:
         """Bind the address, `host:port`, where an empty host means all; raises ListenError.
 
-        `on_end` is called when serving ends, however it does: nobody shall scan for nobody. `access` says how
-        new connections are encrypted, and whether they are: that does not change.
+        `on_end` is called when serving ends for whatever reason, so that scans end too. `web_config` returns
+        the settings of new connections; whether they are encrypted is decided here, once.
         """
         self._socket = bind(listen)
         self.port = int(self._socket.getsockname()[1])
-        encrypted = access().context is not None
-        protocol = (
-            partial(EncryptedProtocol, limits, access) if encrypted else partial(GuardedProtocol, limits)
-        )
+        encrypted = web_config().context is not None
+        protocol = partial(HttpsProtocol, limits, web_config) if encrypted else partial(HttpProtocol, limits)
         config = uvicorn.Config(
             app,
             http=cast("type[asyncio.Protocol]", protocol),
@@ -58,7 +56,7 @@ class WebServer:
             server_header=False,
             proxy_headers=False,
             limit_concurrency=limits.connections + 1,
-            h11_max_incomplete_event_size=limits.head_bytes,
+            h11_max_incomplete_event_size=limits.max_header_bytes,
             timeout_graceful_shutdown=1,
         )
         self._server = uvicorn.Server(config)

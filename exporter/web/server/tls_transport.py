@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.web.auth.config import Access
+    from exporter.web.auth.config import WebConfig
 
 log = logging.getLogger(__name__)
 
@@ -23,17 +23,17 @@ _PLAIN_HTTP = (
 )
 
 
-class EncryptedTransport(asyncio.Transport):
+class TlsTransport(asyncio.Transport):
     """Encrypts what is written, hands it to a TCP transport, and decrypts what came in there."""
 
-    def __init__(self, tcp: asyncio.Transport, access: Access) -> None:
-        """Wait for the client to begin; `access` has a context."""
+    def __init__(self, tcp: asyncio.Transport, web_config: WebConfig) -> None:
+        """Wait for the client to begin; `web_config` has a context."""
         super().__init__()
-        assert access.context is not None  # noqa: S101 - for the type
+        assert web_config.context is not None  # noqa: S101 - for the type
         self._tcp = tcp
-        self._access = access
+        self._web_config = web_config
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = access.context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._tls = web_config.context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._ready = False
 
     def decrypt(self, data: bytes) -> Iterator[bytes]:
@@ -57,7 +57,7 @@ class EncryptedTransport(asyncio.Transport):
         self._tls.do_handshake()
         self._ready = True
         self._flush()
-        allowed = self._access.client_names
+        allowed = self._web_config.allowed_client_sans
         if allowed and not allowed & _names(self._tls.getpeercert() or {}):
             log.debug("a client's certificate has none of the names allowed")
             self.close()
@@ -100,7 +100,7 @@ class EncryptedTransport(asyncio.Transport):
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - asyncio's own type
         """Return what is known of the connection."""
-        return self._access.context if name == "sslcontext" else self._tcp.get_extra_info(name, default)
+        return self._web_config.context if name == "sslcontext" else self._tcp.get_extra_info(name, default)
 
     def get_write_buffer_size(self) -> int:
         """Return how many bytes the client has not taken yet."""

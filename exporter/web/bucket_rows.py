@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from exporter.model.targets import ScanTimes, TargetStatus
     from exporter.state.board import Entry
+    from exporter.web.query import Query
 
 Health = Literal["failing", "incomplete", "waiting", "ok"]
 HEALTHS: tuple[Health, ...] = ("failing", "incomplete", "waiting", "ok")
@@ -23,7 +24,7 @@ AgeGroups = tuple[tuple[float | None, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BucketRow:
     """A bucket. `watched` is None only in the moment in which its target goes."""
 
     entry: Entry
@@ -73,13 +74,19 @@ class Totals:
     costs: tuple[Cost, ...]
 
 
-def make_rows(entries: Iterable[Entry], watched: Iterable[TargetStatus]) -> list[Row]:
+def make_rows(entries: Iterable[Entry], watched: Iterable[TargetStatus]) -> list[BucketRow]:
     """Return a row per bucket."""
     by_name = {each.settings.name: each for each in watched}
-    return [Row(entry, by_name.get(entry.target)) for entry in entries]
+    return [BucketRow(entry, by_name.get(entry.target)) for entry in entries]
 
 
-def total(rows: Sequence[Row]) -> Totals:
+def filter_rows(rows: Iterable[BucketRow], query: Query) -> list[BucketRow]:
+    """Return the rows of a query's `target` and `bucket`; each may be missing."""
+    target, bucket = query.text("target"), query.text("bucket")
+    return [row for row in rows if target in {"", row.entry.target} and bucket in {"", row.entry.bucket}]
+
+
+def total(rows: Sequence[BucketRow]) -> Totals:
     """Add the rows up."""
     summaries = [(row.entry, row.entry.summary) for row in rows if row.entry.summary]
     dated = [
@@ -118,7 +125,7 @@ def age_groups(entry: Entry) -> AgeGroups:
     return _grouped(entry.ages, entry.summary.age_counts) if entry.summary else ()
 
 
-def total_ages(rows: Iterable[Row]) -> AgeGroups:
+def total_ages(rows: Iterable[BucketRow]) -> AgeGroups:
     """Return the same of all rows together, of those that have the bounds of the first."""
     drawn = [(row.entry.ages, row.entry.summary.age_counts) for row in rows if row.entry.summary]
     bounds = next((ages for ages, counts in drawn if counts), ())
@@ -132,7 +139,9 @@ def _grouped(bounds: Sequence[float], at_most: Sequence[int]) -> AgeGroups:
     return tuple(zip((*bounds, None), (b - a for a, b in pairwise((0, *at_most))), strict=True))
 
 
-def sort_rows(rows: list[Row], value: Callable[[Row], object], *, descending: bool) -> list[Row]:
+def sort_rows(
+    rows: list[BucketRow], value: Callable[[BucketRow], object], *, descending: bool
+) -> list[BucketRow]:
     """Return the rows by a value; those of which it is not known come last, and names break ties."""
     named = sorted(rows, key=lambda row: (row.entry.target, row.entry.bucket))
     known = [row for row in named if value(row) is not None]
