@@ -93,3 +93,8 @@ class Found(NamedTuple):
     bytes: int | None
     storage_class: str
     abort_at: float | None = None
+
+
+def age_at(now: float, moment: float | None) -> float | None:
+    """Return the seconds from `moment` to `now` (Unix seconds), at least 0; None if it is not known."""
+    return None if moment is None else max(0.0, now - moment)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from exporter.web.bucket_rows import age_groups, endpoints, filter_rows
+from exporter.web.bucket_rows import endpoints, filter_rows
+from exporter.web.records import upload_record, values_record
 from exporter.web.top_uploads import merge_top_uploads, order_and_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from exporter.model.targets import Discovery, TargetStatus
-    from exporter.state.board import Entry
     from exporter.web.bucket_rows import BucketRow
     from exporter.web.query import Query
     from exporter.web.top_uploads import TopUpload
@@ -96,50 +96,17 @@ def _bucket(row: BucketRow) -> Json:
         "next_scan": turn.due if turn else None,
         "scanning_since": turn.running_since if turn else None,
         "monthly_cost": {"currency": cost[0], "amount": cost[1]} if cost else None,
-        "values": _values(entry),
-    }
-
-
-def _values(entry: Entry) -> Json | None:
-    summary = entry.summary
-    if summary is None:
-        return None
-    with_parts = summary.parts_known
-    return {
-        "uploads": summary.uploads,
-        "bytes": summary.bytes,
-        "parts": summary.parts,
-        "stale_uploads": summary.stale,
-        "stale_bytes": summary.stale_bytes,
-        "empty_uploads": summary.empty,
-        "unsized_uploads": summary.unsized if with_parts else None,
-        "undated_uploads": summary.undated,
-        "recheck_overdue_uploads": summary.overdue if with_parts else None,
-        "abort_scheduled_uploads": summary.abort_scheduled if entry.store == "s3" else None,
-        "abort_overdue_uploads": summary.abort_overdue if entry.store == "s3" else None,
-        "oldest_initiated": summary.oldest_initiated,
-        "oldest_activity": summary.oldest_activity,
-        "ages": [{"at_most_seconds": bound, "uploads": count} for bound, count in age_groups(entry)],
-        "bytes_by_class": dict(summary.bytes_by_class) if with_parts else None,
+        "values": values_record(entry.store, entry.ages, entry.summary) if entry.summary else None,
     }
 
 
 def _upload(top_upload: TopUpload) -> Json:
-    entry, found, upload = top_upload.row.entry, top_upload.found, top_upload.found.upload
-    return {
-        "target": entry.target,
-        "store": entry.store,
-        "bucket": entry.bucket,
-        "key": upload.key,
-        "upload_id": upload.upload_id,
-        "initiated": upload.initiated,
-        "age_seconds": top_upload.age,
-        "last_activity": found.activity,
-        "idle_seconds": top_upload.idle,
-        "parts": found.parts,
-        "bytes": found.bytes,
-        "storage_class": found.storage_class or None,
-        "initiator": upload.initiator or None,
-        "abort_at": found.abort_at,
-        "abort_command": top_upload.command,
-    }
+    entry = top_upload.row.entry
+    return upload_record(
+        entry.target,
+        entry.store,
+        entry.bucket,
+        top_upload.found,
+        now=top_upload.seen,
+        abort_command=top_upload.command,
+    )

@@ -122,7 +122,7 @@ def _sum(values: Iterable[int | None]) -> int | None:
 
 def age_groups(entry: Entry) -> AgeGroups:
     """Return how many uploads are at most so old and older than the bound before; None is any age."""
-    return _grouped(entry.ages, entry.summary.age_counts) if entry.summary else ()
+    return group_by_age(entry.ages, entry.summary.age_counts) if entry.summary else ()
 
 
 def total_ages(rows: Iterable[BucketRow]) -> AgeGroups:
@@ -130,10 +130,11 @@ def total_ages(rows: Iterable[BucketRow]) -> AgeGroups:
     drawn = [(row.entry.ages, row.entry.summary.age_counts) for row in rows if row.entry.summary]
     bounds = next((ages for ages, counts in drawn if counts), ())
     columns = zip(*(counts for ages, counts in drawn if counts and ages == bounds), strict=True)
-    return _grouped(bounds, [sum(column) for column in columns])
+    return group_by_age(bounds, [sum(column) for column in columns])
 
 
-def _grouped(bounds: Sequence[float], at_most: Sequence[int]) -> AgeGroups:
+def group_by_age(bounds: Sequence[float], at_most: Sequence[int]) -> AgeGroups:
+    """Return how many uploads are older than the bound before and at most as old as each; None is any age."""
     if not at_most:
         return ()
     return tuple(zip((*bounds, None), (b - a for a, b in pairwise((0, *at_most))), strict=True))

@@ -130,6 +130,15 @@ class TestTargets:
                 {"at_most_seconds": None, "uploads": 1},
             ],
             "bytes_by_class": {"STANDARD": 123_000_000, "STANDARD_IA": 456_789},
+            "abort_rules": {"bucket_seconds": 604800.0, "prefix_seconds": None},
+            "prefixes": [
+                {"name": "backups/", "uploads": 3, "bytes": 123_000_000},
+                {"name": "", "uploads": 2, "bytes": None},
+            ],
+            "initiators": [
+                {"name": "arn:aws:iam::123456789012:user/backup", "uploads": 5, "bytes": 123_456_789},
+                {"name": "", "uploads": 0, "bytes": 0},
+            ],
         }
         assert media["monthly_cost"]["currency"] == "USD"
         assert pytest.approx(media["monthly_cost"]["amount"]) == 123_456_789 / 2**30 * 0.023

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
@@ -13,16 +12,18 @@ from exporter.cli.terminal.table import Column, table
 from exporter.metrics.buckets import BoardCollector
 from exporter.metrics.exposition import Exposition
 from exporter.model.errors import Failure
+from exporter.model.uploads import age_at
 from exporter.state.board import Board, Entry
 from exporter.stores.prices import price_list_of
 from exporter.text.humanize import human_bytes, human_seconds
 from exporter.text.quoting import one_line
+from exporter.web.records import values_record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exporter.cli.oneshot import Outcome
-    from exporter.model.results import Group, ScanResult, Summary
+    from exporter.model.results import ScanResult
 
     Outcomes = Sequence[Outcome[ScanResult]]
 
@@ -54,17 +55,13 @@ def _row(outcome: Outcome[ScanResult]) -> list[str]:
         *names,
         f"{summary.uploads:,}",
         human_bytes(summary.bytes),
-        human_seconds(_since(summary.oldest_initiated, began)),
+        human_seconds(age_at(began, summary.oldest_initiated)),
         f"{summary.stale:,}",
         "–" if summary.parts is None else f"{summary.parts:,}",  # noqa: RUF001 - a dash for people
-        human_seconds(_since(summary.oldest_activity, began)),
+        human_seconds(age_at(began, summary.oldest_activity)),
         f"{summary.unsized:,}",
         human_seconds(value.duration),
     ]
-
-
-def _since(moment: float | None, now: float) -> float | None:
-    return None if moment is None else max(0.0, now - moment)
 
 
 def scan_json(ages: tuple[float, ...], outcomes: Outcomes) -> str:
@@ -89,36 +86,7 @@ def _entry(ages: tuple[float, ...], outcome: Outcome[ScanResult]) -> dict[str, o
         "duration_seconds": value.duration,
         "requests": value.requests,
     }
-    return names | done | {"values": _values(ages, value.summary)}
-
-
-def _values(ages: tuple[float, ...], summary: Summary) -> dict[str, object]:
-    """Return the `values` of docs/http-api.md, with what the target asked for beyond `/api/v1/targets`."""
-    counts = zip((*ages, None), (b - a for a, b in pairwise((0, *summary.age_counts))), strict=False)
-    rules = summary.abort_rules
-    return {
-        "uploads": summary.uploads,
-        "bytes": summary.bytes,
-        "parts": summary.parts,
-        "stale_uploads": summary.stale,
-        "stale_bytes": summary.stale_bytes,
-        "empty_uploads": summary.empty,
-        "unsized_uploads": summary.unsized if summary.parts_known else None,
-        "undated_uploads": summary.undated,
-        "abort_scheduled_uploads": summary.abort_scheduled,
-        "abort_overdue_uploads": summary.abort_overdue,
-        "oldest_initiated": summary.oldest_initiated,
-        "oldest_activity": summary.oldest_activity,
-        "ages": [{"at_most_seconds": bound, "uploads": count} for bound, count in counts],
-        "bytes_by_class": dict(summary.bytes_by_class) if summary.parts_known else None,
-        "abort_rules": {"bucket_seconds": rules.bucket, "prefix_seconds": rules.prefix} if rules else None,
-        "prefixes": _groups(summary.prefixes),
-        "initiators": _groups(summary.initiators),
-    }
-
-
-def _groups(groups: Sequence[Group] | None) -> list[dict[str, object]] | None:
-    return None if groups is None else [group._asdict() for group in groups]
+    return names | done | {"values": values_record(outcome.target.store, ages, value.summary)}
 
 
 def scan_metrics(ages: tuple[float, ...], outcomes: Outcomes) -> str:

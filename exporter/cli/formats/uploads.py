@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.cli.terminal.table import Column, table
 from exporter.model.errors import Failure
+from exporter.model.uploads import age_at
 from exporter.stores.abort_command import abort_command
 from exporter.text.humanize import human_bytes, human_seconds, moment
 from exporter.text.quoting import csv_cell, one_line, shell_quoted
+from exporter.web.records import upload_record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exporter.cli.oneshot import Outcome
     from exporter.cli.upload_filter import Counts, FoundUpload
+    from exporter.web.records import Record
 
 _COLUMNS = (
     Column("target", cut=True),
@@ -53,8 +56,8 @@ def uploads_table(report: UploadReport, width: int | None = None) -> str:
             row.target.name,
             row.bucket,
             one_line(row.upload.key),
-            human_seconds(_age(row.upload.initiated, report.now)),
-            human_seconds(_age(row.found.activity, report.now)),
+            human_seconds(age_at(report.now, row.upload.initiated)),
+            human_seconds(age_at(report.now, row.found.activity)),
             human_bytes(row.found.bytes),
             "–" if row.found.parts is None else f"{row.found.parts:,}",  # noqa: RUF001 - a dash for people
             one_line(row.found.storage_class),
@@ -71,7 +74,7 @@ def uploads_json(report: UploadReport) -> str:
         "time": report.now,
         "matched": report.counts.matched,
         "left_out": {"undated": report.counts.undated, "unsized": report.counts.unsized},
-        "uploads": [_members(row, report.now) for row in report.uploads],
+        "uploads": [_record(row, report.now) for row in report.uploads],
         "failures": [
             {
                 "target": target.name,
@@ -92,10 +95,10 @@ def uploads_csv(report: UploadReport) -> str:
     writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC)
     writer.writerow(CSV_HEAD)
     for row in report.uploads:
-        members = _members(row, report.now)
+        record = _record(row, report.now)
         for name in ("initiated", "last_activity", "abort_at"):
-            members[name] = _iso(members[name])
-        writer.writerow(_csv_value(members[name]) for name in CSV_HEAD)
+            record[name] = _iso(record[name])
+        writer.writerow(_csv_value(record[name]) for name in CSV_HEAD)
     return file.getvalue()
 
 
@@ -114,8 +117,8 @@ def uploads_commands(report: UploadReport) -> str:
     for row in report.uploads:
         found = row.found
         what = (
-            f"{human_seconds(_age(row.upload.initiated, report.now))} old",
-            f"idle {human_seconds(_age(found.activity, report.now))}",
+            f"{human_seconds(age_at(report.now, row.upload.initiated))} old",
+            f"idle {human_seconds(age_at(report.now, found.activity))}",
             "parts not known" if found.parts is None else f"parts {found.parts:,}",
             "bytes not known" if found.bytes is None else human_bytes(found.bytes),
             f"in {shell_quoted(row.bucket)} of {shell_quoted(row.target.name)}",
@@ -124,29 +127,10 @@ def uploads_commands(report: UploadReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _members(row: FoundUpload, now: float) -> dict[str, object]:
-    upload, found = row.upload, row.found
-    return {
-        "target": row.target.name,
-        "store": row.target.store.value,
-        "bucket": row.bucket,
-        "key": upload.key,
-        "upload_id": upload.upload_id,
-        "initiated": upload.initiated,
-        "age_seconds": _age(upload.initiated, now),
-        "last_activity": found.activity,
-        "idle_seconds": _age(found.activity, now),
-        "parts": found.parts,
-        "bytes": found.bytes,
-        "storage_class": found.storage_class or None,
-        "initiator": upload.initiator or None,
-        "abort_at": found.abort_at,
-        "abort_command": abort_command(row.target, row.bucket, upload),
-    }
-
-
-def _age(since: float | None, now: float) -> float | None:
-    return None if since is None else max(0.0, now - since)
+def _record(each: FoundUpload, now: float) -> Record:
+    command = abort_command(each.target, each.bucket, each.upload)
+    names = each.target.name, each.target.store.value, each.bucket
+    return upload_record(*names, each.found, now=now, abort_command=command)
 
 
 def _csv_value(value: object) -> object:

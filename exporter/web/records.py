@@ -1,0 +1,76 @@
+"""The JSON records of buckets and uploads, the same in API and commands; docs/http-api.md has every field.
+
+null stands for what is not known. Times are Unix seconds, durations seconds, sizes bytes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from exporter.model.uploads import age_at
+from exporter.stores.registry import store_type
+from exporter.web.bucket_rows import group_by_age
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.model.results import Group, Summary
+    from exporter.model.uploads import Found
+
+Record = dict[str, Any]
+
+
+def values_record(store: str, ages: Sequence[float], summary: Summary) -> Record:
+    """Return what a scan found in a bucket of this kind of store; `ages` are its histogram's bounds."""
+    with_parts = summary.parts_known
+    with_abort_dates = store_type(store).has_abort_dates
+    rules = summary.abort_rules
+    counts = group_by_age(ages, summary.age_counts)
+    return {
+        "uploads": summary.uploads,
+        "bytes": summary.bytes,
+        "parts": summary.parts,
+        "stale_uploads": summary.stale,
+        "stale_bytes": summary.stale_bytes,
+        "empty_uploads": summary.empty,
+        "unsized_uploads": summary.unsized if with_parts else None,
+        "undated_uploads": summary.undated,
+        "recheck_overdue_uploads": summary.overdue if with_parts else None,
+        "abort_scheduled_uploads": summary.abort_scheduled if with_abort_dates else None,
+        "abort_overdue_uploads": summary.abort_overdue if with_abort_dates else None,
+        "oldest_initiated": summary.oldest_initiated,
+        "oldest_activity": summary.oldest_activity,
+        "ages": [{"at_most_seconds": bound, "uploads": count} for bound, count in counts],
+        "bytes_by_class": dict(summary.bytes_by_class) if with_parts else None,
+        "abort_rules": {"bucket_seconds": rules.bucket, "prefix_seconds": rules.prefix} if rules else None,
+        "prefixes": _groups(summary.prefixes),
+        "initiators": _groups(summary.initiators),
+    }
+
+
+def _groups(groups: Sequence[Group] | None) -> list[Record] | None:
+    return None if groups is None else [group._asdict() for group in groups]
+
+
+def upload_record(  # noqa: PLR0913 - where the upload is, and as of when
+    target: str, store: str, bucket: str, found: Found, *, now: float, abort_command: str | None
+) -> Record:
+    """Return an upload; its ages are as of `now` (Unix seconds)."""
+    upload = found.upload
+    return {
+        "target": target,
+        "store": store,
+        "bucket": bucket,
+        "key": upload.key,
+        "upload_id": upload.upload_id,
+        "initiated": upload.initiated,
+        "age_seconds": age_at(now, upload.initiated),
+        "last_activity": found.activity,
+        "idle_seconds": age_at(now, found.activity),
+        "parts": found.parts,
+        "bytes": found.bytes,
+        "storage_class": found.storage_class or None,
+        "initiator": upload.initiator or None,
+        "abort_at": found.abort_at,
+        "abort_command": abort_command,
+    }
