@@ -1,6 +1,6 @@
 """What one scan found in one bucket, added up upload by upload; no upload is held on to.
 
-The words, and the rules for what cannot be known, are those of the metrics table in the README: a number that
+The words, and the rules for what cannot be known, are those of docs/metrics.md: a number that
 is not known is None, never 0.
 """
 

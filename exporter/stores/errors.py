@@ -43,7 +43,7 @@ _RETRYABLE = {Reason.THROTTLED, Reason.SERVER_ERROR, Reason.TIMEOUT}
 _GONE_CODES = {"NoSuchUpload", "NoSuchKey"}
 _ADVICE = {
     Reason.CREDENTIALS: "check the target's credentials and the clock",
-    Reason.ACCESS_DENIED: "grant the permission (README, Permissions)",
+    Reason.ACCESS_DENIED: "grant the permission (docs/permissions.md)",
     Reason.NOT_FOUND: "check the name, region and endpoint_url",
     Reason.THROTTLED: "lower scan.concurrency or scan less often",
     Reason.UNSUPPORTED: "this store or bucket type cannot do it",

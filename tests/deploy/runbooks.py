@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from charts import CHART
-from docs.documents import README, code, table
+from docs.documents import GUIDE, code, table
 from rules import NAMES
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ SECTIONS = ["How to look", "What to do", "When it is not worth an alert"]
 
 
 def metrics() -> dict[str, set[str]]:
-    """Return the labels of every metric, as the README has them, which is held against the code elsewhere."""
-    rows = table(README, "name", "type", "labels", "meaning")
+    """Return the labels of every metric by docs/metrics.md, which is held against the code elsewhere."""
+    rows = table(GUIDE["metrics"], "name", "type", "labels", "meaning")
     return {code(name)[0]: set(code(labels)) for name, _, labels, _ in rows}
 
 

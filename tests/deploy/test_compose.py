@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from docs.documents import README, files
+from docs.documents import GUIDE, files
 from servers import need
 
 from exporter.cli import main as cli
@@ -84,8 +84,8 @@ def test_the_exporter_is_built_with_the_extra_that_its_command_needs():
     assert options.listen == f":{exporter['ports'][0].split(':')[-1]}"
 
 
-def test_the_override_of_the_readme_serves_the_config_that_it_mounts():
-    (override,) = [yaml.safe_load(text) for text in files(README, "compose.override.yaml")]
+def test_the_override_of_the_guide_serves_the_config_that_it_mounts():
+    (override,) = [yaml.safe_load(text) for text in files(GUIDE["docker"], "compose.override.yaml")]
     exporter = override["services"]["exporter"]
     (mount,) = exporter["volumes"]
     options = cli.parser().parse_args(exporter["command"])

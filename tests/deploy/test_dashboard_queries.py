@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from dashboards import BOARDS, every_query, filled, queries
-from docs.documents import README, code, table
+from docs.documents import GUIDE, code, table
 from rules import promtool
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ REDUCED = (
 )
 METRICS = {
     name.strip("`"): (kind, set(code(labels)))
-    for name, kind, labels, _ in table(README, "name", "type", "labels", "meaning")
+    for name, kind, labels, _ in table(GUIDE["metrics"], "name", "type", "labels", "meaning")
 }
 AGES = {
     f"mpu_upload_age_seconds_{part}": ("gauge histogram", {"target", "store", "bucket", *more})

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from charts import CHART
 from dashboards import BOARDS, FILES, every_board, panels
-from docs.documents import README, files
+from docs.documents import GUIDE, files
 from rules import NAMES
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ class TestFile:
         assert board["description"].endswith(".")
         assert board["time"]["to"] == "now"
 
-    def test_the_readme_tells_grafana_of_a_folder(self):
-        [snippet] = files(README, "dashboards.yaml")
+    def test_the_guide_tells_grafana_of_a_folder(self):
+        [snippet] = files(GUIDE["alerts"], "dashboards.yaml")
         [provider] = yaml.safe_load(snippet)["providers"]
         assert set(provider) <= {"name", "orgId", "folder", "folderUid", "type", "disableDeletion", "options"}
         assert provider["type"] == "file"

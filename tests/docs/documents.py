@@ -6,10 +6,15 @@ import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-DOCUMENTS = {"README.md": README, "CONTRIBUTING.md": CONTRIBUTING, "CHANGELOG.md": CHANGELOG}
+DOCUMENTS = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for pattern in ("*.md", "docs/*.md", "findings/*.md")
+    for path in sorted(ROOT.glob(pattern))
+}
+"""The text of each document by its path."""
+README = DOCUMENTS["README.md"]
+GUIDE = {Path(path).stem: text for path, text in DOCUMENTS.items() if path.startswith("docs/")}
+"""The pages of docs/ by their names."""
 
 _BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _COMMAND_ENDS = re.compile(r" && | \| | > ")

@@ -1,42 +1,72 @@
-"""CONTRIBUTING.md names every file and every dependency, and no other."""
+"""CONTRIBUTING.md and what maintainers keep: folders of tests, reasons of dependencies, the changelog."""
 
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
+from typing import TYPE_CHECKING
 
-from docs.documents import CHANGELOG, CONTRIBUTING, ROOT, code, table
+import pytest
+from docs.documents import DOCUMENTS, GUIDE, ROOT, blocks
 
 from exporter import __version__
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-def dependencies() -> set[tuple[str, str]]:
-    """Return each package of pyproject.toml and what it is for."""
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+KILOBYTES = 6
+PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+ENTRY = r"\[(CHANGE|FEATURE|ENHANCEMENT|BUGFIX)\] [A-Z`]"
+
+
+def requirements() -> list[str]:
+    """Return what pyproject.toml requires for running, building and every extra, its own extras apart."""
+    settings = tomllib.loads(PYPROJECT)
     project = settings["project"]
-    lists = {
-        "running": project["dependencies"],
-        "building": settings["build-system"]["requires"],
-        **project["optional-dependencies"],
-    }
-    found = {(re.match(r"[\w.-]+", text)[0], use) for use, texts in lists.items() for text in texts}
-    return {(name, use) for name, use in found if name != project["name"]}
+    lists = (settings["build-system"]["requires"], project["dependencies"])
+    extras = project["optional-dependencies"].values()
+    return [text for texts in (*lists, *extras) for text in texts if not text.startswith(project["name"])]
 
 
-def test_the_table_of_dependencies_is_pyproject():
-    rows = table(CONTRIBUTING, "package", "for", "why")
-    assert dependencies() == {(code(name)[0], use) for name, use, _ in rows}
-    assert all(why for *_, why in rows)
+def test_it_is_short():
+    assert len(DOCUMENTS["CONTRIBUTING.md"].encode()) <= KILOBYTES * 1024
 
 
-def test_the_table_of_tests_names_every_folder():
+@pytest.mark.parametrize("requirement", sorted(set(requirements())))
+def test_each_dependency_has_its_reason_beside_it(requirement: str):
+    lines = [line for line in PYPROJECT.splitlines() if f'"{requirement}"' in line]
+    assert len(lines) == requirements().count(requirement)
+    assert [line for line in lines if not re.search(r'",? # \w.+', line)] == []
+
+
+def test_every_folder_of_tests_is_explained():
     folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()} - {"__pycache__"}
-    text = "\n".join(CONTRIBUTING.partition("## The house")[0].splitlines())
-    assert folders <= set(re.findall(r"tests/(\w+)", text))
+    assert folders <= set(re.findall(r"tests/(\w+)", DOCUMENTS["CONTRIBUTING.md"]))
 
 
 def test_the_changelog_has_this_version_and_only_known_kinds():
-    assert f"\n## {__version__}" in CHANGELOG
-    entries = re.findall(r"^- (.*)$", CHANGELOG, re.MULTILINE)
+    changelog = DOCUMENTS["CHANGELOG.md"]
+    assert f"\n## {__version__}" in changelog
+    entries = re.findall(r"^- (.*)$", changelog, re.MULTILINE)
     assert entries
-    assert all(re.match(r"\[(CHANGE|FEATURE|ENHANCEMENT|BUGFIX)\] [A-Z`]", entry) for entry in entries)
+    assert [entry for entry in entries if not re.match(ENTRY, entry)] == []
+
+
+def test_the_lines_of_the_changelog_come_out_of_the_commits(tmp_path: Path):
+    [collect] = [text for text in blocks(GUIDE["releasing"], "sh") if text.startswith("git log ")]
+    messages = (
+        "Old\n\nChangelog: [BUGFIX] Released before.",
+        "A store\n\nWhy.\n\nChangelog: [FEATURE] A store whose line\n goes on in the next.",
+        "Nothing that users notice",
+        "Two\n\nChangelog: [CHANGE] One.\nChangelog: [BUGFIX] Other.",
+    )
+    commit = "git -c user.name=n -c user.email=e commit --quiet --allow-empty --message"
+    commits = [f"{commit} '{message}'" for message in messages]
+    script = "\n".join(("set -e", "git init --quiet .", *commits, "git tag v1.2.2 HEAD~3", collect))
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "- [FEATURE] A store whose line goes on in the next.",
+        "- [CHANGE] One.",
+        "- [BUGFIX] Other.",
+    ]

@@ -1,4 +1,4 @@
-"""Every command line that --help and the README show is run as it stands, in a folder with a config.yaml."""
+"""Every command line that --help, README and docs/ show is run as it stands, beside a config.yaml."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from docs.documents import README, blocks, code
+from docs.documents import GUIDE, README, blocks, code
 from servers import running, wait_until
 from servers.exporter import SECRET_KEY
 from servers.s3 import S3, Part, Upload
@@ -23,9 +23,10 @@ ENDS_BY_ITSELF = ("check", "scan", "uploads", "completion")
 def shown() -> list[str]:
     """Return the command lines, each once, without the path that the README's venv has."""
     lines = [line for command in cli.COMMANDS.values() for line in command.examples]
-    for block in blocks(README, "sh"):
-        lines += [part.strip() for line in block.splitlines() for part in line.split("&&")]
-    lines += code(README)
+    for text in (README, *GUIDE.values()):
+        blocks_lines = [line for block in blocks(text, "sh") for line in block.splitlines()]
+        lines += [part.strip() for line in blocks_lines for part in line.split("&&")]
+        lines += code(text)
     commands = (line.removeprefix(".venv/bin/") for line in lines)
     return sorted({line for line in commands if line.startswith("mpu-exporter ") and "COMMAND" not in line})
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import bcrypt
 import pytest
 import yaml
-from docs.documents import README, files
+from docs.documents import GUIDE, files
 from servers import free_port, listens, need, running, wait_until
 from servers.exporter import Exporter, serving, target
 from servers.prometheus import job, scraping
@@ -389,11 +389,12 @@ def test_check_tells_that_both_are_valid(authority: Authority, config: dict[str,
     assert done.stdout.splitlines()[1:] == [f"{file}: valid; TLS, users: 1"]
 
 
-def test_the_example_of_the_readme_works_as_it_stands(
+def test_the_example_of_the_guide_works_as_it_stands(
     authority: Authority, config: dict[str, object], tmp_path: Path
 ):
     need("prometheus")
-    [web], [scrape] = files(README, "web.yml"), files(README, "prometheus-tls.yml")
+    page = GUIDE["operations"]
+    [web], [scrape] = files(page, "web.yml"), files(page, "prometheus-tls.yml")
     folder = authority.folder
     names = {"server.pem": "tls.crt", "server-key.pem": "tls.key", "client.pem": "client.crt"}
     names |= {"client-key.pem": "client.key"}

@@ -38,7 +38,7 @@ def test_what_is_secret_is_hidden(text: str):
 @pytest.mark.parametrize(
     "text",
     [
-        "ListParts: HTTP 403 (AccessDenied Access Denied); grant the permission (README, Permissions)",
+        "ListParts: HTTP 403 (AccessDenied Access Denied); grant the permission (docs/permissions.md)",
         "credentials: expired",
         "Failed to connect to bucket-of-ours-2026.s3.eu-west-1.amazonaws.com:443 after 3 ms",
         "arn:aws:iam::111122223333:role/MpuExporter",

@@ -1,4 +1,4 @@
-"""What a policy has to allow, against what the README's policies do."""
+"""What a policy has to allow, against what the policies of docs/permissions.md do."""
 
 import json
 import re
@@ -95,9 +95,9 @@ def test_without_a_role_none_is_missing():
     assert missing_permission(S3, "media", PARTS, failure) == ""
 
 
-def test_the_readme_s_policies_name_the_same_actions():
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    policies = map(json.loads, re.findall(r"^```json\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL))
+def test_the_documented_policies_name_the_same_actions():
+    page = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text(encoding="utf-8")
+    policies = map(json.loads, re.findall(r"^```json\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
     named = json.dumps(list(policies))
     for target, bucket in ((S3, "media"), (OBS, "media-eu"), (GLACIER, "tapes")):
         for operation in (LISTING, PARTS):

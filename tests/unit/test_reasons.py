@@ -108,5 +108,5 @@ class TestText:
 
     def test_it_says_what_happened_and_what_to_do(self):
         assert str(refusal(403, "AccessDenied", "Access Denied")) == (
-            "ListParts: HTTP 403 (AccessDenied Access Denied); grant the permission (README, Permissions)"
+            "ListParts: HTTP 403 (AccessDenied Access Denied); grant the permission (docs/permissions.md)"
         )

@@ -70,7 +70,7 @@ _CHAIN_ADVICE = "give the target credentials, or its SDK chain a source of them"
 _ANY_ROLE_ADVICE = "check the role's ARN, its duration, and the credentials that take it"
 _REFUSED_ROLE_ADVICE = (
     "let the caller use sts:AssumeRole, and the role's trust policy name the caller "
-    "and the same external id, if any (README, Roles)"
+    "and the same external id, if any (docs/permissions.md, Roles)"
 )
 _ROLE_OPERATIONS = {"AssumeRole", "AssumeRoleWithWebIdentity"}
 _NAME_ERRORS = (botocore.exceptions.ParamValidationError, UnicodeError)
