@@ -72,8 +72,7 @@ class Outcome:
 def outcome(rig: Rig, **settings: object) -> Outcome:
     """Scan and return what came of it; `settings` of the scan may be given."""
     listening, before = Listening(rig.store), rig.traffic.requests
-    made = scanner(rig, **{"concurrency": 4, "retries": 1} | settings)
-    made.store = listening
+    made = scanner(rig, listening, **{"concurrency": 4, "retries": 1} | settings)
     try:
         result = made.scan(rig.bucket, Ledger())
     except StoreError as error:

@@ -80,10 +80,11 @@ def passing(*replies: Reply) -> dict[str, Misbehave]:
     } | {f"{each.status} once for a listing": reply(UPLOADS, instead(each), {2}) for each in replies}
 
 
+# What a code or a status means for a call, test_contract_errors.py asks both engines; here, for a scan.
 REFUSALS: dict[str, Misbehave] = {
-    **each_way({f"{status} {code}": instead(error(status, code)) for status, code in CODES}, three_ways),
-    **each_way({f"{status} without a word": instead(Reply(status)) for status in STATUSES}, three_ways),
-    **each_way({f"{status} with a page": sent(status=status) for status in STATUSES}, three_ways),
+    **{f"{status} {code}, one": victim(instead(error(status, code))) for status, code in CODES},
+    **{f"{status} without a word, one": victim(instead(Reply(status))) for status in STATUSES},
+    **{f"{status} with a page, one": victim(sent(status=status)) for status in STATUSES},
     **each_way(
         {f"{status} with HTML": instead(Reply(status, {}, HTML)) for status in (400, 403, 404, 502, 503)},
         three_ways,
@@ -200,5 +201,8 @@ BY_HAND: dict[str, Misbehave] = each_way(
     },
     three_ways,
 )
-LATE: dict[str, Misbehave] = each_way({name: sent(**how) for name, how in TOO_LATE.items()}, three_ways)
+LATE: dict[str, Misbehave] = {
+    **{f"{name}, one": victim(sent(**how)) for name, how in TOO_LATE.items()},
+    **each_way({"no answer": sent(**TOO_LATE["no answer"])}, three_ways),
+}
 """Answers that come too late where a call may take 5 seconds."""

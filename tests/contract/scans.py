@@ -14,6 +14,7 @@ from servers.standin import Reply, Request
 from exporter.model.results import ScanResult, Summary
 from exporter.scan.scanner import Scanner
 from exporter.state.ledger import Ledger
+from exporter.stores.base import Store
 from exporter.stores.engine.store_client import Clocks, StoreClient
 
 NOW = EPOCH + 30 * 86400
@@ -22,11 +23,11 @@ PATIENCE = 5.0
 """So many seconds a request is held at most for others that have to come: fewer than a call may take."""
 
 
-def scanner(rig: Rig, **settings: object) -> Scanner:
-    """Return a scanner of the rig; `new_pace` and settings of the scan may be given."""
+def scanner(rig: Rig, store: Store | None = None, **settings: object) -> Scanner:
+    """Return a scanner of the rig, or of this store; `new_pace` and settings of the scan may be given."""
     options = {name: settings.pop(name) for name in ("new_pace",) if name in settings}
     clocks = Clocks(wall=lambda: NOW, jitter=rig.jitter)
-    client = StoreClient(rig.store, replace(rig.target.scan, **settings), rig.stop, clocks)
+    client = StoreClient(store or rig.store, replace(rig.target.scan, **settings), rig.stop, clocks)
     return Scanner(client, AGES, **options)
 
 
