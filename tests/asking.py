@@ -14,7 +14,7 @@ from exporter.stores.base import Store
 from exporter.stores.engine.concurrency import ConcurrencyLimit
 from exporter.stores.engine.executor import Executor
 from exporter.stores.engine.retry import Deadline, RetryPolicy
-from exporter.stores.pagination import Task, new_listing, next_page, size_upload
+from exporter.stores.pagination import Task, list_next_page, sum_parts, uploads_paginator
 
 
 @dataclass
@@ -30,15 +30,15 @@ class Asker:
 
     def pages(self, store: Store, bucket: BucketSettings) -> Iterator[Collection[Upload]]:
         """Yield the bucket's uploads page by page, each once."""
-        listing = new_listing()
+        listing = uploads_paginator()
         with self.flows(store, bucket) as flows:
             while not listing.done:
-                yield self._ask(flows, next_page(listing, bucket))
+                yield self._ask(flows, list_next_page(listing, bucket))
 
     def size(self, store: Store, bucket: BucketSettings, upload: Upload) -> PartTotals:
         """Return what the upload's parts add up to."""
         with self.flows(store, bucket) as flows:
-            return self._ask(flows, size_upload(bucket, upload, store.new_part_sum()))
+            return self._ask(flows, sum_parts(bucket, upload, store.new_part_sum()))
 
     @contextmanager
     def flows(self, store: Store, bucket: BucketSettings, concurrency: int = 32) -> Iterator[Executor]:
@@ -54,7 +54,7 @@ class Asker:
 
     def _ask(self, flows: Executor, flow: Task[Any]) -> Any:
         flows.start(flow, None, RetryPolicy(self.request_timeout, self.retries, Deadline(self.deadline)))
-        ((_, outcome),) = flows.ended()
+        ((_, outcome),) = flows.completed()
         if isinstance(outcome, Exception):
             raise outcome
         return outcome

@@ -107,10 +107,10 @@ class DirectCalls:
         self._answer = answer
         self._done = []
 
-    def start(self, ask, deadline, label) -> None:
-        self._done.append((label, self._answer(ask)))
+    def start(self, request, deadline, label) -> None:
+        self._done.append((label, self._answer(request)))
 
-    def answers(self, timeout):
+    def completed(self, timeout):
         done, self._done = self._done, []
         return done
 

@@ -71,8 +71,8 @@ class _CountingSession:
     def start(self, request: PageRequest, deadline: float, label: object) -> None:
         self.session.start(request, deadline, label)
 
-    def answers(self, timeout: float) -> Sequence[CompletedCall]:
-        found = self.session.answers(timeout)
+    def completed(self, timeout: float) -> Sequence[CompletedCall]:
+        found = self.session.completed(timeout)
         self.pages[self.bucket] += sum(not isinstance(outcome, StoreError) for _, outcome in found)
         return found
 

@@ -10,7 +10,7 @@ from exporter.cli.oneshot import OneShot, attempt
 from exporter.model.errors import Failure, GoneError
 from exporter.stores.base import LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION, PageRequest
 from exporter.stores.engine.retry import Deadline, RetryPolicy
-from exporter.stores.pagination import new_listing, next_page
+from exporter.stores.pagination import list_next_page, uploads_paginator
 from exporter.stores.permissions import missing_permission
 from exporter.stores.registry import store_type
 
@@ -75,7 +75,8 @@ def _probe(names: frozenset[str], limit: int | None, session: TargetSession) -> 
 
 def _probe_bucket(session: TargetSession, bucket: BucketSettings) -> Iterator[ProbeResult]:
     target, name = session.target, session.target.name
-    uploads = attempt(partial(_call, session, bucket, next_page(new_listing(), bucket)), name, bucket.name)
+    first_page = list_next_page(uploads_paginator(), bucket)
+    uploads = attempt(partial(_call, session, bucket, first_page), name, bucket.name)
     yield _result(target, bucket.name, UPLOADS_OPERATION, uploads)
     if target.scan.parts != "never":
         yield _probe_parts(session, bucket, uploads)
@@ -120,7 +121,7 @@ def _call(session: TargetSession, bucket: BucketSettings, task: Task[T]) -> T:
     executor = session.scanner().open(bucket, deadline)
     try:
         executor.start(task, None, RetryPolicy(scan.request_timeout, scan.retries, Deadline(deadline)))
-        [(_, outcome)] = executor.ended()
+        [(_, outcome)] = executor.completed()
     finally:
         executor.close()
     if isinstance(outcome, Exception):

@@ -14,7 +14,7 @@ from exporter.scan.tally import Tally
 from exporter.stores.engine.concurrency import ConcurrencyLimit
 from exporter.stores.engine.rate_limit import RateLimit
 from exporter.stores.engine.retry import Deadline, RetryPolicy
-from exporter.stores.pagination import RestartError, new_listing, next_page
+from exporter.stores.pagination import RestartError, list_next_page, uploads_paginator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -150,7 +150,7 @@ class _Pass:
         self._tally = tally
         self._now = scanner.clocks.monotonic
         self._patience = RetryPolicy(settings.request_timeout, settings.retries, Deadline(deadline))
-        self._listing = new_listing()
+        self._listing = uploads_paginator()
         self._page_length = 0
         self._pace = scanner.pace(bucket)
         self._sizing = Sizing(
@@ -186,7 +186,7 @@ class _Pass:
     def run(self) -> Summary:
         try:
             self._ask_for_page()
-            while ended := self._flows.ended():
+            while ended := self._flows.completed():
                 for asked, outcome in ended:
                     if isinstance(asked, Asked):
                         self._sizing.settle(asked, outcome)
@@ -195,8 +195,8 @@ class _Pass:
                 self._go_on()
         except RestartError:
             self._sizing.patience.deadline.at = self._now()  # what is in flight is not tried again
-            self._flows.pause_no_more()
-            while self._flows.ended():
+            self._flows.skip_pauses()
+            while self._flows.completed():
                 pass
             raise
         except StoreError as error:
@@ -209,7 +209,7 @@ class _Pass:
 
     def _ask_for_page(self) -> None:
         self._page_asked = True
-        self._flows.start(next_page(self._listing, self._bucket), None, self._patience)
+        self._flows.start(list_next_page(self._listing, self._bucket), None, self._patience)
 
     def _take_page(self, outcome: Collection[Upload] | StoreError | RestartError) -> None:
         """Take the uploads of a page; those to be sized wait for their turn."""

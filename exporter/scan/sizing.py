@@ -8,7 +8,7 @@ from exporter.model.errors import GoneError, StoreError
 from exporter.model.uploads import PartTotals, Upload
 from exporter.scan.priority import OVERDUE_SHARE, Candidate, InOrder, MostUrgent
 from exporter.state.ledger import Run
-from exporter.stores.pagination import size_upload
+from exporter.stores.pagination import sum_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -162,12 +162,12 @@ class Sizing:
         else:
             upload, identity, known, _ = candidate
             fold = self._new_fold(known)
-            calls = self._calls((known.parts or 0) - fold.run) if known else 1
+            calls = self._calls((known.parts or 0) - fold.contiguous_parts) if known else 1
             if self._is_spent(flows, calls):
                 self._leave(candidate, OVER_BUDGET)
                 return
             self._promised += calls - 1
-            flow = size_upload(self._bucket, upload, fold)
+            flow = sum_parts(self._bucket, upload, fold)
             flows.start(flow, Asked(upload, identity, known, fold, calls), self.patience)
 
     def _is_spent(self, flows: Executor, calls: int) -> bool:
@@ -193,7 +193,7 @@ class Sizing:
             next_time = now + self._recheck.delay(now, known.activity)
             if next_time < known.read + self._recheck.at_least:
                 activity = known.activity if known.dated else None
-                fold.begin_with(known.run, known.run_bytes or 0, activity)
+                fold.restart(known.run, known.run_bytes or 0, activity)
         return fold
 
     def _calls(self, parts: int) -> int:
@@ -218,12 +218,13 @@ class Sizing:
             self._tally.add_sized(asked.upload, totals)
             return
         upload, identity, known, fold, _ = asked
-        run = Run(fold.run, fold.run_bytes) if fold.run >= self._parts_per_page else None
-        read = known.read if known and fold.left_out else self._tally.now
+        is_long = fold.contiguous_parts >= self._parts_per_page
+        run = Run(fold.contiguous_parts, fold.contiguous_bytes) if is_long else None
+        read = known.read if known and fold.skipped_parts else self._tally.now
         noted = self._ledger.note_parts(identity, upload, totals, self._tally.now, known, run=run, read=read)
         self._tally.add_sized(upload, totals, noted.activity if noted.dated else None)
-        if fold.left_out:
-            self._saved(self._calls(totals.parts) - self._calls(totals.parts - fold.left_out))
+        if fold.skipped_parts:
+            self._saved(self._calls(totals.parts) - self._calls(totals.parts - fold.skipped_parts))
 
     def _add_gone(self, upload: Upload) -> None:
         self._gone += 1

@@ -21,7 +21,7 @@ from exporter.config.checks import check_bucket
 from exporter.config.settings import BucketSettings
 from exporter.config.sharding import ALONE
 from exporter.model.errors import Failure, Reason, StoreError
-from exporter.stores.pagination import PageLoop
+from exporter.stores.pagination import Paginator
 from exporter.text.quoting import one_line
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class BucketDiscovery:
         A name that is wanted but cannot be asked for is left out, and told once.
         """
         deadline = self._client.clocks.monotonic() + self._target.scan.timeout
-        loop: PageLoop[FoundBucket] = PageLoop(lambda page: [bucket.name for bucket in page])
+        loop: Paginator[FoundBucket] = Paginator(lambda page: [bucket.name for bucket in page])
         found: dict[str, BucketSettings] = {}
         while not loop.done:
             for name, region in loop.accept(self._page(loop.marker, deadline)):

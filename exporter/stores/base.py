@@ -1,4 +1,4 @@
-"""The seam between the scan and the stores: a question about a bucket in, one page out."""
+"""The interface between scans and stores: a request about one bucket in, one proven page out."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ VAULTS_OPERATION = "ListVaults"
 LIFECYCLE_OPERATION = "GetBucketLifecycleConfiguration"
 
 Marker = tuple[str, ...]
-"""Where a listing goes on, as the server gave it; only the store that made it reads it."""
+"""Where the next page of a listing starts, as the server gave it; only the store that made it reads it."""
 
 
 class Page(NamedTuple, Generic[T]):
-    """One proven answer to a listing.
+    """One proven page of a listing.
 
     `truncated` is None where the answer does not say. `next_marker` is the server's own, None where it
     gave no usable one; `last_marker` is derived from the last item, None without items or where the
-    store's markers cannot be derived. `abort_at` is when the store says that it will abort the upload whose
-    parts are listed (Unix seconds). `moved` says that a page without items is a step ahead all the same.
+    store's markers cannot be derived. `abort_at` is when the store will abort the upload whose parts are
+    listed (Unix seconds). `progressed` marks a page that moves the listing on though it has no items.
     """
 
     items: Collection[T]
@@ -39,18 +39,18 @@ class Page(NamedTuple, Generic[T]):
     last_marker: Marker | None = None
     storage_class: str = ""
     abort_at: float | None = None
-    moved: bool = False
+    progressed: bool = False
 
 
 class FoundBucket(NamedTuple):
-    """A bucket or vault that an account has; `region` is None where the store does not say it."""
+    """A bucket or vault of an account; `region` is None where the store does not name it."""
 
     name: str
     region: str | None = None
 
 
 class PageRequest(NamedTuple):
-    """What one call asks for: the page of the bucket's uploads after `marker`, or of the upload's parts."""
+    """A request for one page after `marker`: of the parts of `upload`, or of the bucket's uploads if None."""
 
     bucket: BucketSettings
     upload: Upload | None
@@ -58,64 +58,66 @@ class PageRequest(NamedTuple):
 
 
 CompletedCall = tuple[object, "Page[Any] | StoreError"]
-"""The label that a call was started with, and what came of it."""
+"""The label that a call was started with, and its outcome."""
 
 
 class BucketSession(Protocol):
-    """The calls that one scan has in flight; for one thread. Each is one request, none is tried again."""
+    """The calls in flight of one scan; for one thread. Each call is one request, without retries."""
 
-    def start(self, ask: PageRequest, deadline: float, label: object) -> None:
+    def start(self, request: PageRequest, deadline: float, label: object) -> None:
         """Send a call, which ends before `deadline` (a reading of the monotonic clock)."""
 
-    def answers(self, timeout: float) -> Sequence[CompletedCall]:
-        """Wait for the calls that end next, at most `timeout` seconds. Raises StoppingError."""
+    def completed(self, timeout: float) -> Sequence[CompletedCall]:
+        """Return the calls that end next, after at most `timeout` seconds. Raises StoppingError."""
 
     def close(self) -> None:
-        """Give up what is in flight."""
+        """Cancel the calls in flight."""
 
 
 class PartSum(Protocol):
-    """Adds up the parts of one upload, each counted once however often it is listed.
+    """Sums up the parts of one upload, each counted once however often it is listed.
 
-    `run` is how many parts the list has from the first on without a gap, `run_bytes` what these hold; 0 where
-    the store's parts have no numbers.
+    Counts of contiguous and skipped parts are 0 where the store's parts have no numbers.
     """
 
     @property
-    def run(self) -> int:
-        """Parts 1 to this number are all there."""
+    def contiguous_parts(self) -> int:
+        """Parts 1 to this number have all been counted, without a gap."""
 
     @property
-    def run_bytes(self) -> int:
-        """What those parts hold."""
+    def contiguous_bytes(self) -> int:
+        """Size of the contiguous parts."""
 
     @property
-    def left_out(self) -> int:
-        """Parts 1 to this number were not asked for, but taken as they had been counted before."""
+    def skipped_parts(self) -> int:
+        """Parts 1 to this number are not listed, but counted as an earlier scan found them."""
 
-    def begin_with(self, run: int = 0, run_bytes: int = 0, last_modified: float | None = None) -> None:
-        """Begin again, as if parts 1 to `run` had been counted."""
+    def restart(self, skipped_parts: int = 0, size: int = 0, last_modified: float | None = None) -> None:
+        """Forget all parts, and count parts 1 to `skipped_parts` of together `size` bytes.
+
+        `last_modified` is when the newest of these was uploaded (Unix seconds).
+        """
 
     def add(self, parts: Collection[Part]) -> None:
         """Count the parts of one page."""
 
     def totals(self, storage_class: str) -> PartTotals:
-        """Return what was counted so far."""
+        """Return the totals of the parts counted so far."""
 
 
-def operations_of(target: TargetSettings, listing: str = BUCKETS_OPERATION) -> tuple[str, ...]:
-    """Return the API's names of the calls that a target asks for; `listing` is that of its buckets."""
-    found = (listing,) if target.discover else ()
+def operations_of(target: TargetSettings, buckets_operation: str = BUCKETS_OPERATION) -> tuple[str, ...]:
+    """Return the API's names of the calls that a target's scans make; see `Store.operations`."""
+    discovery = (buckets_operation,) if target.discover else ()
     rules = (LIFECYCLE_OPERATION,) if target.lifecycle else ()
-    return (UPLOADS_OPERATION, PARTS_OPERATION, *found, *rules)
+    return (UPLOADS_OPERATION, PARTS_OPERATION, *discovery, *rules)
 
 
 class Store(Protocol):
-    """What a store can do for a scan. Scans of several buckets may use it at once."""
+    """The calls that scans and discovery make to one target's store. Safe to use from many threads."""
 
     @property
     def operations(self) -> tuple[str, ...]:
-        """The API's names of the calls it makes."""
+        """The API's names of the calls it makes; each is counted in metrics."""
 
     @property
     def has_part_times(self) -> bool:
@@ -126,19 +128,19 @@ class Store(Protocol):
         """The region requests are signed for, '' where there is none or it is not known yet."""
 
     def open(self, bucket: BucketSettings, deadline: float) -> BucketSession:
-        """Return what makes the calls of one scan of the bucket; one thread may use it.
+        """Return a session for the calls of one scan of the bucket; one thread may use it.
 
         Raises StoreError and StoppingError; takes no longer than `deadline` (monotonic clock).
         """
 
     def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
-        """Return the page of the account's buckets that follows `marker`: one request, no retries.
+        """Return the page of the account's buckets after `marker`: one request, no retries.
 
         Raises StoreError and StoppingError; takes no longer than `deadline` (monotonic clock).
         """
 
     def new_part_sum(self) -> PartSum:
-        """Return what adds up the parts of one upload."""
+        """Return an empty sum of one upload's parts."""
 
     def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
         """Return what the bucket's lifecycle rules do about uploads; one call, before `deadline`.
@@ -147,4 +149,4 @@ class Store(Protocol):
         """
 
     def close(self) -> None:
-        """Give connections back."""
+        """Close the connections."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from http import HTTPStatus
 from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.stores.base import UPLOADS_OPERATION, Page, PageRequest
+from exporter.stores.pagination import means_no_uploads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -115,7 +115,7 @@ class MultiNodeSession:
         self._in_flight[number] += 1
         self._calls[number].start(sent.ask, deadline, sent)
 
-    def answers(self, timeout: float) -> list[CompletedCall]:
+    def completed(self, timeout: float) -> list[CompletedCall]:
         """Wait for the calls that end next, at most `timeout` seconds. Raises StoppingError."""
         deadline, turn = self._monotonic() + timeout, 0.0
         while True:
@@ -128,7 +128,7 @@ class MultiNodeSession:
 
     def _ended(self, number: int, timeout: float) -> list[CompletedCall]:
         """Return what a node answers; its calls get on only meanwhile, so that none may be left out."""
-        answered = self._calls[number].answers(timeout)
+        answered = self._calls[number].completed(timeout)
         self._in_flight[number] -= len(answered)
         return [self._answered(outcome, sent) for sent, outcome in answered]  # type: ignore[arg-type]  # ours
 
@@ -145,7 +145,7 @@ class MultiNodeSession:
         if isinstance(outcome, StoreError):
             if sent.ask.marker is None and outcome.reason is Reason.NOT_FOUND:
                 self._lacking[sent.node] = outcome
-            elif not _is_empty(outcome, sent.ask.marker):
+            elif not means_no_uploads(outcome, sent.ask.marker):
                 return sent.label, self._named(outcome, sent)
             outcome = Page((), truncated=False)
         page = self._joined(outcome, sent.node)
@@ -157,7 +157,7 @@ class MultiNodeSession:
         own = [self._lister.setdefault(each, node) == node for each in hashes]
         items = list(compress(page.items, own))
         known, self._page_before = self._page_before, set(hashes)
-        page = page._replace(moved=not self._page_before <= known)
+        page = page._replace(progressed=not self._page_before <= known)
         ended = page.truncated is False or (page.truncated is None and page.next_marker is None)
         if not ended:
             following, last = (
@@ -198,8 +198,3 @@ def _opened(node: Node, bucket: BucketSettings, deadline: float) -> BucketSessio
         return node.store.open(bucket, deadline)
     except StoreError as error:
         raise named(error, node.name) from error
-
-
-def _is_empty(error: StoreError, marker: Marker | None) -> bool:
-    """Whether a refusal of a first page says that there are no uploads; see `paging.next_page`."""
-    return marker is None and (error.status, error.code) == (HTTPStatus.NOT_FOUND, "NoSuchUpload")

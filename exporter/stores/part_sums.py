@@ -13,64 +13,69 @@ if TYPE_CHECKING:
 class NumberedPartSum:
     """Parts known by their number (S3, OBS). A number listed again, with whatever size, counts once.
 
-    Parts 1 to `run` are all there, and hold `run_bytes`: so many can be left out next time.
+    Parts 1 to `contiguous_parts` are all there, and hold `contiguous_bytes`: the next scan can skip them.
     """
 
-    def __init__(self, run: int = 0, run_bytes: int = 0, last_modified: float | None = None) -> None:
-        """Make a sum of parts 1 to `run`, which hold `run_bytes`; the newest is of `last_modified`."""
-        self.begin_with(run, run_bytes, last_modified)
+    def __init__(self, skipped_parts: int = 0, size: int = 0, last_modified: float | None = None) -> None:
+        """Make a sum, as `restart` does."""
+        self.restart(skipped_parts, size, last_modified)
 
-    def begin_with(self, run: int = 0, run_bytes: int = 0, last_modified: float | None = None) -> None:
-        """Begin again; see `__init__`."""
-        self.run = self.left_out = run
-        self.run_bytes = run_bytes
+    def restart(self, skipped_parts: int = 0, size: int = 0, last_modified: float | None = None) -> None:
+        """Forget all parts, and count parts 1 to `skipped_parts` of together `size` bytes.
+
+        `last_modified` is when the newest of these was uploaded (Unix seconds).
+        """
+        self.contiguous_parts = self.skipped_parts = skipped_parts
+        self.contiguous_bytes = size
         self._numbers: set[int] = set()
-        self._nameless = 0
-        self._bytes: int | None = run_bytes
+        self._unnumbered = 0
+        self._bytes: int | None = size
         self._last_modified = last_modified
 
     def add(self, parts: Collection[Part]) -> None:
         """Count the parts of a page; one without a readable number or size leaves the bytes unknown."""
-        if not (isinstance(parts, Parts) and self._add_flawless(parts)):
+        if not (isinstance(parts, Parts) and self._add_all(parts)):
             for part in parts:
                 self._add_one(part)
 
-    def _add_flawless(self, parts: Parts) -> bool:
-        """Count parts all at once; false, and none is counted, where one repeats or lacks anything."""
+    def _add_all(self, parts: Parts) -> bool:
+        """Count a page of parts at once; false, and none is counted, where one repeats or lacks a field."""
         numbers = set(parts.starts)
         if len(numbers) < len(parts) or not self._numbers.isdisjoint(numbers) or self._bytes is None:
             return False
-        try:  # to add and to compare what is not known is a TypeError
+        try:  # adding or comparing None is a TypeError
             newest = max(parts.modified, default=self._last_modified)  # type: ignore[type-var]
             total = sum(parts.sizes)  # type: ignore[arg-type]
         except TypeError:
             return False
-        if None in numbers or newest is None or min(numbers, default=self.left_out + 1) <= self.left_out:  # type: ignore[type-var, operator]
+        if None in numbers or newest is None:
+            return False
+        if min(numbers, default=self.skipped_parts + 1) <= self.skipped_parts:  # type: ignore[type-var, operator]
             return False
         self._numbers |= numbers  # type: ignore[arg-type]
         self._bytes += total
         self._last_modified = max(newest, self._last_modified or newest)
-        if parts.starts == list(range(self.run + 1, self.run + 1 + len(parts))):
-            self._lengthen_run(len(parts), total)
+        if parts.starts == list(range(self.contiguous_parts + 1, self.contiguous_parts + 1 + len(parts))):
+            self._extend_contiguous(len(parts), total)
         else:
             for start, size in zip(parts.starts, parts.sizes, strict=True):
-                if start == self.run + 1:
-                    self._lengthen_run(1, size)  # type: ignore[arg-type]  # all are known
+                if start == self.contiguous_parts + 1:
+                    self._extend_contiguous(1, size)  # type: ignore[arg-type]  # all are known
         return True
 
-    def _lengthen_run(self, parts: int, size_bytes: int) -> None:
-        self.run += parts
-        self.run_bytes += size_bytes
+    def _extend_contiguous(self, parts: int, size_bytes: int) -> None:
+        self.contiguous_parts += parts
+        self.contiguous_bytes += size_bytes
 
     def _add_one(self, part: Part) -> None:
         if part.start is None:
-            self._nameless += 1
-        elif part.start in self._numbers or part.start <= self.left_out:
+            self._unnumbered += 1
+        elif part.start in self._numbers or part.start <= self.skipped_parts:
             return
         else:
             self._numbers.add(part.start)
-            if part.start == self.run + 1 and part.size is not None:
-                self._lengthen_run(1, part.size)
+            if part.start == self.contiguous_parts + 1 and part.size is not None:
+                self._extend_contiguous(1, part.size)
         known = self._bytes is not None and part.start is not None and part.size is not None
         self._bytes = (self._bytes or 0) + (part.size or 0) if known else None
         if part.modified is not None:
@@ -78,24 +83,24 @@ class NumberedPartSum:
 
     def totals(self, storage_class: str) -> PartTotals:
         """Return the sum so far."""
-        parts = self.left_out + len(self._numbers) + self._nameless
+        parts = self.skipped_parts + len(self._numbers) + self._unnumbered
         return PartTotals(parts, self._bytes, self._last_modified, storage_class)
 
 
 class RangedPartSum:
     """Parts known by the bytes they cover (Glacier). Overlaps are merged, so no byte counts twice.
 
-    They have no numbers to be left out by.
+    They have no numbers, so none can be skipped.
     """
 
-    run = run_bytes = left_out = 0
+    contiguous_parts = contiguous_bytes = skipped_parts = 0
 
     def __init__(self) -> None:
         """Make an empty sum."""
-        self.begin_with()
+        self.restart()
 
-    def begin_with(self, run: int = 0, run_bytes: int = 0, last_modified: float | None = None) -> None:  # noqa: ARG002
-        """Begin again with nothing."""
+    def restart(self, skipped_parts: int = 0, size: int = 0, last_modified: float | None = None) -> None:  # noqa: ARG002
+        """Forget all parts."""
         self._ranges: set[tuple[int, int]] = set()
         self._unreadable = 0
 

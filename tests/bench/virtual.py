@@ -47,14 +47,14 @@ class Store:
         self._answers: list[CompletedCall] = []
         return self
 
-    def start(self, ask: PageRequest, _deadline: float, label: object) -> None:
-        """Answer a call; `answers` returns it."""
+    def start(self, request: PageRequest, _deadline: float, label: object) -> None:
+        """Answer a call; `completed` returns it."""
         self.requests += 1
-        after = int(ask.marker[0]) if ask.marker else 0
-        page = self._parts(ask.upload, after) if ask.upload else self._pages[after]
+        after = int(request.marker[0]) if request.marker else 0
+        page = self._parts(request.upload, after) if request.upload else self._pages[after]
         self._answers.append((label, page))
 
-    def answers(self, _timeout: float) -> list[CompletedCall]:
+    def completed(self, _timeout: float) -> list[CompletedCall]:
         """Return what was answered since."""
         answers, self._answers = self._answers, []
         return answers

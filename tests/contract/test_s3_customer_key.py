@@ -98,7 +98,7 @@ def test_a_scan_under_way_goes_on_with_the_new_one(open_keyed: Callable[..., Rig
         calls.start(PageRequest(rig.bucket, upload, None), time.monotonic() + 10, "label")
         answered: list[CompletedCall] = []
         while not answered:
-            answered += calls.answers(0.1)
+            answered += calls.completed(0.1)
         pages += answered
     calls.close()
     assert [len(page.items) for _, page in pages] == [1, 1]

@@ -22,7 +22,7 @@ from exporter.model.errors import Reason
 from exporter.scan.scanner import Scanner
 from exporter.state.ledger import Ledger
 from exporter.stores.engine.store_client import Clocks, StoreClient
-from exporter.stores.pagination import BARREN_PAGES
+from exporter.stores.pagination import MAX_STALLED_PAGES
 from exporter.stores.registry import make_store
 from exporter.stores.transport.client import Transport
 
@@ -122,9 +122,9 @@ class TestSums:
     @pytest.mark.parametrize("engine", ["wire"])
     def test_may_be_repeated_by_another_node_page_after_page(self, engine: str, stack: ExitStack):
         cluster = Cluster(2, stack, engine)
-        both = uploads("both", BARREN_PAGES + 1)
+        both = uploads("both", MAX_STALLED_PAGES + 1)
         cluster.fill(both, both)
-        assert cluster.scan(page_size=1, parts="never").uploads == BARREN_PAGES + 1
+        assert cluster.scan(page_size=1, parts="never").uploads == MAX_STALLED_PAGES + 1
 
     def test_tell_uploads_of_one_key_apart(self, cluster: Cluster):
         cluster.fill([Upload("k", "1")], [Upload("k", "2")], [Upload("k", "1")])

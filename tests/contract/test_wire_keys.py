@@ -217,7 +217,7 @@ def test_a_call_is_sent_in_the_time_that_its_keys_leave(open_wire: Opener, secon
     calls = WireSession(wire, rig.bucket, route)
     calls.start(PageRequest(rig.bucket, None, None), 1005.0, "label")
     answered: list[CompletedCall] = []
-    wait_until("an answer", lambda: answered.extend(calls.answers(0.1)) or answered)
+    wait_until("an answer", lambda: answered.extend(calls.completed(0.1)) or answered)
     calls.close()
     ((_, page),) = answered
     assert isinstance(page, StoreError) == (requests == 0)

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 PAGE: Page[Any] = Page([], truncated=False)
 
 
-def name_of(ask: PageRequest) -> str:
+def name_of(request: PageRequest) -> str:
     """Return what `ask_for` was told to ask for."""
-    assert ask.marker is not None
-    return ask.marker[0]
+    assert request.marker is not None
+    return request.marker[0]
 
 
 def ask_for(*names: str) -> Task[str]:
@@ -68,13 +68,13 @@ class ScriptedCalls:
     _in_flight: list[tuple[float, int, str, object]] = field(default_factory=list)
     _order: Any = field(default_factory=count)
 
-    def start(self, ask: PageRequest, deadline: float, label: object) -> None:
-        name = name_of(ask)
+    def start(self, request: PageRequest, deadline: float, label: object) -> None:
+        name = name_of(request)
         ends = self.clock.now + self.seconds(name)
         heapq.heappush(self._in_flight, (ends, next(self._order), name, label))
         self.begun.append(Begun(self.clock.now, name, deadline, len(self._in_flight), self.pace.limit))
 
-    def answers(self, timeout: float) -> Sequence[CompletedCall]:
+    def completed(self, timeout: float) -> Sequence[CompletedCall]:
         self.timeouts.append(timeout)
         end = self.clock.now + timeout
         self.clock.now = max(self.clock.now, min(end, self._in_flight[0][0]))
@@ -109,7 +109,7 @@ class Stream:
             stop or self.clock,
             monotonic=self.clock.monotonic,
             jitter=self._draw,
-            rate=rate,
+            rate_limit=rate,
         )
 
     def _draw(self, low: float, high: float) -> float:
@@ -133,7 +133,7 @@ class Stream:
     def all(self) -> dict[Any, Any]:
         """Return what each flow came to, by its label, after all have ended."""
         outcomes: dict[Any, Any] = {}
-        while ended := self.flows.ended():
+        while ended := self.flows.completed():
             for label, outcome in ended:
                 assert label not in outcomes
                 outcomes[label] = outcome

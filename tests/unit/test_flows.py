@@ -142,9 +142,9 @@ class TestDeadline:
         asked = stream(failing(retry_after=500.0), seconds=lambda name: 0.0 if name == "a" else 2.0)
         deadline = asked.start("a")
         asked.start("b")
-        assert asked.flows.ended() == [("b", "b")]
+        assert asked.flows.completed() == [("b", "b")]
         deadline.at = asked.clock.now
-        asked.flows.pause_no_more()
+        asked.flows.skip_pauses()
         outcome = asked.all()["a"]
         assert outcome.reason in {Reason.TIMEOUT, Reason.THROTTLED}
         assert (asked.clock.now, len(asked.when("a"))) == (102.0, 1)
@@ -153,8 +153,8 @@ class TestDeadline:
         asked = stream(failing(retry_after=5.0), seconds={"a": 0.0, "b": 1.0, "slow": 60.0}.get)
         for name in ("a", "b", "slow"):
             asked.start(name)
-        assert asked.flows.ended() == [("b", "b")]
-        asked.flows.pause_no_more()
+        assert asked.flows.completed() == [("b", "b")]
+        asked.flows.skip_pauses()
         assert asked.all() == {"a": "a", "slow": "slow"}
         assert (asked.when("a"), asked.flows.active) == ([100.0, 101.0], 0)
 

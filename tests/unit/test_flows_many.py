@@ -41,7 +41,7 @@ class TestManyAtOnce:
         asked = Stream(ConcurrencyLimit(3), seconds=lambda _: 1.0)
         for name in "abcdefgh":
             asked.start(name)
-        assert [label for label, _ in asked.flows.ended()] == ["a", "b", "c"]
+        assert [label for label, _ in asked.flows.completed()] == ["a", "b", "c"]
         asked.all()
         assert [asked.when(name) for name in "adg"] == [[100.0], [101.0], [102.0]]
         assert {begun.in_flight for begun in asked.calls.begun} == {1, 2, 3}
@@ -50,9 +50,9 @@ class TestManyAtOnce:
         asked = Stream(seconds={"slow": 5.0, "quick": 1.0, "too": 1.0}.get)
         for name in ("slow", "quick", "too"):
             asked.start(name)
-        assert asked.flows.ended() == [("quick", "quick"), ("too", "too")]
-        assert asked.flows.ended() == [("slow", "slow")]
-        assert asked.flows.ended() == []
+        assert asked.flows.completed() == [("quick", "quick"), ("too", "too")]
+        assert asked.flows.completed() == [("slow", "slow")]
+        assert asked.flows.completed() == []
 
     def test_active_are_those_that_have_not_ended(self):
         asked = Stream(seconds={"slow": 5.0, "quick": 1.0}.get)
@@ -60,7 +60,7 @@ class TestManyAtOnce:
         for name in ("slow", "quick"):
             asked.start(name)
             active.append(asked.flows.active)
-        while asked.flows.ended():
+        while asked.flows.completed():
             active.append(asked.flows.active)
         assert active == [0, 1, 2, 1, 0]
 
@@ -69,29 +69,29 @@ class TestManyAtOnce:
         label = ["the same"]
         for name in "ab":
             asked.start(name, label=label)
-        assert sorted(outcome for given, outcome in asked.flows.ended() if given is label) == ["a", "b"]
+        assert sorted(outcome for given, outcome in asked.flows.completed() if given is label) == ["a", "b"]
 
     def test_a_pause_delays_no_other_flow(self):
         asked = Stream(scripts={"a": [failing(retry_after=50.0)]}, seconds=lambda _: 1.0)
         asked.start("a")
         asked.start("b", "c", "d")
-        assert asked.flows.ended() == [("d", "d")]
+        assert asked.flows.completed() == [("d", "d")]
         assert asked.clock.now == 103.0
-        assert asked.flows.ended() == [("a", "a")]
+        assert asked.flows.completed() == [("a", "a")]
         assert asked.when("a") == [100.0, 151.0]
 
     def test_calls_in_flight_delay_no_pause_that_ends(self):
         asked = Stream(scripts={"a": [failing()]}, seconds={"a": 0.0, "slow": 60.0}.get)
         asked.start("a")
         asked.start("slow")
-        assert asked.flows.ended() == [("a", "a")]
+        assert asked.flows.completed() == [("a", "a")]
         assert asked.clock.now == 100.5
 
     def test_pauses_end_in_their_order_not_in_that_of_their_beginning(self):
         asked = Stream(scripts={name: [failing(retry_after=float(name))] for name in ("9", "3", "6")})
         for name in ("9", "3", "6"):
             asked.start(name)
-        assert [asked.flows.ended() for _ in range(3)] == [[("3", "3")], [("6", "6")], [("9", "9")]]
+        assert [asked.flows.completed() for _ in range(3)] == [[("3", "3")], [("6", "6")], [("9", "9")]]
         assert asked.clock.now == 109.0
 
     @pytest.mark.parametrize("others", [["slow"], []])
@@ -106,7 +106,7 @@ class TestManyAtOnce:
         asked.flows._monotonic = later
         for name in ["a", *others]:
             asked.start(name)
-        assert asked.flows.ended() == [("a", "a")]
+        assert asked.flows.completed() == [("a", "a")]
         assert min(asked.calls.timeouts + asked.clock.waited) >= 0.0
 
     def test_pauses_that_end_together_are_in_the_order_of_their_beginning(self):
@@ -134,9 +134,9 @@ class TestManyAtOnce:
     def test_flows_may_be_started_between(self):
         asked = Stream()
         asked.start("a")
-        assert asked.flows.ended() == [("a", "a")]
+        assert asked.flows.completed() == [("a", "a")]
         asked.start("b")
-        assert asked.flows.ended() == [("b", "b")]
+        assert asked.flows.completed() == [("b", "b")]
 
     def test_closing_closes_the_calls(self):
         asked = Stream()
@@ -181,7 +181,7 @@ class TestPace:
         )
         for number in range(32):
             asked.start(f"{number}")
-        asked.flows.ended()
+        asked.flows.completed()
         assert asked.pace.epoch > 1
 
     def test_throttled_flows_end_all_though_fewer_are_in_flight_at_once(self):
@@ -202,7 +202,7 @@ class TestPace:
         )
         for name in names:
             asked.start(name)
-        asked.flows.ended()
+        asked.flows.completed()
         assert max(begun.in_flight for begun in asked.calls.begun[most:]) == limit
 
     def test_a_turn_that_comes_too_late_is_none(self):

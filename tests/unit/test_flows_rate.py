@@ -76,9 +76,9 @@ class TestRate:
         asked = Stream(rate=RateLimit(0.01), stop=Stopped())
         asked.start("a")
         asked.start("b")
-        asked.flows.ended()
+        asked.flows.completed()
         with pytest.raises(StoppingError):
-            asked.flows.ended()
+            asked.flows.completed()
 
 
 class TestCommitted:

@@ -105,10 +105,10 @@ class TestRuns:
             listed = [Part(number, 100 + number, 1e9 + number) for number in page]
             fold.add(Parts.of(listed) if in_columns else listed)
             sizes |= {number: 100 + number for number in page}
-        assert set(range(1, fold.run + 1)) <= set(sizes)
-        assert fold.run_bytes == sum(sizes[number] for number in range(1, fold.run + 1))
+        assert set(range(1, fold.contiguous_parts + 1)) <= set(sizes)
+        assert fold.contiguous_bytes == sum(sizes[number] for number in range(1, fold.contiguous_parts + 1))
         if all(page == sorted(set(page)) for page in pages) and sum(pages, []) == sorted(set(sum(pages, []))):  # noqa: RUF017
-            assert fold.run + 1 not in sizes
+            assert fold.contiguous_parts + 1 not in sizes
 
     @given(st.integers(1, 9), st.lists(st.integers(1, 15), max_size=10), st.booleans())
     def test_parts_that_are_left_out_count_as_they_were(self, run, page, in_columns):
@@ -122,16 +122,16 @@ class TestRuns:
     def test_a_part_of_unknown_size_ends_it(self):
         fold = NumberedPartSum()
         fold.add([Part(1, 5), Part(2, None), Part(3, 5)])
-        assert (fold.run, fold.run_bytes) == (1, 5)
+        assert (fold.contiguous_parts, fold.contiguous_bytes) == (1, 5)
 
     def test_it_can_begin_again(self):
         fold = NumberedPartSum(5, 50, 1e9)
-        fold.begin_with()
+        fold.restart()
         fold.add([Part(1, 3, 2e9)])
-        assert (fold.totals(""), fold.run, fold.left_out) == (PartTotals(1, 3, 2e9), 1, 0)
+        assert (fold.totals(""), fold.contiguous_parts, fold.skipped_parts) == (PartTotals(1, 3, 2e9), 1, 0)
 
     def test_ranges_have_none(self):
         fold = RangedPartSum()
         fold.add([Part(0, 10)])
-        fold.begin_with(3, 30, 1e9)
-        assert (fold.totals(""), fold.run, fold.left_out) == (PartTotals(0, 0), 0, 0)
+        fold.restart(3, 30, 1e9)
+        assert (fold.totals(""), fold.contiguous_parts, fold.skipped_parts) == (PartTotals(0, 0), 0, 0)

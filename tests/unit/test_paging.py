@@ -14,14 +14,14 @@ from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Part, Parts, PartTotals, Upload
 from exporter.stores.base import Marker, Page, PageRequest
 from exporter.stores.pagination import (
-    BARREN_PAGES,
-    PageLoop,
+    MAX_STALLED_PAGES,
+    Paginator,
     RestartError,
     Task,
-    _identities,
-    new_listing,
-    next_page,
-    size_upload,
+    list_next_page,
+    parts_paginator,
+    sum_parts,
+    uploads_paginator,
 )
 from exporter.stores.part_sums import NumberedPartSum
 
@@ -60,9 +60,9 @@ def ids(uploads: Sequence[Upload]) -> list[str]:
 
 
 def listing(answers: Answers) -> list[str]:
-    loop, found = new_listing(), []
+    loop, found = uploads_paginator(), []
     while not loop.done:
-        found += ids(answers.to(next_page(loop, BUCKET)))
+        found += ids(answers.to(list_next_page(loop, BUCKET)))
     assert answers.left == []
     return found
 
@@ -77,9 +77,9 @@ def refusal(status: int, code: str) -> StoreError:
     return StoreError(Reason.BAD_RESPONSE, "no", status=status, code=code)
 
 
-class TestPageLoop:
+class TestPaginator:
     def test_the_number_of_barren_pages_is_the_design_s(self):
-        assert BARREN_PAGES == 1000
+        assert MAX_STALLED_PAGES == 1000
 
     def test_markers_are_followed_as_given(self):
         answers = Answers(*pages([1], [2], [3]))
@@ -142,7 +142,7 @@ class TestPageLoop:
         assert listing(Answers(Page(twice, truncated=False))) == ["1", "1", "2"]
 
     def test_an_item_without_identity_is_never_known_again(self):
-        loop: PageLoop[Part] = PageLoop(lambda parts: [part.start for part in parts])
+        loop: Paginator[Part] = Paginator(lambda parts: [part.start for part in parts])
         nameless = Part(None, 5)
         assert loop.accept(
             Page([nameless, Part(1, 5), nameless, Part(1, 6)], truncated=True, next_marker=("1",))
@@ -154,41 +154,50 @@ class TestPageLoop:
         assert loop.accept(Page([nameless, Part(1, 5)], truncated=False)) == [nameless]
 
     def test_parts_are_known_by_their_numbers_ranges_by_themselves(self):
-        assert list(_identities(Parts([1, None], [5, 6], [None, None]))) == [1, None]
-        assert _identities([Part(0, 5)]) == [Part(0, 5)]
+        numbered, ranges = parts_paginator(), parts_paginator()
+        numbered.accept(Page(Parts([1, None], [5, 6], [None, None]), truncated=True, next_marker=("1",)))
+        again = Page(Parts([1, None], [7, 6], [None, None]), truncated=False)
+        assert list(numbered.accept(again)) == [Part(None, 6)]
+        ranges.accept(Page([Part(0, 5)], truncated=True, next_marker=("1",)))
+        assert ranges.accept(Page([Part(0, 5), Part(0, 6)], truncated=False)) == [Part(0, 6)]
 
     def test_items_may_be_known_by_themselves(self):
-        loop: PageLoop[Part] = PageLoop(lambda parts: parts)
+        loop: Paginator[Part] = Paginator(lambda parts: parts)
         parts = [Part(1, 5), Part(1, 6), Part(1, 5)]
         assert loop.accept(Page(parts, truncated=True, next_marker=("1",))) == parts[:2]
         assert loop.accept(Page([*parts, Part(2, 5)], truncated=False)) == [Part(2, 5)]
 
     def test_only_the_page_before_is_remembered(self):
-        loop: PageLoop[Upload] = PageLoop(lambda items: [item.upload_id for item in items])
+        loop: Paginator[Upload] = Paginator(lambda items: [item.upload_id for item in items])
         for page in itertools.islice(pages(*([number] for number in range(100))), 100):
             loop.accept(page)
         assert len(loop._page_before) == 1
 
     def test_markers_that_never_repeat_do_not_go_on_for_ever(self):
         answers = Answers(
-            *(Page([upload(1)], truncated=True, next_marker=(f"{n}", "")) for n in range(BARREN_PAGES * 2))
+            *(
+                Page([upload(1)], truncated=True, next_marker=(f"{n}", ""))
+                for n in range(MAX_STALLED_PAGES * 2)
+            )
         )
         with pytest.raises(StoreError) as caught:
             listing(answers)
         assert caught.value.reason == Reason.BAD_RESPONSE
-        assert len(answers.asked) == BARREN_PAGES + 1
+        assert len(answers.asked) == MAX_STALLED_PAGES + 1
 
     def test_pages_without_news_may_be_many(self):
-        empty = [Page([], truncated=True, next_marker=(str(number),)) for number in range(BARREN_PAGES - 1)]
+        empty = [
+            Page([], truncated=True, next_marker=(str(number),)) for number in range(MAX_STALLED_PAGES - 1)
+        ]
         assert listing(Answers(*empty, Page([upload(1)], truncated=False))) == ["1"]
 
     def test_they_are_counted_from_the_last_news(self):
-        markers = iter(range(BARREN_PAGES * 2))
+        markers = iter(range(MAX_STALLED_PAGES * 2))
         turns = [[], [1], [], [2]]
         empties = [
             Page([upload(item) for item in group], truncated=True, next_marker=(f"{next(markers)}",))
             for group in turns
-            for _ in range(1 if group else BARREN_PAGES - 1)
+            for _ in range(1 if group else MAX_STALLED_PAGES - 1)
         ]
         assert listing(Answers(*empties, Page([], truncated=False))) == ["1", "2"]
 
@@ -234,7 +243,7 @@ class TestRestart:
 class TestSizing:
     def size(self, *answers: Page[Part] | StoreError) -> PartTotals:
         self.answers = Answers(*answers)
-        return self.answers.to(size_upload(BUCKET, upload(1), NumberedPartSum()))
+        return self.answers.to(sum_parts(BUCKET, upload(1), NumberedPartSum()))
 
     def test_all_pages_add_up(self):
         first = Page([Part(1, 5), Part(2, 6)], truncated=True, next_marker=("2",))
@@ -271,7 +280,7 @@ class TestSizingOn:
     def size(self, *answers: Page[Part] | StoreError) -> PartTotals:
         self.answers = Answers(*answers)
         self.fold = NumberedPartSum(5, 50, 1e9)
-        return self.answers.to(size_upload(BUCKET, upload(1), self.fold))
+        return self.answers.to(sum_parts(BUCKET, upload(1), self.fold))
 
     @property
     def markers(self) -> list[Marker | None]:
@@ -294,7 +303,7 @@ class TestSizingOn:
     def test_a_server_that_refuses_the_marker_is_asked_from_the_beginning(self):
         whole = Page([Part(1, 1), Part(2, 2)], truncated=False)
         assert self.size(refusal(400, "InvalidArgument"), whole) == PartTotals(2, 3)
-        assert (self.markers, self.fold.left_out) == ([("5",), None], 0)
+        assert (self.markers, self.fold.skipped_parts) == ([("5",), None], 0)
 
     @pytest.mark.parametrize("error", [GONE, refusal(403, "AccessDenied"), refusal(500, "InternalError")])
     def test_any_other_error_is_the_upload_s_outcome(self, error: StoreError):

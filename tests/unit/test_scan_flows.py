@@ -39,16 +39,16 @@ class CallsInTurn:
         self.most = 0
         self.closed = 0
 
-    def start(self, ask: PageRequest, deadline: float, label: object) -> None:
-        self.waiting.append((ask, deadline, label))
+    def start(self, request: PageRequest, deadline: float, label: object) -> None:
+        self.waiting.append((request, deadline, label))
         self.most = max(self.most, len(self.waiting))
 
-    def answers(self, timeout: float) -> list[CompletedCall]:
-        ask, deadline, label = self.waiting.popleft()
+    def completed(self, timeout: float) -> list[CompletedCall]:
+        request, deadline, label = self.waiting.popleft()
         try:
-            if ask.upload is None:
-                return [(label, self.store.list_uploads(ask.bucket, ask.marker, deadline))]
-            return [(label, self.store.list_parts(ask.bucket, ask.upload, ask.marker, deadline))]
+            if request.upload is None:
+                return [(label, self.store.list_uploads(request.bucket, request.marker, deadline))]
+            return [(label, self.store.list_parts(request.bucket, request.upload, request.marker, deadline))]
         except StoreError as failure:
             return [(label, failure)]
 

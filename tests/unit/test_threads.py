@@ -76,7 +76,7 @@ def answers(calls: ThreadedSession, number: int) -> dict[object, Any]:
     """Return what so many calls came to, by label."""
     outcomes: dict[object, Any] = {}
     while len(outcomes) < number:
-        answered = calls.answers(SOON)
+        answered = calls.completed(SOON)
         assert answered
         outcomes |= dict(answered)
     return outcomes
@@ -85,62 +85,65 @@ def answers(calls: ThreadedSession, number: int) -> dict[object, Any]:
 class TestCalls:
     def test_one_for_uploads(self, calls, store):
         calls.start(PageRequest(BUCKET, None, ("m",)), 7.0, "label")
-        assert calls.answers(SOON) == [("label", UPLOADS_PAGE)]
+        assert calls.completed(SOON) == [("label", UPLOADS_PAGE)]
         assert store.asked == [("uploads", BUCKET, ("m",), 7.0)]
 
     def test_one_for_parts(self, calls, store):
         calls.start(PageRequest(BUCKET, upload(1), ("5",)), 7.0, "label")
-        assert calls.answers(SOON) == [("label", PARTS_PAGE)]
+        assert calls.completed(SOON) == [("label", PARTS_PAGE)]
         assert store.asked == [("parts", BUCKET, upload(1), ("5",), 7.0)]
 
     def test_each_answer_has_its_label(self, calls, store):
         turn = threading.Event()
         store.behave = lambda number: turn.wait(SOON) if number == 0 else None
         start(calls, "first", "second")
-        assert calls.answers(SOON) == [("second", UPLOADS_PAGE)]
+        assert calls.completed(SOON) == [("second", UPLOADS_PAGE)]
         turn.set()
-        assert calls.answers(SOON) == [("first", UPLOADS_PAGE)]
+        assert calls.completed(SOON) == [("first", UPLOADS_PAGE)]
 
-    def test_all_that_have_ended_come_out_at_once(self, calls, store):
+    def test_all_that_have_ended_come_out_at_once(self, store, monkeypatch):
         ended = threading.Semaphore(0)
 
-        class Done(queue.SimpleQueue):
-            def put(self, outcome):
-                super().put(outcome)
-                ended.release()
+        class Counting(queue.SimpleQueue):
+            def put(self, item):
+                super().put(item)
+                if item and len(item) == 2:  # a label and its outcome
+                    ended.release()
 
-        calls._done = Done()
+        monkeypatch.setattr(queue, "SimpleQueue", Counting)
+        calls = ThreadedSession(store)
         start(calls, "a", "b", "c")
         for _ in "abc":
             assert ended.acquire(timeout=SOON)
-        assert sorted(calls.answers(SOON)) == [("a", UPLOADS_PAGE), ("b", UPLOADS_PAGE), ("c", UPLOADS_PAGE)]
+        assert sorted(calls.completed(SOON)) == [(label, UPLOADS_PAGE) for label in "abc"]
+        calls.close()
 
     @pytest.mark.parametrize("timeout", [0.0, 0.01])
     def test_none_has_ended_in_time(self, calls, store, timeout):
         turn = threading.Event()
         store.behave = lambda _: turn.wait(SOON)
         start(calls, "label")
-        assert calls.answers(timeout) == []
+        assert calls.completed(timeout) == []
         turn.set()
-        assert calls.answers(SOON) == [("label", UPLOADS_PAGE)]
+        assert calls.completed(SOON) == [("label", UPLOADS_PAGE)]
 
     @pytest.mark.parametrize("failure", [error(Reason.SERVER_ERROR, 500), GONE])
     def test_an_error_of_the_store_is_an_answer(self, calls, store, failure):
         store.behave = lambda _: throw(failure)
         start(calls, "label")
-        assert calls.answers(SOON) == [("label", failure)]
+        assert calls.completed(SOON) == [("label", failure)]
 
     def test_stopping_is_none(self, calls, store):
         store.behave = lambda _: throw(StoppingError())
         start(calls, "label")
         with pytest.raises(StoppingError):
-            calls.answers(SOON)
+            calls.completed(SOON)
 
     def test_our_own_bug_is_internal_and_in_the_log(self, calls, store, caplog):
         store.behave = lambda _: throw(RuntimeError("a bug of the test"))
         with caplog.at_level(logging.ERROR):
             start(calls, "label")
-            ((label, failure),) = calls.answers(SOON)
+            ((label, failure),) = calls.completed(SOON)
         assert (label, failure.reason, failure.retryable) == ("label", Reason.INTERNAL, False)
         assert str(failure) == "unexpected RuntimeError"
         assert "a call failed unexpectedly" in caplog.text
@@ -150,7 +153,7 @@ class TestCalls:
         store.behave = lambda number: throw(RuntimeError("a bug of the test")) if number == 0 else None
         for label in "ab":
             start(calls, label)
-            calls.answers(SOON)
+            calls.completed(SOON)
         assert len(set(store.threads)) == 1
 
 
@@ -181,12 +184,12 @@ class TestThreads:
         for label in "ab":
             start(calls, label)
             with pytest.raises(StoppingError):
-                calls.answers(SOON)
+                calls.completed(SOON)
         assert len(started) == 1
 
     def test_none_is_there_before_a_call(self, calls, monkeypatch):
         started = note_threads(monkeypatch)
-        assert calls.answers(0.0) == []
+        assert calls.completed(0.0) == []
         assert started == []
 
     def test_do_not_keep_the_process(self, calls, store):

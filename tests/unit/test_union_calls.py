@@ -26,10 +26,10 @@ class BucketSession:
         self.turns = 0
         self.closed = 0
 
-    def start(self, ask, deadline, label):
+    def start(self, request, deadline, label):
         self.labels.append(label)
 
-    def answers(self, timeout):
+    def completed(self, timeout):
         self.turns += 1
         if self.turns > self.ready:
             self.clock.now += timeout
@@ -69,7 +69,7 @@ def test_a_node_that_always_has_answers_keeps_no_other_from_getting_on():
     first, second = BucketSession(clock, ready=5), BucketSession(clock)
     made = union(clock, first, second)
     for _ in range(5):
-        assert len(made.answers(1.0)) == 1
+        assert len(made.completed(1.0)) == 1
     assert second.turns == 5
     assert clock.now == 0.0
 
@@ -77,7 +77,7 @@ def test_a_node_that_always_has_answers_keeps_no_other_from_getting_on():
 def test_nodes_wait_in_turns_and_no_longer_than_they_may():
     clock = Clock()
     nodes = BucketSession(clock), BucketSession(clock)
-    assert union(clock, *nodes).answers(1.0) == []
+    assert union(clock, *nodes).completed(1.0) == []
     assert clock.now == pytest.approx(1.0, abs=0.05)
     assert min(node.turns for node in nodes) > 10
 
@@ -85,14 +85,14 @@ def test_nodes_wait_in_turns_and_no_longer_than_they_may():
 def test_one_node_waits_in_one_go():
     clock = Clock()
     node = BucketSession(clock)
-    assert union(clock, node).answers(1.0) == []
+    assert union(clock, node).completed(1.0) == []
     assert (clock.now, node.turns) == (1.0, 2)
 
 
 def test_a_page_that_says_neither_end_nor_marker_is_a_node_s_last():
     clock = Clock()
     made = union(clock, BucketSession(clock, 1, Page([upload(1)], truncated=None)))
-    ((_, page),) = made.answers(1.0)
+    ((_, page),) = made.completed(1.0)
     assert (len(page.items), page.truncated) == (1, False)
 
 
@@ -100,7 +100,7 @@ def test_a_failure_keeps_all_that_the_node_said_of_it():
     clock = Clock()
     refusal = error(Reason.THROTTLED, 503, "SlowDown", retryable=True)
     refusal.retry_after = 7.0
-    ((_, named),) = union(clock, BucketSession(clock, 1, refusal)).answers(1.0)
+    ((_, named),) = union(clock, BucketSession(clock, 1, refusal)).completed(1.0)
     assert (named.reason, named.status, named.code) == (Reason.THROTTLED, 503, "SlowDown")
     assert (named.retryable, named.retry_after) == (True, 7.0)
 

@@ -1,4 +1,4 @@
-"""Throttling and success in, how many calls a bucket may have in flight out.
+"""How many calls about one bucket may be in flight, by whether the store throttles.
 
 Additive increase, multiplicative decrease, as TCP does it for segments: RFC 5681, section 3.1 (half at
 congestion, one more for every window that came through) and 4.3 (losses of one window are one indication).
@@ -12,32 +12,36 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def _nothing() -> None:
-    """Tell nobody."""
+def _ignore() -> None:
+    """Do nothing."""
 
 
 class ConcurrencyLimit:
-    """How many calls a bucket may have in flight: halved where the store throttles, restored by success.
+    """Maximum number of calls in flight about a bucket: halved by throttling, restored by successes.
 
-    `limit` is what is allowed now, from 1 to `most`. A call notes `epoch` when it begins, and gives it back
-    if it was throttled. Used by one thread at a time.
+    `limit` is the present one, from 1 to `maximum`. A caller notes `epoch` when a call begins, and passes it
+    to `throttled` if that call was throttled. For one thread at a time.
     """
 
-    __slots__ = ("_halved", "_most", "_restored", "_successes", "epoch", "limit")
+    __slots__ = ("_halved", "_maximum", "_restored", "_successes", "epoch", "limit")
 
     def __init__(
-        self, most: int, *, halved: Callable[[], None] = _nothing, restored: Callable[[], None] = _nothing
+        self,
+        maximum: int,
+        *,
+        halved: Callable[[], None] = _ignore,
+        restored: Callable[[], None] = _ignore,
     ) -> None:
-        """Allow `most` calls; `halved` is called at a halving, `restored` once `most` are allowed again."""
-        self.limit = most
+        """Start at `maximum`; `halved` is called at a halving, `restored` when it is back at `maximum`."""
+        self.limit = maximum
         self.epoch = 0
-        self._most = most
+        self._maximum = maximum
         self._halved = halved
         self._restored = restored
         self._successes = 0
 
     def throttled(self, epoch: int) -> None:
-        """Halve what is allowed, unless the call began before the last halving: that was for it, too."""
+        """Halve the limit, unless the call began before the last halving, which answered this one too."""
         if epoch < self.epoch:
             return
         self.epoch += 1
@@ -47,15 +51,15 @@ class ConcurrencyLimit:
             self._halved()
 
     def succeeded(self) -> None:
-        """Count a call that was not throttled: after `limit` of them one more is allowed."""
-        if self.limit == self._most:
+        """Count a call that was not throttled; after `limit` of them the limit grows by one."""
+        if self.limit == self._maximum:
             return
         self._successes += 1
         if self._successes >= self.limit:
-            self._allow_one_more()
+            self._grow()
 
-    def _allow_one_more(self) -> None:
+    def _grow(self) -> None:
         self._successes = 0
         self.limit += 1
-        if self.limit == self._most:
+        if self.limit == self._maximum:
             self._restored()

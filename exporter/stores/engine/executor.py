@@ -1,6 +1,6 @@
-"""Drives many flows at once over the calls of one store: sends what they ask, tries again, hands out results.
+"""Runs many tasks at once on one thread: sends the calls they request, retries them, returns the results.
 
-All on the thread of the scan: a pause between two tries is an entry in a heap and holds nobody up.
+A pause before a retry is an entry in a heap, so that it blocks nothing else.
 """
 
 from __future__ import annotations
@@ -29,194 +29,199 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_SLICE_SECONDS = 0.2
-"""How soon a stop is noticed while waiting."""
+_STOP_CHECK_SECONDS = 0.2
+"""Maximum time from a stop until it is noticed while waiting."""
 
 
 @dataclass(slots=True, eq=False)
-class _Run:
-    """A flow under way: what it asks now, and how often that was tried."""
+class _RunningTask:
+    """A task that has not ended: what it requests now, and how often that was retried."""
 
-    flow: Task[Any]
+    task: Task[Any]
     label: object
-    patience: RetryPolicy
-    ask: PageRequest | None = None
-    tries: int = 0
+    retry_policy: RetryPolicy
+    request: PageRequest | None = None
+    retries: int = 0
     epoch: int = 0
 
 
-Ended = tuple[object, Any]
-"""The label that a flow was started with, and what it returned, or the error that ended it."""
+CompletedTask = tuple[object, Any]
+"""The label that a task was started with, and what it returned, or the error that ended it."""
 
 
 class Executor:
-    """Runs flows until they end. For one thread."""
+    """Runs tasks until they end. For one thread."""
 
     def __init__(  # noqa: PLR0913 - what it depends on
         self,
-        calls: BucketSession,
-        pace: ConcurrencyLimit,
+        session: BucketSession,
+        concurrency_limit: ConcurrencyLimit,
         stop: Stop,
         *,
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[float, float], float] = random.uniform,
-        rate: RateLimit | None = None,
+        rate_limit: RateLimit | None = None,
     ) -> None:
-        """Make a driver of flows over `calls`; `jitter` draws the pause between two tries."""
+        """Make an executor of calls in `session`; `jitter` draws the pause before a retry."""
         self.active = 0
-        """Executor that have not ended."""
-        self._rate = rate
-        self._turn: float | None = None
+        """Number of tasks that have not ended."""
         self.sent = 0
-        """Calls that were made, those tried again included."""
-        self._calls = calls
-        self._pace = pace
+        """Number of calls sent, retries included."""
+        self._session = session
+        self._concurrency_limit = concurrency_limit
+        self._rate_limit = rate_limit
         self._stop = stop
         self._monotonic = monotonic
         self._jitter = jitter
         self._in_flight = 0
-        self._ready: deque[_Run] = deque()
-        self._pausing: list[tuple[float, int, _Run]] = []
+        self._reserved_moment: float | None = None
+        self._ready: deque[_RunningTask] = deque()
+        self._pausing: list[tuple[float, int, _RunningTask]] = []
         self._order = count()
-        self._ended: list[Ended] = []
+        self._completed: list[CompletedTask] = []
 
     @property
     def committed(self) -> int:
-        """Calls that were sent or will be: those that wait for their turn, or to be tried again, too."""
+        """Number of calls sent or to be sent: those that wait for a limit or before a retry included."""
         return self.sent + len(self._ready) + len(self._pausing)
 
-    def start(self, flow: Task[Any], label: object, patience: RetryPolicy) -> None:
-        """Begin a flow; what becomes of it comes out of `ended` under this label."""
+    def start(self, task: Task[Any], label: object, retry_policy: RetryPolicy) -> None:
+        """Start a task; `completed` returns its result under this label."""
         self.active += 1
-        self._step(_Run(flow, label, patience), flow.send, None)
+        self._step(_RunningTask(task, label, retry_policy), task.send, None)
 
-    def ended(self) -> list[Ended]:
-        """Wait until flows end and return them; [] where none is active.
-
-        Raises StoppingError.
-        """
+    def completed(self) -> list[CompletedTask]:
+        """Wait until tasks end and return them; [] where none is active. Raises StoppingError."""
         self._send_ready()
-        while self.active and not self._ended:
+        while self.active and not self._completed:
             self._wait()
             self._send_ready()
-        ended, self._ended = self._ended, []
-        return ended
+        completed, self._completed = self._completed, []
+        return completed
 
-    def pause_no_more(self) -> None:
-        """Have what pauses go on at once: there is no time left to wait for it."""
-        self._ready.extend(run for _, _, run in self._pausing)
+    def skip_pauses(self) -> None:
+        """Retry at once whatever pauses: there is no time left to wait."""
+        self._ready.extend(running for _, _, running in self._pausing)
         self._pausing.clear()
 
     def close(self) -> None:
-        """Give up what is under way."""
-        self._calls.close()
+        """Cancel the calls in flight."""
+        self._session.close()
 
-    def _step(self, run: _Run, move: Callable[[Any], PageRequest], with_what: object) -> None:
-        """Let the flow go on (send) or fail (throw), and send what it asks next."""
+    def _step(self, running: _RunningTask, move: Callable[[Any], PageRequest], value: object) -> None:
+        """Resume the task (`move` is its send or throw), and send what it requests next."""
         try:
-            run.ask = move(with_what)
+            running.request = move(value)
         except StopIteration as end:
-            self._end(run, end.value)
+            self._end(running, end.value)
         except (StoreError, RestartError) as error:
-            self._end(run, error)
-        except Exception as error:  # our own bug is one flow's trouble, like any other
+            self._end(running, error)
+        except Exception as error:  # a bug of the exporter ends one task, as any failure does
             log.exception("a flow failed unexpectedly")
-            self._end(run, StoreError(Reason.INTERNAL, f"unexpected {type(error).__name__}"))
+            self._end(running, StoreError(Reason.INTERNAL, f"unexpected {type(error).__name__}"))
         else:
-            run.tries = 0
-            self._send(run)
+            running.retries = 0
+            self._send(running)
 
-    def _end(self, run: _Run, outcome: object) -> None:
+    def _end(self, running: _RunningTask, outcome: object) -> None:
         self.active -= 1
-        self._ended.append((run.label, outcome))
+        self._completed.append((running.label, outcome))
 
-    def _send(self, run: _Run) -> None:
-        """Send what the flow asks, or have it wait for its turn."""
-        if self._may_send(run):
-            self._send_now(run)
-        elif self._rate is not None and run.ask and run.ask.upload is None:
-            self._ready.appendleft(run)  # where calls are rationed, the listing comes first
+    def _send(self, running: _RunningTask) -> None:
+        """Send what the task requests, or queue it until the limits allow it."""
+        if self._may_send(running):
+            self._send_now(running)
+        elif self._rate_limit is not None and running.request and running.request.upload is None:
+            self._ready.appendleft(running)  # under a rate limit, the listing goes first
         else:
-            self._ready.append(run)
+            self._ready.append(running)
 
-    def _may_send(self, run: _Run) -> bool:
-        """Whether a call may be sent now, or need not be since its time is over."""
-        if self._in_flight >= self._pace.limit:
+    def _may_send(self, running: _RunningTask) -> bool:
+        """Whether the limits allow a call now, or its deadline has passed so that none is sent."""
+        if self._in_flight >= self._concurrency_limit.limit:
             return False
         now = self._monotonic()
-        if self._rate is None or now >= run.patience.deadline.at:
+        if self._rate_limit is None or now >= running.retry_policy.deadline.at:
             return True
-        if self._turn is None:
-            self._turn = self._rate.reserve(now)
-        return self._turn <= now
+        if self._reserved_moment is None:
+            self._reserved_moment = self._rate_limit.reserve(now)
+        return self._reserved_moment <= now
 
-    def _send_now(self, run: _Run) -> None:
-        patience, now = run.patience, self._monotonic()
-        if now >= patience.deadline.at:
-            self._step(run, run.flow.throw, StoreError(Reason.TIMEOUT, "scan.timeout is over"))
+    def _send_now(self, running: _RunningTask) -> None:
+        policy, now = running.retry_policy, self._monotonic()
+        if now >= policy.deadline.at:
+            self._step(running, running.task.throw, StoreError(Reason.TIMEOUT, "scan.timeout is over"))
             return
-        self._turn = None
-        run.epoch = self._pace.epoch
+        self._reserved_moment = None
+        running.epoch = self._concurrency_limit.epoch
         self._in_flight += 1
         self.sent += 1
-        assert run.ask is not None  # noqa: S101
-        self._calls.start(run.ask, min(patience.deadline.at, now + patience.request_timeout), run)
+        assert running.request is not None  # noqa: S101
+        deadline = min(policy.deadline.at, now + policy.request_timeout)
+        self._session.start(running.request, deadline, running)
 
     def _send_ready(self) -> None:
-        """Send what has paused for long enough, as far as the pace and the rate allow."""
+        """Send what has paused for long enough, as far as the limits allow."""
         while self._pausing and self._pausing[0][0] <= self._monotonic():
             self._ready.append(heapq.heappop(self._pausing)[2])
-        self._give_up_late()
+        self._end_overdue()
         while self._ready and self._may_send(self._ready[0]):
             self._send_now(self._ready.popleft())
 
-    def _give_up_late(self) -> None:
-        """End what would wait for its turn though its time is over."""
+    def _end_overdue(self) -> None:
+        """End tasks that wait for the rate limit and whose deadline has passed."""
         now = self._monotonic()
-        if self._turn is None or all(now < run.patience.deadline.at for run in self._ready):
+        if self._reserved_moment is None or all(now < each.retry_policy.deadline.at for each in self._ready):
             return
         waiting, self._ready = self._ready, deque()
-        for run in waiting:
-            if now < run.patience.deadline.at:
-                self._ready.append(run)
+        for running in waiting:
+            if now < running.retry_policy.deadline.at:
+                self._ready.append(running)
             else:
-                self._send_now(run)
+                self._send_now(running)
 
     def _wait(self) -> None:
         if self._stop.is_set():
             raise StoppingError
         if not self._in_flight:
-            if self._stop.wait(self._until_next()):
+            if self._stop.wait(self._seconds_to_next()):
                 raise StoppingError
             return
-        for run, answer in self._calls.answers(min(_SLICE_SECONDS, self._until_next())):
+        for running, answer in self._session.completed(min(_STOP_CHECK_SECONDS, self._seconds_to_next())):
             self._in_flight -= 1
-            self._take(run, answer)  # type: ignore[arg-type]  # the label that we gave
+            self._take(running, answer)  # type: ignore[arg-type]  # the label that we gave
 
-    def _until_next(self) -> float:
-        """Return the seconds until something can be sent that waits for a moment."""
+    def _seconds_to_next(self) -> float:
+        """Return the seconds until a pause ends or the rate limit allows a call."""
         moments = [self._pausing[0][0]] if self._pausing else []
-        if self._ready and self._turn is not None and self._in_flight < self._pace.limit:
-            moments.append(min(self._turn, *(run.patience.deadline.at for run in self._ready)))
-        return max(0.0, min(moments) - self._monotonic()) if moments else _SLICE_SECONDS
+        if (
+            self._ready
+            and self._reserved_moment is not None
+            and self._in_flight < self._concurrency_limit.limit
+        ):
+            deadlines = (running.retry_policy.deadline.at for running in self._ready)
+            moments.append(min(self._reserved_moment, *deadlines))
+        return max(0.0, min(moments) - self._monotonic()) if moments else _STOP_CHECK_SECONDS
 
-    def _take(self, run: _Run, answer: Page[Any] | StoreError) -> None:
+    def _take(self, running: _RunningTask, answer: Page[Any] | StoreError) -> None:
         if not isinstance(answer, StoreError):
-            self._pace.succeeded()
-            self._step(run, run.flow.send, answer)
+            self._concurrency_limit.succeeded()
+            self._step(running, running.task.send, answer)
             return
         if answer.reason is Reason.THROTTLED:
-            self._pace.throttled(run.epoch)
+            self._concurrency_limit.throttled(running.epoch)
         elif not answer.retryable:
-            self._pace.succeeded()  # refused, but not for having asked too often
-        if not (answer.retryable and run.tries < run.patience.retries and self._pause(run, answer)):
-            self._step(run, run.flow.throw, answer)
+            self._concurrency_limit.succeeded()  # refused, but not throttled
+        may_retry = answer.retryable and running.retries < running.retry_policy.retries
+        if not (may_retry and self._pause(running, answer)):
+            self._step(running, running.task.throw, answer)
 
-    def _pause(self, run: _Run, error: StoreError) -> bool:
-        """Let the flow wait before its next try; false where that would outlast its time."""
-        due = self._monotonic() + pause_before(error, run.tries, self._jitter)
-        if due >= run.patience.deadline.at or self.committed >= run.patience.max_calls:
+    def _pause(self, running: _RunningTask, error: StoreError) -> bool:
+        """Schedule the next retry; false where it would be after the deadline or the maximum of calls."""
+        due = self._monotonic() + pause_before(error, running.retries, self._jitter)
+        policy = running.retry_policy
+        if due >= policy.deadline.at or self.committed >= policy.max_calls:
             return False
-        run.tries += 1
-        heapq.heappush(self._pausing, (due, next(self._order), run))
+        running.retries += 1
+        heapq.heappush(self._pausing, (due, next(self._order), running))
         return True

@@ -1,4 +1,4 @@
-"""How many requests a second a target may be sent, by all its scans together."""
+"""Maximum number of requests per second to one target, all its scans together."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import threading
 
 
 class RateLimit:
-    """Hands out moments, evenly spaced. Safe to use from many threads.
+    """Reserves evenly spaced moments for requests. Safe to use from many threads.
 
-    Nothing is saved up: a target that was not asked for an hour is asked no faster for it.
+    There are no bursts: after an idle hour requests are spaced as before.
     """
 
     def __init__(self, per_second: float) -> None:
-        """Allow so many requests a second."""
+        """Allow `per_second` requests a second."""
         self.per_second = per_second
-        self._gap = 1.0 / per_second
+        self._interval = 1.0 / per_second
         self._lock = threading.Lock()
         self._next = float("-inf")
 
@@ -22,5 +22,5 @@ class RateLimit:
         """Return the moment of the next request, not before `now` (seconds of the monotonic clock)."""
         with self._lock:
             moment = max(now, self._next)
-            self._next = moment + self._gap
+            self._next = moment + self._interval
             return moment

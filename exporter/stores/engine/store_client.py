@@ -81,5 +81,5 @@ class StoreClient:
             self.stop,
             monotonic=self.clocks.monotonic,
             jitter=self.clocks.jitter,
-            rate=rate_limit,
+            rate_limit=rate_limit,
         )

@@ -1,4 +1,4 @@
-"""Makes the calls of a scan on threads, for stores whose calls block: an SDK sends them."""
+"""Makes the calls of a scan on threads, for stores whose calls block."""
 
 from __future__ import annotations
 
@@ -19,70 +19,70 @@ log = logging.getLogger(__name__)
 
 
 class BlockingStore(Protocol):
-    """A store whose calls return when the answer is there. They may be made from many threads at once.
+    """A store whose calls block until the answer is there. Safe to use from many threads.
 
-    They send one request, no retries, before `deadline` (a reading of the monotonic clock), and raise
-    StoreError where it failed or the answer did not prove itself, StoppingError where the process ends.
+    A call is one request, without retries, that ends before `deadline` (a reading of the monotonic clock).
+    It raises StoreError where it failed or the answer did not prove itself, StoppingError at a stop.
     """
 
     def list_uploads(self, bucket: BucketSettings, marker: Marker | None, deadline: float) -> Page[Upload]:
-        """Return the page of the bucket's uploads that follows `marker`."""
+        """Return the page of the bucket's uploads after `marker`."""
 
     def list_parts(
         self, bucket: BucketSettings, upload: Upload, marker: Marker | None, deadline: float
     ) -> Page[Part]:
-        """Return the page of the upload's parts that follows `marker`; raises GoneError if it has ended."""
+        """Return the page of the upload's parts after `marker`; raises GoneError if the upload has ended."""
 
 
 class ThreadedSession:
-    """As many threads as there are calls in flight at once, each started when first needed."""
+    """Makes each call on a thread of its own pool, which grows to the number of calls in flight."""
 
     def __init__(self, store: BlockingStore) -> None:
-        """Make the calls of one scan of this store."""
+        """Make a session for one scan; threads start when first needed."""
         self._store = store
-        self._todo: queue.SimpleQueue[tuple[PageRequest, float, object] | None] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[tuple[object, Any]] = queue.SimpleQueue()
+        self._queued: queue.SimpleQueue[tuple[PageRequest, float, object] | None] = queue.SimpleQueue()
+        self._completed: queue.SimpleQueue[tuple[object, Any]] = queue.SimpleQueue()
         self._threads = 0
         self._in_flight = 0
         self._closed = False
 
-    def start(self, ask: PageRequest, deadline: float, label: object) -> None:
+    def start(self, request: PageRequest, deadline: float, label: object) -> None:
         """Hand a call to a thread."""
         self._in_flight += 1
         if self._threads < self._in_flight:
             self._threads += 1
             threading.Thread(target=self._work, name="calls", daemon=True).start()
-        self._todo.put((ask, deadline, label))
+        self._queued.put((request, deadline, label))
 
-    def answers(self, timeout: float) -> list[CompletedCall]:
-        """Wait for the calls that end next, at most `timeout` seconds. Raises StoppingError."""
-        done: list[CompletedCall] = []
+    def completed(self, timeout: float) -> list[CompletedCall]:
+        """Return the calls that end next, after at most `timeout` seconds. Raises StoppingError."""
+        completed: list[CompletedCall] = []
         with suppress(queue.Empty):
-            done.append(self._done.get(timeout=timeout))
+            completed.append(self._completed.get(timeout=timeout))
             while True:
-                done.append(self._done.get_nowait())
-        self._in_flight -= len(done)
-        for _, outcome in done:
+                completed.append(self._completed.get_nowait())
+        self._in_flight -= len(completed)
+        for _, outcome in completed:
             if isinstance(outcome, StoppingError):
                 raise outcome
-        return done
+        return completed
 
     def close(self) -> None:
-        """Let the threads end once the call that each is at has ended; what waits is not sent."""
+        """End each thread after its present call; queued calls are not sent."""
         self._closed = True
         for _ in range(self._threads):
-            self._todo.put(None)
+            self._queued.put(None)
 
     def _work(self) -> None:
-        while (job := self._todo.get()) is not None and not self._closed:
-            ask, deadline, label = job
-            self._done.put((label, self._outcome(ask, deadline)))
+        while (call := self._queued.get()) is not None and not self._closed:
+            request, deadline, label = call
+            self._completed.put((label, self._outcome(request, deadline)))
 
-    def _outcome(self, ask: PageRequest, deadline: float) -> Page[Any] | StoreError | StoppingError:
+    def _outcome(self, request: PageRequest, deadline: float) -> Page[Any] | StoreError | StoppingError:
         try:
-            if ask.upload is None:
-                return self._store.list_uploads(ask.bucket, ask.marker, deadline)
-            return self._store.list_parts(ask.bucket, ask.upload, ask.marker, deadline)
+            if request.upload is None:
+                return self._store.list_uploads(request.bucket, request.marker, deadline)
+            return self._store.list_parts(request.bucket, request.upload, request.marker, deadline)
         except (StoreError, StoppingError) as error:
             return error
         except Exception as error:  # a thread that dies would leave its call in flight for ever

@@ -134,15 +134,15 @@ class WireSession:
         self._redirected = False
         self._keyed: tuple[Route, tuple[tuple[str, str], ...], Route] | None = None
 
-    def start(self, ask: PageRequest, deadline: float, label: object) -> None:
+    def start(self, request: PageRequest, deadline: float, label: object) -> None:
         """Send a call."""
-        sent = _Sent(ask, deadline, label)
+        sent = _Sent(request, deadline, label)
         try:
             self._send(sent)
         except StoreError as error:
             self._unsent.append((label, error))
 
-    def answers(self, timeout: float) -> list[CompletedCall]:
+    def completed(self, timeout: float) -> list[CompletedCall]:
         """Wait for the calls that end next, at most `timeout` seconds."""
         answered, self._unsent = self._unsent, []
         for label, outcome, sendings in self._multi.done(0.0 if answered else timeout):
