@@ -1,4 +1,4 @@
-"""Puts the rooms together: settings in, a running exporter out."""
+"""The composition root: settings in, a running exporter out."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import logging
 import resource
 import threading
 import time
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter.config.problems import ConfigError
 from exporter.config.sharding import ALONE, Shard
 from exporter.metrics.buckets import BoardCollector
-from exporter.metrics.exporter import ExporterMetrics, process_registry
+from exporter.metrics.exporter import ExporterMetrics, RequestCounter, process_registry
 from exporter.metrics.exposition import Exposition
 from exporter.metrics.targets import TargetCollector
 from exporter.scan.enrich import Enrichment
 from exporter.scan.scanner import Scanner
 from exporter.scheduler.discovery import BucketDiscovery, DiscoverySchedule
 from exporter.scheduler.loop import Loop
+from exporter.scheduler.publisher import Publisher
 from exporter.scheduler.reconciler import Reconciler, bucket_name
 from exporter.scheduler.target import WatchedTarget
 from exporter.scheduler.target_queue import TargetQueue
@@ -42,37 +42,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.config.settings import BucketSettings, Settings, TargetSettings
-    from exporter.model.errors import Reason
     from exporter.stores.base import Store
 
 log = logging.getLogger(__name__)
 
 READY_AFTER_SECONDS = 60.0
-"""So long after the start the exporter is ready, though first scans still run."""
+"""Time after the start at which the exporter is ready even though first scans still run."""
 FILES_PER_CALL = 3
-"""What a call in flight holds open: its connection, and what libcurl wakes its threads by."""
-FILES_FOR_THE_REST = 1000
-"""HTTP clients, logs, connections that are kept."""
-COLLECT_AFTER = 20_000
-"""So many more objects than before, and the garbage collector looks at the young ones."""
-WORST_LIMIT = 30
-"""So many of a bucket's uploads are held by each order, where they are shown."""
+"""File descriptors of one call in flight: its connection, and those by which libcurl wakes its threads."""
+FILES_BESIDE_CALLS = 1000
+"""File descriptors for HTTP clients, logs and kept connections."""
+GC_THRESHOLD = 20_000
+"""Number of new objects at which the garbage collector looks at the youngest generation."""
+TOP_UPLOADS_LIMIT = 30
+"""Number of a bucket's uploads that are held for each order, where they are shown."""
 STOP_SECONDS = 2.0
-"""How long scans under way get to end; their transports give up within one."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Traffic:
-    """Counts one target's requests."""
-
-    target: str
-    work: ExporterMetrics
-
-    def sent(self, operation: str) -> None:
-        self.work.request_sent(self.target, operation)
-
-    def failed(self, operation: str, reason: Reason) -> None:
-        self.work.request_failed(self.target, operation, reason)
+"""Time that scans under way get to end; their transports give up within one second."""
 
 
 class Service:
@@ -102,18 +87,17 @@ class Service:
         self._stop = threading.Event()
         self._started = time.monotonic()
         self._board = Board()
-        self._shard = shard
         registry = process_registry(shard)
-        self._work = ExporterMetrics(registry)
-        self._work.config_read(used=True, now=time.time())
-        self._state = StateDatabase(settings.state_path, failed=self._work.state_failed)
-        self._loop = Loop(
-            (), self._board, self._stop, on_failure=self._work.scan_failed, on_found=self._found
+        self._metrics = ExporterMetrics(registry)
+        self._metrics.config_read(used=True, now=time.time())
+        self._state = StateDatabase(settings.state_path, failed=self._metrics.state_failed)
+        new_target = TargetFactory(
+            self._metrics, self._state, shard, top_uploads_limit=TOP_UPLOADS_LIMIT if uploads else 0
         )
-        self._roster = Reconciler(
-            self._loop, self._board, self._state, self._new_track, self._work.forget, shard=shard
-        )
-        registry.register(TargetCollector(self._roster.watched))
+        self._reconciler = Reconciler(self._board, self._state, new_target, shard=shard)
+        publisher = Publisher(self._board, self._metrics.scan_failed)
+        self._loop = Loop(self._reconciler, publisher, self._stop)
+        registry.register(TargetCollector(self._reconciler.statuses))
         collector = BoardCollector(self._board)
         app = App(
             self._board,
@@ -121,13 +105,12 @@ class Service:
             Exposition(collector, registry, openmetrics=True),
             self._ready,
             telemetry_path,
-            watched=self._roster.watched,
+            watched=self._reconciler.statuses,
             reload=reload,
             uploads=uploads,
             problems=problems,
             shard=shard,
         )
-        self._worst_limit = WORST_LIMIT if uploads else 0
         self._web_config = WebConfigReloader(web_config)
         guard = AuthMiddleware(app, self._web_config.now)
         self._web = WebServer(guard, listen, on_end=self.stop, web_config=self._web_config.now)
@@ -135,29 +118,29 @@ class Service:
 
     @property
     def port(self) -> int:
-        """The port that is listened on."""
+        """The TCP port that the server listens on."""
         return self._web.port
 
     @property
     def scheme(self) -> str:
-        """How it is asked: http or https."""
+        """The URL scheme of requests: http or https."""
         return "https" if self._web_config.now().context else "http"
 
     def run(self) -> None:
         """Scan and serve until `stop` is called. Raises StateError where the state file cannot be used."""
         self._started = time.monotonic()
-        calm_collector()
+        tune_garbage_collector()
         self._web_config.start()
         self._web.start()
         try:
             if self._state.open(self._stop):
-                self._roster.restore()
+                self._reconciler.restore()
                 self._loop.run()
         finally:
             self._end()
 
     def reload(self, settings: Settings) -> None:
-        """Go on with other settings; raises ConfigError, and changes nothing, where only a restart can."""
+        """Go on with other settings; raises ConfigError, and changes nothing, where that needs a restart."""
         if settings.state_path != self._state.path:
             raise ConfigError(["state.path: cannot change while the exporter runs: restart it"])
         gc.collect()  # the SDK's clients of targets that the last change ended hold themselves in circles
@@ -165,98 +148,122 @@ class Service:
 
     def note_reload(self, used: bool) -> None:  # noqa: FBT001 - its only argument
         """Show whether the config, read again, could be used."""
-        self._work.config_read(used=used, now=time.time())
+        self._metrics.config_read(used=used, now=time.time())
 
     def _apply(self, settings: Settings) -> None:
-        _allow_files(settings)
-        self._roster.apply(settings)
-
-    def _found(self, track: WatchedTarget, buckets: Sequence[BucketSettings]) -> None:
-        self._roster.found(track, buckets)
+        raise_file_limit(settings)
+        for name in self._reconciler.apply(settings):
+            self._metrics.forget(name)
 
     def _end(self) -> None:
         self._web.begin_to_stop()
-        self._roster.halt()
+        self._reconciler.cancel()
         if left := self._loop.join(STOP_SECONDS):
             log.info("scans did not end in time and are left behind", extra={"fields": {"targets": left}})
         self._web.stop(STOP_SECONDS / 2)
         self._web_config.stop()
-        self._roster.end()
+        self._reconciler.close()
         self._state.close()
 
     def stop(self) -> None:
         """Ask everything to end; from any thread but the one in `run`, signal handlers on it included."""
         self._stop.set()
-        self._roster.halt()
+        self._reconciler.cancel()
 
     def _ready(self) -> bool:
-        tried = self._roster.all_found() and self._board.all_shown()
-        return tried or time.monotonic() - self._started >= READY_AFTER_SECONDS
+        scanned = self._reconciler.all_discovered() and self._board.all_shown()
+        return scanned or time.monotonic() - self._started >= READY_AFTER_SECONDS
 
-    def _new_track(
+
+class TargetFactory:
+    """Makes watched targets, each with a store, a queue and a scanner of its own."""
+
+    def __init__(
+        self,
+        metrics: ExporterMetrics,
+        state: StateDatabase,
+        shard: Shard = ALONE,
+        *,
+        top_uploads_limit: int = 0,
+    ) -> None:
+        """Make one; scans hold `top_uploads_limit` of a bucket's uploads for each order."""
+        self._metrics = metrics
+        self._state = state
+        self._shard = shard
+        self._top_uploads_limit = top_uploads_limit
+
+    def __call__(
         self, target: TargetSettings, buckets: Sequence[BucketSettings], ages: tuple[float, ...], start: float
     ) -> WatchedTarget:
-        halt = threading.Event()
-        store = self._store(target, halt)
-        client = StoreClient(store, target.scan, halt)
-        self._work.preset([(target, store)])
-        name, work = target.name, self._work
-        new_pace = partial(
-            ConcurrencyLimit,
-            halved=partial(work.concurrency_halved, name),
-            restored=partial(work.concurrency_restored, name),
-        )
-        scanner = Scanner(
-            client,
-            ages,
-            new_pace=new_pace,
-            saved=partial(work.requests_saved, name),
-            insight=Enrichment(target, client),
-            worst_limit=self._worst_limit,
-        )
-        finding = None
-        if target.discover:
-            finder = BucketDiscovery(target, client, shard=self._shard)
-            finding = DiscoverySchedule(target.discover.refresh, finder.find, start)
+        """Return the target, to watch these buckets; its first scans are due at `start` (monotonic clock)."""
+        stop = threading.Event()
+        store = self._store(target, stop)
+        self._metrics.preset([(target, store)])
+        client = StoreClient(store, target.scan, stop)
         return WatchedTarget(
-            target=target,
-            lane=TargetQueue(name, buckets, target.scan.interval, start),
-            scanner=scanner,
-            new_ledger=partial(self._new_ledger, target, ages),
-            finding=finding,
-            halt=halt.set,
-            end=store.close,
+            target,
+            TargetQueue(target.name, buckets, target.scan.interval, start),
+            self._scanner(target, client, ages),
+            partial(self.ledger, target, ages),
+            self._discovery(target, client, start),
+            cancel=stop.set,
+            close=store.close,
             signing_region=lambda: store.signing_region,
         )
 
-    def _store(self, target: TargetSettings, halt: threading.Event) -> Store:
-        if target.tls.insecure_skip_verify:
-            text = "tls.insecure_skip_verify: certificates are not checked, for trials only"
-            log.warning(text, extra={"fields": {"target": target.name}})
-        traffic = _Traffic(target.name, self._work)
-        return make_store(target, Transport(traffic, halt, tls=target.tls, proxy_url=target.proxy_url))
-
-    def _new_ledger(self, target: TargetSettings, ages: tuple[float, ...], bucket: BucketSettings) -> Ledger:
+    def ledger(self, target: TargetSettings, ages: tuple[float, ...], bucket: BucketSettings) -> Ledger:
+        """Return what is remembered of a bucket; its last result only where these settings mean the same."""
         meaning = (bucket.prefix, bucket.stale_after, ages, target.scan.parts == "never")
         settings = repr((*meaning, target.top)) if target.top else repr(meaning)
         return Ledger(LedgerRows(self._state, bucket_name(target, bucket.name)), settings)
 
+    def _store(self, target: TargetSettings, stop: threading.Event) -> Store:
+        if target.tls.insecure_skip_verify:
+            text = "tls.insecure_skip_verify: certificates are not checked, for trials only"
+            log.warning(text, extra={"fields": {"target": target.name}})
+        traffic = RequestCounter(target.name, self._metrics)
+        return make_store(target, Transport(traffic, stop, tls=target.tls, proxy_url=target.proxy_url))
 
-def calm_collector() -> None:
-    """Have the garbage collector leave alone what is there to stay, and look at the rest less often.
+    def _scanner(self, target: TargetSettings, client: StoreClient, ages: tuple[float, ...]) -> Scanner:
+        name, metrics = target.name, self._metrics
+        new_limit = partial(
+            ConcurrencyLimit,
+            halved=partial(metrics.concurrency_halved, name),
+            restored=partial(metrics.concurrency_restored, name),
+        )
+        return Scanner(
+            client,
+            ages,
+            new_pace=new_limit,
+            saved=partial(metrics.requests_saved, name),
+            insight=Enrichment(target, client),
+            worst_limit=self._top_uploads_limit,
+        )
 
-    Imported modules and the SDKs' parsed models are a few hundred thousand objects; looking through them
-    again and again costs a fifth of a scan.
+    def _discovery(
+        self, target: TargetSettings, client: StoreClient, start: float
+    ) -> DiscoverySchedule | None:
+        if target.discover is None:
+            return None
+        discovery = BucketDiscovery(target, client, shard=self._shard)
+        return DiscoverySchedule(target.discover.refresh, discovery.find, start)
+
+
+def tune_garbage_collector() -> None:
+    """Exempt what is loaded so far from garbage collection, and collect the rest less often.
+
+    Imported modules and the SDKs' parsed models are a few hundred thousand objects; traversing them again
+    and again costs a fifth of a scan.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(COLLECT_AFTER)
+    gc.set_threshold(GC_THRESHOLD)
 
 
-def _allow_files(settings: Settings) -> None:
-    """Let the process open what its calls need, if the system allows; say so where it does not."""
+def raise_file_limit(settings: Settings) -> None:
+    """Raise the limit of open files to what the calls need; log a warning where the system allows less."""
     calls = sum(target.scan.workers * (1 + target.scan.concurrency) for target in settings.targets)
-    needed = FILES_FOR_THE_REST + FILES_PER_CALL * calls
+    needed = FILES_BESIDE_CALLS + FILES_PER_CALL * calls
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
     if soft != resource.RLIM_INFINITY and soft < allowed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -135,6 +136,22 @@ class ExporterMetrics:
         """Count that a bucket's calls in flight are as many as configured again."""
         if target not in self._forgotten:
             self._restored.labels(target).inc()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCounter:
+    """Counts one target's requests; made for the `traffic` of its transport."""
+
+    target: str
+    metrics: ExporterMetrics
+
+    def sent(self, operation: str) -> None:
+        """Count a request."""
+        self.metrics.request_sent(self.target, operation)
+
+    def failed(self, operation: str, reason: Reason) -> None:
+        """Count a failed request."""
+        self.metrics.request_failed(self.target, operation, reason)
 
 
 def process_registry(shard: Shard = ALONE) -> CollectorRegistry:

@@ -1,4 +1,4 @@
-"""The targets that are watched: settings in, tracks and board entries out; what is unchanged goes on."""
+"""The reconciler: brings queues, board and state in line with the settings and the discovered buckets."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exporter.config.settings import BucketSettings, Settings, TargetSettings
-    from exporter.scheduler.loop import Loop
     from exporter.scheduler.target import WatchedTarget
     from exporter.state.database import StateDatabase
 
 STAGGER_SECONDS = 0.02
-"""Between the first scans of two targets, so that hundreds do not connect in the same instant."""
+"""Time between the first scans of two targets, so that hundreds do not connect in the same instant."""
 
 
 class NewWatchedTarget(Protocol):
-    """What makes the track of a target."""
+    """What makes a watched target."""
 
     def __call__(
         self, target: TargetSettings, buckets: Sequence[BucketSettings], ages: tuple[float, ...], start: float
@@ -36,159 +35,164 @@ class NewWatchedTarget(Protocol):
 
 
 class Reconciler:
-    """Keeps the loop, the board and the state at what the settings and the stores' lists of buckets say."""
+    """Keeps the watched targets, the board and the state in line with the settings and discovered buckets."""
 
-    def __init__(  # noqa: PLR0913 - what it keeps in step
+    def __init__(  # noqa: PLR0913 - what it keeps in line
         self,
-        loop: Loop,
         board: Board,
         state: StateDatabase,
-        new_track: NewWatchedTarget,
-        forget: Callable[[str], None],
+        new_target: NewWatchedTarget,
         *,
         shard: Shard = ALONE,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """Make a roster without targets.
-
-        `forget` is told of targets that are no longer watched. Only the buckets of `shard` are watched.
-        """
-        self._loop = loop
+        """Make one without targets; only the buckets of `shard` are watched."""
         self._board = board
         self._state = state
-        self._new_track = new_track
-        self._forget = forget
+        self._new_target = new_target
         self._shard = shard
         self._monotonic = monotonic
         self._wall = wall
-        self._lock = threading.RLock()
-        self._tracks: list[WatchedTarget] = []
+        self._lock = threading.Lock()
+        self._targets: tuple[WatchedTarget, ...] = ()
         self._ages: tuple[float, ...] = ()
 
-    def apply(self, settings: Settings) -> None:
-        """Watch what the settings say.
+    @property
+    def targets(self) -> tuple[WatchedTarget, ...]:
+        """The targets that are watched now."""
+        return self._targets
+
+    def apply(self, settings: Settings) -> set[str]:
+        """Watch what the settings say; return the names of the targets that are no longer watched.
 
         A target with other settings begins anew, but for values that mean the same as before; one with other
         buckets only goes on.
         """
         with self._lock:
-            before = {track.target.name: track for track in self._tracks}
+            before = {watched.settings.name: watched for watched in self._targets}
             same_ages = settings.ages == self._ages
             kept: list[tuple[WatchedTarget, TargetSettings]] = []
-            tracks: list[WatchedTarget] = []
-            new: list[WatchedTarget] = []
+            targets: list[WatchedTarget] = []
+            new = 0
             start = self._monotonic()
             for target in map(self._shard.part, settings.targets):
-                track = before.get(target.name)
-                if track and same_ages and _goes_on(track.target, target):
-                    kept.append((track, target))
+                watched = before.get(target.name)
+                if watched and same_ages and _differs_in_buckets_only(watched.settings, target):
+                    kept.append((watched, target))
                 else:
-                    first = start + len(new) * STAGGER_SECONDS
-                    track = self._new_track(target, self._known_buckets(target), settings.ages, first)
-                    new.append(track)
-                tracks.append(track)
+                    first = start + new * STAGGER_SECONDS
+                    watched = self._new_target(target, self._known_buckets(target), settings.ages, first)
+                    new += 1
+                targets.append(watched)
             self._ages = settings.ages
-            self._swap(tracks, new)
-            for track, target in kept:
-                self._go_on(track, target)
-            for name in before.keys() - {track.target.name for track in tracks}:
-                self._forget(name)
-            self._prune()
+            self._replace_targets(targets)
+            for watched, target in kept:
+                self._go_on(watched, target)
+            self._prune_state()
+            return before.keys() - {watched.settings.name for watched in targets}
 
-    def found(self, track: WatchedTarget, buckets: Sequence[BucketSettings]) -> None:
-        """Watch the buckets that a target was found to have, unless it is watched no more."""
+    def found(self, watched: WatchedTarget, buckets: Sequence[BucketSettings]) -> None:
+        """Watch the buckets that a target was found to have, unless it is no longer watched."""
         with self._lock:
-            if not track.retired:
-                self._watch(track, buckets)
-                self._prune()
+            if not watched.retired:
+                self._watch(watched, buckets)
+                self._prune_state()
 
     def restore(self) -> None:
-        """Show what an earlier process found, now that the state is open, and forget what nobody watches."""
+        """Show what an earlier process found, now that the state is open, and forget what is not watched."""
         with self._lock:
-            for track in self._tracks:
-                track.ledgers.clear()
-                self._watch(track, self._known_buckets(track.target), again=True)
-            self._prune()
+            for watched in self._targets:
+                watched.keep_ledgers(())
+                self._watch(watched, self._known_buckets(watched.settings), again=True)
+            self._prune_state()
 
-    def halt(self) -> None:
-        """Have all that is under way given up; from any thread."""
-        for track in list(self._tracks):
-            track.halt()
+    def cancel(self) -> None:
+        """Cancel all that is under way; from any thread, signal handlers included."""
+        for watched in self._targets:
+            watched.cancel()
 
-    def end(self) -> None:
-        """Give back what the targets hold."""
-        for track in self._tracks:
-            track.end()
+    def close(self) -> None:
+        """Close the stores of all targets."""
+        for watched in self._targets:
+            watched.close()
 
-    def watched(self) -> list[TargetStatus]:
+    def statuses(self) -> list[TargetStatus]:
         """Return what is watched now."""
         now, wall = self._monotonic(), self._wall()
         return [
             TargetStatus(
-                settings=track.target,
-                buckets=track.lane.buckets(),
-                signing_region=track.signing_region(),
-                scan_times=track.lane.scan_times(now, wall),
-                discovery=track.finding.state if track.finding else None,
+                settings=watched.settings,
+                buckets=watched.queue.buckets(),
+                signing_region=watched.signing_region(),
+                scan_times=watched.queue.scan_times(now, wall),
+                discovery=watched.discovery.state if watched.discovery else None,
             )
-            for track in list(self._tracks)
+            for watched in self._targets
         ]
 
-    def all_found(self) -> bool:
-        """Whether of every target it was tried to find its buckets, or some are known."""
+    def all_discovered(self) -> bool:
+        """Whether each target's list of buckets was read or tried, or some of its buckets are known."""
         return all(
-            track.finding is None or track.finding.state.success is not None or track.lane.buckets()
-            for track in list(self._tracks)
+            watched.discovery is None
+            or watched.discovery.state.success is not None
+            or watched.queue.buckets()
+            for watched in self._targets
         )
 
-    def _swap(self, tracks: list[WatchedTarget], new: list[WatchedTarget]) -> None:
-        """Run these tracks; the buckets of new ones are shown with what is known of them already."""
-        shown = {track.target.name: [self._entry(track, b) for b in track.lane.buckets()] for track in new}
-        gone = {track.target.name for track in self._tracks} - {track.target.name for track in tracks}
-        shown |= {name: [] for name in gone}
+    def _replace_targets(self, targets: Sequence[WatchedTarget]) -> None:
+        """Watch these targets; buckets of new ones are shown with what is known of them already."""
+        retired = [watched for watched in self._targets if watched not in targets]
+        for watched in targets:
+            if watched not in self._targets:
+                new = {bucket.name: self._entry(watched, bucket) for bucket in watched.queue.buckets()}
+                self._board.watch(watched.settings.name, new, new)
+        names = {watched.settings.name for watched in targets}
+        for watched in retired:
+            if watched.settings.name not in names:
+                self._board.watch(watched.settings.name, (), {})
+        self._targets = tuple(targets)
+        for watched in retired:
+            watched.retire()
 
-        def show() -> None:
-            for name, entries in shown.items():
-                self._board.watch(name, entries)
-
-        self._tracks = tracks
-        self._loop.replace(tracks, show)
-
-    def _go_on(self, track: WatchedTarget, target: TargetSettings) -> None:
+    def _go_on(self, watched: WatchedTarget, target: TargetSettings) -> None:
         """Take over settings that differ in their list of buckets at most."""
-        changed = track.target.buckets != target.buckets
-        track.target = target
+        changed = watched.settings.buckets != target.buckets
+        watched.settings = target
         if changed:
-            self._watch(track, target.buckets)
+            self._watch(watched, target.buckets)
 
-    def _watch(self, track: WatchedTarget, buckets: Sequence[BucketSettings], *, again: bool = False) -> None:
-        """Have a track scan these buckets, and show the new ones, or all `again`, with what is known."""
-        before = set(track.lane.buckets())
-        for bucket in set(track.ledgers.copy()) - set(buckets):  # scans under way add to them
-            track.ledgers.pop(bucket, None)
-        name = track.target.name
-        fresh = {b.name: self._entry(track, b) for b in buckets if again or b not in before}
+    def _watch(
+        self, watched: WatchedTarget, buckets: Sequence[BucketSettings], *, again: bool = False
+    ) -> None:
+        """Scan these buckets of a target; show the new ones, or all `again`, with what is known of them."""
+        before = set(watched.queue.buckets())
+        watched.keep_ledgers(buckets)
+        new = {
+            bucket.name: self._entry(watched, bucket) for bucket in buckets if again or bucket not in before
+        }
+        self._board.watch(watched.settings.name, [bucket.name for bucket in buckets], new)
+        watched.queue.watch(buckets, self._monotonic())
 
-        def show() -> None:
-            shown = (fresh.get(bucket.name) or self._board.get((name, bucket.name)) for bucket in buckets)
-            self._board.watch(name, [entry for entry in shown if entry])
-
-        self._loop.watch(track, buckets, show)
-
-    def _entry(self, track: WatchedTarget, bucket: BucketSettings) -> Entry:
+    def _entry(self, watched: WatchedTarget, bucket: BucketSettings) -> Entry:
         """Return what a bucket is shown with before its first scan."""
-        target = track.target
-        kind, keep_for = target.store.value, target.scan.keep_for
-        tariff = price_list_of(target)
-        entry = Entry(target.name, bucket.name, kind, keep_for, self._ages, tariff=tariff)
-        result = track.ledger(bucket).result
-        return (
-            self._board.restored(entry, result, max(0.0, self._wall() - result.finished)) if result else entry
+        target = watched.settings
+        entry = Entry(
+            target.name,
+            bucket.name,
+            target.store.value,
+            target.scan.keep_for,
+            self._ages,
+            tariff=price_list_of(target),
+            source=watched.source(bucket),
         )
+        result = watched.ledger(bucket).result
+        if result is None:
+            return entry
+        return self._board.restored(entry, result, max(0.0, self._wall() - result.finished))
 
     def _known_buckets(self, target: TargetSettings) -> tuple[BucketSettings, ...]:
-        """Return the target's buckets as far as they are known before its list was asked for."""
+        """Return the target's buckets, as far as they are known before its list was read."""
         if target.discover is None:
             return target.buckets
         own = bucket_name(target, "")
@@ -196,17 +200,21 @@ class Reconciler:
         known = [bucket_settings(target, name) for name in sorted(names) if matches(target, name)]
         return self._shard.share(target.name, known)
 
-    def _prune(self) -> None:
+    def _prune_state(self) -> None:
         """Forget what is remembered of buckets that are no longer watched."""
-        kept = {bucket_name(track.target, b.name) for track in self._tracks for b in track.lane.buckets()}
+        kept = {
+            bucket_name(watched.settings, bucket.name)
+            for watched in self._targets
+            for bucket in watched.queue.buckets()
+        }
         self._state.keep_only(kept)
 
 
 def bucket_name(target: TargetSettings, bucket: str) -> BucketName:
-    """Return what tells a bucket from any other, one of the same name on another server too."""
+    """Return the name of a bucket in the state: unique also among buckets of one name on several servers."""
     return BucketName(target.name, target.store.value, ",".join(target.endpoints), target.account_id, bucket)
 
 
-def _goes_on(before: TargetSettings, now: TargetSettings) -> bool:
-    """Whether settings are the same but for the list of buckets."""
+def _differs_in_buckets_only(before: TargetSettings, now: TargetSettings) -> bool:
+    """Whether settings are the same, their list of buckets apart."""
     return replace(before, buckets=()) == replace(now, buckets=())

@@ -78,12 +78,6 @@ class TargetQueue:
                 self._slots[bucket.name] = slot
             self._leaving = {name: slot for name, slot in before.items() if slot.running}
 
-    def watches(self, bucket: BucketSettings) -> bool:
-        """Whether the bucket is handed out, with these settings."""
-        with self._lock:
-            slot = self._slots.get(bucket.name)
-            return slot is not None and slot.bucket == bucket
-
     def buckets(self) -> tuple[BucketSettings, ...]:
         """Return the buckets that are handed out."""
         with self._lock:

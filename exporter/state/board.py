@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from exporter.model.errors import Failure, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from exporter.model.cost import PriceList
     from exporter.model.results import ScanResult, Summary
     from exporter.model.top_uploads import TopUploads
 
 MISSING_SCANS = 2
-"""So many scans in a row that find no bucket take its values down; one may be a store's hiccup."""
+"""Number of scans in a row that find no bucket, before its values are dropped; one may be a store's error."""
 
 Key = tuple[str, str]
 """Target and bucket."""
@@ -25,10 +25,10 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is known of one bucket. `success` is None until a first attempt has ended.
+    """What is known of one bucket. `success` is None until a first scan has ended.
 
-    `ages` are the bounds of its age histogram. `summary` is None where there is nothing to show: before the
-    first success, after `keep_for` of failures, and for a bucket that is gone; then `worst` is, too.
+    `ages` are the bounds of its age histogram. `summary` and `worst` are None where there is nothing to show:
+    before the first success, after `keep_for` seconds of failures, and for a bucket that does not exist.
     """
 
     target: str
@@ -48,9 +48,11 @@ class Entry:
     worst: TopUploads | None = None
     missing: int = 0
     tariff: PriceList | None = None
-    """What its bytes cost, None where nobody said."""
+    """The target's own prices, None where the config has none."""
     fresh_at: float = 0.0
     """Monotonic time of the last success."""
+    source: object = None
+    """What is watched here: a scan's outcome with another source is of earlier settings, and is refused."""
 
 
 class Board:
@@ -63,15 +65,22 @@ class Board:
         self._entries: dict[Key, Entry] = {}
 
     def declare(self, entries: Iterable[Entry]) -> None:
-        """Show these buckets from now on, untried, and drop all others."""
+        """Show these entries from now on, and drop all others."""
         with self._lock:
             self._entries = {(entry.target, entry.bucket): entry for entry in entries}
 
-    def watch(self, target: str, entries: Iterable[Entry]) -> None:
-        """Show these buckets of a target from now on, and drop its others."""
+    def watch(self, target: str, buckets: Iterable[str], new: Mapping[str, Entry]) -> None:
+        """Show these buckets of a target from now on, and drop its others.
+
+        `new` are by bucket the entries to begin or to replace; the others stay as they are.
+        """
         with self._lock:
-            others = {key: entry for key, entry in self._entries.items() if key[0] != target}
-            self._entries = others | {(entry.target, entry.bucket): entry for entry in entries}
+            shown = {key: entry for key, entry in self._entries.items() if key[0] != target}
+            for bucket in buckets:
+                entry = new.get(bucket) or self._entries.get((target, bucket))
+                if entry:
+                    shown[target, bucket] = entry
+            self._entries = shown
 
     def get(self, key: Key) -> Entry | None:
         """Return what is known of a bucket, None where it is not shown."""
@@ -79,7 +88,7 @@ class Board:
             return self._entries.get(key)
 
     def restored(self, entry: Entry, result: ScanResult, age: float) -> Entry:
-        """Return the entry with what an earlier scan found `age` seconds ago; one too old is not shown."""
+        """Return the entry with the result of a scan that ended `age` seconds ago, unless that is too old."""
         if age > entry.keep_for:
             return entry
         fresh_at = self._monotonic() - age
@@ -91,19 +100,12 @@ class Board:
             fresh_at=fresh_at,
         )
 
-    def restore(self, key: Key, result: ScanResult, age: float) -> None:
-        """Show what an earlier process found `age` seconds ago, until a scan of this one has ended."""
-
-        def restored(entry: Entry) -> Entry:
-            return entry if entry.success is not None else self.restored(entry, result, age)
-
-        self._replace(key, restored)
-
-    def publish(self, key: Key, result: ScanResult) -> None:
-        """Show the result of a finished scan; a bucket that is no longer declared is left out."""
+    def publish(self, key: Key, result: ScanResult, source: object = None) -> bool:
+        """Show the result of a finished scan; false where the bucket is no longer shown with this source."""
         summary = result.summary
-        self._replace(
+        return self._replace(
             key,
+            source,
             lambda entry: replace(
                 entry,
                 success=True,
@@ -119,12 +121,15 @@ class Board:
             ),
         )
 
-    def fail(self, key: Key, failure: Failure, duration: float | None) -> None:
-        """Show that a scan failed, and why; `duration` is None for one that was not even begun."""
-        self._replace(key, lambda entry: _failed(entry, failure, duration))
+    def fail(self, key: Key, failure: Failure, duration: float | None, source: object = None) -> bool:
+        """Show that a scan failed, and why; false where the bucket is no longer shown with this source.
+
+        `duration` is None for a scan that was not begun.
+        """
+        return self._replace(key, source, lambda entry: _failed(entry, failure, duration))
 
     def entries(self) -> list[Entry]:
-        """Return all entries in a stable order, values older than `keep_for` taken down."""
+        """Return all entries in a stable order, without values that are older than `keep_for`."""
         now = self._monotonic()
         with self._lock:
             for key, entry in self._entries.items():
@@ -133,19 +138,22 @@ class Board:
             return list(self._entries.values())
 
     def all_shown(self) -> bool:
-        """Whether of every bucket a first attempt has ended, or an earlier process's result is shown."""
+        """Whether each bucket was scanned once, or shows the result of an earlier process."""
         with self._lock:
             return all(entry.success is not None or entry.summary for entry in self._entries.values())
 
-    def _replace(self, key: Key, change: Callable[[Entry], Entry]) -> None:
+    def _replace(self, key: Key, source: object, change: Callable[[Entry], Entry]) -> bool:
         with self._lock:
-            if entry := self._entries.get(key):
-                self._entries[key] = change(entry)
+            entry = self._entries.get(key)
+            if entry is None or entry.source != source:
+                return False
+            self._entries[key] = change(entry)
+            return True
 
 
 def _failed(entry: Entry, failure: Failure, duration: float | None) -> Entry:
     missing = entry.missing
-    if duration is not None:  # else nothing was asked, so that nothing new is known
+    if duration is not None:  # else no request was sent, so that nothing new is known
         missing = missing + 1 if failure.reason is Reason.NOT_FOUND else 0
     return replace(
         entry,

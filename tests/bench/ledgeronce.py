@@ -18,7 +18,7 @@ from bench.pages import Bucket
 from bench.procfs import memory_mib
 from bench.statefile import ledger_in
 
-from exporter.service import calm_collector
+from exporter.service import tune_garbage_collector
 from exporter.stores.engine.store_client import Clocks
 
 
@@ -27,7 +27,7 @@ def main(config: str, uploads: str, parts: str, state: str = "", now: str = "0")
     settings = read_config(Path(config))
     [[bucket]] = [target.buckets for target in settings.targets]
     clocks = Clocks(wall=lambda: float(now)) if state else None
-    calm_collector()
+    tune_garbage_collector()
     before, began = memory_mib("self", "VmRSS"), time.perf_counter()
     with ledger_in(Path(state)) if state else nullcontext() as ledger, Ours(settings, clocks) as exporter:
         opened = time.perf_counter()

@@ -14,11 +14,11 @@ from bench.pages import Bucket
 
 from exporter.config.load import load
 from exporter.config.settings import Settings
-from exporter.metrics.exporter import ExporterMetrics, process_registry
+from exporter.metrics.exporter import ExporterMetrics, RequestCounter, process_registry
 from exporter.model.errors import StoppingError
 from exporter.scan.enrich import Enrichment
 from exporter.scan.scanner import Scanner
-from exporter.service import Service, _Traffic, calm_collector
+from exporter.service import Service, tune_garbage_collector
 from exporter.state.ledger import Ledger
 from exporter.stores.engine.store_client import Clocks, StoreClient
 from exporter.stores.registry import make_store
@@ -65,7 +65,7 @@ class Ours:
         [self._bucket] = target.buckets
         self._stop = threading.Event()
         self._registry = process_registry()
-        traffic = _Traffic(target.name, ExporterMetrics(self._registry))
+        traffic = RequestCounter(target.name, ExporterMetrics(self._registry))
         transport = Transport(traffic, self._stop, tls=target.tls, proxy_url=target.proxy_url)
         self._store = make_store(target, transport)
         client = StoreClient(self._store, target.scan, self._stop, clocks or Clocks())
@@ -114,7 +114,7 @@ def ours(folder: Path, target: dict[str, object], clocks: Clocks | None = None) 
 def calm() -> Iterator[None]:
     """Have garbage collected as the exporter does it; baselines run as Python starts."""
     before = gc.get_threshold()
-    calm_collector()
+    tune_garbage_collector()
     yield
     gc.unfreeze()
     gc.set_threshold(*before)

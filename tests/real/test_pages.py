@@ -16,7 +16,7 @@ from servers.exporter import serving, target
 from servers.s3 import EPOCH, S3, Part, Upload
 from servers.standin import StandIn
 
-from exporter.service import WORST_LIMIT
+from exporter.service import TOP_UPLOADS_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +35,8 @@ def server() -> Iterator[StandIn]:
         Upload(key, f"id-{number}", initiated=EPOCH + number, parts=[Part(1, 100 + number)])
         for number, key in enumerate(KEYS)
     ]
-    s3.buckets["media"] = uploads[:WORST_LIMIT]
-    s3.buckets["more"] = uploads[WORST_LIMIT:]
+    s3.buckets["media"] = uploads[:TOP_UPLOADS_LIMIT]
+    s3.buckets["more"] = uploads[TOP_UPLOADS_LIMIT:]
     s3.buckets["later"] = []
     with StandIn(s3) as server:
         yield server
@@ -75,7 +75,7 @@ def test_targets_say_when_the_next_scan_is(server: StandIn, tmp_path: Path):
         exporter.wait_tried("media")
         [prod] = get(exporter, "/api/v1/targets")["targets"]
         [media] = prod["buckets"]
-        assert (media["health"], media["values"]["uploads"]) == ("ok", WORST_LIMIT)
+        assert (media["health"], media["values"]["uploads"]) == ("ok", TOP_UPLOADS_LIMIT)
         assert 0 < media["next_scan"] - media["last_success"] <= prod["scan_interval_seconds"]
         assert "ok" in html.document_fromstring(exporter.text("/")).xpath("string(//tbody[@class='card'])")
 

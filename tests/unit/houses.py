@@ -1,4 +1,4 @@
-"""A roster with all that it keeps in step."""
+"""A reconciler with a loop, a board and a state, over fake scanners."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from exporter.model.results import ScanResult
 from exporter.scan.tally import Tally
 from exporter.scheduler.discovery import DiscoverySchedule
 from exporter.scheduler.loop import Loop
+from exporter.scheduler.publisher import Publisher
 from exporter.scheduler.reconciler import Reconciler, bucket_name
 from exporter.scheduler.target import WatchedTarget
 from exporter.scheduler.target_queue import TargetQueue
@@ -45,52 +46,47 @@ class Scanner:
 
 
 class House:
-    """A roster with all that it keeps in step; scanners are fakes."""
+    """A reconciler with a loop, a board and a state; scanners are fakes."""
 
     def __init__(self, *targets, ages=(), shard=ALONE, state=None):
         self.clock, self.stop = Clock(), threading.Event()
         self.board = Board(self.clock.monotonic)
         self.state = state or StateDatabase()
-        self.forgotten, self.ended, self.halted, self.lists = [], [], [], {}
-        self.loop = Loop(
-            (),
-            self.board,
-            self.stop,
-            on_failure=lambda *_: None,
-            on_found=lambda *found: self.roster.found(*found),  # noqa: PLW0108 - it is not there yet
-            monotonic=self.clock.monotonic,
-        )
-        self.roster = Reconciler(
-            self.loop,
+        self.forgotten, self.closed, self.cancelled, self.lists = [], [], [], {}
+        self.reconciler = Reconciler(
             self.board,
             self.state,
-            self.new_track,
-            self.forgotten.append,
+            self.new_target,
             shard=shard,
             monotonic=self.clock.monotonic,
             wall=lambda: NOW + self.clock.now,
         )
-        self.tracks = {}
+        publisher = Publisher(self.board, lambda *_: None, self.clock.monotonic)
+        self.loop = Loop(self.reconciler, publisher, self.stop, monotonic=self.clock.monotonic)
+        self.targets, self.no_more_targets = {}, False
         self.apply(*targets, ages=ages)
 
-    def new_track(self, target, buckets, ages, start):
+    def new_target(self, target, buckets, ages, start):
+        if self.no_more_targets:
+            raise TypeError
+
         def new_ledger(bucket):
             meaning = (bucket.prefix, ages)
             return Ledger(LedgerRows(self.state, bucket_name(target, bucket.name)), repr(meaning))
 
-        finding = None
+        discovery = None
         if target.discover:
-            finding = DiscoverySchedule(target.discover.refresh, partial(self.find, target), start)
-        track = self.tracks[target.name] = WatchedTarget(
+            discovery = DiscoverySchedule(target.discover.refresh, partial(self.find, target), start)
+        watched = self.targets[target.name] = WatchedTarget(
             target,
             TargetQueue(target.name, buckets, target.scan.interval, start),
             Scanner(ages),
             new_ledger,
-            finding,
-            halt=lambda: self.halted.append(track),
-            end=lambda: self.ended.append(track),
+            discovery,
+            cancel=lambda: self.cancelled.append(watched),
+            close=lambda: self.closed.append(watched),
         )
-        return track
+        return watched
 
     def find(self, target):
         found = self.lists[target.name]
@@ -99,7 +95,7 @@ class House:
         return tuple(map(BucketSettings, found))
 
     def apply(self, *targets, ages=()):
-        self.roster.apply(Settings(tuple(targets), ages))
+        self.forgotten += self.reconciler.apply(Settings(tuple(targets), ages))
 
     def tick(self, seconds=0.0):
         self.clock.now += seconds

@@ -173,36 +173,62 @@ RESULT = result()
 
 
 class TestRestored:
-    def board(self, clock: Clock, **entry: object) -> Board:
+    def board(self, clock: Clock, age: float) -> Board:
+        """Return a board with a bucket that shows the result of an earlier process, `age` seconds old."""
         made = Board(clock.monotonic)
-        made.declare([Entry("prod", "media", "s3", 3600.0, **entry)])
+        made.declare([made.restored(Entry("prod", "media", "s3", 3600.0), RESULT, age)])
         return made
 
-    def test_is_shown_until_a_first_attempt_has_ended(self):
-        clock = Clock()
-        made = self.board(clock)
-        made.restore(KEY, RESULT, 60.0)
-        [shown] = made.entries()
+    def test_is_shown_until_a_first_scan_has_ended(self):
+        made = self.board(Clock(), 60.0)
+        shown = entry(made)
         assert (shown.success, shown.summary, shown.last_success) == (None, RESULT.summary, RESULT.finished)
         assert made.all_shown()
         made.publish(KEY, replace(RESULT, finished=1.0))
-        made.restore(KEY, RESULT, 60.0)
-        assert made.entries()[0].last_success == 1.0
+        assert entry(made).last_success == 1.0
 
     def test_is_taken_down_after_failures_once_it_is_too_old(self):
         clock = Clock()
-        made = self.board(clock)
-        made.restore(KEY, RESULT, 3000.0)
+        made = self.board(clock, 3000.0)
         made.fail(KEY, Failure(Reason.TIMEOUT, "late"), 1.0)
         clock.now += 600
-        assert made.entries()[0].summary == RESULT.summary
+        assert entry(made).summary == RESULT.summary
         clock.now += 1
-        assert made.entries()[0].summary is None
+        assert entry(made).summary is None
 
     def test_is_not_shown_where_it_is_too_old_already(self):
-        made = self.board(Clock())
-        made.restore(KEY, RESULT, 3601.0)
-        assert (made.entries()[0].summary, made.all_shown()) == (None, False)
+        made = self.board(Clock(), 3601.0)
+        assert (entry(made).summary, made.all_shown()) == (None, False)
+
+
+class TestSource:
+    """A scan may end after its target or bucket was given other settings."""
+
+    def test_what_comes_from_another_source_is_refused(self):
+        made = Board(Clock().monotonic)
+        made.declare([Entry("prod", "media", "s3", 3600.0, source="now")])
+        before = entry(made)
+        assert not made.publish(KEY, RESULT, "before")
+        assert not made.fail(KEY, Failure(Reason.TIMEOUT, "why"), 1.0, "before")
+        assert entry(made) is before
+        assert made.publish(KEY, RESULT, "now")
+        assert entry(made).success
+
+    def test_other_buckets_of_a_target_and_other_targets_stay_as_they_are(self):
+        made = Board(Clock().monotonic)
+        made.declare(
+            [Entry("prod", "a", "s3", 1.0), Entry("prod", "b", "s3", 1.0), Entry("other", "a", "s3", 1.0)]
+        )
+        before = {(each.target, each.bucket): each for each in made.entries()}
+        new = Entry("prod", "c", "s3", 1.0)
+        made.watch("prod", ["a", "c"], {"c": new})
+        after = {(each.target, each.bucket): each for each in made.entries()}
+        assert after == {
+            ("prod", "a"): before["prod", "a"],
+            ("other", "a"): before["other", "a"],
+            ("prod", "c"): new,
+        }
+        assert after["prod", "a"] is before["prod", "a"]
 
 
 def test_a_bucket_that_is_gone_takes_its_worst_uploads_down_too():

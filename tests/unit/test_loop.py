@@ -14,6 +14,7 @@ from exporter.model.errors import Failure, Reason, StoppingError
 from exporter.model.results import ScanResult
 from exporter.scan.tally import Tally
 from exporter.scheduler.loop import Loop
+from exporter.scheduler.publisher import Publisher
 from exporter.scheduler.target import WatchedTarget
 from exporter.scheduler.target_queue import TargetQueue
 from exporter.state.board import Board, Entry
@@ -51,24 +52,21 @@ class House:
 
     def __init__(self, *scanners, buckets=3, workers=2):
         self.clock, self.stop, self.board, self.failures = Clock(), threading.Event(), Board(), []
-        self.tracks = []
+        self.targets = []
         for number, scanner in enumerate(scanners):
             names = tuple(BucketSettings(f"bucket-{n}") for n in range(buckets))
             target = TargetSettings(f"target-{number}", StoreKind.S3, names, ScanSettings(workers=workers))
-            lane = TargetQueue(target.name, names, target.scan.interval, 0.0)
-            self.tracks.append(WatchedTarget(target, lane, scanner))
+            queue = TargetQueue(target.name, names, target.scan.interval, 0.0)
+            self.targets.append(WatchedTarget(target, queue, scanner))
         self.board.declare(
-            Entry(track.target.name, bucket.name, "s3", 60.0)
-            for track in self.tracks
-            for bucket in track.target.buckets
+            Entry(watched.settings.name, bucket.name, "s3", 60.0, source=watched.source(bucket))
+            for watched in self.targets
+            for bucket in watched.settings.buckets
         )
-        self.loop = Loop(
-            self.tracks,
-            self.board,
-            self.stop,
-            on_failure=lambda *failure: self.failures.append(failure),
-            monotonic=self.clock.monotonic,
+        publisher = Publisher(
+            self.board, lambda *failure: self.failures.append(failure), self.clock.monotonic
         )
+        self.loop = Loop(self, publisher, self.stop, monotonic=self.clock.monotonic)
 
     def tick(self):
         self.loop.tick()
@@ -179,9 +177,9 @@ class TestFailures:
         assert all(entry.success for key, entry in entries.items() if key[0] == "target-1")
         assert len(house.failures) == 3
 
-    def test_in_one_targets_lane_do_not_reach_the_next_target(self):
+    def test_in_one_targets_queue_do_not_reach_the_next_target(self):
         house = House(FakeScanner(), FakeScanner())
-        house.tracks[0].lane = replace_lane_by_a_broken_one()
+        house.targets[0].queue = broken_queue()
         assert house.tick()["target-1", "bucket-0"].success
 
 
@@ -234,7 +232,7 @@ class TestStop:
         assert len(scanner.scanned) >= 2
 
 
-def replace_lane_by_a_broken_one():
+def broken_queue():
     class Broken:
         def take(self, now):
             raise RuntimeError(now)
@@ -268,8 +266,8 @@ def test_a_worker_that_ended_is_free_again_and_forgotten():
     for number in range(4):
         house.clock.now = number * 1000.0
         house.tick()
-    assert len(house.tracks[0].scanner.scanned) == 4
-    assert house.loop._threads == set()
+    assert len(house.targets[0].scanner.scanned) == 4
+    assert house.loop.threads == 0
 
 
 def test_each_bucket_has_a_ledger_of_its_own():
@@ -286,7 +284,7 @@ def test_a_failure_shows_how_long_it_took_and_a_hold_does_not(caplog):
         house.clock.now += 7.0
         raise error(Reason.CONNECTION)
 
-    house.tracks[0].scanner.behave = behave
+    house.targets[0].scanner.behave = behave
     house.tick()
     entries = house.tick()
     assert [e.duration for e in entries.values()] == [7.0, 7.0, 7.0, None, None]
@@ -338,7 +336,7 @@ def test_a_wall_clock_that_is_set_back_stops_no_scan(monkeypatch):
     rescheduled = []
     monkeypatch.setattr(schedule.Scheduler, "clear", lambda self: rescheduled.append(self))  # noqa: PLW0108
     house.loop.run()
-    assert rescheduled == [house.loop._scheduler]
+    assert len(rescheduled) == 1
 
 
 def test_what_is_remembered_and_cannot_be_had_is_our_own_bug_and_takes_no_later_turn():
@@ -346,9 +344,9 @@ def test_what_is_remembered_and_cannot_be_had_is_our_own_bug_and_takes_no_later_
         raise LookupError("a bug of the test")
 
     house = House(FakeScanner(), buckets=1)
-    house.tracks[0].new_ledger = refuse
+    house.targets[0].new_ledger = refuse
     assert house.tick()["target-0", "bucket-0"].failure.reason is Reason.INTERNAL
-    house.tracks[0].new_ledger = lambda _: Ledger()
+    house.targets[0].new_ledger = lambda _: Ledger()
     house.clock.now = 1000.0
     assert house.tick()["target-0", "bucket-0"].success is True
 
@@ -362,7 +360,7 @@ def test_nothing_is_begun_once_the_stop_is_set():
 
 
 def test_a_bucket_with_other_settings_has_a_ledger_of_its_own():
-    track = House(FakeScanner(), buckets=1).tracks[0]
+    watched = House(FakeScanner(), buckets=1).targets[0]
     before, after = BucketSettings("bucket-0"), BucketSettings("bucket-0", prefix="db/")
-    assert track.ledger(before) is not track.ledger(after)
-    assert track.ledger(after) is track.ledger(BucketSettings("bucket-0", prefix="db/"))
+    assert watched.ledger(before) is not watched.ledger(after)
+    assert watched.ledger(after) is watched.ledger(BucketSettings("bucket-0", prefix="db/"))

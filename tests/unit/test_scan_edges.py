@@ -15,7 +15,7 @@ from exporter.model.uploads import Part
 from exporter.scan import scanner as scan_module
 from exporter.scan import sizing
 from exporter.scan.scanner import Scanner
-from exporter.scheduler import target_queue as lane
+from exporter.scheduler import circuit_breaker
 from exporter.state.ledger import PROBE_SECONDS, Ledger
 from exporter.stores.base import Page
 from exporter.stores.engine.store_client import StoreClient
@@ -24,8 +24,8 @@ from exporter.stores.engine.store_client import StoreClient
 def test_the_numbers_are_the_designs():
     assert (sizing.REFUSALS, scan_module.RESTARTS, sizing.GONE_AT_LEAST) == (50, 2, 10)
     assert PROBE_SECONDS == 3600.0
-    assert lane.FAILURES_IN_A_ROW == 3
-    assert {"connection", "tls", "timeout", "credentials"} == lane.TARGET_REASONS
+    assert circuit_breaker.FAILURES_TO_OPEN == 3
+    assert {"connection", "tls", "timeout", "credentials"} == circuit_breaker.TARGET_REASONS
 
 
 @pytest.mark.parametrize("status", [0, 400, 404, 429, 503])

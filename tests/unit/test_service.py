@@ -17,13 +17,13 @@ from exporter.config.settings import (
 )
 from exporter.model.results import ScanResult
 from exporter.scan.tally import Tally
-from exporter.service import FILES_FOR_THE_REST, FILES_PER_CALL, Service, _allow_files
+from exporter.service import FILES_BESIDE_CALLS, FILES_PER_CALL, TargetFactory, raise_file_limit
 from exporter.state.database import StateDatabase
 
 TARGET = TargetSettings(
     "prod", StoreKind.S3, (BucketSettings("media"),), ScanSettings(workers=4, concurrency=99)
 )
-NEEDED = FILES_FOR_THE_REST + FILES_PER_CALL * 4 * 100
+NEEDED = FILES_BESIDE_CALLS + FILES_PER_CALL * 4 * 100
 
 
 @pytest.mark.parametrize(
@@ -41,20 +41,21 @@ def test_as_many_files_are_allowed_as_calls_need(monkeypatch, caplog, soft, hard
     monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
     monkeypatch.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
     with caplog.at_level(logging.WARNING):
-        _allow_files(Settings((TARGET,)))
+        raise_file_limit(Settings((TARGET,)))
     assert asked == ([] if allowed is None else [(allowed, hard)])
     assert bool(caplog.records) == (allowed == 2000)
 
 
 def test_each_target_s_halvings_are_counted_under_its_name():
-    service = Mock()
+    metrics = Mock()
+    new_target = TargetFactory(metrics, StateDatabase())
     for name in ("prod", "other"):
-        track = Service._new_track(service, replace(TARGET, name=name), TARGET.buckets, (), 0.0)
-        pace = track.scanner.pace(TARGET.buckets[0])
+        watched = new_target(replace(TARGET, name=name), TARGET.buckets, (), 0.0)
+        pace = watched.scanner.pace(TARGET.buckets[0])
         pace.throttled(0)
         for _ in range(99 * 99):
             pace.succeeded()
-    assert [each for each in service._work.mock_calls if each[0] != "preset"] == [
+    assert [each for each in metrics.mock_calls if each[0] != "preset"] == [
         call.concurrency_halved("prod"),
         call.concurrency_restored("prod"),
         call.concurrency_halved("other"),
@@ -63,11 +64,10 @@ def test_each_target_s_halvings_are_counted_under_its_name():
 
 
 def test_what_a_scan_found_means_something_else_where_other_groups_are_asked_for():
-    service = Mock()
-    service._state = StateDatabase()
+    new_target = TargetFactory(Mock(), StateDatabase())
     bucket = BucketSettings("media")
     top = TopSettings(limit=5)
     tally = Tally(now=0.0, stale_after=1.0, ages=(), with_parts=True)
-    Service._new_ledger(service, TARGET, (), bucket).commit(ScanResult(tally.summary(), 0.0, 0.5))
-    assert Service._new_ledger(service, TARGET, (), bucket).result is not None
-    assert Service._new_ledger(service, replace(TARGET, top=top), (), bucket).result is None
+    new_target.ledger(TARGET, (), bucket).commit(ScanResult(tally.summary(), 0.0, 0.5))
+    assert new_target.ledger(TARGET, (), bucket).result is not None
+    assert new_target.ledger(replace(TARGET, top=top), (), bucket).result is None

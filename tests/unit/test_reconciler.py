@@ -1,4 +1,4 @@
-"""The roster: what other settings or other buckets do to tracks, board and state, and what they do not."""
+"""The reconciler: what changed settings or buckets do to targets, board and state, and what they do not."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ from exporter.config.settings import BucketSettings, DiscoverSettings, ScanSetti
 from exporter.model.errors import Failure, Reason, StoppingError, StoreError
 from exporter.scheduler.discovery import DiscoverySchedule
 from exporter.scheduler.reconciler import STAGGER_SECONDS
+from exporter.state.database import StateDatabase
 
 HOUR = 3600.0
 
 
 class TestOtherSettings:
-    def test_what_is_unchanged_keeps_its_track_its_values_and_its_turn(self):
+    def test_what_is_unchanged_keeps_its_values_and_its_place_in_the_queue(self):
         house = House(target(), target("other"))
         house.tick()
-        tracks, shown, scan_times = house.tracks.copy(), house.shown(), house.roster.watched()[0].scan_times
+        targets, shown = house.targets.copy(), house.shown()
+        scan_times = house.reconciler.statuses()[0].scan_times
         house.apply(target(), target("other"), target("third"))
-        assert {name: house.tracks[name] for name in tracks} == tracks
+        assert {name: house.targets[name] for name in targets} == targets
         kept = {key: entry for key, entry in house.shown().items() if key[0] != "third"}
         assert all(kept[key] is entry for key, entry in shown.items())
         assert kept.keys() == shown.keys()
-        assert house.roster.watched()[0].scan_times == scan_times
-        assert house.forgotten == house.ended == house.halted == []
+        assert house.reconciler.statuses()[0].scan_times == scan_times
+        assert house.forgotten == house.closed == house.cancelled == []
 
     def test_a_new_bucket_is_scanned_at_once_and_disturbs_no_other(self):
         house = House(target())
@@ -40,24 +42,24 @@ class TestOtherSettings:
         after = house.shown()
         assert after["prod", "c"].success
         assert after["prod", "a"] is before["prod", "a"]
-        assert sorted(house.tracks["prod"].scanner.scanned) == ["a", "b", "c"]
+        assert sorted(house.targets["prod"].scanner.scanned) == ["a", "b", "c"]
 
     def test_a_bucket_that_is_out_loses_all(self):
         house = House(target())
         house.tick()
         house.apply(target("prod", "b"))
         assert house.shown().keys() == house.remembered() == {("prod", "b")}
-        assert house.roster.watched()[0].buckets == (BucketSettings("b"),)
+        assert house.reconciler.statuses()[0].buckets == (BucketSettings("b"),)
 
     def test_a_target_that_is_out_loses_all_and_gives_back_what_it_held(self):
         house = House(target(), target("other"))
         house.tick(1)
-        track = house.tracks["other"]
+        watched = house.targets["other"]
         house.apply(target())
         assert {key[0] for key in house.shown()} == {name for name, _ in house.remembered()} == {"prod"}
-        assert (house.forgotten, house.halted, house.ended) == (["other"], [track], [track])
+        assert (house.forgotten, house.cancelled, house.closed) == (["other"], [watched], [watched])
         house.tick(1e6)
-        assert sorted(track.scanner.scanned) == ["a", "b"]
+        assert sorted(watched.scanner.scanned) == ["a", "b"]
 
     def test_values_that_mean_the_same_stay_where_a_target_begins_anew(self):
         house = House(target())
@@ -68,7 +70,7 @@ class TestOtherSettings:
         assert (after.summary, after.last_success, after.success) == (before.summary, NOW, None)
         house.tick()
         assert house.shown()["prod", "a"].success
-        assert len(house.ended) == 1
+        assert len(house.closed) == 1
 
     def test_values_that_would_mean_something_else_do_not(self):
         house = House(target())
@@ -80,27 +82,27 @@ class TestOtherSettings:
         assert {entry.summary for entry in house.shown().values()} == {None}
         assert {entry.ages for entry in house.shown().values()} == {(HOUR,)}
 
-    def test_where_no_track_can_be_made_nothing_changes(self):
+    def test_where_a_target_cannot_be_made_nothing_changes(self):
         house = House(target())
         house.tick()
         before = house.shown()
-        house.roster._new_track = None
+        house.no_more_targets = True
         with pytest.raises(TypeError):
             house.apply(target(region="eu-west-1"), target("other"))
         assert house.shown() == before
         house.tick(2 * HOUR)
-        assert len(house.tracks["prod"].scanner.scanned) == 4
+        assert len(house.targets["prod"].scanner.scanned) == 4
 
 
 def test_first_scans_of_targets_are_not_all_due_in_the_same_instant():
     house = House(*(target(f"target-{number}") for number in range(3)))
-    due = [each.scan_times["a"].due - NOW for each in house.roster.watched()]
+    due = [each.scan_times["a"].due - NOW for each in house.reconciler.statuses()]
     assert due == pytest.approx([0.0, STAGGER_SECONDS, 2 * STAGGER_SECONDS], abs=1e-3)
 
 
 def test_a_worker_takes_no_further_bucket_of_a_target_that_is_out():
     house = House(replace(target(), scan=ScanSettings(workers=1)))
-    scanner = house.tracks["prod"].scanner
+    scanner = house.targets["prod"].scanner
     scanner.behave = lambda _: house.apply()
     house.tick()
     assert scanner.scanned == ["a"]
@@ -133,7 +135,7 @@ class TestScansUnderWay:
             if self.outcome:
                 raise self.outcome
 
-        house.tracks["prod"].scanner.behave = hold
+        house.targets["prod"].scanner.behave = hold
         house.loop.tick()
         assert self.reached.wait(10)
         yield house
@@ -149,11 +151,11 @@ class TestScansUnderWay:
         assert house.shown()["prod", "a"].success
 
     def test_show_nothing_where_their_target_is_out(self, house):
-        track = house.tracks["prod"]
+        watched = house.targets["prod"]
         house.apply(target("other"))
-        assert (house.halted, house.ended) == ([track], [])
+        assert (house.cancelled, house.closed) == ([watched], [])
         self.finish(house)
-        assert house.ended == [track]
+        assert house.closed == [watched]
         assert {key[0] for key in house.shown()} == {"other"}
 
     @pytest.mark.parametrize("outcome", [None, StoreError(Reason.TLS, "no"), StoppingError()])
@@ -166,12 +168,12 @@ class TestScansUnderWay:
         assert house.shown()["prod", "a"].success
 
     def test_show_nothing_where_their_bucket_means_something_else_and_it_is_scanned_next(self, house):
-        track = house.tracks["prod"]
+        watched = house.targets["prod"]
         house.apply(target("prod", BucketSettings("a", prefix="db/")))
-        track.scanner.behave = house_is_stopping
+        watched.scanner.behave = house_is_stopping
         self.finish(house)
         assert house.shown()["prod", "a"].success is None
-        assert track.scanner.scanned == ["a", "a"]
+        assert watched.scanner.scanned == ["a", "a"]
 
     def test_show_nothing_where_their_bucket_is_out(self, house):
         house.apply(target("prod", "b"))
@@ -190,12 +192,12 @@ class TestFinding:
         return house
 
     def state(self, house):
-        return house.roster.watched()[0].discovery
+        return house.reconciler.statuses()[0].discovery
 
     def test_buckets_appear_and_are_scanned(self, house):
-        assert not house.roster.all_found()
+        assert not house.reconciler.all_discovered()
         house.tick()
-        assert house.roster.all_found()
+        assert house.reconciler.all_discovered()
         house.tick()
         assert {key[1] for key, entry in house.shown().items() if entry.success} == {"a", "b"}
         assert (self.state(house).success, self.state(house).last_success is not None) == (True, True)
@@ -261,49 +263,49 @@ class TestFinding:
         assert house.shown()["prod", "a"].last_success == NOW
 
     def test_what_is_found_too_late_is_not_watched(self, house):
-        track = house.tracks["prod"]
+        watched = house.targets["prod"]
         house.apply(target("other"))
-        house.roster.found(track, [BucketSettings("a")])
+        house.reconciler.found(watched, [BucketSettings("a")])
         assert {key[0] for key in house.shown()} == {name for name, _ in house.remembered()} == {"other"}
 
     def test_nothing_is_begun_for_a_target_that_goes_in_the_same_instant(self):
         house = House(target("prod", "a", "b"))
         house.tick()
         house.apply(self.DISCOVERING)
-        track = house.tracks["prod"]
-        track.finding = Leaving(house.apply, lambda: house.find(track.target))
+        watched = house.targets["prod"]
+        watched.discovery = Leaving(house.apply, lambda: house.find(watched.settings))
         house.tick(1)
-        assert track.finding.asked == track.scanner.scanned == []
-        assert house.ended[1:] == [track]
+        assert watched.discovery.asked == watched.scanner.scanned == []
+        assert house.closed[1:] == [watched]
 
     def test_a_target_gives_back_what_it_holds_once_its_list_is_no_longer_asked_for(self, house):
         reached, release = threading.Event(), threading.Event()
-        track = house.tracks["prod"]
+        watched = house.targets["prod"]
 
         def hold():
             reached.set()
             release.wait(30)
             raise StoppingError
 
-        track.finding.find = hold
+        watched.discovery.find = hold
         house.loop.tick()
         assert reached.wait(10)
         house.apply(target("other"))
-        assert (house.halted, house.ended) == ([track], [])
+        assert (house.cancelled, house.closed) == ([watched], [])
         release.set()
         assert house.loop.join(10) == []
-        assert house.ended == [track]
+        assert house.closed == [watched]
 
     def test_the_list_is_asked_for_by_one_thread_at_a_time(self, house):
-        finding = house.tracks["prod"].finding
-        assert finding.take(0.0)
-        assert not finding.take(1e6)
+        discovery = house.targets["prod"].discovery
+        assert discovery.take(0.0)
+        assert not discovery.take(1e6)
 
     def test_a_list_that_cannot_be_had_is_not_asked_for_more_seldom_than_one_that_can(self):
-        finding = DiscoverySchedule(10.0, tuple, 0.0)
-        finding.fail(0.0, Failure(Reason.TLS, "no"))
-        assert not finding.take(9.0)
-        assert finding.take(10.0)
+        discovery = DiscoverySchedule(10.0, tuple, 0.0)
+        discovery.fail(0.0, Failure(Reason.TLS, "no"))
+        assert not discovery.take(9.0)
+        assert discovery.take(10.0)
 
     def test_a_failure_leaves_in_sight_when_the_list_was_last_had(self, house):
         house.tick()
@@ -321,7 +323,7 @@ class TestFinding:
         with monkeypatch.context() as patch:
             patch.setattr(threading.Thread, "start", refuse)
             house.loop.tick()
-        assert house.tracks["prod"].idle
+        assert house.targets["prod"].idle
         house.tick()
         assert self.state(house).success
 
@@ -330,27 +332,34 @@ class TestFinding:
         house.tick()
         house.apply(self.DISCOVERING)
         assert self.state(house).success is None
-        assert house.roster.all_found()
+        assert house.reconciler.all_discovered()
 
 
 def house_is_stopping(_):
     raise StoppingError
 
 
-def test_restored_values_are_shown_once_the_state_is_open(tmp_path):
-    house = House(target())
+def restarted(path, before, after):
+    """Return a house of the settings `after` with the state of one that scanned `before`, not open yet."""
+    house = House(state=StateDatabase(path))
+    assert house.state.open(house.stop)
+    house.apply(before)
     house.tick()
-    again = House(target())
-    again.state = again.roster._state = house.state
-    again.roster.restore()
+    house.state.close()
+    return House(after, state=StateDatabase(path))
+
+
+def test_restored_values_are_shown_once_the_state_is_open(tmp_path):
+    again = restarted(tmp_path / "state", target(), target())
+    assert {entry.last_success for entry in again.shown().values()} == {None}
+    assert again.state.open(again.stop)
+    again.reconciler.restore()
     assert {entry.success for entry in again.shown().values()} == {None}
     assert {entry.last_success for entry in again.shown().values()} == {NOW}
 
 
-def test_what_nobody_watches_is_forgotten_once_the_state_is_open():
-    house = House(target())
-    house.tick()
-    again = House(target("prod", "b"))
-    again.state = again.roster._state = house.state
-    again.roster.restore()
+def test_what_is_not_watched_is_forgotten_once_the_state_is_open(tmp_path):
+    again = restarted(tmp_path / "state", target(), target("prod", "b"))
+    assert again.state.open(again.stop)
+    again.reconciler.restore()
     assert again.remembered() == {("prod", "b")}

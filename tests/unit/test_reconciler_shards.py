@@ -1,4 +1,4 @@
-"""The roster of one shard: the buckets of others are neither scanned, shown nor remembered."""
+"""The reconciler of one shard: the buckets of others are neither scanned, shown nor remembered."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def house(*targets, shard=FIRST, state=None):
 
 
 def scanned(house):
-    return sorted(house.tracks["prod"].scanner.scanned)
+    return sorted(house.targets["prod"].scanner.scanned)
 
 
 def test_both_have_something_here():
@@ -37,7 +37,8 @@ def test_only_its_own_are_scanned_shown_and_remembered():
     assert scanned(built) == sorted(OURS)
     own = {("prod", name) for name in OURS}
     assert built.shown().keys() == built.remembered() == own
-    assert [bucket.name for bucket in built.roster.watched()[0].buckets] == [n for n in NAMES if n in OURS]
+    [status] = built.reconciler.statuses()
+    assert [bucket.name for bucket in status.buckets] == [name for name in NAMES if name in OURS]
 
 
 @pytest.mark.parametrize("target", [LISTED, FOUND], ids=["listed", "found"])
@@ -54,9 +55,9 @@ def test_what_other_shards_left_in_its_state_is_neither_shown_nor_kept(target):
 def test_another_bucket_of_another_shard_changes_nothing():
     built = house(LISTED)
     built.tick()
-    before, track = built.shown(), built.tracks["prod"]
+    before, watched = built.shown(), built.targets["prod"]
     built.apply(target("prod", *OURS, THEIRS[0]))
-    assert built.tracks["prod"] is track
+    assert built.targets["prod"] is watched
     after = built.shown()
     assert after.keys() == before.keys()
     assert all(after[key] is before[key] for key in before)
@@ -74,19 +75,19 @@ class TestNoBucket:
     def test_a_target_of_which_it_has_none_is_known_all_the_same_and_never_scanned(self):
         built = house(target("prod", *THEIRS))
         built.tick(1e6)
-        [watched] = built.roster.watched()
-        assert (watched.settings.name, watched.buckets, scanned(built)) == ("prod", (), [])
+        [status] = built.reconciler.statuses()
+        assert (status.settings.name, status.buckets, scanned(built)) == ("prod", (), [])
 
     def test_it_is_ready_at_once(self):
         built = house(target("prod", *THEIRS))
-        assert built.roster.all_found()
+        assert built.reconciler.all_discovered()
         assert built.board.all_shown()
 
     def test_where_they_are_found_it_is_ready_once_the_list_was_had(self):
         built = house(FOUND)
         built.lists["prod"] = []
-        assert not built.roster.all_found()
+        assert not built.reconciler.all_discovered()
         built.tick()
-        assert built.roster.all_found()
+        assert built.reconciler.all_discovered()
         assert built.board.all_shown()
         assert built.shown() == {}

@@ -63,13 +63,13 @@ def test_each_shard_finds_its_own_and_together_they_find_all():
 
 
 def test_what_is_too_much_for_one_is_not_for_two_shards(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(discovery, "MOST_BUCKETS", 20)
+    monkeypatch.setattr(discovery, "BUCKETS_LIMIT", 20)
     assert "or add shards" in str(failure(finder(*MANY).find))
     assert 10 <= len(found_by(Shard(2, 0))) <= 20
 
 
 def test_a_list_without_end_is_not_followed(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(discovery, "MOST_BUCKETS", 4)
+    monkeypatch.setattr(discovery, "BUCKETS_LIMIT", 4)
     assert len(finder(*"abcd").find()) == 4
     error = failure(finder(*"abcdef").find)
     assert (error.reason, "narrow discover.include" in str(error)) == (Reason.UNSUPPORTED, True)
@@ -78,13 +78,13 @@ def test_a_list_without_end_is_not_followed(monkeypatch: pytest.MonkeyPatch):
 def test_odd_names_are_told_where_the_patterns_want_them_and_not_without_end(
     caplog: pytest.LogCaptureFixture,
 ):
-    odd = [f"odd {number}" for number in range(2 * discovery.MOST_TOLD)]
+    odd = [f"odd {number}" for number in range(2 * discovery.LOGGED_NAMES_LIMIT)]
     target = replace(TARGET, discover=DiscoverSettings(exclude=("^not",)))
     account = Account("good", "not wanted", *odd)
     found = discovery_of(account, target).find()
     assert [bucket.name for bucket in found] == ["good"]
     told = [record.fields["bucket"] for record in caplog.records]
-    assert told == odd[: discovery.MOST_TOLD]
+    assert told == odd[: discovery.LOGGED_NAMES_LIMIT]
 
 
 def test_an_odd_name_leaves_each_shard_its_own():

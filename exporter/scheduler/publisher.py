@@ -1,0 +1,56 @@
+"""Publishes the outcomes of scans: on the board, in the log, in the count of failures."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from exporter.scheduler.scan_log import ScanLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.config.settings import BucketSettings
+    from exporter.model.errors import Failure, Reason
+    from exporter.model.results import ScanResult
+    from exporter.scheduler.target import WatchedTarget
+    from exporter.state.board import Board
+
+
+class Publisher:
+    """Publishes outcomes of scans; one of earlier settings, which the board refuses, is not logged either."""
+
+    def __init__(
+        self,
+        board: Board,
+        count_failure: Callable[[str, Reason], None],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Make one; `count_failure` gets the target's name and the reason of each failed scan."""
+        self._board = board
+        self._count_failure = count_failure
+        self._log = ScanLog(monotonic)
+
+    def publish(self, watched: WatchedTarget, bucket: BucketSettings, result: ScanResult) -> None:
+        """Publish the result of a finished scan."""
+        target = watched.settings.name
+        if self._board.publish((target, bucket.name), result, watched.source(bucket)):
+            self._log.finished(target, bucket.name, result)
+
+    def fail(
+        self,
+        watched: WatchedTarget,
+        bucket: BucketSettings,
+        failure: Failure,
+        duration: float,
+        cause: Exception | None = None,
+    ) -> None:
+        """Publish that a scan failed after `duration` seconds; `cause` is its exception, if any."""
+        target = watched.settings.name
+        if self._board.fail((target, bucket.name), failure, duration, watched.source(bucket)):
+            self._count_failure(target, failure.reason)
+            self._log.failed(target, bucket.name, failure, duration=duration, cause=cause)
+
+    def hold(self, watched: WatchedTarget, bucket: BucketSettings, failure: Failure) -> None:
+        """Publish why a bucket was not scanned; that is no failed scan."""
+        self._board.fail((watched.settings.name, bucket.name), failure, None, watched.source(bucket))
