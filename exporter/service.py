@@ -90,7 +90,7 @@ class Service:
         registry = process_registry(shard)
         self._metrics = ExporterMetrics(registry)
         self._metrics.config_read(used=True, now=time.time())
-        self._state = StateDatabase(settings.state_path, failed=self._metrics.state_failed)
+        self._state = StateDatabase(settings.state.path, failed=self._metrics.state_failed)
         new_target = TargetFactory(
             self._metrics, self._state, shard, top_uploads_limit=TOP_UPLOADS_LIMIT if uploads else 0
         )
@@ -141,7 +141,7 @@ class Service:
 
     def reload(self, settings: Settings) -> None:
         """Go on with other settings; raises ConfigError, and changes nothing, where that needs a restart."""
-        if settings.state_path != self._state.path:
+        if settings.state.path != self._state.path:
             raise ConfigError(["state.path: cannot change while the exporter runs: restart it"])
         gc.collect()  # the SDK's clients of targets that the last change ended hold themselves in circles
         self._apply(settings)

@@ -8,8 +8,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from exporter.config.credentials import Credentials
 from exporter.config.durations import parse_duration
-from exporter.config.settings import ScanSettings, StoreKind
+from exporter.config.keys import list_keys
+from exporter.config.settings import ScanSettings, StoreKind, TargetSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,20 +22,9 @@ Fault = tuple["Where", str]
 Values = dict[str, object]
 
 _GLACIER_PAGE = 50
+_NAME_LISTS = ("buckets", "vaults")
+_STORES = frozenset(StoreKind)
 _SHORTEST_SESSION, _LONGEST_SESSION = 900.0, 43200.0
-_STORES_OF = {
-    "addressing_style": "s3 and obs",
-    "engine": "s3",
-    "endpoint_urls": "s3",
-    "sse_customer_key_file": "s3",
-    "lifecycle": "s3 and obs",
-    "top": "s3 and obs",
-    "signature": "obs",
-    "account_id": "glacier",
-    "prefix": "s3 and obs",
-    "request_payer": "s3",
-    "expected_bucket_owner": "s3",
-}
 
 
 def find_faults(data: object) -> Iterator[Fault]:
@@ -66,7 +57,10 @@ def _check_target(where: Where, target: Values, scan: Values) -> Iterator[Fault]
     yield from _check_endpoints(where, target)
     yield from _check_credentials((*where, "credentials"), as_mapping(target.get("credentials")))
     yield from _check_tls((*where, "tls"), as_mapping(target.get("tls")))
-    yield from _check_store_keys(where, target)
+    if (store := target.get("store")) in _STORES:
+        credentials = as_mapping(target.get("credentials"))
+        yield from _check_store_keys(where, target, TargetSettings, store)
+        yield from _check_store_keys((*where, "credentials"), credentials, Credentials, store)
     if target.get("store") == "obs":
         yield from _check_obs(where, target)
     if target.get("store") == "glacier":
@@ -110,8 +104,7 @@ def _check_unique(where: Where, items: list[object], advice: str) -> Iterator[Fa
 def _check_buckets(where: Where, target: Values) -> Iterator[Fault]:
     store = target.get("store")
     right, wrong = ("vaults", "buckets") if store == "glacier" else ("buckets", "vaults")
-    known = store in list(StoreKind)
-    if known and _is_given(target, wrong):
+    if store in _STORES and _is_given(target, wrong):
         yield (*where, wrong), f"store {store} has {right}, not {wrong}: rename the key"
     elif _is_given(target, right) and _is_given(target, "discover"):
         yield (*where, "discover"), f"is for targets without {right}: remove one of them"
@@ -137,12 +130,19 @@ def _is_given(values: Values, key: str) -> bool:
     return values.get(key) is not None
 
 
-def _check_store_keys(where: Where, target: Values) -> Iterator[Fault]:
-    store = target.get("store")
-    for key, stores in _STORES_OF.items():
-        given = _is_given(target, key) and target[key] is not False
-        if isinstance(store, str) and given and store not in stores.split(" and "):
-            yield (*where, key), f"is for store {stores} only, and this target's is {store}: remove it"
+def _check_store_keys(where: Where, given: Values, section: type, store: object) -> Iterator[Fault]:
+    """Yield the keys of a section that are not for the target's kind of store."""
+    for _, name, key in list_keys(section):
+        is_given = _is_given(given, name) and given[name] is not False
+        if not is_given or not key.stores or store in key.stores or name in _NAME_LISTS:
+            continue
+        if key.instead:
+            yield (*where, name), f"is not for store {store}: {key.instead}"
+        else:
+            yield (
+                (*where, name),
+                f"is for store {key.store_names} only, and this target's is {store}: remove it",
+            )
 
 
 def _check_credentials(where: Where, given: Values) -> Iterator[Fault]:
@@ -187,14 +187,6 @@ def _check_obs(where: Where, target: Values) -> Iterator[Fault]:
         yield (*where, "endpoint_url"), "is required for store obs: https://obs.REGION.myhuaweicloud.com"
     elif isinstance(endpoint, str) and "/" in endpoint.partition("://")[2].rstrip("/"):
         yield (*where, "endpoint_url"), "must end after host and port: the OBS SDK ignores a path"
-    if _is_given(as_mapping(target.get("credentials")), "profile"):
-        yield (
-            (*where, "credentials", "profile"),
-            "is not for store obs: give access_key_id and secret_access_key",
-        )
-    if _is_given(as_mapping(target.get("credentials")), "assume_role"):
-        text = "is not for store obs: give the server an agency, or the workload an identity"
-        yield (*where, "credentials", "assume_role"), text
     if target.get("signature") in {"v2", "v4"} and target.get("addressing_style") == "virtual":
         text = "signatures v2 and v4 go with path style: use auto or path, or signature obs"
         yield (*where, "addressing_style"), text

@@ -19,7 +19,7 @@ def make_schema() -> str:
     schema = _admit_variables(File.model_json_schema())
     schema["$defs"]["Variable"] = _VARIABLE
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "mpu-exporter config"}
-    return json.dumps({**head, **schema}, indent=2) + "\n"
+    return json.dumps({**head, **schema}, indent=2, ensure_ascii=False) + "\n"
 
 
 def _admit_variables(schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,15 +1,38 @@
-"""Validated settings: immutable, complete, every default filled in. Only a secret is read when asked for."""
+"""Validated settings, immutable and complete; and the definition of the config file: each key is stated once.
+
+The models that read the file, its JSON Schema, the check that a key goes with the kind of store, and comments
+in config.example.yaml come from these fields, in this order. Durations are seconds.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from exporter.config.file_changes import CachedFile
+from exporter.config.credentials import Credentials, Secret
+from exporter.config.durations import parse_duration
+from exporter.config.keys import Key, as_metadata, duration_key, key, setting
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from exporter.config.field_types import (
+        Account,
+        BucketName,
+        Currency,
+        Duration,
+        DurationOrZero,
+        HttpUrl,
+        LabelName,
+        LabelValue,
+        Name,
+        OwnAccount,
+        Pattern,
+        Price,
+        ProxyUrl,
+        Region,
+    )
 
 
 class StoreKind(StrEnum):
@@ -20,143 +43,185 @@ class StoreKind(StrEnum):
     GLACIER = "glacier"
 
 
+_S3, _OBS, _GLACIER = ((kind,) for kind in StoreKind)
+_S3_OBS = (StoreKind.S3, StoreKind.OBS)
+_WEEK = "7d"
+_AGES = ("1h", "6h", "1d", "3d", "7d", "30d")
+
+
+def _names(name: str, description: str, stores: tuple[StoreKind, ...]) -> Key:
+    return Key(description, None, name, stores, bounds={"min_length": 1})
+
+
 @dataclass(frozen=True, slots=True)
 class ScanSettings:
-    """How a target's buckets are scanned. Durations are seconds."""
+    """How buckets are scanned. Under a target: what differs from the top-level `scan`."""
 
-    interval: float = 300.0
-    timeout: float = 3600.0
-    request_timeout: float = 30.0
-    retries: int = 3
-    keep_for: float = 86400.0
-    parts: str = "remembered"
-    page_size: int | None = None
-    concurrency: int = 32
-    workers: int = 2
-    max_requests: int | None = None
-    requests_per_second: float | None = None
-    recheck_factor: float = 0.1
-    recheck_at_least: float = 86400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A secret given in the config, or in a file that is read again when it has changed."""
-
-    text: str | None = field(default=None, repr=False)
-    file: Path | None = None
-    _cached: CachedFile | None = field(default=None, init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        """Keep what the file held."""
-        if self.file is not None:
-            object.__setattr__(self, "_cached", CachedFile(self.file))
-
-    def read(self) -> str:
-        """Return the secret. Raises OSError where its file cannot be read."""
-        return self._cached.read() if self._cached else self.text or ""
-
-
-@dataclass(frozen=True, slots=True)
-class AssumeRole:
-    """A role to take. `duration` is seconds."""
-
-    role_arn: str
-    external_id: str | None = None
-    session_name: str = "mpu-exporter"
-    duration: float = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """Whom requests are signed as. No profile and no keys: the SDK's own chain; then the role, if any."""
-
-    profile: str | None = None
-    access_key_id: Secret | None = None
-    secret_access_key: Secret | None = None
-    session_token: Secret | None = None
-    assume_role: AssumeRole | None = None
+    interval: Duration = duration_key("5m", "From the start of one scan of a bucket to the next.")
+    timeout: Duration = duration_key("1h", "The longest that one bucket's scan may take.")
+    request_timeout: Duration = duration_key("30s", "The longest one call may take, connect to last byte.")
+    retries: int = key(3, "Further tries of a call: throttled, 5xx, connection lost.", ge=0, le=10)
+    keep_for: DurationOrZero = duration_key("24h", "How long the last good values outlive failing scans.")
+    parts: Literal["remembered", "always", "never"] = key(
+        "remembered",
+        "Whose parts are asked for; remembered: where they may have changed; never: counts and ages only.",
+    )
+    page_size: int | None = key(
+        None, "Uploads and parts per page (glacier: at most 50); null: the store decides.", ge=1, le=1000
+    )
+    concurrency: int = key(32, "ListParts calls in flight per bucket.", ge=1, le=1024)
+    workers: int = key(2, "Buckets scanned at once, per target.", ge=1, le=64)
+    max_requests: int | None = key(
+        None, "Requests per scan: the listing always finishes, sizing stops here; null: no limit.", ge=1
+    )
+    requests_per_second: float | None = key(
+        None, "Requests of the target a second; null: no limit.", ge=0.01, le=100000
+    )
+    recheck_factor: float = key(
+        0.1, "An unchanged upload is asked again after this share of the time it had been idle …", ge=0, le=1
+    )
+    recheck_at_least: Duration = duration_key("24h", "… and at least this often.")
 
 
 @dataclass(frozen=True, slots=True)
 class TlsSettings:
-    """How servers are verified, and what certificate we show them."""
+    """How servers are verified, and the certificate shown to them."""
 
-    ca_file: Path | None = None
-    insecure_skip_verify: bool = False
-    cert_file: Path | None = None
-    key_file: Path | None = None
+    ca_file: Path | None = key(None, "CA certificates (PEM) trusted instead of the system's.")
+    insecure_skip_verify: bool = key(default=False, description="Accept any certificate. For trials only.")
+    cert_file: Path | None = key(None, "Our own certificate (PEM); needs key_file.")
+    key_file: Path | None = key(None, "The key (PEM) of cert_file.")
 
 
 @dataclass(frozen=True, slots=True)
 class BucketSettings:
-    """One bucket or vault to watch. `stale_after` is seconds; `region` is known where it was discovered."""
+    """A bucket or vault with settings of its own."""
 
-    name: str
-    prefix: str | None = None
-    stale_after: float = 604800.0
+    name: BucketName = field(
+        metadata=as_metadata(Key("The bucket's or vault's name, or an access point's ARN."))
+    )
+    prefix: str | None = key(
+        None, "Only uploads whose key begins so; null: the target's, empty: the whole bucket."
+    )
+    stale_after: Duration = key(parse_duration(_WEEK), "As the target's; null: the target's.", written=None)
     region: str | None = None
+    """Known where the bucket was discovered; not written in the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class DiscoverSettings:
-    """Which buckets or vaults of the account are watched: patterns of names. `refresh` is seconds."""
+    """Which of the account's buckets or vaults are watched; found anew every `refresh`."""
 
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    refresh: float = 3600.0
+    include: tuple[Pattern, ...] = key(
+        (), "Regular expressions; a name that one of them finds is watched; []: all names."
+    )
+    exclude: tuple[Pattern, ...] = key((), "Regular expressions; a name that one of them finds is left out.")
+    refresh: Duration = duration_key("1h", "How often the list of buckets or vaults is asked for.")
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What a GiB costs a month, by storage class; None where a class has no price."""
+    """What a GiB costs a month, by the storage class that its bytes are billed as: `STANDARD_IA: 0.0125`."""
 
-    currency: str = "USD"
-    default: float | None = None
+    currency: Currency = key("USD", "The prices' currency: three capital letters.")
+    default: Price | None = key(None, "The price of classes not named here; null: their bytes have no price.")
     by_class: tuple[tuple[str, float], ...] = ()
+    """Every further key of the section, sorted."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopSettings:
-    """Whose uploads are counted apart: `by` holds prefix, initiator or both."""
+    """Whose uploads are counted apart: the largest groups, the rest together."""
 
-    by: tuple[str, ...] = ("prefix", "initiator")
-    depth: int = 1
-    limit: int = 10
+    by: tuple[Literal["prefix", "initiator"], ...] = key(
+        ("prefix", "initiator"), "prefix: by the first parts of the key; initiator: by who began them."
+    )
+    depth: int = key(1, "How many parts of the key, split at /, are a prefix.", ge=1, le=10)
+    limit: int = key(10, "How many groups have a name; the rest is together.", ge=1, le=100)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TargetSettings:
-    """A store with its credentials and the buckets to watch: those listed, or those that `discover` finds.
+    """A store with its credentials and the buckets to watch."""
 
-    `prefix` and `stale_after` are those of buckets that say nothing else.
-    """
-
-    name: str
-    store: StoreKind
-    buckets: tuple[BucketSettings, ...]
-    scan: ScanSettings = ScanSettings()
-    region: str | None = None
-    endpoint_url: str | None = None
-    addressing_style: str = "auto"
-    engine: str = "auto"
-    signature: str = "obs"
-    account_id: str = "-"
-    stale_after: float = 604800.0
-    labels: tuple[tuple[str, str], ...] = ()
-    credentials: Credentials = Credentials()
-    tls: TlsSettings = TlsSettings()
-    proxy_url: str | None = field(default=None, repr=False)
-    request_payer: str | None = None
-    expected_bucket_owner: str | None = None
-    price_per_1000_requests: float | None = None
-    endpoint_urls: tuple[str, ...] = ()
-    discover: DiscoverSettings | None = None
-    prefix: str | None = None
-    sse_customer_key: Secret | None = None
-    lifecycle: bool = False
-    price_per_gib_month: Prices | None = None
-    top: TopSettings | None = None
+    name: Name = field(
+        kw_only=False, metadata=as_metadata(Key("What metrics call this target. Unique; no white space."))
+    )
+    store: StoreKind = field(
+        kw_only=False,
+        metadata=as_metadata(
+            Key("The kind of service: s3 (Amazon S3 or compatible), obs (Huawei OBS) or glacier.")
+        ),
+    )
+    region: Region | None = key(None, "The region to sign for; null: the SDK's own choice.")
+    endpoint_url: HttpUrl | None = key(
+        None, "The server, http or https; null: Amazon's own. Required for obs."
+    )
+    endpoint_urls: tuple[HttpUrl, ...] = key(
+        (),
+        "Nodes that each know only their own uploads (MinIO); the union is taken.",
+        written=None,
+        stores=_S3,
+        min_length=1,
+        max_length=64,
+    )
+    addressing_style: Literal["auto", "path", "virtual"] = key(
+        "auto", "Where the bucket's name goes: path or host name.", stores=_S3_OBS
+    )
+    engine: Literal["auto", "wire", "boto3"] = key(
+        "auto", "What lists and sizes; auto: wire (fast), boto3 where that cannot go.", stores=_S3
+    )
+    signature: Literal["obs", "v2", "v4"] = key(
+        "obs", "How requests are signed; v2 and v4 for S3-compatible servers, path style.", stores=_OBS
+    )
+    buckets: tuple[BucketSettings, ...] = field(
+        kw_only=False,
+        default=(),
+        metadata=as_metadata(
+            _names("buckets", "The buckets to watch: names, or mappings with settings.", _S3_OBS),
+            _names("vaults", "The vaults to watch: as buckets, without prefix.", _GLACIER),
+        ),
+    )
+    discover: DiscoverSettings | None = key(
+        None, "Instead of buckets or vaults: watch those that the account has."
+    )
+    account_id: Account = key("-", "The vaults' account, 12 digits; -: our own.", stores=_GLACIER)
+    prefix: str | None = key(None, "Only uploads whose key begins so; null: all.", stores=_S3_OBS)
+    stale_after: Duration = duration_key(_WEEK, "An upload without activity for this long is stale.")
+    labels: tuple[tuple[LabelName, LabelValue], ...] = key(
+        (), "Labels for mpu_target_info, for alert routing.", written={}
+    )
+    scan: ScanSettings = field(
+        kw_only=False,
+        default=ScanSettings(),
+        metadata=as_metadata(Key("What differs from the top-level scan.", ScanSettings())),
+    )
+    credentials: Credentials = key(Credentials(), "What requests are signed with; left out: the SDK's chain.")
+    tls: TlsSettings = key(TlsSettings(), "How servers are verified.")
+    proxy_url: ProxyUrl | None = setting(
+        None, Key("http, https, socks5 or socks5h; null: the environment's proxies.", None), show=False
+    )
+    request_payer: Literal["requester"] | None = key(None, "requester: we pay for requests.", stores=_S3)
+    expected_bucket_owner: OwnAccount | None = key(
+        None, "Refuse buckets of any other account (12 digits).", stores=_S3
+    )
+    sse_customer_key: Secret | None = setting(
+        None,
+        Key(
+            "A file with the key (base64 of 32 bytes) of SSE-C uploads; over TLS.",
+            None,
+            name="sse_customer_key_file",
+            stores=_S3,
+        ),
+    )
+    lifecycle: bool = key(default=False, description="Also read each bucket's abort rules.", stores=_S3_OBS)
+    price_per_gib_month: Prices | None = key(
+        None, "Prices for mpu_estimated_monthly_cost; null: no such metric."
+    )
+    price_per_1000_requests: Price | None = key(None, "What the store charges, for check --estimate.")
+    top: TopSettings | None = key(
+        None, "Counts uploads by prefix and initiator; null: not at all.", stores=_S3_OBS
+    )
 
     @property
     def endpoints(self) -> tuple[str, ...]:
@@ -165,12 +230,24 @@ class TargetSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StateSettings:
+    """Where the ledger is kept, which remembers uploads between scans."""
+
+    path: Path | None = key(None, "A file of the ledger's own, kept over restarts; null: in memory only.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The whole config. `ages` are the bounds of the age histogram in seconds, ascending.
+    """The config file of mpu-exporter. Top-level keys that begin with x- are ignored."""
 
-    `state_path` is where the ledger is kept; None: in memory.
-    """
-
-    targets: tuple[TargetSettings, ...]
-    ages: tuple[float, ...] = (3600.0, 21600.0, 86400.0, 259200.0, 604800.0, 2592000.0)
-    state_path: Path | None = None
+    scan: ScanSettings = key(ScanSettings(), "How buckets are scanned; targets may override each key.")
+    state: StateSettings = key(StateSettings(), "Where the ledger is kept.")
+    ages: tuple[Duration, ...] = key(
+        tuple(map(parse_duration, _AGES)),
+        "Bounds of mpu_upload_age_seconds, ascending; []: no such metric.",
+        written=list(_AGES),
+        max_length=50,
+    )
+    targets: tuple[TargetSettings, ...] = field(
+        kw_only=False, metadata=as_metadata(Key("The stores to watch.", bounds={"min_length": 1}))
+    )

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exporter.config.credentials import Credentials, Secret
 from exporter.config.load import load
 from exporter.config.problems import ConfigError
 from exporter.config.settings import (
     BucketSettings,
-    Credentials,
     ScanSettings,
-    Secret,
     Settings,
     StoreKind,
     TargetSettings,
@@ -94,7 +93,7 @@ def test_every_store():
     settings = load(CONFIGS / "good/stores.yaml", environ)
     amazon, huawei, archive = settings.targets
     folder = CONFIGS / "good/../files"
-    assert folder / "state.db" == settings.state_path
+    assert folder / "state.db" == settings.state.path
     assert (
         TargetSettings(
             name="amazon",

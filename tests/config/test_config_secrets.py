@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from exporter.config import file_changes
+from exporter.config.credentials import Secret
 from exporter.config.document import read_document
 from exporter.config.load import load
 from exporter.config.models import File
 from exporter.config.problems import ConfigError
-from exporter.config.settings import Secret
 from exporter.config.validate import validate
 
 SECRET = "wJalrXUtnFEMI"

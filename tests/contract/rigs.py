@@ -19,14 +19,8 @@ from fakes import Recorder
 from servers.s3 import LIFECYCLE, PARTS, UPLOADS, Listing, Part, Upload, error
 from servers.standin import Fault, Faults, Reply, StandIn
 
-from exporter.config.settings import (
-    BucketSettings,
-    Credentials,
-    ScanSettings,
-    Secret,
-    StoreKind,
-    TargetSettings,
-)
+from exporter.config.credentials import Credentials, Secret
+from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
 from exporter.model.errors import StoreError
 from exporter.model.uploads import PartTotals
 from exporter.model.uploads import Upload as ListedUpload

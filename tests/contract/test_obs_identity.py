@@ -15,7 +15,8 @@ from servers.obs import Obs
 from servers.s3 import Key
 from servers.standin import Reply, StandIn
 
-from exporter.config.settings import BucketSettings, Credentials, Secret, StoreKind, TargetSettings
+from exporter.config.credentials import Credentials, Secret
+from exporter.config.settings import BucketSettings, StoreKind, TargetSettings
 from exporter.model.errors import Reason
 from exporter.stores.obs.credentials import PAUSE_SECONDS, RENEW_SECONDS, Keys, ObsCredentials
 from exporter.stores.obs.store import ObsStore

@@ -20,7 +20,8 @@ from contract.rigs import PARTS, UPLOADS, Opener, Part, Rig, Upload, failure, id
 from servers.s3 import Key
 from servers.standin import Reply
 
-from exporter.config.settings import Credentials, ScanSettings, Secret
+from exporter.config.credentials import Credentials, Secret
+from exporter.config.settings import ScanSettings
 from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.stores.obs import client as obs_client
 

@@ -13,7 +13,7 @@ from servers.obs import sign, string_to_sign
 from servers.s3 import Key
 from servers.standin import Request
 
-from exporter.config.settings import Credentials, Secret
+from exporter.config.credentials import Credentials, Secret
 from exporter.model.errors import Reason
 
 

@@ -17,15 +17,8 @@ from servers.s3 import Key, Upload
 from servers.standin import Fault, Reply, StandIn
 from servers.sts import ASSUME, WEB, Role, RolesS3, Sts, denied
 
-from exporter.config.settings import (
-    AssumeRole,
-    BucketSettings,
-    Credentials,
-    ScanSettings,
-    Secret,
-    StoreKind,
-    TargetSettings,
-)
+from exporter.config.credentials import AssumeRole, Credentials, Secret
+from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
 from exporter.model.errors import Reason
 from exporter.stores.aws import client as aws
 from exporter.stores.s3.store import S3Store

@@ -15,7 +15,7 @@ from contract.rigs import PARTS, SCAN, Opener, Part, Rig, Upload, refused
 from servers.s3 import error
 from servers.standin import Reply, Request, StandIn
 
-from exporter.config.settings import Secret
+from exporter.config.credentials import Secret
 from exporter.model.errors import Reason
 from exporter.model.uploads import Upload as ListedUpload
 from exporter.stores.base import CompletedCall, PageRequest

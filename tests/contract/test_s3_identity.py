@@ -12,7 +12,7 @@ from contract.rigs import UPLOADS, Opener, Rig, Upload, refused
 from servers import wait_until
 from servers.s3 import Key
 
-from exporter.config.settings import Credentials, Secret
+from exporter.config.credentials import Credentials, Secret
 from exporter.model.errors import Reason
 
 GOOD = Key()

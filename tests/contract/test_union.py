@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from servers.s3 import PARTS, S3, UPLOADS, Fault, Part, Upload, error
 from servers.standin import Reply, StandIn
 
-from exporter.config.settings import BucketSettings, Credentials, Secret, StoreKind, TargetSettings
+from exporter.config.credentials import Credentials, Secret
+from exporter.config.settings import BucketSettings, StoreKind, TargetSettings
 from exporter.model.errors import Reason
 from exporter.scan.scanner import Scanner
 from exporter.state.ledger import Ledger

@@ -16,7 +16,7 @@ from servers import wait_until
 from servers.s3 import Key
 from servers.standin import Request
 
-from exporter.config.settings import Credentials, Secret
+from exporter.config.credentials import Credentials, Secret
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.base import CompletedCall, PageRequest
 from exporter.stores.s3.boto import BotoStore

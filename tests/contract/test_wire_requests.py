@@ -12,7 +12,8 @@ from contract.scans import scan
 from servers.s3 import Key
 from servers.standin import Request
 
-from exporter.config.settings import BucketSettings, Credentials, Secret
+from exporter.config.credentials import Credentials, Secret
+from exporter.config.settings import BucketSettings
 
 KEYS = [
     "k",

@@ -10,7 +10,7 @@ from contract.scans import Together, answering, bytes_of, scan, sized_uploads, s
 from servers.s3 import Key, Listing, iso
 from servers.standin import Reply, StandIn
 
-from exporter.config.settings import Credentials
+from exporter.config.credentials import Credentials
 from exporter.model.errors import Reason
 
 HELD = sized_uploads(40)

@@ -11,15 +11,8 @@ import pytest
 from fakes import Recorder
 from servers.ceph import GATEWAY, Ceph, User, another_gateway
 
-from exporter.config.settings import (
-    AssumeRole,
-    BucketSettings,
-    Credentials,
-    DiscoverSettings,
-    Secret,
-    StoreKind,
-    TargetSettings,
-)
+from exporter.config.credentials import AssumeRole, Credentials, Secret
+from exporter.config.settings import BucketSettings, DiscoverSettings, StoreKind, TargetSettings
 from exporter.model.errors import Reason, StoreError
 from exporter.scan.scanner import Scanner
 from exporter.scheduler.discovery import BucketDiscovery

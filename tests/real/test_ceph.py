@@ -13,14 +13,8 @@ from servers.exporter import serving
 from servers.fill import Truth, fill
 from servers.promtool import promtool_check_metrics
 
-from exporter.config.settings import (
-    BucketSettings,
-    Credentials,
-    ScanSettings,
-    Secret,
-    StoreKind,
-    TargetSettings,
-)
+from exporter.config.credentials import Credentials, Secret
+from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
 from exporter.scan.scanner import Scanner
 from exporter.state.ledger import Ledger
 from exporter.stores.engine.store_client import StoreClient

@@ -16,14 +16,8 @@ from hypothesis import strategies as st
 from servers.ceph import Ceph, User
 from servers.fill import ODD, Made, Truth, fill, odd_keys
 
-from exporter.config.settings import (
-    BucketSettings,
-    Credentials,
-    ScanSettings,
-    Secret,
-    StoreKind,
-    TargetSettings,
-)
+from exporter.config.credentials import Credentials, Secret
+from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
 from exporter.model.errors import Reason, StoreError
 from exporter.model.results import Summary
 from exporter.model.uploads import PartTotals, Upload

@@ -13,14 +13,8 @@ import pytest
 from fakes import DAY, Recorder
 from servers.fill import Made, fill
 
-from exporter.config.settings import (
-    BucketSettings,
-    Credentials,
-    ScanSettings,
-    Secret,
-    StoreKind,
-    TargetSettings,
-)
+from exporter.config.credentials import Credentials, Secret
+from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
 from exporter.scan.scanner import Scanner
 from exporter.state.database import BucketName, StateDatabase
 from exporter.state.ledger import Ledger

@@ -11,14 +11,8 @@ from fakes import Recorder
 from servers.ceph import OTHER, Ceph, User
 from servers.fill import Made, Truth, fill, odd_keys
 
-from exporter.config.settings import (
-    BucketSettings,
-    Credentials,
-    ScanSettings,
-    Secret,
-    StoreKind,
-    TargetSettings,
-)
+from exporter.config.credentials import Credentials, Secret
+from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
 from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Upload
 from exporter.stores.obs.store import ObsStore

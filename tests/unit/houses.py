@@ -95,7 +95,7 @@ class House:
         return tuple(map(BucketSettings, found))
 
     def apply(self, *targets, ages=()):
-        self.forgotten += self.reconciler.apply(Settings(tuple(targets), ages))
+        self.forgotten += self.reconciler.apply(Settings(tuple(targets), ages=ages))
 
     def tick(self, seconds=0.0):
         self.clock.now += seconds

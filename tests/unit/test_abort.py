@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from hostile import MALICIOUS_KEYS
 
-from exporter.config.settings import Credentials, Secret, StoreKind, TargetSettings, TlsSettings
+from exporter.config.credentials import Credentials, Secret
+from exporter.config.settings import StoreKind, TargetSettings, TlsSettings
 from exporter.model.uploads import Upload
 from exporter.stores.abort_command import abort_command
 

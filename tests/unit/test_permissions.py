@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config.settings import AssumeRole, Credentials, StoreKind, TargetSettings
+from exporter.config.credentials import AssumeRole, Credentials
+from exporter.config.settings import StoreKind, TargetSettings
 from exporter.model.errors import Failure, Reason
 from exporter.stores.base import BUCKETS_OPERATION as BUCKETS
 from exporter.stores.base import LIFECYCLE_OPERATION as RULES

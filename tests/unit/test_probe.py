@@ -9,15 +9,8 @@ from exporter.cli import probe as probing
 from exporter.cli.formats.probe import failures, probe_table
 from exporter.cli.oneshot import OneShot
 from exporter.cli.probe import ProbeResult, probe
-from exporter.config.settings import (
-    AssumeRole,
-    BucketSettings,
-    Credentials,
-    DiscoverSettings,
-    ScanSettings,
-    StoreKind,
-    TargetSettings,
-)
+from exporter.config.credentials import AssumeRole, Credentials
+from exporter.config.settings import BucketSettings, DiscoverSettings, ScanSettings, StoreKind, TargetSettings
 from exporter.model.errors import Reason
 from exporter.stores.base import FoundBucket, Page
 

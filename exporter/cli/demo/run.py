@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from exporter.cli.demo.server import ACCESS_KEY, SECRET_KEY, DemoServer, StartError
 from exporter.cli.demo.uploads import BUCKETS, DemoUploads
+from exporter.config.credentials import Credentials, Secret
 from exporter.config.settings import (
     BucketSettings,
-    Credentials,
     Prices,
     ScanSettings,
-    Secret,
     Settings,
     StoreKind,
     TargetSettings,

@@ -9,7 +9,7 @@ from botocore.credentials import CredentialProvider, ReadOnlyCredentials
 from botocore.credentials import Credentials as BotoCredentials
 
 if TYPE_CHECKING:
-    from exporter.config.settings import Credentials, Secret
+    from exporter.config.credentials import Credentials, Secret
 
 import copy
 import logging
@@ -32,7 +32,8 @@ from exporter.stores.errors import clean
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.config.settings import AssumeRole, TargetSettings
+    from exporter.config.credentials import AssumeRole
+    from exporter.config.settings import TargetSettings
 
 log = logging.getLogger(__name__)
 

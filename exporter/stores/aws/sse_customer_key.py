@@ -15,7 +15,7 @@ from exporter.model.errors import Reason, StoreError
 from exporter.stores.base import PARTS_OPERATION
 
 if TYPE_CHECKING:
-    from exporter.config.settings import Secret
+    from exporter.config.credentials import Secret
 
 HEADER = "x-amz-server-side-encryption-customer-key"
 ALGORITHM = "AES256"

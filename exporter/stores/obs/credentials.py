@@ -23,7 +23,7 @@ from exporter.stores.transport.client import Request
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from exporter.config.settings import Credentials, Secret
+    from exporter.config.credentials import Credentials, Secret
     from exporter.stores.transport.client import Transport
     from exporter.stores.transport.response import Answer
 

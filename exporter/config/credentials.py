@@ -1,0 +1,82 @@
+"""The part of the settings that requests are signed with, secrets aside from their texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from exporter.config.file_changes import CachedFile
+from exporter.config.keys import Key, as_metadata, duration_key, key, setting
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporter.config.field_types import Duration, ExternalId, Name, RoleArn, SessionName
+
+_AWS = ("s3", "glacier")
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret given in the config, or in a file that is read again when it has changed."""
+
+    text: str | None = field(default=None, repr=False)
+    file: Path | None = None
+    _cached: CachedFile | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Keep what the file held."""
+        if self.file is not None:
+            object.__setattr__(self, "_cached", CachedFile(self.file))
+
+    def read(self) -> str:
+        """Return the secret. Raises OSError where its file cannot be read."""
+        return self._cached.read() if self._cached else self.text or ""
+
+
+def _secret(name: str, description: str) -> Secret | None:
+    """Define a secret that is written as text, or as the name of a file under a second key."""
+    file = Key(f"A file with {name}; read again when it changes.", None, f"{name}_file")
+    none: Secret | None = None
+    return setting(none, Key(description, None), file)
+
+
+@dataclass(frozen=True, slots=True)
+class AssumeRole:
+    """A role that is taken with the credentials found, by STS AssumeRole."""
+
+    role_arn: RoleArn = field(
+        metadata=as_metadata(Key("The role's ARN: arn:aws:iam::123456789012:role/NAME."))
+    )
+    external_id: ExternalId | None = key(None, "What the role's trust policy asks for; null: nothing.")
+    session_name: SessionName = key("mpu-exporter", "What logs of the account show.")
+    duration: Duration = duration_key(
+        "1h", "How long a session lasts, 15m to 12h; it is renewed before its end."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What requests are signed with. Left out: the SDK's own chain (environment, profile, role)."""
+
+    profile: Name | None = setting(
+        None,
+        Key(
+            "A profile of the AWS config files.",
+            None,
+            stores=_AWS,
+            instead="give access_key_id and secret_access_key",
+        ),
+    )
+    access_key_id: Secret | None = _secret("access_key_id", "The access key.")
+    secret_access_key: Secret | None = _secret("secret_access_key", "The secret of the access key.")
+    session_token: Secret | None = _secret("session_token", "The token of temporary keys.")
+    assume_role: AssumeRole | None = setting(
+        None,
+        Key(
+            "A role to take with these credentials.",
+            None,
+            stores=_AWS,
+            instead="give the server an agency, or the workload an identity",
+        ),
+    )
