@@ -32,24 +32,24 @@ class Listening:
         return getattr(self._store, name)
 
     def open(self, bucket: BucketSettings, deadline: float) -> BucketSession:
-        calls = self._store.open(bucket, deadline)
-        start, answers, asks = calls.start, calls.answers, {}
+        session = self._store.open(bucket, deadline)
+        start, completed, requests = session.start, session.completed, {}
 
-        def listening_start(ask: PageRequest, deadline: float, label: object) -> None:
-            asks[id(label)] = ask
-            start(ask, deadline, label)
+        def listening_start(request: PageRequest, deadline: float, label: object) -> None:
+            requests[id(label)] = request
+            start(request, deadline, label)
 
-        def listening_answers(timeout: float) -> Any:
-            found = answers(timeout)
+        def listening_completed(timeout: float) -> Any:
+            found = completed(timeout)
             for label, error in found:
                 if isinstance(error, StoreError):
-                    upload = asks[id(label)].upload
+                    upload = requests[id(label)].upload
                     about = upload.upload_id if upload else ""
                     self.heard.add((about, error.reason, error.code, error.status))
             return found
 
-        calls.start, calls.answers = listening_start, listening_answers
-        return calls
+        session.start, session.completed = listening_start, listening_completed
+        return session
 
 
 @dataclass(frozen=True)
