@@ -80,7 +80,7 @@ topk by ({{ $target }}) (1, max by ({{ $target }}, {{ $labels }}) (
 {{- end -}}
 {{- end }}
 
-{{/* After so many evaluations, one a minute, Grafana takes a series that is not there for resolved: as long as keepFiringFor. */}}
+{{/* Number of evaluations, one a minute, after which Grafana takes a missing series for resolved: as long as keepFiringFor. */}}
 {{- define "mpu-exporter.evaluations" -}}
 {{- $weeks := regexFind "[0-9]+w" . | trimSuffix "w" | int -}}
 {{- $days := regexFind "[0-9]+d" . | trimSuffix "d" | int -}}

@@ -40,7 +40,7 @@ tlsConfig:
 {{- end }}
 {{- end }}
 
-{{/* How to believe the exporter's certificate, where values do not say it. */}}
+{{/* How to verify the exporter's certificate, where values do not say it. */}}
 {{- define "mpu-exporter.monitorTls" -}}
 {{- $tls := .root.Values.web.tls }}
 {{- if and $tls.enabled $tls.secret }}
