@@ -141,8 +141,8 @@ class App:
     def _status(self, request: Request) -> Response:
         watched, now = self.watched(), time.time()
         rows = make_rows(self.board.entries(), watched)
-        trouble = find_problems(watched, self.problems(), now)
-        page = status_page(rows, self._site(), request.query, now, trouble)
+        problems = find_problems(watched, self.problems(), now)
+        page = status_page(rows, self._site(), request.query, now, problems)
         return _packed(request, page.encode(), _HTML)
 
     def _uploads(self, request: Request) -> Response:

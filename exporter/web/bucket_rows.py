@@ -45,6 +45,11 @@ class BucketRow:
         return "ok" if self.entry.complete else "incomplete"
 
     @property
+    def failure_text(self) -> str:
+        """Why its last scan failed, or left uploads unsized; '' where it did neither."""
+        return str(self.entry.failure or self.entry.trouble)
+
+    @property
     def cost(self) -> Cost | None:
         """What its parts cost a month, where that is known."""
         entry = self.entry

@@ -21,8 +21,8 @@ from exporter.model.targets import Discovery
 from exporter.state.board import Entry
 from exporter.text.humanize import NOTHING as DASH
 from exporter.text.quoting import one_line
-from exporter.web.pages.age_chart import labelled, spark
-from exporter.web.pages.status import PAGE
+from exporter.web.pages.age_chart import label_groups, sparkline
+from exporter.web.pages.status import PAGE_SIZE
 
 if TYPE_CHECKING:
     from exporter.web.app import App
@@ -88,8 +88,8 @@ class TestAges:
         assert label == "up to 1h: 1; 1h to 1d: 2; over 1d: 1"
 
     def test_no_uploads_no_picture(self):
-        assert spark([(1.0, 0), (None, 0)]) == ""
-        assert spark([]) == ""
+        assert sparkline([(1.0, 0), (None, 0)]) is None
+        assert sparkline([]) is None
 
     def test_labels(self):
         bounds = (30.0, 90.0, 3600.0, 5400.0, 86400.0, 90000.0, None)
@@ -103,7 +103,7 @@ class TestAges:
                 "1d to 1d 1h",
             ),
             "over 1d 1h",
-        ] == [label for label, _ in labelled([(bound, 1) for bound in bounds])]
+        ] == [label for label, _ in label_groups([(bound, 1) for bound in bounds])]
 
     def test_of_other_bounds_only_the_first_are_drawn(self):
         drawn = Drawn("a", "b")
@@ -268,7 +268,7 @@ class TestFilter:
 
 class TestManyBuckets:
     def test_they_come_in_pages(self):
-        names = [f"bucket-{number:03}" for number in range(2 * PAGE + 1)]
+        names = [f"bucket-{number:03}" for number in range(2 * PAGE_SIZE + 1)]
         drawn = Drawn(*names)
         found = []
         for number in (1, 2, 3):
@@ -280,7 +280,7 @@ class TestManyBuckets:
         assert links == ["./?sort=name&page=1#list", "./?sort=name&page=3#list"]
 
     def test_beyond_the_last_is_the_last(self):
-        drawn = Drawn(*map(str, range(PAGE + 1)))
+        drawn = Drawn(*map(str, range(PAGE_SIZE + 1)))
         assert len(order(page(drawn.app, "/?page=7"))) == 1
 
     def test_one_page_has_no_links(self, shown: Shown):

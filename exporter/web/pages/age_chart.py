@@ -1,58 +1,68 @@
-"""The distribution of ages as bars, with the numbers for whoever cannot see them."""
+"""The distribution of ages as bars: one small picture for each bucket, one table for all of them."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.text.humanize import human_seconds
-from exporter.web.pages.layout import number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _BAR, _GAP, _HEIGHT = 10, 2, 24
+_FULL_WIDTH = 1000
 
 
-def spark(groups: Sequence[tuple[float | None, int]]) -> str:
-    """Return a small picture for a row, '' where there is nothing to draw."""
-    most = max((count for _, count in groups), default=0)
-    if not most:
-        return ""
-    bars = []
-    for position, (_, count) in enumerate(groups):
-        height = max(2, round(_HEIGHT * count / most)) if count else 0
-        place = f'x="{position * (_BAR + _GAP)}" width="{_BAR}"'
-        bars.append(f'<rect class="track" {place} y="{_HEIGHT - 1}" height="1"/>')
-        if height:
-            bars.append(f'<rect {place} y="{_HEIGHT - height}" height="{height}"/>')
-    told = "; ".join(f"{label}: {number(count)}" for label, count in labelled(groups))
-    box = f"0 0 {len(groups) * (_BAR + _GAP) - _GAP} {_HEIGHT}"
-    return (
-        f'<svg class="spark" viewBox="{box}" preserveAspectRatio="none" role="img" aria-label="{told}">'
-        f"<title>{told}</title>{''.join(bars)}</svg>"
+class Bar(NamedTuple):
+    """A bar of a small picture, in its units: `x` and `y` of its upper left corner."""
+
+    x: int
+    y: int
+    height: int
+
+
+class Sparkline(NamedTuple):
+    """A small picture of bars side by side, and the numbers as text for those who cannot see it."""
+
+    width: int
+    bars: tuple[Bar, ...]
+    label: str
+
+
+class ChartLine(NamedTuple):
+    """A line of the table: ages, their number of uploads, and the width of its bar in thousandths."""
+
+    label: str
+    width: int
+    number: str
+
+
+def sparkline(groups: Sequence[tuple[float | None, int]]) -> Sparkline | None:
+    """Return a picture, None where there is no upload."""
+    largest = max((count for _, count in groups), default=0)
+    if not largest:
+        return None
+    heights = [max(2, round(_HEIGHT * count / largest)) if count else 0 for _, count in groups]
+    step = _BAR + _GAP
+    return Sparkline(
+        len(groups) * step - _GAP,
+        tuple(Bar(place * step, _HEIGHT - height, height) for place, height in enumerate(heights)),
+        "; ".join(f"{label}: {count:,}" for label, count in label_groups(groups)),
     )
 
 
-def chart(groups: Sequence[tuple[float | None, int]]) -> str:
-    """Return a table with a bar beside each number."""
-    most = max((count for _, count in groups), default=0) or 1
-    rows = "".join(
-        f'<tr><th scope="row">{label}</th><td><svg viewBox="0 0 1000 10" preserveAspectRatio="none"'
-        f' aria-hidden="true"><rect class="track" width="1000" height="10"/>'
-        f'<rect width="{1000 * count // most}" height="10"/></svg></td>'
-        f'<td class="number">{number(count)}</td></tr>'
-        for label, count in labelled(groups)
-    )
-    return (
-        '<table class="ages"><caption class="hidden">Uploads by age</caption><thead class="hidden"><tr>'
-        '<th scope="col">Age</th><td></td><th scope="col">Uploads</th></tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
-    )
+def chart(groups: Sequence[tuple[float | None, int]]) -> list[ChartLine]:
+    """Return a line for each group."""
+    largest = max((count for _, count in groups), default=0) or 1
+    return [
+        ChartLine(label, _FULL_WIDTH * count // largest, f"{count:,}")
+        for label, count in label_groups(groups)
+    ]
 
 
-def labelled(groups: Sequence[tuple[float | None, int]]) -> list[tuple[str, int]]:
+def label_groups(groups: Sequence[tuple[float | None, int]]) -> list[tuple[str, int]]:
     """Return the groups with their ages in words: up to 1h, 1h to 6h, over 30d."""
     labels = _labels(tuple(bound for bound, _ in groups))
     return [(label, count) for label, (_, count) in zip(labels, groups, strict=True)]
@@ -60,15 +70,15 @@ def labelled(groups: Sequence[tuple[float | None, int]]) -> list[tuple[str, int]
 
 @lru_cache(maxsize=16)
 def _labels(bounds: tuple[float | None, ...]) -> tuple[str, ...]:
-    found, before = [], ""
+    labels, before = [], ""
     for bound in bounds:
         if bound is None:
-            found.append(f"over {before}" if before else "any")
+            labels.append(f"over {before}" if before else "any")
         else:
             span = _short(bound)
-            found.append(f"{before} to {span}" if before else f"up to {span}")
+            labels.append(f"{before} to {span}" if before else f"up to {span}")
             before = span
-    return tuple(found)
+    return tuple(labels)
 
 
 def _short(seconds: float) -> str:

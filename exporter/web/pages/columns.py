@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.text.humanize import NOTHING, human_bytes, human_seconds
 from exporter.web.bucket_rows import HEALTHS, age_groups
-from exporter.web.pages.age_chart import spark
-from exporter.web.pages.layout import ago, money, number, text, when
+from exporter.web.pages.age_chart import sparkline
+from exporter.web.pages.values import Cell, moment, money, number, time_ago
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,139 +15,127 @@ if TYPE_CHECKING:
     from exporter.model.results import Summary
     from exporter.web.bucket_rows import BucketRow
 
-Value = str | float | None
+SortValue = str | float | None
 
 
 class Column(NamedTuple):
-    """A column: its name in links, its title, what it shows at a time (HTML), what it sorts by."""
+    """A column: its name in links, its title, its cell for a bucket at a time (Unix seconds), its sort value.
+
+    `descending` is the order that a first click on its head gives.
+    """
 
     key: str
     title: str
-    show: Callable[[BucketRow, float], str]
-    value: Callable[[BucketRow], Value]
-    number: bool = False
+    cell: Callable[[BucketRow, float], Cell]
+    sort_by: Callable[[BucketRow], SortValue]
     descending: bool = True
-    """Which order a first click gives."""
+    css_class: str = ""
+    sortable: bool = True
 
 
-def _health(row: BucketRow, _: float) -> str:
-    badge = f'<span class="badge {row.health}">{_WORDS[row.health]}</span>'
-    return (
-        f"{badge}<small>since the start</small>" if row.health == "waiting" and row.entry.summary else badge
-    )
-
-
-def why(row: BucketRow) -> str:
-    """Return the reason of a failure in full, '' where there is none."""
-    entry = row.entry
-    return text(str(entry.failure or entry.trouble))
+def _health(row: BucketRow, _: float) -> Cell:
+    restored = row.health == "waiting" and row.entry.summary
+    return Cell(_WORDS[row.health], "since the start" if restored else "", badge=row.health)
 
 
 _WORDS = {"failing": "failing", "incomplete": "incomplete", "waiting": "not scanned", "ok": "ok"}
 
 
-def _of(take: Callable[[Summary], float | None]) -> Callable[[BucketRow], Value]:
-    return lambda row: take(row.entry.summary) if row.entry.summary else None
+def _of_summary(read: Callable[[Summary], float | None]) -> Callable[[BucketRow], SortValue]:
+    return lambda row: read(row.entry.summary) if row.entry.summary else None
 
 
-def _uploads(row: BucketRow, _: float) -> str:
+def _uploads(row: BucketRow, _: float) -> Cell:
     summary = row.entry.summary
-    return number(summary.uploads if summary else None)
+    return Cell(number(summary.uploads if summary else None))
 
 
-def _bytes(row: BucketRow, _: float) -> str:
+def _ages(row: BucketRow, _: float) -> Cell:
+    return Cell(picture=sparkline(age_groups(row.entry)))
+
+
+def _bytes(row: BucketRow, _: float) -> Cell:
     summary = row.entry.summary
-    shown = human_bytes(summary.bytes if summary else None)
-    unsized = f"<small>{number(summary.unsized)} unsized</small>" if summary and summary.unsized else ""
-    return shown + unsized
+    unsized = f"{number(summary.unsized)} unsized" if summary and summary.unsized else ""
+    return Cell(human_bytes(summary.bytes if summary else None), unsized)
 
 
-def _stale(row: BucketRow, _: float) -> str:
+def _stale(row: BucketRow, _: float) -> Cell:
     summary = row.entry.summary
     if summary is None:
-        return NOTHING
-    size = f"<small>{human_bytes(summary.stale_bytes)}</small>" if summary.stale else ""
-    return number(summary.stale) + size
+        return Cell()
+    return Cell(number(summary.stale), human_bytes(summary.stale_bytes) if summary.stale else "")
 
 
-def _since(take: Callable[[Summary], float | None]) -> Callable[[BucketRow, float], str]:
-    """Show a moment and how long before its scan it was: what ended since must not seem to grow older."""
+def _before_scan(read: Callable[[Summary], float | None]) -> Callable[[BucketRow, float], Cell]:
+    """Return what shows a moment, and how long before the scan it was: later the upload may have ended."""
 
-    def show(row: BucketRow, _: float) -> str:
+    def cell(row: BucketRow, _: float) -> Cell:
         entry = row.entry
-        moment = take(entry.summary) if entry.summary else None
-        if moment is None or entry.last_success is None:
-            return NOTHING
-        return f"{human_seconds(max(0.0, entry.last_success - moment))}<small>{when(moment)}</small>"
+        seconds = read(entry.summary) if entry.summary else None
+        if seconds is None or entry.last_success is None:
+            return Cell()
+        return Cell(human_seconds(max(0.0, entry.last_success - seconds)), moment(seconds))
 
-    return show
+    return cell
 
 
-def _next(row: BucketRow, now: float) -> str:
+def _next_scan(row: BucketRow, now: float) -> Cell:
     turn = row.turn
     if turn is None:
-        return NOTHING
+        return Cell()
     if turn.running_since is not None:
-        return f"now<small>for {human_seconds(max(0.0, now - turn.running_since))}</small>"
-    return f"in {human_seconds(turn.due - now)}" if turn.due > now else "due"
+        return Cell("now", f"for {human_seconds(max(0.0, now - turn.running_since))}")
+    return Cell(f"in {human_seconds(turn.due - now)}" if turn.due > now else "due")
 
 
-def _cost(row: BucketRow, _: float) -> str:
-    return money(row.cost) if row.cost else NOTHING
+def _cost(row: BucketRow, _: float) -> Cell:
+    return Cell(money(row.cost) if row.cost else NOTHING)
 
 
+_NUMBER = "number"
+NAME = Column(
+    "name",
+    "Bucket",
+    lambda row, _: Cell(row.entry.bucket, row.entry.target),
+    lambda row: (row.entry.target, row.entry.bucket),  # type: ignore[arg-type, return-value]  # it compares
+    descending=False,
+)
 COLUMNS = (
-    Column(
-        "health",
-        "Health",
-        _health,
-        lambda row: HEALTHS.index(row.health),
-        descending=False,
-    ),
-    Column("uploads", "Uploads", _uploads, _of(lambda summary: summary.uploads), number=True),
-    Column("bytes", "Bytes", _bytes, _of(lambda summary: summary.bytes), number=True),
-    Column("stale", "Stale", _stale, _of(lambda summary: summary.stale), number=True),
+    Column("health", "Health", _health, lambda row: HEALTHS.index(row.health), descending=False),
+    Column("uploads", "Uploads", _uploads, _of_summary(lambda summary: summary.uploads), css_class=_NUMBER),
+    Column("ages", "Ages", _ages, lambda _: None, sortable=False),
+    Column("bytes", "Bytes", _bytes, _of_summary(lambda summary: summary.bytes), css_class=_NUMBER),
+    Column("stale", "Stale", _stale, _of_summary(lambda summary: summary.stale), css_class=_NUMBER),
     Column(
         "oldest",
         "Oldest",
-        _since(lambda summary: summary.oldest_initiated),
-        _of(lambda summary: summary.oldest_initiated),
+        _before_scan(lambda summary: summary.oldest_initiated),
+        _of_summary(lambda summary: summary.oldest_initiated),
         descending=False,
     ),
     Column(
         "idle",
         "Longest idle",
-        _since(lambda summary: summary.oldest_activity),
-        _of(lambda summary: summary.oldest_activity),
+        _before_scan(lambda summary: summary.oldest_activity),
+        _of_summary(lambda summary: summary.oldest_activity),
         descending=False,
     ),
     Column(
         "scanned",
         "Last success",
-        lambda row, now: ago(row.entry.last_success, now),
+        lambda row, now: time_ago(row.entry.last_success, now),
         lambda row: row.entry.last_success,
         descending=False,
     ),
-    Column("next", "Next scan", _next, lambda row: row.turn.due if row.turn else None, descending=False),
+    Column("next", "Next scan", _next_scan, lambda row: row.turn.due if row.turn else None, descending=False),
     Column(
         "duration",
         "Took",
-        lambda row, _: human_seconds(row.entry.duration),
+        lambda row, _: Cell(human_seconds(row.entry.duration)),
         lambda row: row.entry.duration,
-        number=True,
+        css_class=_NUMBER,
     ),
-    Column("cost", "A month", _cost, lambda row: row.cost[1] if row.cost else None, number=True),
+    Column("cost", "A month", _cost, lambda row: row.cost[1] if row.cost else None, css_class=_NUMBER),
 )
-NAME = Column(
-    "name",
-    "Bucket",
-    lambda row, _: f"{text(row.entry.bucket)}<small>{text(row.entry.target)}</small>",
-    lambda row: (row.entry.target, row.entry.bucket),  # type: ignore[arg-type, return-value]  # it compares
-    descending=False,
-)
-AGES = "Ages"
-
-
-def ages_of(row: BucketRow) -> str:
-    """Return the picture of a bucket's ages."""
-    return spark(age_groups(row.entry)) or NOTHING
+"""All but the first, which is `NAME`."""

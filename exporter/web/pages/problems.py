@@ -1,46 +1,42 @@
-"""What is wrong apart from single buckets: a list of buckets that cannot be had, a config of no use."""
+"""What is wrong apart from single buckets: a config that cannot be used, buckets that cannot be listed."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.text.humanize import human_seconds
-from exporter.web.pages.layout import text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from exporter.model.targets import TargetStatus
 
 
-def find_problems(watched: Iterable[TargetStatus], problems: Sequence[str], now: float) -> str:
-    """Return a section that tells all of it, '' where nothing is wrong.
+class DiscoveryProblem(NamedTuple):
+    """A target whose buckets cannot be listed: why, and when they last could."""
 
-    `problems` are what was wrong with the config when it was last read; `now` is Unix seconds.
-    """
-    items = [*_of_config(problems), *_of_discovery(watched, now)]
-    if not items:
-        return ""
-    shown = "".join(f"<li>{item}</li>" for item in items)
-    return (
-        f'<section class="trouble" aria-labelledby="trouble"><h2 id="trouble">Trouble</h2>'
-        f"<ul>{shown}</ul></section>"
-    )
+    target: str
+    last_success: str
+    reason: str
 
 
-def _of_config(problems: Sequence[str]) -> Iterator[str]:
-    if problems:
-        told = "".join(f"<br>{text(problem)}" for problem in problems)
-        yield f"The config cannot be used; what was read before stays in use:{told}"
+class Problems(NamedTuple):
+    """What was wrong with the config when it was last read, and with lists of buckets."""
+
+    config: Sequence[str] = ()
+    discovery: Sequence[DiscoveryProblem] = ()
 
 
-def _of_discovery(watched: Iterable[TargetStatus], now: float) -> Iterator[str]:
-    for each in watched:
-        found = each.discovery
-        if found is None or found.success is not False:
-            continue
-        why = text(str(found.failure or ""))
-        last = "never had so far"
-        if found.last_success is not None:
-            last = f"last had {human_seconds(max(0.0, now - found.last_success))} ago"
-        yield f"The list of buckets of <b>{text(each.settings.name)}</b> cannot be had, {last}: {why}"
+def find_problems(targets: Iterable[TargetStatus], config_problems: Sequence[str], now: float) -> Problems:
+    """Return what is wrong; `now` is Unix seconds."""
+    return Problems(config_problems, list(filter(None, (_of_discovery(each, now) for each in targets))))
+
+
+def _of_discovery(status: TargetStatus, now: float) -> DiscoveryProblem | None:
+    discovery = status.discovery
+    if discovery is None or discovery.success is not False:
+        return None
+    last = "never had so far"
+    if discovery.last_success is not None:
+        last = f"last had {human_seconds(max(0.0, now - discovery.last_success))} ago"
+    return DiscoveryProblem(status.settings.name, last, str(discovery.failure or ""))

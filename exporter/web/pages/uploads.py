@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model.top_uploads import ORDERS
-from exporter.text.humanize import NOTHING, human_bytes, human_seconds, moment
+from exporter.text.humanize import NOTHING, human_bytes, human_seconds
+from exporter.text.humanize import moment as utc_text
 from exporter.web.bucket_rows import filter_rows
-from exporter.web.pages.layout import frame, number, options, text, when
+from exporter.web.pages.layout import render_page
+from exporter.web.pages.values import ALL, Cell, Choice, moment, number
 from exporter.web.top_uploads import (
     DEFAULT_LIMIT,
     MAX_LIMIT,
@@ -26,95 +27,81 @@ if TYPE_CHECKING:
     from exporter.web.query import Query
     from exporter.web.top_uploads import TopUpload
 
-_WORDS = {"age": "the oldest", "idle": "the longest idle", "bytes": "the largest"}
-_BY = "Begun by"
-_HEADS = ("Upload", "Age", "Idle", "Bytes", "Parts", "Class", _BY, "Will be aborted")
-_WHO = ' class="who"'
-_ABORT = "The command aborts the upload, and its parts are lost. The exporter itself never aborts one."
+_LIMITS = (10, DEFAULT_LIMIT, 200, MAX_LIMIT)
+_ORDER_NAMES = {"age": "the oldest", "idle": "the longest idle", "bytes": "the largest"}
+_INITIATOR = "Begun by"
+_TITLES = ("Age", "Idle", "Bytes", "Parts", "Class", _INITIATOR, "Will be aborted")
 
 
-def uploads_page(rows: Sequence[BucketRow], site: PageContext, query: Query) -> str:
-    """Return the page as HTML; a wish that makes no sense counts as none."""
+class _Column(NamedTuple):
+    title: str
+    css_class: str
+
+
+class _Row(NamedTuple):
+    """An upload: where it is, its cells, and the command that aborts it, '' where its target just went."""
+
+    key: str
+    upload_id: str
+    bucket: str
+    target: str
+    cells: Sequence[tuple[_Column, Cell]]
+    command: str
+
+
+_COLUMNS = tuple(_Column(title, "who" if title == _INITIATOR else "") for title in _TITLES)
+
+
+def uploads_page(rows: Sequence[BucketRow], context: PageContext, query: Query) -> str:
+    """Return the page as HTML; an order or limit that is not valid counts as none."""
     order, limit = order_and_limit(query, lenient=True)
     chosen = filter_rows(rows, query)
-    found = merge_top_uploads(chosen, order, limit)
-    missing = count_never_scanned(chosen)
-    note = f" Not in it are {number(missing)} buckets: since the start no scan of them has ended well."
-    body = (
-        f'<p class="lead">Of each bucket the worst are held, by age, idle time and bytes, as of its last '
-        f"scan. {_ABORT}{note if missing else ''}</p>"
-        f'<h2 id="list" tabindex="-1">Worst uploads</h2>'
-        f"{_form(rows, query, order, limit)}{_table(found, order)}"
+    uploads = merge_top_uploads(chosen, order, limit)
+    return render_page(
+        "uploads.html",
+        context,
+        "/uploads",
+        never_scanned=count_never_scanned(chosen),
+        choices=_choices(rows, query, order, limit),
+        order=_ORDER_NAMES[order],
+        columns=_COLUMNS,
+        rows=[_row(each) for each in uploads],
     )
-    return frame(site, "/uploads", "Worst uploads – mpu-exporter", body)  # noqa: RUF001 - a dash for people
 
 
-def _form(rows: Sequence[BucketRow], query: Query, order: Order, limit: int) -> str:
+def _choices(rows: Sequence[BucketRow], query: Query, order: Order, limit: int) -> list[Choice]:
+    target = query.text("target")
     targets = sorted({row.entry.target for row in rows})
-    wanted = query.text("target")
-    buckets = sorted({row.entry.bucket for row in rows if wanted in {"", row.entry.target}})
-    fields = (
-        ("sort", "Worst by", [(each, _WORDS[each]) for each in ORDERS], order),
-        ("target", "Target", [("", "all"), *((name, name) for name in targets)], wanted),
-        ("bucket", "Bucket", [("", "all"), *((name, name) for name in buckets)], query.text("bucket")),
-        (
-            "limit",
-            "Show",
-            [(str(each), str(each)) for each in sorted({10, DEFAULT_LIMIT, 200, MAX_LIMIT, limit})],
-            str(limit),
-        ),
-    )
-    shown = "".join(
-        f'<div><label for="{name}">{label}</label>'
-        f'<select name="{name}" id="{name}">{options(values, chosen)}</select></div>'
-        for name, label, values, chosen in fields
-    )
-    return (
-        '<form class="filter" method="get" action="uploads" role="search" aria-label="Uploads">'
-        f'{shown}<button type="submit">Show</button></form>'
-    )
+    buckets = sorted({row.entry.bucket for row in rows if target in {"", row.entry.target}})
+    limits = [str(each) for each in sorted({*_LIMITS, limit})]
+    return [
+        Choice("sort", "Worst by", [(each, _ORDER_NAMES[each]) for each in ORDERS], order),
+        Choice("target", "Target", [ALL, *((name, name) for name in targets)], target),
+        Choice("bucket", "Bucket", [ALL, *((name, name) for name in buckets)], query.text("bucket")),
+        Choice("limit", "Show", [(each, each) for each in limits], str(limit)),
+    ]
 
 
-def _table(found: Sequence[TopUpload], order: Order) -> str:
-    told = f"{number(len(found))} uploads, {_WORDS[order]} first" if found else "No upload is known."
-    heads = "".join(f'<th scope="col" role="columnheader">{head}</th>' for head in _HEADS)
-    return (
-        '<div class="panel scroll" tabindex="0" role="region" aria-label="Worst uploads">'
-        f'<table class="list uploads" role="table"><caption>{told}</caption><thead role="rowgroup">'
-        f'<tr role="row">{heads}</tr></thead>{"".join(map(_row, found))}</table></div>'
-    )
-
-
-def _row(top_upload: TopUpload) -> str:
-    found, upload = top_upload.found, top_upload.found.upload
+def _row(top_upload: TopUpload) -> _Row:
+    found, upload, entry = top_upload.found, top_upload.found.upload, top_upload.row.entry
     cells = (
-        _since(top_upload.age, upload.initiated),
-        _since(top_upload.idle, found.activity),
-        human_bytes(found.bytes),
-        number(found.parts),
-        text(found.storage_class) or NOTHING,
-        text(upload.initiator) or NOTHING,
-        when(found.abort_at),
+        _span(top_upload.age, upload.initiated),
+        _span(top_upload.idle, found.activity),
+        Cell(human_bytes(found.bytes)),
+        Cell(number(found.parts)),
+        Cell(found.storage_class or NOTHING),
+        Cell(upload.initiator or NOTHING),
+        Cell() if found.abort_at is None else Cell(moment(found.abort_at)),
     )
-    shown = "".join(
-        f'<td role="cell" data-label="{head}"{_WHO if head == _BY else ""}><div>{cell}</div></td>'
-        for head, cell in zip(_HEADS[1:], cells, strict=True)
+    return _Row(
+        upload.key,
+        upload.upload_id,
+        entry.bucket,
+        entry.target,
+        list(zip(_COLUMNS, cells, strict=True)),
+        top_upload.command or "",
     )
-    entry = top_upload.row.entry
-    head = (
-        f'<th scope="row" role="rowheader" class="key">{text(upload.key)}'
-        f"<small>{text(upload.upload_id)}</small>"
-        f"<small>{text(entry.bucket)} in {text(entry.target)}</small></th>"
-    )
-    command = top_upload.command
-    last = (
-        f'<tr role="row"><td role="cell" class="command" colspan="{len(_HEADS)}">'
-        f"<code>{escape(command)}</code></td></tr>"
-        if command
-        else ""
-    )
-    return f'<tbody role="rowgroup" class="card"><tr role="row">{head}{shown}</tr>{last}</tbody>'
 
 
-def _since(seconds: float | None, since: float | None) -> str:
-    return NOTHING if seconds is None else f"{human_seconds(seconds)}<small>{moment(since)}</small>"
+def _span(seconds: float | None, since: float | None) -> Cell:
+    return Cell() if seconds is None else Cell(human_seconds(seconds), utc_text(since))
