@@ -1,4 +1,4 @@
-"""What a store's refusal means: an HTTP status and an error code in, one of our reasons out."""
+"""Errors of stores: an HTTP answer in, a StoreError with one of the exporter's reasons out."""
 
 from __future__ import annotations
 
@@ -50,8 +50,7 @@ _ADVICE = {
     Reason.SERVER_ERROR: "the store fails: see its own logs and status",
     Reason.BAD_RESPONSE: "not what a store answers: check endpoint_url, region and any proxy",
 }
-# what must never reach a log: access keys, signatures, tokens
-_LONGEST_MESSAGE = 300
+_MAX_MESSAGE_LENGTH = 300
 
 
 def refusal(operation: str, answer: Answer, code: str, message: str) -> StoreError:
@@ -61,7 +60,7 @@ def refusal(operation: str, answer: Answer, code: str, message: str) -> StoreErr
     nothing (a proxy, a wrong port) and is a bad response.
     """
     reason = _reason(answer, code)
-    said = _said(code, message) or f" ({kind_of(answer)})"
+    said = _said(code, message) or f" ({describe_body(answer)})"
     text = f"{operation}: HTTP {answer.status}{said}"
     if advice := _ADVICE.get(reason):
         text = f"{text}; {advice}"
@@ -75,18 +74,18 @@ def refusal(operation: str, answer: Answer, code: str, message: str) -> StoreErr
     )
 
 
-def ended(operation: str, error: StoreError) -> GoneError:
-    """Return `error` as what it means for an upload whose parts were asked for: it is gone."""
+def gone_error(operation: str, error: StoreError) -> GoneError:
+    """Return the error of ListParts for an upload that has ended, made of the store's `error`."""
     return GoneError(error.reason, f"{operation}: the upload has ended", code=error.code, status=error.status)
 
 
 def is_gone(error: StoreError) -> bool:
-    """Whether `error` says that an upload has ended: some servers answer NoSuchKey (Ceph 16)."""
+    """Whether the error says that an upload has ended; some servers answer NoSuchKey (Ceph 16)."""
     return error.status == HTTPStatus.NOT_FOUND and error.code in _GONE_CODES
 
 
 def error_in_success(operation: str, code: str, message: str) -> StoreError:
-    """Return the error for a 200 that carries an <Error>: refused, though trying again may help."""
+    """Return the error for a 200 with an <Error> in its body; its code decides whether it is retryable."""
     retryable = _REASON_OF_CODE.get(code) in _RETRYABLE
     text = f"{operation}: HTTP 200 with an error inside{_said(code, message)}"
     return StoreError(Reason.BAD_RESPONSE, text, code=code, status=200, retryable=retryable)
@@ -99,8 +98,8 @@ def bad_response(operation: str, what: str) -> StoreError:
     )
 
 
-def kind_of(answer: Answer) -> str:
-    """Return in a few words what an answer's body looks like."""
+def describe_body(answer: Answer) -> str:
+    """Return what an answer's body looks like: empty, HTML, or its size."""
     if not answer.body.strip():
         return "it is empty"
     return "it is HTML" if _is_html(answer) else f"{len(answer.body)} bytes"
@@ -118,10 +117,10 @@ def retry_after(answer: Answer) -> float | None:
     return max(0.0, moment - answer.moment(default=moment))
 
 
-def clean(text: str) -> str:
-    """Return a server's text fit for a log line: one line, short, without keys and signatures."""
-    printable = "".join(char if char.isprintable() else " " for char in text[: 4 * _LONGEST_MESSAGE])
-    return redact(" ".join(printable.split()))[:_LONGEST_MESSAGE]
+def log_safe(text: str) -> str:
+    """Return a server's text as one short line without access keys, signatures and tokens."""
+    printable = "".join(char if char.isprintable() else " " for char in text[: 4 * _MAX_MESSAGE_LENGTH])
+    return redact(" ".join(printable.split()))[:_MAX_MESSAGE_LENGTH]
 
 
 def _reason(answer: Answer, code: str) -> Reason:
@@ -141,5 +140,5 @@ def _is_html(answer: Answer) -> bool:
 
 
 def _said(code: str, message: str) -> str:
-    said = " ".join(text for text in (clean(code), clean(message)) if text)
+    said = " ".join(text for text in (log_safe(code), log_safe(message)) if text)
     return f" ({said})" if said else ""

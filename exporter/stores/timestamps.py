@@ -1,4 +1,4 @@
-"""Reads the dates that stores write, and tells which of them can be believed."""
+"""Parses the timestamps that stores write; implausible ones are None."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 EARLIEST = datetime(2006, 1, 1, tzinfo=UTC).timestamp()
-"""No store is older: Amazon S3 opened in March 2006."""
-TOLERANCE_SECONDS = 15 * 60
-"""How far past the store's own clock a date may lie."""
+"""Unix seconds before which no store existed: Amazon S3 opened in March 2006."""
+MAX_SKEW_SECONDS = 15 * 60
+"""Maximum time that a past timestamp may lie ahead of the store's own clock."""
 CENTURY_SECONDS = 36525 * 86400
-"""No rule is believed that waits for longer."""
+"""Maximum time that a future timestamp may lie ahead."""
 
 _ISO = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)[Tt ](?P<time>\d\d:\d\d:\d\d)(?:[.,](?P<fraction>\d{1,9}))?"
     r"\s?(?P<zone>[Zz]|[+-]\d\d:?\d\d)?"
 )
 _OTHER_FORMATS = ("%Y/%m/%d %H:%M:%S", "%a %b %d %H:%M:%S %Y")
-_LONGEST = 64
-_USUAL = "0000-00-00T00:00:00.000Z"
-_TO_ZEROS = str.maketrans("123456789", "000000000")
+_MAX_LENGTH = 64
+_AMAZON_FORMAT = "0000-00-00T00:00:00.000Z"
+_DIGITS_TO_ZERO = str.maketrans("123456789", "000000000")
 
 
-def read(text: str | None) -> float | None:
-    """Return the Unix seconds that `text` says, None where it is no date.
+def parse(text: str | None) -> float | None:
+    """Return the Unix seconds of a timestamp, None where `text` is none.
 
     Takes ISO 8601 with up to nine fraction digits and any offset, RFC 1123, asctime and the OBS SDK's
     `YYYY/MM/DD HH:MM:SS`; without a zone the time is UTC.
     """
     text = (text or "").strip()
-    if not text or len(text) > _LONGEST:
+    if not text or len(text) > _MAX_LENGTH:
         return None
     try:
         return _moment(text)
@@ -42,30 +42,30 @@ def read(text: str | None) -> float | None:
         return None
 
 
-def read_believable(text: str | None, store_now: float) -> float | None:
-    """Return what `read` does, but None for a date before 2006 or past the store's clock by 15 minutes."""
-    seconds = read(text)
-    if seconds is None or not EARLIEST <= seconds <= store_now + TOLERANCE_SECONDS:
+def parse_past(text: str | None, store_now: float) -> float | None:
+    """Parse a moment that has been: None if before 2006, or ahead of the store's clock by over 15 minutes."""
+    seconds = parse(text)
+    if seconds is None or not EARLIEST <= seconds <= store_now + MAX_SKEW_SECONDS:
         return None
     return seconds
 
 
-def read_coming(text: str | None, store_now: float) -> float | None:
-    """Return what `read` does, but None for a date before 2006 or a century past the store's clock."""
-    seconds = read(text)
+def parse_future(text: str | None, store_now: float) -> float | None:
+    """Parse a moment that may be to come: None if before 2006 or over a century ahead."""
+    seconds = parse(text)
     return seconds if seconds is not None and EARLIEST <= seconds <= store_now + CENTURY_SECONDS else None
 
 
-def read_column(texts: Sequence[str], store_now: float) -> list[float | None]:
-    """Return what `read_believable` does for each text; faster where all are as Amazon S3 writes them."""
-    if texts and "".join(texts).translate(_TO_ZEROS) == _USUAL * len(texts):
+def parse_past_column(texts: Sequence[str], store_now: float) -> list[float | None]:
+    """Parse each text as `parse_past` does; faster where all have the format of Amazon S3."""
+    if texts and "".join(texts).translate(_DIGITS_TO_ZERO) == _AMAZON_FORMAT * len(texts):
         try:
             moments = list(map(datetime.timestamp, map(datetime.fromisoformat, texts)))
-        except ValueError:  # no date, or texts that only together look like dates
+        except ValueError:  # no timestamp, or texts that look like timestamps only when joined
             moments = [0.0]
-        if min(moments) >= EARLIEST and max(moments) <= store_now + TOLERANCE_SECONDS:
+        if min(moments) >= EARLIEST and max(moments) <= store_now + MAX_SKEW_SECONDS:
             return cast("list[float | None]", moments)
-    return [read_believable(text, store_now) for text in texts]
+    return [parse_past(text, store_now) for text in texts]
 
 
 def _moment(text: str) -> float:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.stores import timestamps as dates
+from exporter.stores import timestamps
 
 moments = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 zones = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -18,14 +18,16 @@ class TestRead:
     @settings(deadline=None)
     @given(moments, zones)
     def test_iso_with_any_offset(self, moment: datetime, zone: timezone):
-        assert dates.read(moment.astimezone(zone).isoformat()) == pytest.approx(moment.timestamp(), abs=1e-6)
+        assert timestamps.parse(moment.astimezone(zone).isoformat()) == pytest.approx(
+            moment.timestamp(), abs=1e-6
+        )
 
     @settings(deadline=None)
     @given(moments, st.integers(0, 10**9 - 1), st.integers(1, 9))
     def test_iso_with_any_fraction(self, moment: datetime, fraction: int, digits: int):
         whole = moment.replace(microsecond=0)
         text = f"{fraction:09}"[:digits]
-        found = dates.read(f"{whole:%Y-%m-%dT%H:%M:%S}.{text}Z")
+        found = timestamps.parse(f"{whole:%Y-%m-%dT%H:%M:%S}.{text}Z")
         assert found == pytest.approx(whole.timestamp() + float(f"0.{text}"), abs=1e-6)
 
     @settings(deadline=None)
@@ -39,7 +41,7 @@ class TestRead:
             f"{whole:%Y-%m-%d %H:%M:%S}",
             f"{whole:%Y-%m-%dT%H:%M:%S}+0000",
         ):
-            assert dates.read(text) == whole.timestamp()
+            assert timestamps.parse(text) == whole.timestamp()
 
     @pytest.mark.slow
     @settings(deadline=None)
@@ -57,11 +59,11 @@ class TestRead:
     @example("2024-01-01T00:00:00.1234567890Z")
     @example("\u0662\u0660\u0662\u0664-01-01T00:00:00Z")
     def test_anything_else_is_no_date(self, text: str):
-        assert dates.read(text) is None
+        assert timestamps.parse(text) is None
 
     @pytest.mark.parametrize("text", [None, "", " "])
     def test_nothing_is_no_date(self, text: str | None):
-        assert dates.read(text) is None
+        assert timestamps.parse(text) is None
 
 
 class TestBelievable:
@@ -76,8 +78,8 @@ class TestBelievable:
         ],
     )
     def test_from_2006_to_a_quarter_of_an_hour_past_the_store_s_clock(self, text: str, *, believed: bool):
-        found = dates.read_believable(text, NOW)
-        assert found == (dates.read(text) if believed else None)
+        found = timestamps.parse_past(text, NOW)
+        assert found == (timestamps.parse(text) if believed else None)
 
 
 def iso(moment: datetime) -> str:
@@ -116,10 +118,12 @@ class TestColumn:
         column = texts + others
         if rng:
             rng.shuffle(column)
-        assert dates.read_column(column, NOW) == [dates.read_believable(text, NOW) for text in column]
+        assert timestamps.parse_past_column(column, NOW) == [
+            timestamps.parse_past(text, NOW) for text in column
+        ]
 
     @settings(deadline=None)
-    @given(st.lists(st.integers(int(dates.EARLIEST * 1000), int(NOW * 1000))))
+    @given(st.lists(st.integers(int(timestamps.EARLIEST * 1000), int(NOW * 1000))))
     def test_believable_dates_are_exact(self, milliseconds: list[int]):
         texts = [iso(datetime.fromtimestamp(number / 1000, UTC)) for number in milliseconds]
-        assert dates.read_column(texts, NOW) == [number / 1000 for number in milliseconds]
+        assert timestamps.parse_past_column(texts, NOW) == [number / 1000 for number in milliseconds]

@@ -60,7 +60,7 @@ class TestReason:
         gone = [refusal(404, "NoSuchUpload"), refusal(404, "NoSuchKey")]
         not_gone = [refusal(404), refusal(404, "NoSuchBucket"), refusal(403, "NoSuchUpload")]
         assert [reasons.is_gone(error) for error in gone + not_gone] == [True, True, False, False, False]
-        assert isinstance(reasons.ended("ListParts", gone[0]), GoneError)
+        assert isinstance(reasons.gone_error("ListParts", gone[0]), GoneError)
 
 
 class TestRetryAfter:

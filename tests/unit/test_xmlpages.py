@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Part, Upload
-from exporter.stores import timestamps as dates
+from exporter.stores import timestamps
 from exporter.stores.base import Page
 from exporter.stores.parsing import document as xmltree
 from exporter.stores.parsing.pages import read_buckets, read_error, read_parts, read_uploads
@@ -344,7 +344,7 @@ def _slow_parts(body: bytes) -> Page[Part] | None:
         Part(
             _number(_text(root, item, "PartNumber")),
             _number(_text(root, item, "Size")),
-            dates.read_believable(_text(root, item, "LastModified"), NOW),
+            timestamps.parse_past(_text(root, item, "LastModified"), NOW),
         )
         for item in root
         if _local(item) == "Part"
@@ -364,7 +364,7 @@ def _slow_uploads(body: bytes) -> Page[Upload] | None:
         Upload(
             _text(root, item, "Key"),
             _text(root, item, "UploadId"),
-            dates.read_believable(_text(root, item, "Initiated"), NOW),
+            timestamps.parse_past(_text(root, item, "Initiated"), NOW),
             _text(root, item, "StorageClass").strip(),
             next((_text(root, child, "ID").strip() for child in _children(root, item, "Initiator")), ""),
         )

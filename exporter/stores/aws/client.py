@@ -29,7 +29,7 @@ from exporter.stores.base import (
     UPLOADS_OPERATION,
     VAULTS_OPERATION,
 )
-from exporter.stores.errors import clean, kind_of, refusal
+from exporter.stores.errors import describe_body, log_safe, refusal
 from exporter.stores.transport.client import Call, Request, Transport
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ class AwsClient:
         if code == "Unknown":  # Ceph refuses in other words than STS, which the SDK cannot read
             code, message = self._read_error(answer)
         refused = code == "AccessDenied" or (not code and answer.status == HTTPStatus.FORBIDDEN)
-        told = clean(f"{code} {message}".strip()) or kind_of(answer)
+        told = log_safe(f"{code} {message}".strip()) or describe_body(answer)
         text = f"{error.operation_name}: HTTP {answer.status} ({told}); "
         text += _REFUSED_ROLE_ADVICE if refused else _ANY_ROLE_ADVICE
         return StoreError(Reason.CREDENTIALS, text, code=code, status=answer.status)
@@ -288,4 +288,4 @@ def _no_credentials(operation: str, error: Exception) -> StoreError:
 
 
 def _plain(error: Exception) -> str:
-    return clean(str(error))
+    return log_safe(str(error))

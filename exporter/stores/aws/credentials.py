@@ -27,7 +27,7 @@ from botocore.credentials import (
 from exporter.model.errors import StoppingError
 from exporter.stores.aws.partition import is_amazon
 from exporter.stores.aws.sdk_models import LOADER, load_models
-from exporter.stores.errors import clean
+from exporter.stores.errors import log_safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,7 +154,7 @@ class _Assuming:
         """Say once that a session cannot be renewed: while the old one holds, nothing else does."""
         if self._renewing:
             self._renewing = False
-            fields = {"target": self._target.name, "error": clean(f"{type(error).__name__}: {error}")}
+            fields = {"target": self._target.name, "error": log_safe(f"{type(error).__name__}: {error}")}
             log.warning("the role's session cannot be renewed yet", extra={"fields": fields})
 
     def _base_keys(self) -> ReadOnlyCredentials:

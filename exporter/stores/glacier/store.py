@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Part, Upload
-from exporter.stores import timestamps as dates
+from exporter.stores import timestamps
 from exporter.stores.aws.client import AwsClient
 from exporter.stores.base import (
     PARTS_OPERATION,
@@ -26,7 +26,7 @@ from exporter.stores.base import (
     operations_of,
 )
 from exporter.stores.engine.threads import ThreadedSession
-from exporter.stores.errors import bad_response, ended, error_in_success, kind_of
+from exporter.stores.errors import bad_response, describe_body, error_in_success, gone_error
 from exporter.stores.part_sums import RangedPartSum
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class GlacierStore:
                 answer = self._ask(call, "list_parts", bucket, marker, uploadId=upload.upload_id)
             except StoreError as error:
                 if _is_gone(error):
-                    raise ended(PARTS_OPERATION, error) from error
+                    raise gone_error(PARTS_OPERATION, error) from error
                 raise
             return read_parts(answer, bucket.name, upload.upload_id)
 
@@ -193,14 +193,16 @@ def _prove(answer: Answer, name: str, operation: str) -> tuple[dict[str, Any], l
     try:
         page = _document(answer.body)
     except (ValueError, RecursionError):
-        raise bad_response(operation, f"the answer is not the JSON of a store ({kind_of(answer)})") from None
+        raise bad_response(
+            operation, f"the answer is not the JSON of a store ({describe_body(answer)})"
+        ) from None
     if not isinstance(page, dict):
-        raise bad_response(operation, f"the answer is not an object ({kind_of(answer)})")
+        raise bad_response(operation, f"the answer is not an object ({describe_body(answer)})")
     listed = page.get(name)
     if listed is None and _text(page, "code"):
         raise error_in_success(operation, *read_error(answer))
     if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
-        raise bad_response(operation, f"the answer has no list {name} ({kind_of(answer)})")
+        raise bad_response(operation, f"the answer has no list {name} ({describe_body(answer)})")
     return page, listed
 
 
@@ -247,7 +249,7 @@ def _upload(fields: dict[str, Any], store_now: float) -> Upload:
     upload_id = _text(fields, "MultipartUploadId")
     if not upload_id:
         raise bad_response(UPLOADS_OPERATION, "an upload without MultipartUploadId")
-    initiated = dates.read_believable(_text(fields, "CreationDate"), store_now)
+    initiated = timestamps.parse_past(_text(fields, "CreationDate"), store_now)
     return Upload(_text(fields, "ArchiveDescription"), upload_id, initiated, STORAGE_CLASS)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from exporter import __version__
 from exporter.model.errors import Reason, StoppingError, StoreError
 from exporter.stores.base import PARTS_OPERATION
-from exporter.stores.errors import clean, ended, is_gone, refusal
+from exporter.stores.errors import gone_error, is_gone, log_safe, refusal
 from exporter.stores.obs.credentials import METADATA_URL, ObsCredentials
 from exporter.stores.obs.endpoint import iam_url, read_server, sign_region
 from exporter.stores.parsing.pages import read_error
@@ -74,7 +74,7 @@ class ObsCaller:
             text = f"{call.operation}: the SDK cannot ask for this name ({type(error).__name__})"
             raise StoreError(Reason.UNSUPPORTED, text) from error
         except Exception as error:  # it raises bare builtins
-            text = f"{call.operation}: the SDK failed: {type(error).__name__}: {clean(str(error))}"
+            text = f"{call.operation}: the SDK failed: {type(error).__name__}: {log_safe(str(error))}"
             raise StoreError(Reason.INTERNAL, text) from error
         return _accepted(call)
 
@@ -175,5 +175,5 @@ def _accepted(call: Call) -> Answer:
             code = answer.headers.get("x-obs-error-code", "")
             message = answer.headers.get("x-obs-error-message", "")
         error = refusal(operation, answer, code, message)
-        raise ended(operation, error) if operation == PARTS_OPERATION and is_gone(error) else error
+        raise gone_error(operation, error) if operation == PARTS_OPERATION and is_gone(error) else error
     return answer

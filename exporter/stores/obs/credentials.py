@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from exporter.model.errors import Reason, StoreError
-from exporter.stores.errors import clean
+from exporter.stores.errors import log_safe
 from exporter.stores.transport.client import Request
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ class ObsCredentials:
 
 
 def _unusable(operation: str, what: str) -> StoreError:
-    return StoreError(Reason.CREDENTIALS, f"{operation}: {clean(what)}")
+    return StoreError(Reason.CREDENTIALS, f"{operation}: {log_safe(what)}")
 
 
 def _read(secret: Secret | None) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from exporter.model.results import AbortRules
 from exporter.stores.base import LIFECYCLE_OPERATION
-from exporter.stores.errors import bad_response, error_in_success, kind_of
+from exporter.stores.errors import bad_response, describe_body, error_in_success
 from exporter.stores.parsing.document import DoctypeError, Document, NotXmlError
 from exporter.stores.parsing.pages import read_error
 
@@ -53,12 +53,12 @@ def _prove(answer: Answer) -> Document:
     try:
         document = Document(answer.body)
     except (DoctypeError, NotXmlError):
-        what = f"the answer is not the XML of a store ({kind_of(answer)})"
+        what = f"the answer is not the XML of a store ({describe_body(answer)})"
         raise bad_response(LIFECYCLE_OPERATION, what) from None
     if document.name == "Error":
         raise error_in_success(LIFECYCLE_OPERATION, *read_error(answer.body))
     if document.name != "LifecycleConfiguration":
-        what = f"the answer is not a LifecycleConfiguration ({kind_of(answer)})"
+        what = f"the answer is not a LifecycleConfiguration ({describe_body(answer)})"
         raise bad_response(LIFECYCLE_OPERATION, what)
     return document
 

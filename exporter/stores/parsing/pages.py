@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.model.uploads import Part, Parts, Upload
-from exporter.stores import timestamps as dates
+from exporter.stores import timestamps
 from exporter.stores.base import (
     BUCKETS_OPERATION,
     PARTS_OPERATION,
@@ -14,7 +14,7 @@ from exporter.stores.base import (
     Marker,
     Page,
 )
-from exporter.stores.errors import bad_response, error_in_success, kind_of
+from exporter.stores.errors import bad_response, describe_body, error_in_success
 from exporter.stores.parsing.document import DoctypeError, Document, NotXmlError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def read_uploads(answer: Answer, bucket: str | None, now: float) -> Page[Upload]
     keys, ids, initiated, classes = document.columns("Upload", "Key", "UploadId", "Initiated", "StorageClass")
     if not (all(keys) and all(ids)):
         raise bad_response(UPLOADS_OPERATION, "an upload without key or upload id")
-    moments = dates.read_column(initiated, answer.moment(default=now))
+    moments = timestamps.parse_past_column(initiated, answer.moment(default=now))
     initiators = document.inner_column("Upload", "Initiator", "ID")
     uploads = list(map(Upload, keys, ids, moments, map(str.strip, classes), map(str.strip, initiators)))
     marker = (document.text("NextKeyMarker"), document.text("NextUploadIdMarker"))
@@ -61,7 +61,7 @@ def read_parts(answer: Answer, bucket: str | None, now: float) -> Page[Part]:
     texts, sizes, modified = document.columns("Part", "PartNumber", "Size", "LastModified")
     numbers = _integers(texts)
     store_now = answer.moment(default=now)
-    moments = dates.read_column(modified, store_now)
+    moments = timestamps.parse_past_column(modified, store_now)
     abort_date = answer.headers.get(ABORT_DATE)
     last = numbers[-1] if numbers else None
     if last is None:
@@ -72,7 +72,7 @@ def read_parts(answer: Answer, bucket: str | None, now: float) -> Page[Part]:
         next_marker=_part_marker(document.text("NextPartNumberMarker")),
         last_marker=None if last is None else (str(last),),
         storage_class=document.text("StorageClass").strip(),
-        abort_at=dates.read_coming(abort_date, store_now) if abort_date else None,
+        abort_at=timestamps.parse_future(abort_date, store_now) if abort_date else None,
     )
 
 
@@ -124,11 +124,13 @@ def _prove(answer: Answer, root: str, operation: str, bucket: str | None) -> Doc
     except DoctypeError:
         raise bad_response(operation, "the answer has a DOCTYPE, which no store sends") from None
     except NotXmlError:
-        raise bad_response(operation, f"the answer is not the XML of a store ({kind_of(answer)})") from None
+        raise bad_response(
+            operation, f"the answer is not the XML of a store ({describe_body(answer)})"
+        ) from None
     if document.name == "Error":
         raise error_in_success(operation, *read_error(answer.body))
     if document.name != root:
-        raise bad_response(operation, f"the answer is not a {root} ({kind_of(answer)})")
+        raise bad_response(operation, f"the answer is not a {root} ({describe_body(answer)})")
     named = document.text("Bucket").strip()
     if bucket is not None and named and named != bucket.rpartition(":")[2]:
         raise bad_response(operation, "the answer names another bucket")

@@ -9,7 +9,7 @@ from exporter.stores.aws.client import AwsClient
 from exporter.stores.aws.route import read_route
 from exporter.stores.aws.sse_customer_key import ALGORITHM, CustomerKey, is_not_needed
 from exporter.stores.base import BUCKETS_OPERATION, LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION
-from exporter.stores.errors import ended, is_gone
+from exporter.stores.errors import gone_error, is_gone
 from exporter.stores.parsing.lifecycle import NO_RULES, has_no_rules, read_rules
 from exporter.stores.parsing.pages import read_buckets, read_error, read_parts, read_uploads
 
@@ -72,7 +72,7 @@ class BotoStore:
                 answer = self._ask_for_parts(call, parameters, self._region_of(bucket))
             except StoreError as error:
                 if is_gone(error):
-                    raise ended(PARTS_OPERATION, error) from error
+                    raise gone_error(PARTS_OPERATION, error) from error
                 raise
             return read_parts(answer, name_to_prove(bucket.name), self._clock())
 

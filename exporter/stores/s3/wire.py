@@ -15,7 +15,7 @@ import pycurl
 from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.stores.aws.sse_customer_key import is_not_needed
 from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION
-from exporter.stores.errors import ended, is_gone, refusal
+from exporter.stores.errors import gone_error, is_gone, refusal
 from exporter.stores.parsing.pages import error_fields, read_error, read_parts, read_uploads
 from exporter.stores.s3.boto import name_to_prove
 from exporter.stores.transport.errors import from_curl
@@ -230,7 +230,7 @@ class WireSession:
         """Try once more where that helps: other keys, another clock, another region. Raises StoreError."""
         error = refusal(sent.operation, answer, *read_error(answer.body))
         if sent.ask.upload and is_gone(error):
-            raise ended(sent.operation, error)
+            raise gone_error(sent.operation, error)
         if not sent.ask.upload and not self._redirected and self._is_elsewhere(answer, error):
             return self._redirect(sent)
         if sent.ask.upload and sent.with_key and is_not_needed(error):
