@@ -1,8 +1,7 @@
 """The rigs of Huawei OBS: its own signature with the bucket in the host name, `v2` and `v4` in the path."""
 
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from contract.rigs import Rig, standing
 from servers.obs import Obs
@@ -48,5 +47,6 @@ SIGNATURES = {"obs": virtual_host, "v2": path_v2, "v4": path_v4}
 
 
 def list_page(rig: Rig) -> list[Upload]:
-    """Ask for the first page once, without the retry loop."""
-    return list(rig.store.list_uploads(rig.bucket, None, time.monotonic() + 10).items)
+    """Return the first page of uploads, asked for once."""
+    with closing(rig.pages(retries=0)) as pages:
+        return list(next(pages))

@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import obs.client
 import pytest
 import trustme
 from contract.authority import Authority
@@ -23,7 +22,10 @@ from servers.standin import Reply
 from exporter.config.credentials import Credentials, Secret
 from exporter.config.settings import ScanSettings
 from exporter.model.errors import GoneError, Reason, StoreError
-from exporter.stores.obs import client as obs_client
+from exporter.stores.obs import signature
+from exporter.stores.obs.credentials import Keys
+from exporter.stores.obs.endpoint import read_server
+from exporter.stores.obs.signature import ObsRequest, ObsSigner, SignedRequest
 
 
 class TestTheSdkSendsNothing:
@@ -42,8 +44,7 @@ class TestTheSdkSendsNothing:
         assert not [request for request in obs_rig.standin.requests if "connection" in request.headers]
 
     @pytest.mark.parametrize("status", [429, 500, 503])
-    def test_it_neither_retries_nor_sleeps(self, obs_rig: Rig, monkeypatch: pytest.MonkeyPatch, status: int):
-        monkeypatch.setattr(obs.client.time, "sleep", lambda _: pytest.fail("the SDK sleeps"))
+    def test_it_does_not_retry(self, obs_rig: Rig, status: int):
         obs_rig.answer(UPLOADS, Reply(reset=True), on={1})
         assert failure(list_page, obs_rig).reason == Reason.CONNECTION
         obs_rig.answer(UPLOADS, obs_rig.refusal(status, "InternalError"), on={2})
@@ -100,22 +101,17 @@ class TestTheSdkSendsNothing:
         def choke(*_: object, **__: object) -> None:
             raise KeyError("Signature=abc")
 
-        monkeypatch.setattr(obs_client.ObsClient, "listMultipartUploads", choke)
+        monkeypatch.setattr(signature.Authentication, "doAuth", choke)
         error = failure(list_page, obs_rig)
         assert (error.reason, error.retryable) == (Reason.INTERNAL, False)
         assert str(error) == f"{UPLOADS}: the SDK failed: KeyError: '[hidden]"
-
-    def test_an_sdk_that_ends_without_an_answer_is_no_empty_bucket(
-        self, obs_rig: Rig, monkeypatch: pytest.MonkeyPatch
-    ):
-        monkeypatch.setattr(obs_client.ObsClient, "listMultipartUploads", lambda *_, **__: None)
-        assert failure(list_page, obs_rig).reason == Reason.INTERNAL
+        assert obs_rig.standin.requests == []
 
     def test_it_says_nothing_when_it_is_first_compiled(self, tmp_path: Path):
         program = "import warnings; warnings.simplefilter('error', SyntaxWarning); "
-        program += "warnings.filterwarnings('error', '.*escape'); import exporter.stores.obs.client"
+        program += "warnings.filterwarnings('error', '.*escape'); import exporter.stores.obs.signature"
         command = [sys.executable, "-X", f"pycache_prefix={tmp_path}", "-c", program]
-        here = Path(obs_client.__file__).parents[2]
+        here = Path(signature.__file__).parents[2]
         done = subprocess.run(command, cwd=here, capture_output=True, text=True, timeout=120, check=False)
         assert (done.returncode, done.stderr) == (0, "")
 
@@ -148,7 +144,7 @@ class TestCredentials:
         assert failure(list_page, rig).reason == Reason.CREDENTIALS
 
     def test_a_request_the_sdk_left_unsigned_is_not_sent(self, obs_rig: Rig, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(obs_client.ObsCredentials, "keys", lambda _: ("", "", None))
+        monkeypatch.setattr(signature.Authentication, "doAuth", lambda *_: {})
         error = failure(list_page, obs_rig)
         assert (error.reason, obs_rig.standin.requests) == (Reason.CREDENTIALS, [])
         assert "did not sign" in str(error)
@@ -225,23 +221,31 @@ class TestThreads:
         assert sizes == [list(range(300))[n::32] for n in range(32)]
         assert len(rig.standin.requests) == 300
 
-    def test_two_calls_at_once_never_share_keys_or_names(self, obs_rig: Rig, monkeypatch: pytest.MonkeyPatch):
-        keys, met = iter([("ONE", "secret-1", None), ("TWO", "secret-2", "token")]), threading.Barrier(2)
-        monkeypatch.setattr(obs_client.ObsCredentials, "keys", lambda _: next(keys))
+    @pytest.mark.parametrize("kind", SIGNATURES)
+    def test_two_requests_signed_at_once_never_share_keys_or_names(
+        self, open_obs: Opener, monkeypatch: pytest.MonkeyPatch, kind: str
+    ):
+        signer = ObsSigner(read_server(open_obs(kind).target), kind, "eu-de")
+        asked = [
+            (ObsRequest(UPLOADS, "media", "", [("uploads", None)]), Keys("ONE", "secret-1", None)),
+            (ObsRequest(PARTS, "other", "key", [("uploadId", "id")]), Keys("TWO", "secret-2", "token")),
+        ]
 
-        def meeting(method: Callable[..., object]) -> Callable[..., object]:
-            def meet(*arguments: object, **options: object) -> object:
-                met.wait(timeout=10)  # both calls are ready to be signed
-                return method(*arguments, **options)
+        def sign(request: ObsRequest, keys: Keys) -> SignedRequest:
+            return signer.sign(request, keys, 1e9)
 
-            return meet
-
-        for name in ("listMultipartUploads", "listParts"):
-            monkeypatch.setattr(obs_client.ObsClient, name, meeting(getattr(obs_client.ObsClient, name)))
+        alone, met = [sign(*each) for each in asked], threading.Barrier(2)
+        for sdk in (signature.Authentication, signature.V4Authentication):
+            monkeypatch.setattr(sdk, "doAuth", meeting(sdk.doAuth, met))
         with ThreadPoolExecutor(2) as pool:
-            calls = pool.submit(failure, list_page, obs_rig), pool.submit(obs_rig.size, Upload("key", "id"))
-        assert [call.exception() or call.result() for call in calls]
-        signed = {request.headers["authorization"].partition(":")[0] for request in obs_rig.standin.requests}
-        tokens = {request.headers.get("x-obs-security-token") for request in obs_rig.standin.requests}
-        assert (signed, tokens) == ({"OBS ONE", "OBS TWO"}, {None, "token"})
-        assert obs_rig.traffic.requests == {UPLOADS: 1, PARTS: 1}
+            assert list(pool.map(lambda each: sign(*each), asked)) == alone
+
+
+def meeting(method: Callable[..., object], met: threading.Barrier) -> Callable[..., object]:
+    """Return the method, entered by two threads at once."""
+
+    def meet(*arguments: object) -> object:
+        met.wait(timeout=10)
+        return method(*arguments)
+
+    return meet

@@ -1,6 +1,6 @@
 """What the OBS store asks for, byte by byte: names, markers, addresses."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from contract.rig_obs import BUCKET, SIGNATURES, list_page
@@ -9,6 +9,7 @@ from servers.fill import odd_keys
 
 from exporter.config.settings import BucketSettings, ScanSettings
 from exporter.model.errors import GoneError, Reason, StoreError
+from exporter.stores.transport.multi import MultiTransport
 
 ONE = ScanSettings(page_size=1, retries=0)
 
@@ -113,6 +114,11 @@ class TestEndpoints:
         self, open_obs: Opener, monkeypatch: pytest.MonkeyPatch, url: str, sent: str
     ):
         rig, seen = open_obs(endpoint_url=url), []
-        monkeypatch.setattr(rig.transport, "send", lambda request: seen.append(request.url))
+        refuse = StoreError(Reason.CONNECTION, "not sent")
+        monkeypatch.setattr(MultiTransport, "start", lambda _, url, *__: (seen.append(url), throw(refuse)))
         failure(list_page, rig)
         assert seen == [sent]
+
+
+def throw(error: Exception) -> NoReturn:
+    raise error

@@ -19,8 +19,9 @@ from servers.standin import Request
 from exporter.config.credentials import Credentials, Secret
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.base import CompletedCall, PageRequest
+from exporter.stores.engine.wire import WireSession, WireTarget
 from exporter.stores.s3.boto import BotoStore
-from exporter.stores.s3.wire import Wire, WireSession
+from exporter.stores.s3.wire import RouteCache, S3Bucket
 
 UPLOADS_HELD = sized_uploads(60)
 OLD = Key(token="old/token+=")
@@ -212,9 +213,10 @@ class SlowKeys:
 def test_a_call_is_sent_in_the_time_that_its_keys_leave(open_wire: Opener, seconds: float, requests: int):
     rig, slow = open_wire(), SlowKeys(seconds)
     rig.server.key = OLD
-    route = BotoStore(rig.target, rig.transport, time.time).route(rig.bucket, time.monotonic() + 10)
-    wire = Wire(rig.transport, slow, None, monotonic=lambda: slow.now)
-    calls = WireSession(wire, rig.bucket, route)
+    routes = RouteCache(BotoStore(rig.target, rig.transport, time.time))
+    route = routes.get(rig.bucket, time.monotonic() + 10)
+    wire = WireTarget(rig.transport, slow.credentials, monotonic=lambda: slow.now)
+    calls = WireSession(wire, S3Bucket(rig.bucket, route, routes, None))
     calls.start(PageRequest(rig.bucket, None, None), 1005.0, "label")
     answered: list[CompletedCall] = []
     wait_until("an answer", lambda: answered.extend(calls.completed(0.1)) or answered)

@@ -26,9 +26,10 @@ from servers.standin import Reply, StandIn
 from servers.standin import Request as Received
 
 from exporter.stores.aws.client import _headers
-from exporter.stores.aws.route import Argument, Route, read_route
+from exporter.stores.aws.route import Route, read_route
 from exporter.stores.aws.sdk_models import LOADER
 from exporter.stores.transport.client import Request
+from exporter.stores.transport.url import QueryArgument
 
 KEYS = ReadOnlyCredentials(Key().access_key_id, Key().secret, None)
 SESSION = ReadOnlyCredentials("ASIASESSION7EXAMPLE", "another/secret", "IQoJb3JpZ2luX2VjEXAMPLE==")
@@ -165,7 +166,7 @@ def moment(request: Request) -> float:
     return datetime.strptime(stamp, SIGV4_TIMESTAMP).replace(tzinfo=UTC).timestamp()
 
 
-def same(route: Route, theirs: Request, key: str, *arguments: Argument) -> None:
+def same(route: Route, theirs: Request, key: str, *arguments: QueryArgument) -> None:
     """Assert that the route sends the URL and the headers that botocore does, which leaves Host to others."""
     token = dict(theirs.headers).get("X-Amz-Security-Token")
     url, lines = route.request(SESSION if token else KEYS, key, arguments, moment(theirs))

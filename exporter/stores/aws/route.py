@@ -9,10 +9,11 @@ import re
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from exporter.stores.aws.sigv4 import ALGORITHM, DATE_HEADER, PAYLOAD_HEADER, TOKEN_HEADER, Signer
 from exporter.stores.base import UPLOADS_OPERATION
+from exporter.stores.transport.url import percent_encoded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,14 +21,11 @@ if TYPE_CHECKING:
     from botocore.credentials import ReadOnlyCredentials
 
     from exporter.stores.transport.client import Request
-
-Argument = tuple[str, str | int | None]
-"""A name of the query, URL-safe as the API's names are, and its value; None makes it a bare name."""
+    from exporter.stores.transport.url import QueryArgument
 
 _SCOPE = re.compile(rf"{ALGORITHM} Credential=.+/[0-9]{{8}}/([^/]+)/([^/]+)/aws4_request, SignedHeaders=")
 _SESSION_HEADER = "x-amz-s3session-token"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_PLAIN = {"": re.compile("[A-Za-z0-9_.~-]*"), "/": re.compile("[A-Za-z0-9_.~/-]*")}
 _by_name = itemgetter(0)
 
 
@@ -48,14 +46,14 @@ class Route:
     signer: Signer
 
     def request(
-        self, credentials: ReadOnlyCredentials, key: str, arguments: Sequence[Argument], now: float
+        self, credentials: ReadOnlyCredentials, key: str, arguments: Sequence[QueryArgument], now: float
     ) -> tuple[str, list[str]]:
         """Return URL and header lines of a GET, the URL as boto3 writes it, dot segments and all.
 
         `key` is '' for the bucket itself; an argument's name comes once; `now` is the server's time in Unix
         seconds. Raises UnicodeEncodeError for a text with lone surrogates, which has no UTF-8.
         """
-        path = f"{self.key_folder}{_encoded(key, safe='/')}" if key else self.bucket_path
+        path = f"{self.key_folder}{percent_encoded(key, safe='/')}" if key else self.bucket_path
         query, canonical_query = _queries(arguments)
         lines = self.signer.lines(credentials, path, canonical_query, now)
         lines += self.constant_lines
@@ -113,17 +111,12 @@ def host_of(url: str) -> str:
     return name if parts.port in {None, _DEFAULT_PORTS.get(parts.scheme)} else f"{name}:{parts.port}"
 
 
-def _queries(arguments: Sequence[Argument]) -> tuple[str, str]:
+def _queries(arguments: Sequence[QueryArgument]) -> tuple[str, str]:
     """Return the query as it is sent and as it is signed: sorted, and with a `=` after each name."""
-    pairs = [(name, None if value is None else _encoded(str(value))) for name, value in arguments]
+    pairs = [(name, None if value is None else percent_encoded(str(value))) for name, value in arguments]
     if len(pairs) == 1 and pairs[0][1]:  # an upload's id, as for most requests
         query = f"{pairs[0][0]}={pairs[0][1]}"
         return query, query
     sent = [name if value is None else f"{name}={value}" for name, value in pairs]
     signed = [f"{name}={value or ''}" for name, value in sorted(pairs, key=_by_name)]
     return "&".join(sent), "&".join(signed)
-
-
-def _encoded(text: str, safe: str = "") -> str:
-    """Percent-encode as boto3 does; most texts need none."""
-    return text if _PLAIN[safe].fullmatch(text) else quote(text, safe=safe)

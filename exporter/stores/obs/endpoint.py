@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _ANY_REGION = "us-east-1"  # what S3-compatible servers take where nothing is configured
 _OWN_SERVER = re.compile(r"^(obs\.)[a-z0-9-]+(\.myhuaweicloud\.(?:com|eu|cn))$")
 _REGION = re.compile("[a-z0-9-]+")
+_HOST_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PATH_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")  # Ceph's tenant:bucket
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -30,7 +32,7 @@ class Server:
 
     host: str
     port: int
-    is_secure: bool
+    scheme: str
     path_style: bool
 
 
@@ -52,7 +54,15 @@ def read_server(target: TargetSettings, region: str | None = None) -> Server:
     if region and _REGION.fullmatch(region):
         host = _OWN_SERVER.sub(rf"\g<1>{region}\g<2>", host)
     port = url.port or _DEFAULT_PORTS[url.scheme]
-    return Server(f"[{host}]" if ":" in host else host, port, url.scheme == "https", path_style)
+    return Server(f"[{host}]" if ":" in host else host, port, url.scheme, path_style)
+
+
+def check_bucket_name(operation: str, name: str, server: Server) -> None:
+    """Raise StoreError (unsupported) where a bucket's name cannot be a part of the server's URLs."""
+    if not (_PATH_BUCKET if server.path_style else _HOST_BUCKET).fullmatch(name):
+        where = "path" if server.path_style else "host name (try addressing_style: path)"
+        what = f"{operation}: the bucket's name does not fit into a {where}"
+        raise StoreError(Reason.UNSUPPORTED, what)
 
 
 def iam_url(target: TargetSettings) -> str:

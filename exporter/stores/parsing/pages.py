@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from exporter.model.uploads import Part, Parts, Upload
 from exporter.stores import timestamps
@@ -20,6 +20,7 @@ from exporter.stores.parsing.document import DoctypeError, Document, NotXmlError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from exporter.stores.base import PageRequest
     from exporter.stores.parsing.document import Branch
     from exporter.stores.transport.response import Answer
 
@@ -32,6 +33,11 @@ _FIELDS = (
     *("ContinuationToken", "NextMarker"),
     *("NextKeyMarker", "NextUploadIdMarker", "NextPartNumberMarker"),
 )
+
+
+def read_page(request: PageRequest, answer: Answer, bucket: str | None, now: float) -> Page[Any]:
+    """Return the page that was asked for; see `read_uploads` and `read_parts`."""
+    return (read_parts if request.upload else read_uploads)(answer, bucket, now)
 
 
 def read_uploads(answer: Answer, bucket: str | None, now: float) -> Page[Upload]:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.base import UPLOADS_OPERATION, operations_of
 from exporter.stores.engine.threads import ThreadedSession
+from exporter.stores.engine.wire import WireSession, WireTarget
 from exporter.stores.part_sums import NumberedPartSum
 from exporter.stores.s3.boto import BotoStore
-from exporter.stores.s3.wire import Wire, WireSession
+from exporter.stores.s3.wire import RouteCache, S3Bucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +45,8 @@ class S3Store:
         self._target = target
         self._transport = transport
         self._boto = BotoStore(target, transport, clock)
-        self._wire = Wire(transport, self._boto, target.scan.page_size, clock)
+        self._routes = RouteCache(self._boto)
+        self._wire = WireTarget(transport, self._boto.credentials, clock)
         self._told: set[str] = set()
 
     @property
@@ -56,9 +58,9 @@ class S3Store:
         """Return what makes the calls of one scan of the bucket. Raises StoreError."""
         if self._target.engine == "boto3":
             return ThreadedSession(self._boto)
-        route = self._wire.route(bucket, deadline)
+        route = self._routes.get(bucket, deadline)
         if route is not None:
-            return WireSession(self._wire, bucket, route)
+            return WireSession(self._wire, S3Bucket(bucket, route, self._routes, self._target.scan.page_size))
         if self._target.engine == "wire":
             what = f"{UPLOADS_OPERATION}: not signed by plain SigV4; set engine: auto or boto3"
             raise StoreError(Reason.UNSUPPORTED, what)

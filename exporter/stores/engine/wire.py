@@ -1,0 +1,242 @@
+"""Page requests of one bucket on the thread of its scan, many in flight over libcurl's multi interface.
+
+How a request is signed and a response is read comes from the store, as a `WireBucket`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+import pycurl
+
+from exporter.model.errors import GoneError, Reason, StoreError
+from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION, Page
+from exporter.stores.errors import gone_error, is_gone, refusal
+from exporter.stores.transport.errors import from_curl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.config.settings import BucketSettings
+    from exporter.stores.base import CompletedCall, PageRequest
+    from exporter.stores.transport.client import Transport
+    from exporter.stores.transport.response import Answer
+    from exporter.stores.transport.url import QueryArgument
+
+KEYS_SECONDS = 1.0
+"""How long keys are used before the store's credentials are read again."""
+MIN_CLOCK_CHANGE_SECONDS = 2.0
+"""A smaller change of the clock offset explains no refusal: a Date header has whole seconds."""
+
+K = TypeVar("K")
+"""The keys that a store signs with."""
+
+
+class KeyCache(Generic[K]):
+    """The keys to sign with, fetched again every second: temporary keys and files rotate."""
+
+    def __init__(self, fetch: Callable[[float], K], monotonic: Callable[[], float]) -> None:
+        """`fetch` returns the present keys before a deadline, or raises StoreError."""
+        self._fetch = fetch
+        self._monotonic = monotonic
+        self._fetched: K | StoreError | None = None
+        self._expires_at = 0.0
+
+    def get(self, deadline: float) -> K:
+        """Return the keys. Raises StoreError, the same one for up to a second."""
+        if self._fetched is None or self._monotonic() >= self._expires_at:
+            return self.refresh(deadline)
+        if isinstance(self._fetched, StoreError):
+            raise self._fetched
+        return self._fetched
+
+    def refresh(self, deadline: float) -> K:
+        """Fetch the keys and return them. Raises StoreError."""
+        started = self._monotonic()
+        try:
+            self._fetched = keys = self._fetch(deadline)
+        except StoreError as error:
+            self._fetched = error
+            now = self._monotonic()
+            # a failure that took time must not cost it again for every call that waits meanwhile
+            self._expires_at = now + (min(KEYS_SECONDS, now - started) if error.retryable else KEYS_SECONDS)
+            raise
+        self._expires_at = self._monotonic() + KEYS_SECONDS
+        return keys
+
+
+class WireTarget(Generic[K]):
+    """What the scans of one target share: transport, keys, and the offset of the server's clock."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        fetch_keys: Callable[[float], K],
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`fetch_keys` is that of `KeyCache`; `clock` is Unix seconds."""
+        self.transport = transport
+        self.clock = clock
+        self.monotonic = monotonic
+        self.keys = KeyCache(fetch_keys, monotonic)
+        self.clock_offset = 0.0
+        """Seconds by which the server's clock is ahead of ours."""
+
+
+@dataclass(slots=True, eq=False)
+class WireCall(Generic[K]):
+    """A call in flight, and what it was signed with."""
+
+    request: PageRequest
+    deadline: float
+    label: object
+    keys: K | None = None
+    clock_offset: float = 0.0
+    signed_again: bool = False
+    """Whether it was sent once more with other keys or another time."""
+    optional_headers: bool = True
+    """Whether headers that a store may do without are sent; for the `WireBucket` to change."""
+
+    @property
+    def operation(self) -> str:
+        """The API's name of the call."""
+        return PARTS_OPERATION if self.request.upload else UPLOADS_OPERATION
+
+
+class WireBucket(Protocol[K]):
+    """One bucket of a store: signs requests for its pages and reads the responses. For one thread."""
+
+    def sign(self, call: WireCall[K], keys: K, now: float) -> tuple[str, list[str]]:
+        """Return URL and header lines of the GET for a page; `now` is the server's time in Unix seconds.
+
+        Raises UnicodeError where the key cannot be encoded, and StoreError.
+        """
+
+    def read_page(self, request: PageRequest, response: Answer, now: float) -> Page[Any]:
+        """Return the page in a response of status 200; `now` is Unix seconds. Raises StoreError."""
+
+    def read_error(self, response: Answer) -> tuple[str, str]:
+        """Return code and message of any other response, '' for what it does not say."""
+
+    def recover(self, call: WireCall[K], response: Answer, error: StoreError) -> Page[Any] | bool:
+        """Return the page of a refused call, read another way; else whether to send the call again.
+
+        Raises StoreError.
+        """
+
+
+class WireSession(Generic[K]):
+    """The calls of one scan of one bucket. For one thread."""
+
+    def __init__(self, target: WireTarget[K], bucket: WireBucket[K]) -> None:
+        """Borrow the connections of the target until `close`."""
+        self._target = target
+        self._bucket = bucket
+        self._multi = target.transport.borrow()
+        self._not_sent: list[CompletedCall] = []
+
+    def start(self, request: PageRequest, deadline: float, label: object) -> None:
+        """Send a call, which ends before `deadline` (monotonic clock)."""
+        call = WireCall[K](request, deadline, label)
+        try:
+            self._send(call)
+        except StoreError as error:
+            self._not_sent.append((label, error))
+
+    def completed(self, timeout: float) -> list[CompletedCall]:
+        """Wait for the calls that end next, at most `timeout` seconds."""
+        completed, self._not_sent = self._not_sent, []
+        for label, outcome, sendings in self._multi.done(0.0 if completed else timeout):
+            call: WireCall[K] = label  # type: ignore[assignment]  # the label given to `start`
+            for _ in range(sendings - 1):
+                self._target.transport.traffic.sent(call.operation)
+            page = self._outcome(call, outcome)
+            if page is not None:
+                completed.append((call.label, page))
+        return completed
+
+    def close(self) -> None:
+        """Cancel the calls in flight and give the connections back."""
+        self._target.transport.give_back(self._multi)
+
+    def _send(self, call: WireCall[K]) -> None:
+        target = self._target
+        keys = call.keys = target.keys.get(call.deadline)
+        call.clock_offset = target.clock_offset
+        remaining = call.deadline - target.monotonic()  # fetching the keys may have taken some of it
+        if remaining <= 0:
+            raise StoreError(Reason.TIMEOUT, f"{call.operation}: no time left", retryable=True)
+        try:
+            url, lines = self._bucket.sign(call, keys, target.clock() + call.clock_offset)
+        except UnicodeError:
+            what = f"{call.operation}: the key is not Unicode and cannot be asked for"
+            raise StoreError(Reason.UNSUPPORTED, what) from None
+        try:
+            self._multi.start(url, lines, remaining, call)
+        except ValueError:  # the keys are in the headers
+            what = f"{call.operation}: no header can carry the keys; check the target's credentials"
+            raise StoreError(Reason.CREDENTIALS, what) from None
+        target.transport.traffic.sent(call.operation)
+
+    def _outcome(self, call: WireCall[K], outcome: Answer | pycurl.error) -> Page[Any] | StoreError | None:
+        """Return what a call came to, None where it was sent again."""
+        try:
+            if isinstance(outcome, pycurl.error):
+                raise from_curl(call.operation, outcome)
+            if outcome.status == HTTPStatus.OK:
+                return self._bucket.read_page(call.request, outcome, self._target.clock())
+            return self._refused(call, outcome)
+        except GoneError as error:
+            return error
+        except StoreError as error:
+            self._target.transport.traffic.failed(call.operation, error.reason)
+            return error
+
+    def _refused(self, call: WireCall[K], response: Answer) -> Page[Any] | None:
+        """Send a refused call once more where that helps. Raises StoreError."""
+        error = refusal(call.operation, response, *self._bucket.read_error(response))
+        if call.request.upload and is_gone(error):
+            raise gone_error(call.operation, error)
+        recovered = self._bucket.recover(call, response, error)
+        if isinstance(recovered, Page):
+            return recovered
+        if not recovered:
+            if call.signed_again or not self._may_pass_signed_anew(call, response, error):
+                raise error
+            call.signed_again = True
+        self._send(call)
+        return None
+
+    def _may_pass_signed_anew(self, call: WireCall[K], response: Answer, error: StoreError) -> bool:
+        """Whether the call was signed for another time than the server's, or with keys since replaced."""
+        target = self._target
+        if error.code == "RequestTimeTooSkewed":
+            now = target.clock()
+            target.clock_offset = response.moment(default=now) - now
+            return abs(target.clock_offset - call.clock_offset) >= MIN_CLOCK_CHANGE_SECONDS
+        return error.reason is Reason.CREDENTIALS and target.keys.refresh(call.deadline) != call.keys
+
+
+def page_arguments(
+    bucket: BucketSettings, request: PageRequest, page_size: int | None
+) -> list[QueryArgument]:
+    """Return the query of a page in the order in which boto3 sends it; what is empty is left out."""
+    if request.upload is None:
+        key_marker, id_marker = request.marker or ("", "")
+        options: list[QueryArgument] = [
+            ("prefix", bucket.prefix),
+            ("key-marker", key_marker),
+            ("upload-id-marker", id_marker),
+            ("max-uploads", page_size),
+        ]
+        return [("uploads", None), *(option for option in options if option[1])]
+    arguments: list[QueryArgument] = [("uploadId", request.upload.upload_id)]
+    if request.marker:
+        arguments.append(("part-number-marker", request.marker[0]))
+    if page_size:
+        arguments.append(("max-parts", page_size))
+    return arguments

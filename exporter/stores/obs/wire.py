@@ -1,0 +1,58 @@
+"""One OBS bucket over the wire engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from exporter.stores.engine.wire import page_arguments
+from exporter.stores.obs.signature import ObsRequest
+from exporter.stores.parsing.pages import read_error as read_error_document
+from exporter.stores.parsing.pages import read_page
+
+if TYPE_CHECKING:
+    from exporter.config.settings import BucketSettings
+    from exporter.model.errors import StoreError
+    from exporter.stores.base import Page, PageRequest
+    from exporter.stores.engine.wire import WireCall
+    from exporter.stores.obs.credentials import Keys
+    from exporter.stores.obs.signature import ObsSigner
+    from exporter.stores.transport.response import Answer
+
+
+class ObsBucket:
+    """One bucket's `WireBucket`."""
+
+    def __init__(self, bucket: BucketSettings, signer: ObsSigner, page_size: int | None) -> None:
+        """`page_size` is the number of items per page, None: the server's own."""
+        self._bucket = bucket
+        self._signer = signer
+        self._page_size = page_size
+
+    def sign(self, call: WireCall[Keys], keys: Keys, now: float) -> tuple[str, list[str]]:
+        """Return URL and header lines. Raises UnicodeError and StoreError."""
+        upload = call.request.upload
+        arguments = page_arguments(self._bucket, call.request, self._page_size)
+        key = upload.key if upload else ""
+        signed = self._signer.sign(ObsRequest(call.operation, self._bucket.name, key, arguments), keys, now)
+        return signed.url, signed.header_lines()
+
+    def read_page(self, request: PageRequest, response: Answer, now: float) -> Page[Any]:
+        """Return the page in a response. Raises StoreError."""
+        return read_page(request, response, self._bucket.name, now)
+
+    def read_error(self, response: Answer) -> tuple[str, str]:
+        """Return code and message of a refusal."""
+        return read_error(response)
+
+    def recover(self, _call: WireCall[Keys], _response: Answer, _error: StoreError) -> bool:
+        """Give up: OBS is asked at one URL only."""
+        return False
+
+
+def read_error(response: Answer) -> tuple[str, str]:
+    """Return code and message of a refusal: from the headers, where its body has none."""
+    code, message = read_error_document(response.body)
+    if code:
+        return code, message
+    headers = response.headers
+    return headers.get("x-obs-error-code", ""), headers.get("x-obs-error-message", "")
