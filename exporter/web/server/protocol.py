@@ -1,7 +1,12 @@
-"""One client's connection: uvicorn speaks HTTP, and what it leaves open is closed here."""
+"""One client's connection: uvicorn speaks HTTP, and this puts deadlines on each exchange.
+
+Of uvicorn this uses, undocumented: `H11Protocol` as a base class, its attribute `cycle` (another object for
+each request) and its method `on_response_complete`. So pyproject.toml allows only the tested minor release.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 from dataclasses import dataclass
@@ -12,22 +17,21 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from exporter.web.server.tls_transport import TlsTransport
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
     from exporter.web.auth.config import WebConfig
 
-_SPARE = 64
-"""So many connections over the limit are told so; any more are closed unheard."""
+_REFUSED_POLITELY = 64
+"""Number of connections over the limit that get a 503; any more are reset at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """What one client may take up.
+    """What clients may take up.
 
-    `request_timeout` it may take to send the head of a request, on an encrypted connection the handshake
-    before it included, and then `response_timeout` to receive the answer; `connections` are those of all
-    clients.
+    `request_timeout`: seconds from the connection (or, on a kept one, from the first byte) to the end of the
+    request's head, a TLS handshake included. `response_timeout`: seconds from there until the client has
+    received the response. `connections`: maximum number for all clients together.
     """
 
     request_timeout: float = 10.0
@@ -37,74 +41,83 @@ class ConnectionLimits:
 
 
 class HttpProtocol(H11Protocol):
-    """HTTP/1.1 with a limit on how long each exchange may take."""
+    """HTTP/1.1 with a deadline for each request and each response."""
 
-    def __init__(self, limits: ConnectionLimits, **server: Any) -> None:  # noqa: ANN401 - uvicorn's own
-        """Take what uvicorn gives."""
+    def __init__(self, limits: ConnectionLimits, connections: set[HttpProtocol], **server: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        """Take uvicorn's arguments, and the set of open connections, to which this one is added."""
         super().__init__(**server)
         self._limits = limits
-        self._guard: asyncio.TimerHandle | None = None
+        self._open_connections = connections
+        self._connection: asyncio.Transport
+        self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - uvicorn's own type
-        """Begin to wait for a request."""
+        """Wait for a request."""
+        self._connection = transport
+        self._open_connections.add(self)
         super().connection_made(transport)
-        self._watch(self._limits.request_timeout)
-        if len(self.connections) > self._limits.connections + _SPARE:
-            self._drop()
+        self._set_deadline(self._limits.request_timeout)
+        if len(self._open_connections) > self._limits.connections + _REFUSED_POLITELY:
+            self._reset()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no more."""
-        self._unwatch()
+        """Forget the connection."""
+        self._clear_deadline()
+        self._open_connections.discard(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Go on with a request, or begin one."""
-        if self._guard is None:  # the first bytes of a further request on a kept connection
-            self._watch(self._limits.request_timeout)
+        """Read on, with a new deadline where a request begins or its head is complete."""
+        if self._deadline is None:  # the first bytes of a further request on a kept connection
+            self._set_deadline(self._limits.request_timeout)
         before = self.cycle
         super().data_received(data)
         if self.cycle is not before:  # a whole head has come in
-            self._watch(self._limits.response_timeout)
+            self._set_deadline(self._limits.response_timeout)
 
     def on_response_complete(self) -> None:
-        """Wait for the client to take the answer, or for the next request."""
-        self._unwatch()
+        """Wait until the client has taken the response, or for the next request."""
+        self._clear_deadline()
         before = self.cycle
         super().on_response_complete()
-        if self.cycle is not before or self.transport.get_write_buffer_size():
-            self._watch(self._limits.response_timeout)  # the client still has to take it
+        if self.cycle is not before or self._connection.get_write_buffer_size():
+            self._set_deadline(self._limits.response_timeout)
 
-    def _watch(self, seconds: float) -> None:
-        self._unwatch()
-        self._guard = self.loop.call_later(seconds, self._drop)
+    def abort(self) -> None:
+        """Close at once, without sending what is buffered."""
+        self._connection.abort()
 
-    def _unwatch(self) -> None:
-        if self._guard is not None:
-            self._guard.cancel()
-            self._guard = None
+    def _set_deadline(self, seconds: float) -> None:
+        self._clear_deadline()
+        self._deadline = asyncio.get_running_loop().call_later(seconds, self._reset)
 
-    def _drop(self) -> None:
-        """Close at once, and have the kernel forget what the client has not taken."""
-        connection = self.transport.get_extra_info("socket")
+    def _clear_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _reset(self) -> None:
+        """Close with a reset, so that the kernel drops what the client has not taken."""
+        connection = self._connection.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.transport.abort()
+        self.abort()
 
 
 class HttpsProtocol(HttpProtocol):
-    """The same over TLS. The limits hold from the first byte, so a slow handshake is a slow request."""
+    """The same over TLS. The deadlines count from the first byte, so a slow handshake is a slow request."""
 
-    transport: TlsTransport
+    _connection: TlsTransport
 
-    def __init__(self, limits: ConnectionLimits, web_config: Callable[[], WebConfig], **server: Any) -> None:  # noqa: ANN401 - uvicorn's own
-        """Take what uvicorn gives; a connection keeps the web_config that it began with."""
-        super().__init__(limits, **server)
+    def __init__(self, web_config: Callable[[], WebConfig], *limits: Any, **server: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        """Take uvicorn's arguments; a connection keeps the web config that it began with."""
+        super().__init__(*limits, **server)
         self._web_config = web_config
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - uvicorn's own type
-        """Begin to wait for a handshake and a request."""
+        """Wait for a handshake and a request."""
         super().connection_made(TlsTransport(transport, self._web_config()))
 
     def data_received(self, data: bytes) -> None:
-        """Decrypt, and go on with what was in it."""
-        for piece in self.transport.decrypt(data):
+        """Decrypt, and read what was in it."""
+        for piece in self._connection.decrypt(data):
             super().data_received(piece)

@@ -1,4 +1,4 @@
-"""The HTTP server on a thread of its own; each connection is guarded by its protocol."""
+"""The HTTP server, on a thread of its own."""
 
 from __future__ import annotations
 
@@ -44,11 +44,12 @@ class WebServer:
         """
         self._socket = bind(listen)
         self.port = int(self._socket.getsockname()[1])
+        self._connections: set[HttpProtocol] = set()
         encrypted = web_config().context is not None
-        protocol = partial(HttpsProtocol, limits, web_config) if encrypted else partial(HttpProtocol, limits)
+        protocol = partial(HttpsProtocol, web_config) if encrypted else HttpProtocol
         config = uvicorn.Config(
             app,
-            http=cast("type[asyncio.Protocol]", protocol),
+            http=cast("type[asyncio.Protocol]", partial(protocol, limits, self._connections)),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -85,8 +86,8 @@ class WebServer:
 
     async def _serve(self) -> None:
         await self._server.serve(sockets=[self._socket])
-        for connection in list(self._server.server_state.connections):
-            connection.transport.abort()  # who has not taken the answer by now
+        for connection in list(self._connections):
+            connection.abort()  # its client has not taken the response by now
         await asyncio.sleep(0)
 
 
