@@ -6,6 +6,7 @@ import traceback
 from pathlib import Path
 
 import pytest
+from cases import in_turn
 
 from exporter.config import file_changes
 from exporter.config.credentials import Secret
@@ -40,7 +41,7 @@ def test_in_no_repr(config: Path):
     assert SECRET not in repr(validate(read_document(config, {}), File))
 
 
-@pytest.mark.parametrize("line", range(2, CONFIG.count("\n")))
+@in_turn("line", range(2, CONFIG.count("\n")))
 @pytest.mark.parametrize(
     "text",
     ["{}: 1", "- {}", "{}", "name: {}", "scan: {}", "x: [{}", "scan: {{workers: {}}}", "*{}", "a: !{}"],
@@ -71,7 +72,7 @@ SHAPES = [
 ]
 
 
-@pytest.mark.parametrize("key", KEYS)
+@in_turn("key", KEYS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_in_no_error_whichever_key_it_was_pasted_to(tmp_path: Path, key: str, shape: str):
     file = tmp_path / "config.yaml"

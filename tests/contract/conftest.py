@@ -67,9 +67,24 @@ def xml_rig(request: pytest.FixtureRequest, _shared_rigs: Callable[[str], Rig]) 
     return _shared_rigs(request.param)
 
 
-@pytest.fixture(params=["s3-path", "s3-boto3", "obs-virtual"])
+PAGE_RIGS = ["s3-path", "s3-boto3", "obs-virtual"]
+
+
+@pytest.fixture(params=PAGE_RIGS)
+def open_page_rig(request: pytest.FixtureRequest) -> Iterator[Opener]:
+    """Return what opens one rig per store whose pages are XML."""
+    yield from _fresh_rigs(request.param)
+
+
+@pytest.fixture(params=PAGE_RIGS)
 def page_rig(request: pytest.FixtureRequest, _shared_rigs: Callable[[str], Rig]) -> Rig:
     """Return one rig per store whose pages are XML, for what lies in the page and not in the request."""
+    return _shared_rigs(request.param)
+
+
+@pytest.fixture(params=["s3-path", "s3-boto3", "obs-virtual", "glacier"])
+def kind_rig(request: pytest.FixtureRequest, _shared_rigs: Callable[[str], Rig]) -> Rig:
+    """Return one rig of each store and engine, for how answers are read, whatever was asked and signed."""
     return _shared_rigs(request.param)
 
 

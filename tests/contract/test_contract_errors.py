@@ -2,8 +2,10 @@
 
 import time
 from email.utils import formatdate
+from itertools import product
 
 import pytest
+from cases import in_turn
 from contract.rigs import PARTS, UPLOADS, Opener, Part, Rig, Upload, refused
 from fakes import Clock
 from servers.standin import Reply
@@ -70,21 +72,20 @@ def check(rig: Rig, operation: str, reason: Reason) -> None:
 
 
 class TestReasons:
-    @pytest.mark.parametrize(("status", "code", "reason"), CODES)
-    def test_by_the_store_s_code(self, rig: Rig, operation: str, status: int, code: str, reason: Reason):
-        rig.answer(operation, rig.refusal(status, code))
-        check(rig, operation, reason)
+    @in_turn(("status", "code", "reason"), CODES)
+    def test_by_the_store_s_code(self, kind_rig: Rig, operation: str, status: int, code: str, reason: Reason):
+        kind_rig.answer(operation, kind_rig.refusal(status, code))
+        check(kind_rig, operation, reason)
 
-    @pytest.mark.parametrize(("status", "code", "reason"), CODES[:3] + CODES[7:8] + CODES[11:12])
+    @in_turn(("status", "code", "reason"), CODES[:3] + CODES[7:8] + CODES[11:12])
     def test_by_the_code_in_a_namespace(
-        self, xml_rig: Rig, operation: str, status: int, code: str, reason: Reason
+        self, page_rig: Rig, operation: str, status: int, code: str, reason: Reason
     ):
-        xml_rig.answer(
-            operation, xml_rig.refusal(status, code, namespace="http://s3.amazonaws.com/doc/2006-03-01/")
-        )
-        check(xml_rig, operation, reason)
+        refusal = page_rig.refusal(status, code, namespace="http://s3.amazonaws.com/doc/2006-03-01/")
+        page_rig.answer(operation, refusal)
+        check(page_rig, operation, reason)
 
-    @pytest.mark.parametrize(
+    @in_turn(
         ("status", "reason", "content"),
         [(*pair, b"") for pair in STATUSES]
         + [
@@ -96,12 +97,12 @@ class TestReasons:
         + [(403, Reason.BAD_RESPONSE, HTML)],  # a gateway's page does not know who we are
     )
     def test_by_the_status_where_the_body_does_not_say(
-        self, rig: Rig, operation: str, status: int, reason: Reason, content: bytes
+        self, kind_rig: Rig, operation: str, status: int, reason: Reason, content: bytes
     ):
-        rig.answer(operation, Reply(status, {"Content-Type": "text/html"}, content))
-        check(rig, operation, reason)
+        kind_rig.answer(operation, Reply(status, {"Content-Type": "text/html"}, content))
+        check(kind_rig, operation, reason)
 
-    @pytest.mark.parametrize(
+    @in_turn(
         ("status", "target"),
         [(status, "{url}/media?uploads") for status in (301, 302, 303, 304, 307, 308)]
         + [(307, target) for target in ("http://localhost:1/", "/", "")],
@@ -117,15 +118,14 @@ class TestReasons:
 
 
 class TestRetries:
-    @pytest.mark.parametrize("failures", [1, 2])
-    @pytest.mark.parametrize("status", [429, 500, 502, 503])
-    def test_what_passes_is_survived(self, rig: Rig, operation: str, status: int, failures: int):
-        rig.fill([UPLOAD])
-        rig.answer(operation, Reply(status), set(range(1, failures + 1)))
-        found = rig.size(UPLOAD).parts if operation == PARTS else len(rig.ids())
+    @in_turn(("status", "failures"), product((429, 500, 502, 503), (1, 2)))
+    def test_what_passes_is_survived(self, kind_rig: Rig, operation: str, status: int, failures: int):
+        kind_rig.fill([UPLOAD])
+        kind_rig.answer(operation, Reply(status), set(range(1, failures + 1)))
+        found = kind_rig.size(UPLOAD).parts if operation == PARTS else len(kind_rig.ids())
         assert found == 1
-        assert rig.traffic.requests[operation] == failures + 1
-        assert sum(rig.traffic.failures.values()) == failures
+        assert kind_rig.traffic.requests[operation] == failures + 1
+        assert sum(kind_rig.traffic.failures.values()) == failures
 
     def test_no_retries_means_one_request(self, rig: Rig):
         rig.answer(UPLOADS, Reply(503))

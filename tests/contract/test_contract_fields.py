@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from email.utils import formatdate
 
 import pytest
+from cases import in_turn
 from contract.keys import CONTROL_KEYS, ODD_KEYS
 from contract.rigs import PARTS, SCAN, UPLOADS, Opener, Part, Rig, Upload, body, fields, items, refused
 from servers.s3 import Listing
@@ -71,11 +72,11 @@ class TestInitiated:
         rig.fill([Upload("k", "id-1", initiated=NOON + 0.125)])
         assert [upload.initiated for upload in rig.uploads()] == [pytest.approx(NOON + 0.125, abs=1e-6)]
 
-    @pytest.mark.parametrize("text", READABLE)
+    @in_turn("text", READABLE)
     def test_dates_of_every_shape(self, page_rig: Rig, text: str):
         assert listed(page_rig, text) == pytest.approx(READABLE[text], abs=1e-6)
 
-    @pytest.mark.parametrize("text", UNBELIEVABLE)
+    @in_turn("text", UNBELIEVABLE)
     def test_an_upload_with_an_unbelievable_date_is_listed_undated(self, page_rig: Rig, text: str | None):
         assert listed(page_rig, text) is None
 
@@ -139,20 +140,20 @@ class TestOptionalFields:
 
 
 class TestKeys:
-    @pytest.mark.parametrize("key", ODD_KEYS)
+    @in_turn("key", ODD_KEYS)
     def test_odd_keys_are_listed_and_sized(self, xml_rig: Rig, key: str):
         upload = Upload(key, "id-1", parts=[Part(1, 77)])
         xml_rig.fill([upload])
         assert [found.key for found in xml_rig.uploads()] == [key]
         assert xml_rig.size(upload).bytes == 77
 
-    @pytest.mark.parametrize("key", CONTROL_KEYS)
+    @in_turn("key", CONTROL_KEYS)
     @pytest.mark.parametrize("as_reference", [False, True])
     def test_keys_that_xml_forbids_are_listed_and_sized(
-        self, open_xml_rig: Opener, key: str, *, as_reference: bool
+        self, open_page_rig: Opener, key: str, *, as_reference: bool
     ):
         uploads = [Upload(key, f"id-{number}", parts=[Part(1, 77)]) for number in range(3)]
-        rig = open_xml_rig(scan=replace(SCAN, page_size=1))
+        rig = open_page_rig(scan=replace(SCAN, page_size=1))
         rig.fill(uploads)
         if as_reference:
             rig.fault(UPLOADS, page=referring)
@@ -162,9 +163,7 @@ class TestKeys:
         ]
         assert rig.size(uploads[1]).bytes == 77
 
-    @pytest.mark.parametrize(
-        "reference", ["&#1;", "&#x1;", "&#x01;", "&#X1;", "&#0;", "&#xD800;", "&#99999999;"]
-    )
+    @in_turn("reference", ["&#1;", "&#x1;", "&#x01;", "&#X1;", "&#0;", "&#xD800;", "&#99999999;"])
     def test_references_to_what_is_no_character_never_lose_an_upload(self, page_rig: Rig, reference: str):
         page_rig.fill([Upload("KEY", "id-1"), Upload("L", "id-2")])
         page_rig.fault(UPLOADS, reply=body(lambda text: text.replace(b"KEY", reference.encode())))

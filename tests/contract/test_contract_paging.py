@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from cases import in_turn
 from contract.rigs import SCAN, UPLOADS, Opener, Rig, Upload, body, fields, ids_of, some_uploads
 from contract.rigs import refused as refusal_of
 from servers.s3 import Listing, without_arguments
@@ -65,7 +66,7 @@ class TestEveryStore:
 
 
 class TestEnd:
-    @pytest.mark.parametrize("spelling", SPELLINGS["false"])
+    @in_turn("spelling", SPELLINGS["false"])
     def test_false_ends_whatever_markers_stand_beside_it(self, xml_rig: Rig, spelling: str):
         xml_rig.fill(some_uploads(3))
         xml_rig.fault(
@@ -74,13 +75,13 @@ class TestEnd:
         assert len(xml_rig.ids()) == 3
         assert xml_rig.traffic.requests[UPLOADS] == 1
 
-    @pytest.mark.parametrize("spelling", SPELLINGS["true"])
+    @in_turn("spelling", SPELLINGS["true"])
     def test_true_goes_on_however_it_is_spelt(self, open_xml_rig: Opener, spelling: str):
         rig = paged(open_xml_rig, 3, some_uploads(5))
         rig.fault(UPLOADS, {1}, page=fields(IsTruncated=spelling))
         assert len(rig.ids()) == 5
 
-    @pytest.mark.parametrize("spelling", ["", "maybe", "yes", "truefalse", "2"])
+    @in_turn("spelling", ["", "maybe", "yes", "truefalse", "2"])
     def test_anything_else_is_refused(self, xml_rig: Rig, spelling: str):
         xml_rig.fault(UPLOADS, page=fields(IsTruncated=spelling))
         refused(xml_rig)
@@ -167,7 +168,7 @@ class TestMarkers:
         assert rig.ids() == ids_of(some_uploads(5))
         assert all("upload-id-marker" not in request.query for request in rig.standin.requests)
 
-    @pytest.mark.parametrize("key", ["None", " ", "null", "a b", "+", "%41", "a//b", "..", "ü", "&<>\"'"])
+    @in_turn("key", ["None", " ", "null", "a b", "+", "%41", "a//b", "..", "ü", "&<>\"'"])
     @pytest.mark.parametrize("size", [1, 2])
     def test_any_key_may_stand_at_a_page_s_edge(self, open_xml_rig: Opener, key: str, size: int):
         uploads = sorted(

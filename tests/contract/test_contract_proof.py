@@ -2,8 +2,10 @@
 
 import re
 from dataclasses import replace
+from itertools import product
 
 import pytest
+from cases import in_turn
 from contract.rigs import (
     PARTS,
     UPLOADS,
@@ -58,36 +60,34 @@ def found(rig: Rig, operation: str) -> bool:
 
 
 class TestEveryStore:
-    @pytest.mark.parametrize("what", GARBAGE)
-    @pytest.mark.parametrize("status", [200, 204])
-    def test_what_is_no_page_is_refused(self, rig: Rig, operation: str, status: int, what: str):
-        rig.fill([UPLOAD])
-        rig.answer(operation, Reply(status, {"Content-Type": "text/html"}, GARBAGE[what]))
-        assert refused(rig, asked(operation)).reason == Reason.BAD_RESPONSE
-        assert rig.traffic.failures == {(operation, Reason.BAD_RESPONSE): 1}
+    @in_turn(("status", "what"), product((200, 204), GARBAGE))
+    def test_what_is_no_page_is_refused(self, kind_rig: Rig, operation: str, status: int, what: str):
+        kind_rig.fill([UPLOAD])
+        kind_rig.answer(operation, Reply(status, {"Content-Type": "text/html"}, GARBAGE[what]))
+        assert refused(kind_rig, asked(operation)).reason == Reason.BAD_RESPONSE
+        assert kind_rig.traffic.failures == {(operation, Reason.BAD_RESPONSE): 1}
 
     def test_an_error_in_a_200_is_refused(self, rig: Rig, operation: str):
         rig.fill([UPLOAD])
         rig.answer(operation, replace(rig.refusal(403, "AccessDenied"), status=200))
         assert refused(rig, asked(operation)).reason == Reason.BAD_RESPONSE
 
-    @pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
-    @pytest.mark.parametrize("how", ["by length", "chunked", "without length"])
-    def test_a_cut_body_is_refused(self, rig: Rig, operation: str, how: str, share: float):
-        rig.fill([UPLOAD, *some_uploads(5)])
+    @in_turn(("how", "share"), product(("by length", "chunked", "without length"), (0.0, 0.3, 0.99)))
+    def test_a_cut_body_is_refused(self, kind_rig: Rig, operation: str, how: str, share: float):
+        kind_rig.fill([UPLOAD, *some_uploads(5)])
 
         def cut(reply: Reply) -> Reply:
             end = int(len(reply.body) * share)
             return replace(reply, cut_after=end, chunked=how == "chunked", no_length=how == "without length")
 
-        rig.fault(operation, reply=cut)
-        assert refused(rig, asked(operation)).reason == Reason.BAD_RESPONSE
+        kind_rig.fault(operation, reply=cut)
+        assert refused(kind_rig, asked(operation)).reason == Reason.BAD_RESPONSE
 
-    @pytest.mark.parametrize("status", [201, 203, 206, 299])
-    def test_a_page_under_another_status_is_refused(self, rig: Rig, operation: str, status: int):
-        rig.fill([UPLOAD])
-        rig.fault(operation, reply=lambda reply: replace(reply, status=status))
-        assert refused(rig, asked(operation)).reason == Reason.BAD_RESPONSE
+    @in_turn("status", [201, 203, 206, 299])
+    def test_a_page_under_another_status_is_refused(self, kind_rig: Rig, operation: str, status: int):
+        kind_rig.fill([UPLOAD])
+        kind_rig.fault(operation, reply=lambda reply: replace(reply, status=status))
+        assert refused(kind_rig, asked(operation)).reason == Reason.BAD_RESPONSE
 
     def test_the_true_page_is_accepted(self, rig: Rig, operation: str):
         rig.fill([UPLOAD])
@@ -102,7 +102,7 @@ class TestRoot:
         "http://s3.amazonaws.com/doc/2006-03-01/",
     )
 
-    @pytest.mark.parametrize("namespace", NAMESPACES)
+    @in_turn("namespace", NAMESPACES)
     def test_any_namespace_or_none(self, page_rig: Rig, operation: str, namespace: str):
         page_rig.fill([UPLOAD])
         page_rig.fault(operation, page=lambda page: replace(page, namespace=namespace))
@@ -128,7 +128,7 @@ class TestRoot:
         page_rig.fault(operation, reply=body(lambda text: b"\xef\xbb\xbf" + text))
         assert found(page_rig, operation)
 
-    @pytest.mark.parametrize("root", ["ListBucketResult", "ListVersionsResult", "Error", "listpartsresult"])
+    @in_turn("root", ["ListBucketResult", "ListVersionsResult", "Error", "listpartsresult"])
     def test_another_root_is_refused_though_all_the_rest_is_there(
         self, page_rig: Rig, operation: str, root: str
     ):
@@ -142,7 +142,7 @@ class TestRoot:
         page_rig.fault(operation, page=lambda page: replace(page, root=root))
         assert refused(page_rig, asked(operation)).reason == Reason.BAD_RESPONSE
 
-    @pytest.mark.parametrize("namespace", ["", "urn:x"])
+    @in_turn("namespace", ["", "urn:x"])
     def test_a_passing_error_in_a_200_is_asked_again(self, page_rig: Rig, operation: str, namespace: str):
         page_rig.fill([UPLOAD])
         passing = replace(page_rig.refusal(503, "SlowDown", namespace=namespace), status=200)
@@ -156,13 +156,13 @@ class TestContent:
         page_rig.fault(operation, page=fields(Bucket="other"))
         assert "another bucket" in str(refused(page_rig, asked(operation)))
 
-    @pytest.mark.parametrize("name", [None, "", " media\n"])
+    @in_turn("name", [None, "", " media\n"])
     def test_a_bucket_may_go_unnamed(self, page_rig: Rig, operation: str, name: str | None):
         page_rig.fill([UPLOAD])
         page_rig.fault(operation, page=fields(Bucket=name))
         assert found(page_rig, operation)
 
-    @pytest.mark.parametrize(
+    @in_turn(
         "doctype",
         [
             "<!DOCTYPE r>",
@@ -205,8 +205,7 @@ class TestContent:
         page_rig.fault(operation, page=reversed_)
         assert found(page_rig, operation)
 
-    @pytest.mark.parametrize("field", ["Key", "UploadId"])
-    @pytest.mark.parametrize("value", [None, ""])
+    @in_turn(("field", "value"), product(("Key", "UploadId"), (None, "")))
     def test_an_upload_without_a_name_is_refused(self, page_rig: Rig, field: str, value: str | None):
         page_rig.fill([UPLOAD])
         page_rig.fault(UPLOADS, page=items(0, **{field: value}))

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
+from cases import in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[2] / "helm" / "mpu-exporter" / "files" / "dashbo
 FILES = sorted(FOLDER.glob("*.json"))
 BOARDS: dict[str, dict[str, Any]] = {file.stem: json.loads(file.read_text()) for file in FILES}
 
-every_board = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())
+every_board = in_turn("board", BOARDS.values(), BOARDS)
 
 
 def panels(board: dict[str, Any]) -> list[dict[str, Any]]:
@@ -31,7 +31,7 @@ def queries() -> Iterator[tuple[str, str]]:
                 yield f"{uid}: {panel['title']} {target['refId']}", target["expr"]
 
 
-every_query = pytest.mark.parametrize("query", [pytest.param(q, id=name) for name, q in queries()])
+every_query = in_turn("query", dict(queries()).values(), dict(queries()))
 
 
 def query_of(uid: str, title: str, ref: str = "A") -> str:

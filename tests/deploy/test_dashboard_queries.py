@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-import pytest
+from cases import in_turn
 from dashboards import BOARDS, every_query, filled, queries
 from docs.documents import GUIDE, code, table
 from rules import promtool
@@ -31,13 +31,13 @@ OF_ANY_PROCESS = {
     *("process_open_fds", "process_max_fds"),
 }
 OF_PROMETHEUS = {"up", "scrape_duration_seconds"}
-VARIABLES = [
-    pytest.param(variable["query"]["query"], id=f"{uid}: {variable['name']}")
+VARIABLES = {
+    f"{uid}: {variable['name']}": variable["query"]["query"]
     for uid, board in BOARDS.items()
     for variable in board["templating"]["list"][1:]
-]
+}
 
-every_definition = pytest.mark.parametrize("definition", VARIABLES)
+every_definition = in_turn("definition", VARIABLES.values(), VARIABLES)
 
 
 def selectors(query: str) -> list[tuple[str, dict[str, str], str]]:
@@ -60,7 +60,7 @@ def enclosing(before: str) -> list[str]:
 
 
 def test_all_are_promql(tmp_path: Path):
-    definitions = [re.fullmatch(r"label_values\((.*), \w+\)", each.values[0])[1] for each in VARIABLES]
+    definitions = [re.fullmatch(r"label_values\((.*), \w+\)", each)[1] for each in VARIABLES.values()]
     expressions = [filled(query) for query in [*(query for _, query in queries()), *definitions]]
     rules = [{"record": f"query:{number}", "expr": text} for number, text in enumerate(expressions)]
     (tmp_path / "rules.yml").write_text(json.dumps({"groups": [{"name": "dashboards", "rules": rules}]}))

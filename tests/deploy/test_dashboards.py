@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from cases import in_turn
 from charts import CHART
 from dashboards import BOARDS, FILES, every_board, panels
 from docs.documents import GUIDE, files
@@ -22,14 +23,9 @@ RUNBOOKS = "https://github.com/mpu-exporter/mpu-exporter/blob/main/helm/runbooks
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 WIDTH = 24
 
-every_panel = pytest.mark.parametrize(
-    "panel",
-    [
-        pytest.param(panel, id=f"{uid}: {panel['title']}")
-        for uid, board in BOARDS.items()
-        for panel in panels(board)
-    ],
-)
+PANELS = {f"{uid}: {panel['title']}": panel for uid, board in BOARDS.items() for panel in panels(board)}
+
+every_panel = in_turn("panel", PANELS.values(), PANELS)
 
 
 def found(value: object, key: str) -> Iterator[Any]:

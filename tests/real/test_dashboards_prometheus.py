@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
+from cases import in_turn
 from deploy.dashboards import BOARDS, filled, panels, queries
 from servers import need, running, wait_until
 from servers.exporter import Exporter
@@ -29,6 +30,7 @@ WINDOW = "20s"
 OF_PODS = re.compile(r"rate\(|\bprocess_|\bup\{|\bscrape_|\(mpu_exporter_build_info|^sum by \(job, ordinal\)")
 """Queries about single pods: there two are two."""
 QUERIES = dict(queries())
+SUMMED = {name: query for name, query in QUERIES.items() if not OF_PODS.search(query)}
 GRAPHS = {
     f"{panel['title']} {target['refId']}": target["expr"]
     for board in BOARDS.values()
@@ -98,13 +100,13 @@ def is_data(series: Series) -> bool:
     return bool(series) and not any(math.isnan(value) for _, value in series)
 
 
-@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
+@in_turn("query", QUERIES.values(), QUERIES)
 def test_no_panel_is_empty_on_the_demo(query: str, prometheus: Prometheus):
     """A minute after its start at the latest: so long what grew has nothing to compare with."""
     assert prometheus.wait_for(filled(query, DEMO, WINDOW), is_data, timeout=120)
 
 
-@pytest.mark.parametrize("query", GRAPHS.values(), ids=GRAPHS)
+@in_turn("query", GRAPHS.values(), GRAPHS)
 def test_graphs_have_lines_without_holes(query: str, prometheus: Prometheus):
     prometheus.wait_for("count_over_time(up[1m])", lambda found: min(v for _, v in found) > 30, timeout=120)
     now = time.time()
@@ -113,11 +115,10 @@ def test_graphs_have_lines_without_holes(query: str, prometheus: Prometheus):
     assert not any(math.isnan(value) for value in values)
 
 
-@pytest.mark.parametrize(
-    "query", [pytest.param(text, id=name) for name, text in QUERIES.items() if not OF_PODS.search(text)]
-)
+@in_turn("query", SUMMED.values(), SUMMED)
 def test_a_second_pod_changes_nothing(query: str, prometheus: Prometheus):
-    prometheus.wait_for(filled(query, TWO), is_data, timeout=120)
+    for each in (ONE, TWO):
+        prometheus.wait_for(filled(query, each), is_data, timeout=120)
     now = time.time()
 
     def answer(job: str) -> dict[str, float]:

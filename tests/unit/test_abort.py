@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cases import in_turn
 from hostile import MALICIOUS_KEYS
 
 from exporter.config.credentials import Credentials, Secret
@@ -80,7 +81,7 @@ def test_so_does_an_upload_id():
 
 
 @pytest.mark.parametrize("store", StoreKind)
-@pytest.mark.parametrize("key", MALICIOUS_KEYS)
+@in_turn("key", MALICIOUS_KEYS)
 def test_it_is_one_printable_line_and_no_word_of_it_is_a_flag_of_the_key_s(store: StoreKind, key: str):
     line = command(replace(S3, store=store), key, key)
     assert line.isprintable()

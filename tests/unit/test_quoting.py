@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from cases import in_turn
 from hostile import MALICIOUS_KEYS
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -99,7 +100,7 @@ class TestShell:
 
 
 class TestCell:
-    @pytest.mark.parametrize("key", MALICIOUS_KEYS)
+    @in_turn("key", MALICIOUS_KEYS)
     def test_no_cell_begins_as_a_formula_does(self, key: str):
         assert csv_cell(key).lstrip(" ")[:1] not in {"=", "+", "-", "@", "\t", "\r"}
         assert key == csv_cell(key).removeprefix("'" if not key.startswith("'") else "")

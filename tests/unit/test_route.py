@@ -19,6 +19,7 @@ from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
 from botocore.handlers import validate_bucket_name
+from cases import in_turn
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from servers.s3 import Key, sigv4_fault
@@ -210,7 +211,7 @@ class TestAgainstBotocore:
         same(route, oracle.parts(Key="k", UploadId="id", **HEADERS), "k", ("uploadId", "id"))
 
     @pytest.mark.parametrize("variant", ["path", "virtual", "prefix with slash and virtual"])
-    @pytest.mark.parametrize("key", ODD_KEYS)
+    @in_turn("key", ODD_KEYS)
     def test_odd_keys(self, variant: str, key: str):
         theirs = oracle_of(variant).parts(Key=key, UploadId=key)
         same(route_of(variant), theirs, key, ("uploadId", key))
@@ -363,7 +364,7 @@ class TestOnTheWire:
     """What libcurl makes of URL and lines is still what was signed."""
 
     @pytest.mark.parametrize("variant", ["path", "prefix"])
-    @pytest.mark.parametrize("key", ODD_KEYS)
+    @in_turn("key", ODD_KEYS)
     def test_a_server_finds_nothing_wrong(self, variant: str, key: str):
         with StandIn(lambda request: Reply(200, {}, b"")) as server:
             origin = f"http://localhost:{server.port}"
