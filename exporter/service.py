@@ -234,10 +234,10 @@ class TargetFactory:
         return Scanner(
             client,
             ages,
-            new_pace=new_limit,
-            saved=partial(metrics.requests_saved, name),
-            insight=Enrichment(target, client),
-            worst_limit=self._top_uploads_limit,
+            new_concurrency_limit=new_limit,
+            on_calls_saved=partial(metrics.requests_saved, name),
+            enrichment=Enrichment(target, client),
+            top_uploads_limit=self._top_uploads_limit,
         )
 
     def _discovery(

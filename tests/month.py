@@ -208,10 +208,10 @@ class Bucket:
         """Start the process, for the first time or again; what waits to be written is."""
         clock = self.clock
         if self.ledger:
-            self.ledger._shelf.flush()
+            self.ledger.rows.flush()
         self.ledger = Ledger(LedgerRows(self.state, BucketName("t", "s3", "", "", "media")), "the same")
         self._scanner = Scanner(
-            StoreClient(self.store, self.settings, clock, clock.clocks()), (DAY,), saved=self._save
+            StoreClient(self.store, self.settings, clock, clock.clocks()), (DAY,), on_calls_saved=self._save
         )
 
     def _save(self, calls: int) -> None:
@@ -344,9 +344,9 @@ class Listener:
         bucket = self._bucket
         plans = {plan.upload.upload_id: plan for plan in bucket.store.plans}
         for name in dict.fromkeys(bucket.store.asked):
-            identity = bucket.ledger.identify(plans[name].upload)
-            noted = bucket.ledger._shelf.fetch([identity]).get(identity)
-            if noted and noted.asked == bucket.now:
+            row_id = bucket.ledger.row_id(plans[name].upload)
+            noted = bucket.ledger.rows.fetch([row_id]).get(row_id)
+            if noted and noted.checked_at == bucket.now:
                 self.told[name].settle(plans[name].upload, bucket.now, timed=bucket.store.has_part_times)
 
     def listed(self) -> dict[str, Told]:

@@ -49,9 +49,9 @@ class TargetSession(NamedTuple):
     target: TargetSettings
     client: StoreClient
 
-    def scanner(self, ages: Sequence[float] = (), insight: Enrichment | None = None) -> Scanner:
+    def scanner(self, ages: Sequence[float] = (), enrichment: Enrichment | None = None) -> Scanner:
         """Return a scanner of its buckets."""
-        return Scanner(self.client, ages, insight=insight)
+        return Scanner(self.client, ages, enrichment=enrichment)
 
     def buckets(self) -> tuple[BucketSettings, ...]:
         """Return its buckets: those of the config, or those that discovery finds.

@@ -81,13 +81,13 @@ class Summary:
 class ScanResult:
     """One finished scan. `finished` is Unix seconds, `duration` seconds.
 
-    `requests` is how many calls it made. `trouble` says why uploads were left unsized, '' where none was.
-    `worst` holds the worst uploads, None where nobody asked for them.
+    `warning` says why uploads were left unsized, or are sized by old records; '' where there is none.
+    `top_uploads` is None where none were asked for. `requests` is the number of calls made.
     """
 
     summary: Summary
     finished: float
     duration: float
-    trouble: str = ""
-    worst: TopUploads | None = None
+    warning: str = ""
+    top_uploads: TopUploads | None = None
     requests: int = 0

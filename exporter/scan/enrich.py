@@ -27,11 +27,11 @@ class Enrichment:
         self._lifecycle = Lifecycle(target, client) if target.lifecycle else None
         self._told: set[tuple[str, str]] = set()
 
-    def groups(self) -> Groups | None:
+    def new_groups(self) -> Groups | None:
         """Return what counts one scan's uploads by groups, None where nobody asked for any."""
         return Groups(self._target.top) if self._target.top else None
 
-    def added_to(
+    def enrich(
         self, summary: Summary, bucket: BucketSettings, groups: Groups | None, deadline: float
     ) -> Summary:
         """Return a scan's sums with what else is known of the bucket. Raises StoppingError."""

@@ -1,4 +1,4 @@
-"""Uploads that are due to be asked about in, those whose turn it is out."""
+"""Queues of uploads that are due to be asked about: in listing order, or by urgency within a budget."""
 
 from __future__ import annotations
 
@@ -11,94 +11,97 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from exporter.model.uploads import Upload
-    from exporter.state.rows import Known
+    from exporter.state.rows import UploadRecord
 
 OVERDUE_SHARE = 4
-"""One in so many is kept for the most overdue of the uploads that were asked about before."""
+"""One in this many places is reserved for uploads that were asked about before, the most overdue first."""
 
 
-class Candidate(NamedTuple):
-    """An upload that is due.
+class DueUpload(NamedTuple):
+    """An upload whose parts are to be asked for.
 
-    `urgency` is Unix seconds, the earlier the more urgent: when it came due, or was last asked about in vain.
+    `urgency` is Unix seconds, lower is more urgent: when it came due, or when the last question failed.
     """
 
     upload: Upload
-    identity: int
-    known: Known | None
+    row_id: int
+    record: UploadRecord | None
     urgency: float = 0.0
 
     @property
     def was_asked(self) -> bool:
-        """Whether it was asked about before, in vain perhaps."""
-        return self.known is not None
+        """Whether it was asked about before, with or without success."""
+        return self.record is not None
 
 
-class InOrder:
-    """All of them, in the order of the listing."""
+class ListingOrderQueue:
+    """An unbounded queue in the order of the listing."""
 
     def __init__(self) -> None:
-        """Begin with none."""
-        self._waiting: deque[Candidate] = deque()
+        """Make an empty queue."""
+        self._queue: deque[DueUpload] = deque()
 
     def __len__(self) -> int:
-        """Return how many wait."""
-        return len(self._waiting)
+        """Return the number of uploads in the queue."""
+        return len(self._queue)
 
-    def add(self, candidate: Candidate) -> None:
-        """Have one wait."""
-        self._waiting.append(candidate)
+    def add(self, due: DueUpload) -> None:
+        """Append an upload."""
+        self._queue.append(due)
 
-    def pop(self) -> Candidate:
-        """Return the next."""
-        return self._waiting.popleft()
+    def pop(self) -> DueUpload:
+        """Remove and return the first one."""
+        return self._queue.popleft()
 
-    def trim(self, most: int) -> Iterator[Candidate]:  # noqa: ARG002 - all may wait
-        """Yield none."""
+    def trim(self, max_length: int) -> Iterator[DueUpload]:  # noqa: ARG002 - it is unbounded
+        """Yield nothing: all may stay."""
         return iter(())
 
 
-class MostUrgent:
-    """As many as a budget allows: those never asked about first, and a quarter of the most overdue."""
+class UrgencyQueue:
+    """A queue that can be trimmed: uploads never asked about come first, a quarter are the most overdue.
+
+    All uploads are added, and the queue trimmed, before the first `pop`.
+    """
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Make an empty queue."""
         self._heaps: tuple[list[_Entry], list[_Entry]] = ([], [])
-        self._order = count()
-        self._turns: deque[Candidate] | None = None
+        self._insertions = count()
+        self._sorted: deque[DueUpload] | None = None
 
     def __len__(self) -> int:
-        """Return how many wait."""
-        return sum(map(len, self._heaps)) + len(self._turns or ())
+        """Return the number of uploads in the queue."""
+        return sum(map(len, self._heaps)) + len(self._sorted or ())
 
-    def add(self, candidate: Candidate) -> None:
-        """Have one wait; not after the first `pop`."""
-        entry = (-candidate.urgency, -next(self._order), candidate)  # so that the least urgent is on top
-        heapq.heappush(self._heaps[candidate.was_asked], entry)
+    def add(self, due: DueUpload) -> None:
+        """Add an upload."""
+        entry = (-due.urgency, -next(self._insertions), due)  # so that the least urgent is on top
+        heapq.heappush(self._heaps[due.was_asked], entry)
 
-    def trim(self, most: int) -> Iterator[Candidate]:
-        """Let no more than `most` wait on, and yield the others."""
+    def trim(self, max_length: int) -> Iterator[DueUpload]:
+        """Remove and yield the least urgent uploads beyond `max_length`."""
         never, overdue = self._heaps
-        share = min(len(overdue), most // OVERDUE_SHARE)
-        while len(never) + len(overdue) > most:
-            longest = overdue if len(overdue) > share or not never else never
-            yield heapq.heappop(longest)[-1]
+        share = min(len(overdue), max_length // OVERDUE_SHARE)
+        while len(never) + len(overdue) > max_length:
+            too_long = overdue if len(overdue) > share or not never else never
+            yield heapq.heappop(too_long)[-1]
 
-    def pop(self) -> Candidate:
-        """Return the next: three never asked about, one overdue, and so on."""
-        if self._turns is None:
-            self._turns = deque(self._in_turn())
-        return self._turns.popleft()
+    def pop(self) -> DueUpload:
+        """Remove and return the next: three never asked about, one overdue, and so on."""
+        if self._sorted is None:
+            self._sorted = deque(self._interleaved())
+        return self._sorted.popleft()
 
-    def _in_turn(self) -> Iterator[Candidate]:
+    def _interleaved(self) -> Iterator[DueUpload]:
         never, overdue = (deque(entry[-1] for entry in sorted(heap, reverse=True)) for heap in self._heaps)
         for heap in self._heaps:
             heap.clear()
-        for turn in count(1):
+        for place in count(1):
             if not never and not overdue:
                 return
-            overdues_turn = turn % OVERDUE_SHARE == 0 or not never
-            yield overdue.popleft() if overdues_turn and overdue else never.popleft()
+            is_overdue_place = place % OVERDUE_SHARE == 0 or not never
+            yield overdue.popleft() if is_overdue_place and overdue else never.popleft()
 
 
-_Entry = tuple[float, int, Candidate]
+_Entry = tuple[float, int, DueUpload]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from exporter.model.errors import Reason, StoreError
 from exporter.model.results import ScanResult
 from exporter.model.top_uploads import TopUploads
-from exporter.scan.recheck import Recheck
-from exporter.scan.sizing import OUT_OF_TIME, Asked, Sizing
+from exporter.scan.counting import OUT_OF_TIME, PartsQuery
+from exporter.scan.sizing import Sizing
 from exporter.scan.tally import Tally
 from exporter.stores.engine.concurrency import ConcurrencyLimit
 from exporter.stores.engine.rate_limit import RateLimit
@@ -17,7 +18,7 @@ from exporter.stores.engine.retry import Deadline, RetryPolicy
 from exporter.stores.pagination import RestartError, list_next_page, uploads_paginator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
 
     from exporter.config.settings import BucketSettings
     from exporter.model.results import Summary
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
     from exporter.stores.engine.executor import Executor
     from exporter.stores.engine.store_client import StoreClient
 
-RESTARTS = 2
-"""How often a listing whose marker the store no longer knows is begun again."""
+MAX_RESTARTS = 2
+"""Maximum number of times that a listing is begun again because the store no longer knows its marker."""
 LISTING_SHARE = 0.25
 """The last share of a scan's time is kept for the listing: counts and ages matter most."""
+
+UploadObserver = Callable[["Found"], None]
+"""Is called with each upload that a scan counts."""
 
 
 class Scanner:
@@ -41,94 +45,102 @@ class Scanner:
         client: StoreClient,
         ages: Sequence[float],
         *,
-        new_pace: Callable[[int], ConcurrencyLimit] = ConcurrencyLimit,
-        saved: Callable[[int], None] = lambda _: None,
-        worst_limit: int = 0,
-        insight: Enrichment | None = None,
+        new_concurrency_limit: Callable[[int], ConcurrencyLimit] = ConcurrencyLimit,
+        on_calls_saved: Callable[[int], None] = lambda _: None,
+        top_uploads_limit: int = 0,
+        enrichment: Enrichment | None = None,
     ) -> None:
         """Make a scanner of the client's store, with the client's settings.
 
-        `new_pace` makes what adapts a bucket's calls in flight, of which there are so many at most; `saved`
-        is told of calls that what is remembered made needless. Results hold so many of the worst uploads, and
-        what `insight` adds.
+        `new_concurrency_limit` makes the limit of one bucket's calls in flight, given its maximum;
+        `on_calls_saved` is called with numbers of calls that stored records made needless. Results hold the
+        top uploads by each order, `top_uploads_limit` at most, and what `enrichment` adds.
         """
         self.client = client
-        self.clocks = client.clocks
-        self.settings = settings = client.settings
+        self.on_calls_saved = on_calls_saved
+        self._settings = client.settings
         self._ages = ages
-        self._new_pace = new_pace
-        self.saved = saved
-        self.recheck = Recheck(settings.recheck_factor, settings.recheck_at_least)
-        self._rate = RateLimit(settings.requests_per_second) if settings.requests_per_second else None
-        self._worst_limit = worst_limit
-        self._insight = insight
-        self._paces: dict[str, ConcurrencyLimit] = {}
+        self._new_concurrency_limit = new_concurrency_limit
+        per_second = client.settings.requests_per_second
+        self._rate_limit = RateLimit(per_second) if per_second else None
+        self._top_uploads_limit = top_uploads_limit
+        self._enrichment = enrichment
+        self._concurrency_limits: dict[str, ConcurrencyLimit] = {}
 
     def scan(
         self,
         bucket: BucketSettings,
         ledger: Ledger,
-        new_watch: Callable[[], Callable[[Found], None]] | None = None,
+        new_observer: Callable[[], UploadObserver] | None = None,
     ) -> ScanResult:
         """Return what the bucket's uploads are and hold.
 
-        `new_watch` returns what is told of each upload; it is called anew where the listing starts over.
+        `new_observer` is called at the start, and again where the listing starts over: what the observer
+        before was given no longer counts then.
 
         Raises StoreError where the listing failed or did not end within `scan.timeout`, StoppingError where
         the client's `stop` was set. An upload that cannot be sized is counted and fails nothing.
         """
-        started, now, sent = self.clocks.monotonic(), self.clocks.wall(), 0
-        for _ in range(1 + RESTARTS):
+        clocks = self.client.clocks
+        started, now, calls = clocks.monotonic(), clocks.wall(), 0
+        deadline = started + self._settings.timeout
+        for _ in range(1 + MAX_RESTARTS):
             ledger.begin()
-            worst = TopUploads(self._worst_limit) if self._worst_limit else None
-            groups = self._insight.groups() if self._insight else None
-            watch = _both(worst.add if worst else None, new_watch() if new_watch else None)
-            watch = _both(watch, groups.add if groups else None)
-            tally = self._tally(bucket, now, watch)
+            top_uploads = TopUploads(self._top_uploads_limit) if self._top_uploads_limit else None
+            groups = self._enrichment.new_groups() if self._enrichment else None
+            observers: list[UploadObserver] = [each.add for each in (top_uploads, groups) if each]
+            observers += [new_observer()] if new_observer else []
+            tally = self._tally(bucket, now, observers)
             try:
-                done = _Pass(self, bucket, ledger, tally, started + self.settings.timeout, sent_before=sent)
+                done = _Pass(self, bucket, ledger, tally, deadline, calls_before=calls)
                 summary = done.run()
             except RestartError:
-                sent = done.requests
+                calls = done.calls
                 continue
-            if self._insight:
-                deadline = started + self.settings.timeout
-                summary = self._insight.added_to(summary, bucket, groups, deadline)
-            duration = self.clocks.monotonic() - started
-            trouble = (done.trouble or OUT_OF_TIME) if summary.unsized or summary.overdue else ""
-            result = ScanResult(summary, self.clocks.wall(), duration, trouble, worst, done.requests)
+            if self._enrichment:
+                summary = self._enrichment.enrich(summary, bucket, groups, deadline)
+            warning = (done.warning or OUT_OF_TIME) if summary.unsized or summary.overdue else ""
+            finished, duration = clocks.wall(), clocks.monotonic() - started
+            result = ScanResult(summary, finished, duration, warning, top_uploads, done.calls)
             ledger.commit(result)
             return result
         raise StoreError(Reason.BAD_RESPONSE, "the store forgot its own marker again and again")
 
     def open(self, bucket: BucketSettings, deadline: float) -> Executor:
-        """Return what makes the calls of one pass over the bucket, before `deadline`."""
-        return self.client.open(bucket, deadline, self.pace(bucket), self._rate)
+        """Return an executor of calls about the bucket, under the target's limits, before `deadline`.
 
-    def pace(self, bucket: BucketSettings) -> ConcurrencyLimit:
-        """Return what adapts the bucket's calls in flight; it outlasts the scan."""
-        if bucket.name not in self._paces:
-            self._paces[bucket.name] = self._new_pace(self.settings.concurrency)
-        return self._paces[bucket.name]
+        Raises StoreError and StoppingError.
+        """
+        return self.client.open(bucket, deadline, self.concurrency_limit(bucket), self._rate_limit)
 
-    def _tally(self, bucket: BucketSettings, now: float, watch: Callable[[Found], None] | None) -> Tally:
-        with_parts = self.settings.parts != "never"
+    def concurrency_limit(self, bucket: BucketSettings) -> ConcurrencyLimit:
+        """Return the limit of the bucket's calls in flight; it is kept between scans."""
+        if bucket.name not in self._concurrency_limits:
+            limit = self._new_concurrency_limit(self._settings.concurrency)
+            self._concurrency_limits[bucket.name] = limit
+        return self._concurrency_limits[bucket.name]
+
+    def _tally(self, bucket: BucketSettings, now: float, observers: Sequence[UploadObserver]) -> Tally:
+        with_parts = self._settings.parts != "never"
         return Tally(
-            now=now, stale_after=bucket.stale_after, ages=self._ages, with_parts=with_parts, watch=watch
+            now=now,
+            stale_after=bucket.stale_after,
+            ages=self._ages,
+            with_parts=with_parts,
+            observer=_combined(observers),
         )
 
 
-def _both(
-    one: Callable[[Found], None] | None, other: Callable[[Found], None] | None
-) -> Callable[[Found], None] | None:
-    if one is None or other is None:
-        return one or other
+def _combined(observers: Sequence[UploadObserver]) -> UploadObserver | None:
+    """Return one observer that calls all of them, None for none."""
+    if len(observers) < 2:  # noqa: PLR2004 - none or one
+        return observers[0] if observers else None
 
-    def watch(found: Found) -> None:
-        one(found)
-        other(found)
+    def observe(found: Found) -> None:
+        for observer in observers:
+            observer(found)
 
-    return watch
+    return observe
 
 
 class _Pass:
@@ -142,97 +154,99 @@ class _Pass:
         tally: Tally,
         deadline: float,
         *,
-        sent_before: int,
+        calls_before: int,
     ) -> None:
-        settings = scanner.settings
+        settings = scanner.client.settings
         self._settings = settings
         self._bucket = bucket
         self._tally = tally
-        self._now = scanner.clocks.monotonic
-        self._patience = RetryPolicy(settings.request_timeout, settings.retries, Deadline(deadline))
+        self._monotonic = scanner.client.clocks.monotonic
+        self._policy = RetryPolicy(settings.request_timeout, settings.retries, Deadline(deadline))
+        self._sizing_deadline = Deadline(deadline - LISTING_SHARE * settings.timeout)
         self._listing = uploads_paginator()
         self._page_length = 0
-        self._pace = scanner.pace(bucket)
+        self._concurrency_limit = scanner.concurrency_limit(bucket)
+        self._calls_before = calls_before
+        self._executor = scanner.open(bucket, deadline)
+        max_calls = math.inf if settings.max_requests is None else settings.max_requests
         self._sizing = Sizing(
-            store=scanner.client.store,
-            settings=settings,
-            bucket=bucket,
-            ledger=ledger,
-            recheck=scanner.recheck,
-            tally=tally,
-            patience=self._patience_of_sizing(deadline),
-            now=self._now,
-            saved=scanner.saved,
+            scanner.client,
+            bucket,
+            ledger,
+            tally,
+            executor=self._executor,
+            retry_policy=RetryPolicy(
+                settings.request_timeout, settings.retries, self._sizing_deadline, max_calls
+            ),
+            on_calls_saved=scanner.on_calls_saved,
         )
-        self._sent_before = sent_before
-        self._flows = scanner.open(bucket, deadline)
 
     @property
-    def trouble(self) -> str:
+    def warning(self) -> str:
         """Why uploads were not sized, or not as lately as promised; '' where no reason is known."""
-        return self._sizing.trouble
+        return self._sizing.warning
 
     @property
-    def requests(self) -> int:
-        """How many calls were made, those of given up passes included."""
-        return self._sent_before + self._flows.sent
-
-    def _patience_of_sizing(self, deadline: float) -> RetryPolicy:
-        settings = self._settings
-        ends = deadline - LISTING_SHARE * settings.timeout
-        most = math.inf if settings.max_requests is None else settings.max_requests
-        return RetryPolicy(settings.request_timeout, settings.retries, Deadline(ends), most)
+    def calls(self) -> int:
+        """Number of calls made, those of passes before that were given up included."""
+        return self._calls_before + self._executor.sent
 
     def run(self) -> Summary:
+        """Return the sums. Raises StoreError, RestartError and StoppingError."""
         try:
             self._ask_for_page()
-            while ended := self._flows.completed():
-                for asked, outcome in ended:
-                    if isinstance(asked, Asked):
-                        self._sizing.settle(asked, outcome)
+            while ended := self._executor.completed():
+                for label, outcome in ended:
+                    if isinstance(label, PartsQuery):
+                        self._sizing.complete(label, outcome)
                     else:
-                        self._take_page(outcome)
-                self._go_on()
+                        self._add_page(outcome)
+                self._start_calls()
         except RestartError:
-            self._sizing.patience.deadline.at = self._now()  # what is in flight is not tried again
-            self._flows.skip_pauses()
-            while self._flows.completed():
-                pass
+            self._drain()
             raise
         except StoreError as error:
-            error.requests = self.requests
+            error.requests = self.calls
             raise
         finally:
-            self._flows.close()
+            self._executor.close()
         self._sizing.finish()
         return self._tally.summary()
 
+    def _drain(self) -> None:
+        """Wait for the calls in flight, without retries: they may not run into those of the next pass."""
+        self._sizing_deadline.at = self._monotonic()
+        self._executor.skip_pauses()
+        while self._executor.completed():
+            pass
+
     def _ask_for_page(self) -> None:
         self._page_asked = True
-        self._flows.start(list_next_page(self._listing, self._bucket), None, self._patience)
+        self._executor.start(list_next_page(self._listing, self._bucket), None, self._policy)
 
-    def _take_page(self, outcome: Collection[Upload] | StoreError | RestartError) -> None:
-        """Take the uploads of a page; those to be sized wait for their turn."""
+    def _add_page(self, outcome: Collection[Upload] | StoreError | RestartError) -> None:
+        """Count or queue the uploads of a page. Raises the error that the page failed with."""
         self._page_asked = False
         if isinstance(outcome, StoreError | RestartError):
             raise outcome
         self._page_length = len(outcome)
         if self._listing.done:
-            self._give_time_left()
+            self._extend_sizing()
         if self._tally.with_parts:
-            self._sizing.take(outcome, self._flows, listed=self._listing.done)
+            self._sizing.add_page(outcome, listed=self._listing.done)
         else:
             self._tally.add_counted_all(outcome)
 
-    def _give_time_left(self) -> None:
-        """Let sizing have all the time; where it is slow on purpose, no more than the next scan leaves it."""
-        ends = self._patience.deadline.at
+    def _extend_sizing(self) -> None:
+        """Let sizing have the time kept for the listing; where calls are rationed, one interval at most."""
+        deadline = self._policy.deadline.at
         if self._settings.requests_per_second is not None:
-            ends = min(ends, self._now() + self._settings.interval)
-        self._sizing.patience.deadline.at = ends
+            deadline = min(deadline, self._monotonic() + self._settings.interval)
+        self._sizing_deadline.at = deadline
 
-    def _go_on(self) -> None:
-        """Size as many uploads as may be asked about; have the next page come while the last is sized."""
-        self._sizing.start(self._flows, self._pace, others=int(self._page_asked), listed=self._listing.done)
-        if not (self._listing.done or self._page_asked) and self._sizing.waiting <= self._page_length:
+    def _start_calls(self) -> None:
+        """Ask about queued uploads, and for the next page while those of the last are asked about."""
+        limit, listed = self._concurrency_limit.limit, self._listing.done
+        self._sizing.start_calls(limit, other_tasks=int(self._page_asked), listed=listed)
+        if not (listed or self._page_asked) and self._sizing.queue_length <= self._page_length:
             self._ask_for_page()

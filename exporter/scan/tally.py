@@ -49,19 +49,19 @@ class Tally:
         stale_after: float,
         ages: Sequence[float],
         with_parts: bool,
-        watch: Callable[[Found], None] | None = None,
+        observer: Callable[[Found], None] | None = None,
     ) -> None:
         """Make an empty tally of a scan that started at `now` (Unix seconds).
 
         An upload is stale `stale_after` seconds after its last activity; `ages` are the bounds of the age
-        histogram, ascending seconds; `with_parts` is False for a target with `parts: never`. `watch` is told
-        of each upload that is counted.
+        histogram, ascending seconds; `with_parts` is False for a target with `parts: never`. `observer` is
+        called with each upload that is counted.
         """
         self.now = now
         self._stale_after = stale_after
         self._ages = tuple(ages)
         self.with_parts = with_parts
-        self._watch = watch
+        self._observer = observer
         self._uploads = self._undated = self._sized = self._unsized = 0
         self._empty = self._parts = self._bytes = self._overdue = 0
         self._abort_scheduled = self._abort_overdue = 0
@@ -87,10 +87,10 @@ class Tally:
         if last is None or totals.parts == 0:
             last = upload.initiated
         stale = self._add_activity(last)
-        if self._watch:
+        if self._observer:
             parts = totals.parts if totals.bytes is not None else None
             storage_class = totals.storage_class or upload.storage_class or DEFAULT_CLASS
-            self._watch(Found(upload, last, parts, totals.bytes, storage_class, totals.abort_at))
+            self._observer(Found(upload, last, parts, totals.bytes, storage_class, totals.abort_at))
         if totals.bytes is None:
             self._unsized += 1
             return
@@ -117,9 +117,9 @@ class Tally:
         """Count an upload whose parts are not asked for; its initiation stands for its activity."""
         self._add_initiation(upload)
         self._add_activity(upload.initiated)
-        if self._watch:
+        if self._observer:
             storage_class = upload.storage_class or DEFAULT_CLASS
-            self._watch(Found(upload, upload.initiated, None, None, storage_class))
+            self._observer(Found(upload, upload.initiated, None, None, storage_class))
 
     def add_counted_all(self, uploads: Collection[Upload]) -> None:
         """Count a page of uploads whose parts are not asked for."""

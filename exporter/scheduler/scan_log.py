@@ -43,9 +43,9 @@ class ScanLog:
             log.info("scan finished", extra={"fields": fields | found | made})
             return
         what = "uploads unsized" if summary.unsized else "uploads not asked again in time"
-        repeated = self._repeats.failed(target, bucket, f"{what}: {result.trouble}")
+        repeated = self._repeats.failed(target, bucket, f"{what}: {result.warning}")
         level = logging.INFO if repeated is None else logging.WARNING
-        trouble = {"overdue": summary.overdue or None, "error": result.trouble, "repeated": repeated or None}
+        trouble = {"overdue": summary.overdue or None, "error": result.warning, "repeated": repeated or None}
         log.log(level, "scan finished, %s", what, extra={"fields": fields | found | made | trouble})
 
     def failed(

@@ -96,7 +96,7 @@ class Board:
             entry,
             last_success=result.finished,
             summary=result.summary,
-            worst=result.worst,
+            worst=result.top_uploads,
             fresh_at=fresh_at,
         )
 
@@ -111,11 +111,11 @@ class Board:
                 success=True,
                 complete=not summary.unsized,
                 failure=None,
-                trouble=result.trouble,
+                trouble=result.warning,
                 duration=result.duration,
                 last_success=result.finished,
                 summary=summary,
-                worst=result.worst,
+                worst=result.top_uploads,
                 missing=0,
                 fresh_at=self._monotonic(),
             ),

@@ -1,48 +1,55 @@
-"""What a finished scan leaves to the next one, and to the next process, as text."""
+"""What the ledger stores of a bucket besides its uploads, as JSON in the state file."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import MISSING, asdict, fields, replace
+from dataclasses import MISSING, asdict, fields
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from exporter.model.results import ScanResult, Summary
 
-MOST_GONE = 1000
-"""So many uploads found gone are kept over a restart."""
+MAX_ENDED = 1000
+"""Maximum number of ended uploads that are stored."""
+
+
+class RefusalState(NamedTuple):
+    """The state of the breaker of refused ListParts calls. `refused_at` is Unix seconds, None while closed.
+
+    `message` is the store's answer, `probes` the number of probes that failed since it opened, `consecutive`
+    that of uploads newly refused without a success in between.
+    """
+
+    refused_at: float | None = None
+    message: str = ""
+    probes: int = 0
+    consecutive: int = 0
 
 
 class Notes(NamedTuple):
-    """What is noted of one bucket. Times are Unix seconds.
-
-    `gone` are the uploads that the last scan found gone though listed; `refused_at` is when the store last
-    refused to list parts, `refusal` what it said, `probes` how often it was asked again since.
-    """
+    """One bucket's notes. `ended` are the row ids of uploads that were listed but no longer there."""
 
     result: ScanResult | None = None
-    gone: frozenset[int] = frozenset()
-    refused_at: float | None = None
-    refusal: str = ""
-    probes: int = 0
-    refusals: int = 0
-    """Uploads newly refused in a row."""
+    ended: frozenset[int] = frozenset()
+    refusals: RefusalState = RefusalState()
 
 
-class _Kept(BaseModel):
+class _StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class _Result(_Kept):
+class _StoredResult(_StrictModel):
+    """The names are those of the file's format; here and below."""
+
     summary: dict[str, Any]
     finished: float
     duration: float
     trouble: str
 
 
-class _Notes(_Kept):
-    result: _Result | None
+class _StoredNotes(_StrictModel):
+    result: _StoredResult | None
     gone: frozenset[int]
     refused_at: float | None
     refusal: str
@@ -51,38 +58,46 @@ class _Notes(_Kept):
 
 
 _FIELDS = {field.name for field in fields(Summary)}
-_NEEDED = {field.name for field in fields(Summary) if field.default is MISSING}
-"""What every version had; where a later one has more, an earlier one did not know it."""
+_REQUIRED_FIELDS = {field.name for field in fields(Summary) if field.default is MISSING}
+"""Fields that every version has written; each later one has a default."""
 _SUMMARY = TypeAdapter(Summary)
 
 
 def write_notes(notes: Notes) -> str:
     """Return the notes as JSON."""
-    plain = notes._asdict()
-    plain["gone"] = sorted(notes.gone)[:MOST_GONE]
-    plain["result"] = _plain(notes.result) if notes.result else None
-    return json.dumps(plain)
+    stored = {
+        "result": _write_result(notes.result) if notes.result else None,
+        "gone": sorted(notes.ended)[:MAX_ENDED],
+        "refused_at": notes.refusals.refused_at,
+        "refusal": notes.refusals.message,
+        "probes": notes.refusals.probes,
+        "refusals": notes.refusals.consecutive,
+    }
+    return json.dumps(stored)
 
 
 def read_notes(text: str) -> Notes:
-    """Return the notes of a JSON text; what cannot be understood was never noted."""
+    """Return the notes of a JSON text; empty ones where it is not valid."""
     try:
-        return _read(_Notes.model_validate_json(text))
+        stored = _StoredNotes.model_validate_json(text)
+        result = _read_result(stored.result) if stored.result else None
     except ValueError:  # pydantic's own error is one
         return Notes()
+    refusals = RefusalState(stored.refused_at, stored.refusal, stored.probes, stored.refusals)
+    return Notes(result, stored.gone, refusals)
 
 
-def _plain(result: ScanResult) -> dict[str, object]:
-    plain = asdict(replace(result, worst=None))  # keys of uploads are not for keeping
-    del plain["worst"], plain["requests"]
-    return plain
+def _write_result(result: ScanResult) -> dict[str, object]:
+    return {
+        "summary": asdict(result.summary),
+        "finished": result.finished,
+        "duration": result.duration,
+        "trouble": result.warning,
+    }
 
 
-def _read(kept: _Notes) -> Notes:
-    plain = dict(kept)
-    if kept.result is not None:
-        if not _NEEDED <= set(kept.result.summary) <= _FIELDS:
-            raise ValueError("a summary of another version")
-        summary = _SUMMARY.validate_python(kept.result.summary)
-        plain["result"] = ScanResult(**dict(kept.result) | {"summary": summary})
-    return Notes(**plain)
+def _read_result(stored: _StoredResult) -> ScanResult:
+    if not _REQUIRED_FIELDS <= set(stored.summary) <= _FIELDS:
+        raise ValueError("a summary of another version")
+    summary = _SUMMARY.validate_python(stored.summary)
+    return ScanResult(summary, stored.finished, stored.duration, stored.trouble)

@@ -69,7 +69,7 @@ class Ours:
         transport = Transport(traffic, self._stop, tls=target.tls, proxy_url=target.proxy_url)
         self._store = make_store(target, transport)
         client = StoreClient(self._store, target.scan, self._stop, clocks or Clocks())
-        self._scanner = Scanner(client, settings.ages, insight=Enrichment(target, client))
+        self._scanner = Scanner(client, settings.ages, enrichment=Enrichment(target, client))
 
     def __enter__(self) -> Self:
         return self

@@ -35,7 +35,7 @@ def fill(file: Path, bucket: Bucket, now: float) -> None:
     tally = Tally(now=now, stale_after=0.0, ages=(), with_parts=True)
     with ledger_in(file) as ledger:
         while page := list(islice(uploads, PAGE)):
-            for upload, (identity, known) in zip(page, ledger.recall(page), strict=True):
-                ledger.note_parts(identity, upload, totals, now, known)
+            for upload, (row_id, record) in zip(page, ledger.look_up(page), strict=True):
+                ledger.record_parts(row_id, upload, totals, now, record)
                 tally.add_sized(upload, totals)
         ledger.commit(ScanResult(tally.summary(), now, 0.0))

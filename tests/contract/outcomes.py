@@ -78,7 +78,7 @@ def outcome(rig: Rig, **settings: object) -> Outcome:
     except StoreError as error:
         heard = frozenset(each for each in listening.heard if not each[0])
         return Outcome(None, heard, error.reason, rig.traffic.requests - before)
-    assert bool(result.trouble) == bool(result.summary.unsized)
+    assert bool(result.warning) == bool(result.summary.unsized)
     return Outcome(result.summary, frozenset(listening.heard), "", rig.traffic.requests - before)
 
 

@@ -24,8 +24,9 @@ PATIENCE = 5.0
 
 
 def scanner(rig: Rig, store: Store | None = None, **settings: object) -> Scanner:
-    """Return a scanner of the rig, or of this store; `new_pace` and settings of the scan may be given."""
-    options = {name: settings.pop(name) for name in ("new_pace",) if name in settings}
+    """Return a scanner of the rig, or of this store, with these settings and `new_concurrency_limit`."""
+    own = ("new_concurrency_limit",)
+    options = {name: settings.pop(name) for name in own if name in settings}
     clocks = Clocks(wall=lambda: NOW, jitter=rig.jitter)
     client = StoreClient(store or rig.store, replace(rig.target.scan, **settings), rig.stop, clocks)
     return Scanner(client, AGES, **options)

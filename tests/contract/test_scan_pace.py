@@ -89,7 +89,7 @@ class TestThrottling:
     ):
         rig, changes = filled(open_engine), Changes()
         seen = throttling(rig, most, first=32)
-        summary = summary_of(rig, concurrency=32, retries=20, new_pace=changes.new_pace)
+        summary = summary_of(rig, concurrency=32, retries=20, new_concurrency_limit=changes.new_pace)
         assert (summary.uploads, summary.bytes) == (300, bytes_of(HELD))
         assert max(seen) == 32
         assert changes.told[0] == "halved"
@@ -118,7 +118,7 @@ class TestThrottling:
             return rig.refusal(503, "SlowDown")
 
         answering(rig, refuse_first)
-        summary = summary_of(rig, concurrency=16, new_pace=changes.new_pace)
+        summary = summary_of(rig, concurrency=16, new_concurrency_limit=changes.new_pace)
         assert summary.bytes == bytes_of(HELD)
         assert changes.told == ["halved", "restored"]
         assert refused[True] == 16
@@ -126,7 +126,7 @@ class TestThrottling:
     def test_errors_that_are_no_throttling_change_nothing(self, open_engine: Opener):
         rig, changes = filled(open_engine), Changes()
         rig.answer(PARTS, rig.refusal(500, "InternalError"), range(1, 20, 3))
-        assert summary_of(rig, retries=20, new_pace=changes.new_pace).bytes == bytes_of(HELD)
+        assert summary_of(rig, retries=20, new_concurrency_limit=changes.new_pace).bytes == bytes_of(HELD)
         assert changes.told == []
 
 

@@ -224,7 +224,7 @@ class TestFailures:
         cluster.nodes[1].faults.add(Fault(PARTS, {1}, reply=lambda _: error(403, "AccessDenied")))
         result = cluster.scanner(retries=0).scan(BUCKET, Ledger())
         assert (result.summary.uploads, result.summary.unsized) == (3, 1)
-        assert result.trouble.startswith(f"{self.url(cluster, 1)}: ListParts")
+        assert result.warning.startswith(f"{self.url(cluster, 1)}: ListParts")
 
 
 def moving(number: int) -> Reply:

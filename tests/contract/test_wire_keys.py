@@ -101,7 +101,7 @@ class TestFiles:
         while_in_flight(rig, 16, rotate)
         result = scan(rig, concurrency=16)
         assert (result.summary.uploads, result.summary.unsized) == (60, 60)
-        assert "SignatureDoesNotMatch" in result.trouble
+        assert "SignatureDoesNotMatch" in result.warning
         assert received(rig) == rig.traffic.requests
         assert rig.traffic.failures == {(PARTS, Reason.CREDENTIALS): rig.traffic.requests[PARTS]}
         assert rig.traffic.requests[PARTS] <= 60

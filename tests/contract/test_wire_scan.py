@@ -162,7 +162,7 @@ class TestKeys:
         result = scan(wire)
         assert (result.summary.uploads, result.summary.unsized) == (200, 1)
         assert result.summary.bytes == bytes_of(HELD) - 11
-        assert "InvalidRequest" in result.trouble
+        assert "InvalidRequest" in result.warning
         assert received(wire) == {UPLOADS: 1, PARTS: 200}
 
 

@@ -87,7 +87,7 @@ class Engine:
         clocks = Clocks(wall=lambda: NOW)
         scanner = Scanner(StoreClient(self.store, self.target.scan, self.stop, clocks), (3600.0, 86400.0))
         result = scanner.scan(BucketSettings(bucket), Ledger())
-        assert (result.trouble, self.traffic.failures) == ("", {})
+        assert (result.warning, self.traffic.failures) == ("", {})
         return result.summary
 
     def uploads(self, bucket: str) -> list[Upload]:

@@ -74,14 +74,14 @@ class TargetStatus:
         self.store = kind(target, Transport(Recorder(), stop))
         clocks = Clocks(wall=lambda: self.start + self.days * DAY)
         self.scanner = Scanner(
-            StoreClient(self.store, target.scan, stop, clocks), (3600.0,), saved=self._save
+            StoreClient(self.store, target.scan, stop, clocks), (3600.0,), on_calls_saved=self._save
         )
         self.use(StateDatabase())
 
     def use(self, state: StateDatabase) -> None:
         """Begin with the memory that a process finds at its start."""
-        self.shelf = LedgerRows(state, BucketName("ceph", "s3", self.ceph.endpoint_url, "-", self.bucket))
-        self.ledger = Ledger(self.shelf)
+        self.rows = LedgerRows(state, BucketName("ceph", "s3", self.ceph.endpoint_url, "-", self.bucket))
+        self.ledger = Ledger(self.rows)
 
     def close(self) -> None:
         self.store.close()
@@ -168,11 +168,11 @@ class TestRecheck:
         watched.client.complete_multipart_upload(**named(watched, completed), MultipartUpload=parts)
         ended = watched.scan(5.1)
         assert sums(ended) == (1, 1, 7)
-        assert (len(ended.parts), watched.shelf.count()) == (0, 1)
+        assert (len(ended.parts), watched.rows.count()) == (0, 1)
         watched.fill(2, {1: 100}, "new")
         new = watched.scan(5.2)
         assert sums(new) == (3, 3, 207)
-        assert (len(new.parts), watched.shelf.count()) == (2, 3)
+        assert (len(new.parts), watched.rows.count()) == (2, 3)
 
 
 @pytest.mark.parametrize("store", STORES)
@@ -289,7 +289,7 @@ def test_uploads_that_come_and_go_during_scans_disturb_nothing(watch: Watch):
         stop.set()
         churn.join()
     assert sums(watched.scan(6.3)) == (100, 100, 10_000)
-    assert 100 == watched.shelf.count() == watched.ceph.oracle(watched.bucket)
+    assert 100 == watched.rows.count() == watched.ceph.oracle(watched.bucket)
 
 
 def keep_churning(watched: TargetStatus, stop: threading.Event) -> None:

@@ -44,12 +44,12 @@ def fill_up(folder: Path) -> Path:
 def test_what_is_new_waits_in_memory_and_is_written_once_there_is_room(small_disk: Path, caplog):
     memory = opened(small_disk / "state.db")
     remember(memory, range(1000))
-    assert memory.shelf.flush()
+    assert memory.rows.flush()
     settle(memory, 1000)
     filler = fill_up(small_disk)
     with caplog.at_level(logging.INFO):
         remember(memory, range(1000, 9000))
-        assert not memory.shelf.flush()
+        assert not memory.rows.flush()
         assert [known and known.asked for known in kept(memory, range(1000, 9000))] == [
             START + number for number in range(1000, 9000)
         ]
@@ -59,7 +59,7 @@ def test_what_is_new_waits_in_memory_and_is_written_once_there_is_room(small_dis
         ]
         filler.unlink()
         remember(memory, range(9000, 9001))
-        assert memory.shelf.flush()
+        assert memory.rows.flush()
         assert caplog.records[-1].message == "the state file can be used again"
     memory.state.close()
     again = opened(small_disk / "state.db")
@@ -84,7 +84,7 @@ def test_failures_are_counted(small_disk: Path):
 def test_a_file_left_on_a_full_disk_opens(small_disk: Path):
     memory = opened(small_disk / "state.db")
     remember(memory, range(500))
-    assert memory.shelf.flush()
+    assert memory.rows.flush()
     settle(memory, 500)
     fill_up(small_disk)
     remember(memory, range(500, 4000))

@@ -54,7 +54,7 @@ def look(path: Path, said: str) -> int:
                 assert number % 2 == 1, number
                 assert number < found, number
                 continue
-            assert (known.asked, known.parts, known.bytes) == (START + number, *totals(number)[:2])
+            assert (known.checked_at, known.parts, known.bytes) == (START + number, *totals(number)[:2])
     finally:
         memory.state.close()
     assert list(path.parent.glob("*.set-aside-*")) == []

@@ -16,7 +16,7 @@ from exporter.model.uploads import PartTotals, Upload
 from exporter.scan.tally import Tally
 from exporter.state.database import BucketName, StateDatabase
 from exporter.state.ledger import Ledger
-from exporter.state.rows import Known, LedgerRows
+from exporter.state.rows import LedgerRows, UploadRecord
 
 NAME = BucketName("prod", "s3", "https://s3.example.com", "-", "media")
 START = 1_790_000_000.0
@@ -31,8 +31,8 @@ class Memory:
     state: StateDatabase
 
     def __post_init__(self) -> None:
-        self.shelf = LedgerRows(self.state, NAME)
-        self.ledger = Ledger(self.shelf)
+        self.rows = LedgerRows(self.state, NAME)
+        self.ledger = Ledger(self.rows)
 
 
 def upload(number: int) -> Upload:
@@ -45,15 +45,15 @@ def totals(number: int) -> PartTotals:
 
 def remember(memory: Memory, numbers: range) -> None:
     uploads = [upload(number) for number in numbers]
-    for number, each, (identity, known) in zip(numbers, uploads, memory.ledger.recall(uploads), strict=True):
-        memory.ledger.note_parts(identity, each, totals(number), START + number, known)
+    for number, each, (row_id, record) in zip(numbers, uploads, memory.ledger.look_up(uploads), strict=True):
+        memory.ledger.record_parts(row_id, each, totals(number), START + number, record)
 
 
 def settle(memory: Memory, uploads: int) -> bool:
     """End a scan that saw all uploads up to this one whose number is even."""
     memory.ledger.begin()
     for start in range(0, uploads, 1000):
-        memory.ledger.recall([upload(number) for number in range(start, min(start + 1000, uploads), 2)])
+        memory.ledger.look_up([upload(number) for number in range(start, min(start + 1000, uploads), 2)])
     tally = Tally(now=START, stale_after=1.0, ages=(), with_parts=True)
     for _ in range(uploads):
         tally.add_unsized(upload(0))
@@ -66,8 +66,8 @@ def opened(path: Path) -> Memory:
     return Memory(state)
 
 
-def kept(memory: Memory, numbers: range) -> list[Known | None]:
-    return [known for _, known in memory.ledger.recall([upload(number) for number in numbers])]
+def kept(memory: Memory, numbers: range) -> list[UploadRecord | None]:
+    return [record for _, record in memory.ledger.look_up([upload(number) for number in numbers])]
 
 
 def say(what: str, uploads: int) -> None:
@@ -82,7 +82,7 @@ def main(path: str) -> None:
     say("open", done)
     for number in range(done // PER_ROUND, sys.maxsize):
         remember(memory, range(number * PER_ROUND, (number + 1) * PER_ROUND))
-        if memory.shelf.flush():
+        if memory.rows.flush():
             say("kept", (number + 1) * PER_ROUND)
         if number % ROUNDS_PER_SCAN == ROUNDS_PER_SCAN - 1:
             say("settled" if settle(memory, (number + 1) * PER_ROUND) else "full", (number + 1) * PER_ROUND)

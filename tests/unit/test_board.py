@@ -233,7 +233,7 @@ class TestSource:
 
 def test_a_bucket_that_is_gone_takes_its_worst_uploads_down_too():
     made = board(Clock())
-    made.publish(KEY, replace(result(3), worst=TopUploads(1)))
+    made.publish(KEY, replace(result(3), top_uploads=TopUploads(1)))
     made.fail(KEY, Failure(Reason.NOT_FOUND, "no bucket"), 1.0)
     assert entry(made).worst is not None
     made.fail(KEY, Failure(Reason.NOT_FOUND, "no bucket"), 1.0)

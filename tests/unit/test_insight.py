@@ -46,7 +46,7 @@ class BucketScanner:
         )
         clocks = replace(self.clock.clocks(), jitter=self.jitter)
         client = StoreClient(self.store, self.scan, self.clock, clocks)
-        self.scanner = Scanner(client, (), insight=Enrichment(target, client))
+        self.scanner = Scanner(client, (), enrichment=Enrichment(target, client))
 
     def summary(self) -> Summary:
         return self.scanner.scan(BUCKET, Ledger()).summary
@@ -167,6 +167,6 @@ class TestGroups:
         store.rules = [RULES]
         scans, ledger = BucketScanner(store, top=TopSettings()), Ledger()
         found = scans.scanner.scan(BUCKET, ledger).summary
-        again = Ledger(ledger._shelf).result
+        again = Ledger(ledger.rows).result
         assert again
         assert again.summary == found

@@ -13,10 +13,11 @@ from exporter.model.results import ScanResult
 from exporter.model.uploads import PartTotals
 from exporter.scan.tally import Tally
 from exporter.state.database import BucketName, StateDatabase
-from exporter.state.ledger import PROBE_SECONDS, Ledger, Run
-from exporter.state.notes import Notes, read_notes, write_notes
-from exporter.state.rows import BATCH, MOST_WAITING, Known, LedgerRows, Seen
+from exporter.state.ledger import ContiguousParts, Ledger
+from exporter.state.notes import Notes, RefusalState, read_notes, write_notes
+from exporter.state.rows import BATCH, MAX_PENDING, LedgerRows, SeenIds, UploadRecord
 
+REFUSED = RefusalState(NOW, "no", probes=2, consecutive=3)
 NAME = BucketName("prod", "s3", "", "-", "media")
 
 
@@ -27,24 +28,24 @@ def result(uploads: int = 1) -> ScanResult:
     return ScanResult(tally.summary(), NOW + 9, 8.5, "some trouble")
 
 
-def note(ledger: Ledger, each, totals: PartTotals, now: float, **more) -> Known:
-    [(identity, known)] = ledger.recall([each])
-    return ledger.note_parts(identity, each, totals, now, known, **more)
+def record(ledger: Ledger, each, totals: PartTotals, now: float, **more) -> UploadRecord:
+    [(row_id, known)] = ledger.look_up([each])
+    return ledger.record_parts(row_id, each, totals, now, known, **more)
 
 
-def recalled(ledger: Ledger, each) -> Known | None:
-    return ledger.recall([each])[0][1]
+def record_of(ledger: Ledger, each) -> UploadRecord | None:
+    return ledger.look_up([each])[0][1]
 
 
 class TestParts:
     def test_are_remembered_with_the_newest_part_as_activity(self):
         ledger, each = Ledger(), upload(1, age=DAY)
-        note(ledger, each, PartTotals(2, 30, NOW - 7), NOW)
-        assert recalled(ledger, each) == Known(NOW, NOW - 7, True, 2, 30)  # noqa: FBT003
+        record(ledger, each, PartTotals(2, 30, NOW - 7), NOW)
+        assert record_of(ledger, each) == UploadRecord(NOW, NOW - 7, True, 2, 30)  # noqa: FBT003
 
     def test_none_mean_the_initiation(self):
         ledger, each = Ledger(), upload(1, age=DAY)
-        assert note(ledger, each, PartTotals(0, 0), NOW).activity == NOW - DAY
+        assert record(ledger, each, PartTotals(0, 0), NOW).idle_since == NOW - DAY
 
     @pytest.mark.parametrize(
         ("listed", "said", "kept"),
@@ -57,32 +58,33 @@ class TestParts:
     )
     def test_keep_a_storage_class_only_where_the_listing_does_not_say_it(self, listed, said, kept):
         ledger, each = Ledger(), upload(1)._replace(storage_class=listed)
-        note(ledger, each, PartTotals(1, 1, NOW, said), NOW)
-        assert recalled(ledger, each).storage_class == kept
+        record(ledger, each, PartTotals(1, 1, NOW, said), NOW)
+        assert record_of(ledger, each).storage_class == kept
 
-    def test_a_run_is_kept_with_when_it_was_read(self):
+    def test_the_contiguous_start_is_kept_with_when_it_was_read_in_full(self):
         ledger, each = Ledger(), upload(1)
-        note(ledger, each, PartTotals(1500, 99, NOW), NOW, run=Run(1200, 70), read=NOW - 5)
-        assert recalled(ledger, each)[-4:-1] == (1200, 70, NOW - 5)
+        start = ContiguousParts(1200, 70)
+        record(ledger, each, PartTotals(1500, 99, NOW), NOW, contiguous=start, read_in_full_at=NOW - 5)
+        assert record_of(ledger, each)[-4:-1] == (1200, 70, NOW - 5)
 
     @pytest.mark.parametrize("other", [("key-1", "id-2"), ("key-2", "id-1"), ("key-1i", "d-1")])
     def test_are_those_of_key_and_id(self, other):
         ledger = Ledger()
-        note(ledger, upload(1), PartTotals(1, 1, NOW), NOW)
-        assert recalled(ledger, upload(1)._replace(key=other[0], upload_id=other[1])) is None
+        record(ledger, upload(1), PartTotals(1, 1, NOW), NOW)
+        assert record_of(ledger, upload(1)._replace(key=other[0], upload_id=other[1])) is None
 
     def test_what_an_unfinished_pass_learnt_stays_known(self):
         ledger = Ledger()
-        note(ledger, upload(1), PartTotals(1, 1, NOW), NOW)
+        record(ledger, upload(1), PartTotals(1, 1, NOW), NOW)
         ledger.begin()
-        assert recalled(ledger, upload(1)).asked == NOW
+        assert record_of(ledger, upload(1)).checked_at == NOW
 
 
 class TestWithoutPartTimes:
     def test_the_first_sight_is_the_initiation_then_when_they_changed(self):
         ledger, each = Ledger(), upload(1, age=DAY)
         seen = [
-            note(ledger, each, totals, NOW + n).activity
+            record(ledger, each, totals, NOW + n).idle_since
             for n, totals in enumerate(
                 [PartTotals(1, 10), PartTotals(1, 10), PartTotals(2, 20), PartTotals(2, 20)]
             )
@@ -92,148 +94,123 @@ class TestWithoutPartTimes:
     @pytest.mark.parametrize("changed", [PartTotals(2, 10), PartTotals(1, 11)])
     def test_more_parts_or_more_bytes_are_activity(self, changed):
         ledger, each = Ledger(), upload(1, age=DAY)
-        note(ledger, each, PartTotals(1, 10), NOW)
-        assert note(ledger, each, changed, NOW + 5).activity == NOW + 5
+        record(ledger, each, PartTotals(1, 10), NOW)
+        assert record(ledger, each, changed, NOW + 5).idle_since == NOW + 5
 
     def test_an_upload_without_a_date_has_no_activity_until_its_parts_change(self):
         ledger, each = Ledger(), upload(1, age=None)
-        noted = [note(ledger, each, PartTotals(1, 10), NOW + n) for n in range(3)]
+        noted = [record(ledger, each, PartTotals(1, 10), NOW + n) for n in range(3)]
         assert [known[1:3] for known in noted] == [(NOW, False)] * 3  # idle since it was first seen so
-        assert note(ledger, each, PartTotals(1, 11), NOW + 5)[1:3] == (NOW + 5, True)
+        assert record(ledger, each, PartTotals(1, 11), NOW + 5)[1:3] == (NOW + 5, True)
 
     def test_one_asked_about_in_vain_begins_at_first_sight(self):
         ledger, each = Ledger(), upload(1, age=DAY)
-        [(identity, known)] = ledger.recall([each])
-        ledger.note_failed(identity, NOW, known)
-        assert note(ledger, each, PartTotals(1, 10), NOW + 5).activity == NOW - DAY
+        [(row_id, known)] = ledger.look_up([each])
+        ledger.record_failure(row_id, NOW, known)
+        assert record(ledger, each, PartTotals(1, 10), NOW + 5).idle_since == NOW - DAY
 
 
 class TestFailures:
     def test_of_an_upload_never_sized_leave_it_so(self):
         ledger = Ledger()
-        [(identity, known)] = ledger.recall([upload(1)])
-        ledger.note_failed(identity, NOW, known)
-        assert recalled(ledger, upload(1))[:4] == (0.0, NOW, False, None)
-        assert recalled(ledger, upload(1)).failed == NOW
+        [(row_id, known)] = ledger.look_up([upload(1)])
+        ledger.record_failure(row_id, NOW, known)
+        assert record_of(ledger, upload(1))[:4] == (0.0, NOW, False, None)
+        assert record_of(ledger, upload(1)).failed_at == NOW
 
     def test_of_another_keep_what_is_known(self):
         ledger = Ledger()
-        before = note(ledger, upload(1), PartTotals(1, 10, NOW), NOW)
-        [(identity, known)] = ledger.recall([upload(1)])
-        ledger.note_failed(identity, NOW + 5, known)
-        assert recalled(ledger, upload(1)) == before._replace(failed=NOW + 5)
+        before = record(ledger, upload(1), PartTotals(1, 10, NOW), NOW)
+        [(row_id, known)] = ledger.look_up([upload(1)])
+        ledger.record_failure(row_id, NOW + 5, known)
+        assert record_of(ledger, upload(1)) == before._replace(failed_at=NOW + 5)
 
     def test_a_success_forgets_them(self):
         ledger = Ledger()
-        [(identity, known)] = ledger.recall([upload(1)])
-        ledger.note_failed(identity, NOW, known)
-        assert note(ledger, upload(1), PartTotals(1, 10, NOW), NOW + 5).failed is None
+        [(row_id, known)] = ledger.look_up([upload(1)])
+        ledger.record_failure(row_id, NOW, known)
+        assert record(ledger, upload(1), PartTotals(1, 10, NOW), NOW + 5).failed_at is None
 
 
-class TestGone:
+class TestListedButEnded:
     def test_twice_in_a_row_says_so(self):
         ledger = Ledger()
-        assert ledger.note_gone(upload(1)) is False
+        assert ledger.record_ended(upload(1)) is False
         ledger.commit(result())
-        assert ledger.note_gone(upload(1)) is True
+        assert ledger.record_ended(upload(1)) is True
 
     def test_is_remembered_for_one_scan(self):
         ledger = Ledger()
-        ledger.note_gone(upload(1))
+        ledger.record_ended(upload(1))
         ledger.commit(result())
         ledger.commit(result())
-        assert ledger.note_gone(upload(1)) is False
+        assert ledger.record_ended(upload(1)) is False
 
-    def test_what_an_unfinished_pass_noted_does_not_count(self):
+    def test_what_an_unfinished_pass_found_does_not_count(self):
         ledger = Ledger()
-        ledger.note_gone(upload(1))
+        ledger.record_ended(upload(1))
         ledger.begin()
         ledger.commit(result())
-        assert ledger.note_gone(upload(1)) is False
+        assert ledger.record_ended(upload(1)) is False
 
 
 class TestEnded:
     def test_uploads_that_a_finished_scan_did_not_see_are_forgotten(self):
         ledger = Ledger()
         for number in range(600):
-            note(ledger, upload(number), PartTotals(1, number, NOW), NOW)
+            record(ledger, upload(number), PartTotals(1, number, NOW), NOW)
         ledger.commit(result())
-        ledger.recall([upload(number) for number in range(0, 600, 3)])
+        ledger.look_up([upload(number) for number in range(0, 600, 3)])
         ledger.commit(result())
-        assert ledger._shelf.count() == 200
-        known = [recalled(ledger, upload(number)) is not None for number in range(600)]
+        assert ledger.rows.count() == 200
+        known = [record_of(ledger, upload(number)) is not None for number in range(600)]
         assert known == [number % 3 == 0 for number in range(600)]
 
-    def test_a_scan_that_recalled_nothing_forgets_nothing(self):
+    def test_a_scan_that_looked_nothing_up_forgets_nothing(self):
         ledger = Ledger()
-        note(ledger, upload(1), PartTotals(1, 1, NOW), NOW)
+        record(ledger, upload(1), PartTotals(1, 1, NOW), NOW)
         ledger.commit(result())
         ledger.commit(result())  # with parts: never
-        assert ledger._shelf.count() == 1
+        assert ledger.rows.count() == 1
 
     def test_an_empty_bucket_forgets_all(self):
         ledger = Ledger()
-        note(ledger, upload(1), PartTotals(1, 1, NOW), NOW)
+        record(ledger, upload(1), PartTotals(1, 1, NOW), NOW)
         ledger.commit(result())
-        ledger.recall([])
+        ledger.look_up([])
         ledger.commit(result(0))
-        assert ledger._shelf.count() == 0
-
-
-class TestRefusals:
-    def test_a_store_that_refused_is_left_alone_for_an_hour(self):
-        ledger = Ledger()
-        assert ledger.may_ask(NOW)
-        ledger.note_refused(NOW, "no")
-        asked = [ledger.may_ask(NOW + later) for later in (0, PROBE_SECONDS - 1, PROBE_SECONDS)]
-        assert (ledger.refused, ledger.refusal, asked) == (True, "no", [False, False, True])
-
-    def test_a_clock_that_was_set_back_does_not_lengthen_it(self):
-        ledger = Ledger()
-        ledger.note_refused(NOW, "no")
-        assert ledger.may_ask(NOW - 1)
-
-    def test_an_answer_ends_it(self):
-        ledger = Ledger()
-        ledger.note_refusal(remembered=True)
-        ledger.note_refused(NOW, "no")
-        ledger.note_answered()
-        assert (ledger.may_ask(NOW), ledger.refused, ledger.refusals) == (True, False, 0)
-
-    def test_in_a_row_count_over_scans_only_where_uploads_are_remembered(self):
-        ledger = Ledger()
-        for remembered in (True, False, True):
-            ledger.note_refusal(remembered=remembered)
-        ledger.begin()
-        assert ledger.refusals == 2
+        assert ledger.rows.count() == 0
 
 
 class TestNextProcess:
-    def test_finds_result_gone_and_refusal(self, tmp_path):
+    def test_finds_result_ended_uploads_and_refusals(self, tmp_path):
         for expected in (None, result(3)):
             state = StateDatabase(tmp_path / "state.db")
             assert state.open(threading.Event())
             ledger = Ledger(LedgerRows(state, NAME), "settings")
             assert ledger.result == expected
-            ledger.note_gone(upload(7))
-            ledger.note_refused(NOW, "no")
+            ledger.record_ended(upload(7))
+            ledger.refusals = REFUSED
             ledger.commit(result(3))
             state.close()
         state = StateDatabase(tmp_path / "state.db")
         assert state.open(threading.Event())
         other = Ledger(LedgerRows(state, NAME), "other settings")
-        assert (other.result, other.note_gone(upload(7)), other.refused) == (None, True, True)
+        assert (other.result, other.record_ended(upload(7)), other.refusals) == (None, True, REFUSED)
         state.close()
 
     @given(
         st.builds(
             Notes,
             result=st.sampled_from([None, result(0), result(4)]),
-            gone=st.frozensets(st.integers(-(2**63), 2**63 - 1), max_size=5),
-            refused_at=st.none() | st.floats(0, 2e9),
-            refusal=st.text(max_size=20),
-            probes=st.integers(0, 99),
-            refusals=st.integers(0, 50),
+            ended=st.frozensets(st.integers(-(2**63), 2**63 - 1), max_size=5),
+            refusals=st.builds(
+                RefusalState,
+                refused_at=st.none() | st.floats(0, 2e9),
+                message=st.text(max_size=20),
+                probes=st.integers(0, 99),
+                consecutive=st.integers(0, 50),
+            ),
         )
     )
     def test_reads_what_was_written(self, notes):
@@ -261,37 +238,37 @@ class TestNextProcess:
         assert read_notes(text) == Notes()
 
 
-class TestShelf:
+class TestRows:
     def test_rows_wait_for_each_other_and_are_read_meanwhile(self):
-        shelf = LedgerRows(StateDatabase(), NAME)
-        known = Known(NOW, NOW, True, 1, 1)  # noqa: FBT003
+        rows = LedgerRows(StateDatabase(), NAME)
+        known = UploadRecord(NOW, NOW, True, 1, 1)  # noqa: FBT003
         for number in range(BATCH - 1):
-            shelf.put(number, known)
-        assert (shelf.count(), len(shelf.fetch(range(BATCH - 1)))) == (0, BATCH - 1)
-        shelf.put(BATCH, known)
-        assert shelf.count() == BATCH
+            rows.put(number, known)
+        assert (rows.count(), len(rows.fetch(range(BATCH - 1)))) == (0, BATCH - 1)
+        rows.put(BATCH, known)
+        assert rows.count() == BATCH
 
     @pytest.mark.parametrize("edge", [-(2**63), -(2**56), -(2**56) - 1, -1, 0, 2**56 - 1, 2**56, 2**63 - 1])
     def test_any_id_is_found_and_seen(self, edge):
-        shelf, seen = LedgerRows(StateDatabase(), NAME), Seen()
-        known = Known(NOW, NOW, True, 5, 1)  # noqa: FBT003
-        shelf.put(edge, known)
-        shelf.put(17, known)
-        assert shelf.fetch([1, edge, 2]) == {edge: known}
+        rows, seen = LedgerRows(StateDatabase(), NAME), SeenIds()
+        known = UploadRecord(NOW, NOW, True, 5, 1)  # noqa: FBT003
+        rows.put(edge, known)
+        rows.put(17, known)
+        assert rows.fetch([1, edge, 2]) == {edge: known}
         seen.add(edge)
-        shelf.settle(seen, 1, "", "{}")
-        assert shelf.fetch([17, edge]) == {edge: known}
+        rows.commit(seen, 1, "", "{}")
+        assert rows.fetch([17, edge]) == {edge: known}
 
     @pytest.mark.slow
     def test_what_cannot_be_written_waits_up_to_a_limit(self):
         state = StateDatabase()
-        shelf = LedgerRows(state, NAME)
-        shelf.fetch([1])
+        rows = LedgerRows(state, NAME)
+        rows.fetch([1])
         state.write = lambda _: False
-        for number in range(MOST_WAITING + 10):
-            shelf.put(number, Known(NOW, NOW, True, 1, number))  # noqa: FBT003
-        assert not shelf.flush()
-        assert shelf.fetch([9, 10, MOST_WAITING]).keys() == {10, MOST_WAITING}
+        for number in range(MAX_PENDING + 10):
+            rows.put(number, UploadRecord(NOW, NOW, True, 1, number))  # noqa: FBT003
+        assert not rows.flush()
+        assert rows.fetch([9, 10, MAX_PENDING]).keys() == {10, MAX_PENDING}
         del state.write
-        assert shelf.flush()
-        assert shelf.count() == MOST_WAITING
+        assert rows.flush()
+        assert rows.count() == MAX_PENDING

@@ -50,7 +50,7 @@ def filled(path: Path) -> Path:
     remember(memory, range(UPLOADS))
     settle(memory, 0)
     remember(memory, range(UPLOADS))
-    memory.shelf.flush()
+    memory.rows.flush()
     memory.state.close()
     return path
 
@@ -64,10 +64,10 @@ def prove_rows(path: Path) -> int:
     memory = opened(path)
     found = kept(memory, range(UPLOADS))
     memory.state.close()
-    for number, known in enumerate(found):
-        assert known is None or known[:5:3] == (START + number, totals(number).parts), number
-        assert known is None or known.bytes == totals(number).bytes
-    return sum(known is not None for known in found)
+    for number, record in enumerate(found):
+        assert record is None or record[:5:3] == (START + number, totals(number).parts), number
+        assert record is None or record.bytes == totals(number).bytes
+    return sum(record is not None for record in found)
 
 
 def prove_begun_anew(path: Path, original: bytes, caplog: pytest.LogCaptureFixture) -> None:
@@ -151,12 +151,12 @@ class TestWhatIsFound:
             old.executescript(VERSION_1.read_text(encoding="utf-8"))
         old.close()
         memory = opened(path)
-        assert [(known.asked, known.bytes, known.abort_at) for known in kept(memory, range(6)) if known] == [
-            (START + number, totals(number).bytes, None) for number in range(6)
-        ]
-        assert memory.ledger.refused
+        assert [
+            (record.checked_at, record.bytes, record.abort_at) for record in kept(memory, range(6)) if record
+        ] == [(START + number, totals(number).bytes, None) for number in range(6)]
+        assert memory.ledger.refusals.refused_at
         assert memory.ledger.result == ScanResult(
-            SUMMARY_OF_VERSION_1, finished=START + 6, duration=1.0, trouble=""
+            SUMMARY_OF_VERSION_1, finished=START + 6, duration=1.0, warning=""
         )
         memory.state.close()
         with sqlite3.connect(path) as other:
@@ -166,18 +166,18 @@ class TestWhatIsFound:
 
     def test_an_abort_date_is_kept(self, path: Path):
         memory = opened(path)
-        [(identity, known)] = memory.ledger.recall([upload(1)])
-        memory.ledger.note_parts(identity, upload(1), totals(1)._replace(abort_at=START + 5), START, known)
-        memory.shelf.flush()
+        [(row_id, record)] = memory.ledger.look_up([upload(1)])
+        memory.ledger.record_parts(row_id, upload(1), totals(1)._replace(abort_at=START + 5), START, record)
+        memory.rows.flush()
         memory.state.close()
         again = opened(path)
-        assert [known and known.abort_at for known in kept(again, range(1, 2))] == [START + 5]
+        assert [record and record.abort_at for record in kept(again, range(1, 2))] == [START + 5]
         again.state.close()
 
     def test_the_log_beside_it_goes_along(self, filled: Path):
         memory = opened(filled)
         remember(memory, range(10))
-        memory.shelf.flush()
+        memory.rows.flush()
         log = filled.with_name("state.db-wal")
         frames = log.read_bytes()
         memory.state.close()
@@ -198,7 +198,7 @@ class TestDamagedInUse:
         with caplog.at_level(logging.WARNING):
             assert None in kept(memory, range(UPLOADS))
             remember(memory, range(UPLOADS))
-            assert memory.shelf.flush()
+            assert memory.rows.flush()
         assert "it is set aside, and a new one is begun" in caplog.text
         assert memory.state.salt == salt
         assert None not in kept(memory, range(UPLOADS))
@@ -231,11 +231,11 @@ class TestPlace:
 def test_a_bucket_that_was_forgotten_is_remembered_anew(path: Path):
     memory = opened(path)
     remember(memory, range(3))
-    memory.shelf.flush()
+    memory.rows.flush()
     memory.state.keep_only([])
     remember(memory, range(3, 5))
-    assert memory.shelf.flush()
-    assert [known is not None for known in kept(memory, range(5))] == [False] * 3 + [True] * 2
+    assert memory.rows.flush()
+    assert [record is not None for record in kept(memory, range(5))] == [False] * 3 + [True] * 2
     assert [name.bucket for name in memory.state.names()] == [NAME.bucket]
 
 
@@ -244,7 +244,7 @@ class TestSecrecy:
         memory = opened(path)
         remember(memory, range(UPLOADS))
         settle(memory, UPLOADS)
-        assert memory.shelf.flush()
+        assert memory.rows.flush()
         written = b"".join(file.read_bytes() for file in path.parent.iterdir())
         memory.state.close()
         written += path.read_bytes()
@@ -264,7 +264,7 @@ class TestSize:
     def test_an_upload_takes_no_more_than_promised(self, path: Path):
         memory = opened(path)
         remember(memory, range(20_000))
-        memory.shelf.flush()
+        memory.rows.flush()
         memory.state.close()
         assert path.stat().st_size / 20_000 <= MOST_BYTES
 
@@ -273,8 +273,8 @@ class TestSize:
         remember(memory, range(20_000))
         settle(memory, 20_000)
         remember(memory, range(20_000, 30_000))
-        memory.shelf.flush()
-        assert memory.shelf.count() == 20_000
+        memory.rows.flush()
+        assert memory.rows.count() == 20_000
         memory.state.close()
         assert path.stat().st_size / 20_000 <= MOST_BYTES
 
@@ -305,13 +305,13 @@ class TestOtherConfig:
         memory = opened(filled)
         other = NAME._replace(bucket="other")
         memory.state.keep_only([other])
-        assert (Memory(memory.state).ledger.result, memory.shelf.count()) == (None, 0)
+        assert (Memory(memory.state).ledger.result, memory.rows.count()) == (None, 0)
         memory.state.close()
 
     def test_those_that_are_stay(self, filled: Path):
         memory = opened(filled)
         memory.state.keep_only([NAME, NAME._replace(bucket="other")])
-        assert memory.shelf.count() == UPLOADS
+        assert memory.rows.count() == UPLOADS
         memory.state.close()
 
     @pytest.mark.parametrize(
@@ -319,14 +319,14 @@ class TestOtherConfig:
     )
     def test_a_bucket_of_the_same_name_elsewhere_is_another(self, filled: Path, other: dict[str, str]):
         memory = opened(filled)
-        shelf = LedgerRows(memory.state, NAME._replace(**other))
-        assert (shelf.count(), Ledger(shelf).result) == (0, None)
+        rows = LedgerRows(memory.state, NAME._replace(**other))
+        assert (rows.count(), Ledger(rows).result) == (0, None)
         memory.state.close()
 
     def test_a_result_under_other_settings_is_not_shown_but_its_uploads_are_known(self, filled: Path):
         memory = opened(filled)
-        ledger = Ledger(memory.shelf, "other settings")
-        assert (ledger.result, memory.shelf.count()) == (None, UPLOADS)
+        ledger = Ledger(memory.rows, "other settings")
+        assert (ledger.result, memory.rows.count()) == (None, UPLOADS)
         memory.state.close()
 
 
@@ -354,7 +354,7 @@ class TestOneProcess:
 
         second = StateDatabase(filled)
         assert second.open(Ending())
-        assert Memory(second).shelf.count() == UPLOADS
+        assert Memory(second).rows.count() == UPLOADS
         second.close()
 
     def test_a_second_that_is_stopped_stops(self, filled: Path):
@@ -382,7 +382,7 @@ class TestOneProcess:
         memory = opened(filled)
         memory.state.close()
         remember(memory, range(600))
-        assert (memory.shelf.flush(), memory.shelf.count()) == (False, 0)
+        assert (memory.rows.flush(), memory.rows.count()) == (False, 0)
 
 
 def test_no_descriptor_is_left_open(filled: Path):

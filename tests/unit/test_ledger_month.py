@@ -29,14 +29,14 @@ class Remembered:
     def update(self, ended):
         bucket, world, now = self.bucket, self.bucket.world, self.bucket.now
         for plan in ended:
-            identity = bucket.ledger.identify(plan.upload)
+            row_id = bucket.ledger.row_id(plan.upload)
             for kept in (self.rows, self.activity, self.keeps_until):
-                kept.pop(identity, None)
+                kept.pop(row_id, None)
         for name in bucket.store.asked:
-            identity = bucket.ledger.identify(world.listed[name].upload)
-            self.rows[identity] = (now, world.bytes[name])
-            self.activity[identity] = world.newest[name]
-            self.keeps_until[identity] = now + min(FACTOR * (now - world.newest[name]), DAY)
+            row_id = bucket.ledger.row_id(world.listed[name].upload)
+            self.rows[row_id] = (now, world.bytes[name])
+            self.activity[row_id] = world.newest[name]
+            self.keeps_until[row_id] = now + min(FACTOR * (now - world.newest[name]), DAY)
 
 
 @pytest.mark.timeout(900)  # it is a minute of work for a processor that has nothing else to do
@@ -54,7 +54,7 @@ def test_a_month_of_thousands_of_uploads(record_property):
         assert min(expected.keeps_until.values()) >= bucket.now
         assert sum(size for _, size in expected.rows.values()) == summary.bytes
         assert min(expected.activity.values()) == summary.oldest_activity
-        assert len(world.listed) == bucket.ledger._shelf.count()
+        assert len(world.listed) == bucket.ledger.rows.count()
         asked.append(len(bucket.store.asked))
         listed += summary.uploads
         wrong, total = wrong + abs(summary.bytes - world.total), total + world.total
@@ -120,7 +120,7 @@ def check_shown(bucket, told, summary):
     assert (len(world.listed), world.oldest_initiated) == (summary.uploads, summary.oldest_initiated)
     assert (summary.unsized, summary.overdue) == (0, 0)
     assert {
-        bucket.ledger.identify(world.listed[name].upload): (each.asked, each.bytes)
+        bucket.ledger.row_id(world.listed[name].upload): (each.asked, each.bytes)
         for name, each in told.items()
     } == bucket.rows()
     if world.listed:

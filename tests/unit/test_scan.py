@@ -10,9 +10,10 @@ from fakes import BUCKET, DAY, GONE, NOW, REFUSED, Clock, FakeStore, error, uplo
 from exporter.config.settings import ScanSettings
 from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Part
+from exporter.scan.counting import LISTED_BUT_ENDED, OUT_OF_TIME
+from exporter.scan.refusal_breaker import MAX_REFUSALS, PROBE_SECONDS
 from exporter.scan.scanner import Scanner
-from exporter.scan.sizing import GONE_YET_LISTED, OUT_OF_TIME, REFUSALS
-from exporter.state.ledger import PROBE_SECONDS, Ledger
+from exporter.state.ledger import Ledger
 from exporter.stores.engine.store_client import StoreClient
 
 
@@ -112,14 +113,14 @@ class TestRefusals:
     def test_stops_asking_after_fifty_refusals_without_a_success(self):
         store = FakeStore([upload(n) for n in range(200)], default_parts=REFUSED)
         assert scan(store).summary.unsized == 200
-        assert sum(store.asked.values()) == REFUSALS
+        assert sum(store.asked.values()) == MAX_REFUSALS
 
     @pytest.mark.parametrize("status", [403, 405, 501])
     def test_each_kind_of_refusal_counts(self, status):
         refused = error(Reason.UNSUPPORTED, status)
         store = FakeStore([upload(n) for n in range(60)], default_parts=refused)
         scan(store)
-        assert sum(store.asked.values()) == REFUSALS
+        assert sum(store.asked.values()) == MAX_REFUSALS
 
     def test_other_failures_do_not_stop_it(self):
         failing = error(Reason.SERVER_ERROR, 500)
@@ -165,21 +166,21 @@ class TestRefusals:
             Ledger(),
             Clock(),
         )
-        assert scan(store, ledger, clock).trouble == str(REFUSED)
-        assert scan(store, ledger, clock).trouble == str(REFUSED)
+        assert scan(store, ledger, clock).warning == str(REFUSED)
+        assert scan(store, ledger, clock).warning == str(REFUSED)
 
     def test_uploads_that_ended_are_the_reason_only_where_they_are_counted(self):
         ended = FakeStore([upload(n) for n in range(20)], parts={"id-3": GONE, "id-9": [Part(1, None, NOW)]})
-        assert scan(ended).trouble == OUT_OF_TIME
+        assert scan(ended).warning == OUT_OF_TIME
         ledger = Ledger()
         again = FakeStore([upload(n) for n in range(20)], parts={"id-3": GONE})
         scan(again, ledger)
-        assert scan(again, ledger).trouble == GONE_YET_LISTED
-        assert scan(FakeStore([upload(n) for n in range(10)], default_parts=GONE)).trouble == GONE_YET_LISTED
+        assert scan(again, ledger).warning == LISTED_BUT_ENDED
+        assert scan(FakeStore([upload(n) for n in range(10)], default_parts=GONE)).warning == LISTED_BUT_ENDED
 
     def test_and_nothing_where_none_is(self):
         store = FakeStore([upload(n) for n in range(20)], parts={"id-3": GONE})
-        assert scan(store).trouble == ""
+        assert scan(store).warning == ""
 
 
 class TestListingFails:

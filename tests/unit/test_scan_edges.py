@@ -12,20 +12,20 @@ from unit.test_scan import scan
 from exporter.config.settings import ScanSettings
 from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Part
-from exporter.scan import scanner as scan_module
-from exporter.scan import sizing
-from exporter.scan.scanner import Scanner
-from exporter.scheduler import circuit_breaker
-from exporter.state.ledger import PROBE_SECONDS, Ledger
+from exporter.scan.counting import MIN_ENDED
+from exporter.scan.refusal_breaker import MAX_REFUSALS, PROBE_SECONDS
+from exporter.scan.scanner import MAX_RESTARTS, Scanner
+from exporter.scheduler.circuit_breaker import FAILURES_TO_OPEN, TARGET_REASONS
+from exporter.state.ledger import Ledger
 from exporter.stores.base import Page
 from exporter.stores.engine.store_client import StoreClient
 
 
 def test_the_numbers_are_the_designs():
-    assert (sizing.REFUSALS, scan_module.RESTARTS, sizing.GONE_AT_LEAST) == (50, 2, 10)
+    assert (MAX_REFUSALS, MAX_RESTARTS, MIN_ENDED) == (50, 2, 10)
     assert PROBE_SECONDS == 3600.0
-    assert circuit_breaker.FAILURES_TO_OPEN == 3
-    assert {"connection", "tls", "timeout", "credentials"} == circuit_breaker.TARGET_REASONS
+    assert FAILURES_TO_OPEN == 3
+    assert {"connection", "tls", "timeout", "credentials"} == TARGET_REASONS
 
 
 @pytest.mark.parametrize("status", [0, 400, 404, 429, 503])

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from exporter.config.settings import BucketSettings, ScanSettings
 from exporter.model.errors import Reason, StoppingError, StoreError
 from exporter.model.uploads import Part
+from exporter.scan.refusal_breaker import MAX_REFUSALS
 from exporter.scan.scanner import Scanner
-from exporter.scan.sizing import REFUSALS
 from exporter.state.ledger import Ledger
 from exporter.stores.base import Page
 from exporter.stores.engine.concurrency import ConcurrencyLimit
@@ -104,7 +104,7 @@ class TestInFlight:
     def test_are_no_more_than_refusals_are_waited_for(self):
         store = StoreInTurn([upload(n) for n in range(200)], default_parts=REFUSED)
         assert scanner(store, concurrency=150).scan(BUCKET, Ledger()).summary.unsized == 200
-        assert (store.opened[0].most, sum(store.asked.values())) == (REFUSALS, REFUSALS)
+        assert (store.opened[0].most, sum(store.asked.values())) == (MAX_REFUSALS, MAX_REFUSALS)
 
     def test_are_as_many_as_configured_after_a_success(self):
         store = StoreInTurn([upload(n) for n in range(200)])
@@ -118,7 +118,7 @@ class TestInFlight:
         scans.scan(BUCKET, Ledger())
         store.parts = {}
         store.uploads = store.uploads[:1]
-        scans.pace(BUCKET).limit = 3
+        scans.concurrency_limit(BUCKET).limit = 3
         store.uploads = [upload(n) for n in range(3)]
         scans.scan(BUCKET, Ledger())
         scans.scan(BucketSettings("another", stale_after=1.0), Ledger())
@@ -129,20 +129,23 @@ class TestInFlight:
         store.parts = {f"id-{n}": THROTTLED for n in range(8)}
         scans = scanner(store, concurrency=8, retries=0)
         scans.scan(BUCKET, Ledger())
-        assert scans.pace(BUCKET).limit == 4
+        assert scans.concurrency_limit(BUCKET).limit == 4
 
     def test_are_each_bucket_s_own(self):
         scans = scanner(StoreInTurn(), concurrency=8)
-        one, two = scans.pace(BUCKET), scans.pace(BucketSettings("another", stale_after=1.0))
-        assert one is not two
-        assert scans.pace(BucketSettings("media", stale_after=5.0)) is one
+        one = scans.concurrency_limit(BUCKET)
+        assert scans.concurrency_limit(BucketSettings("another", stale_after=1.0)) is not one
+        assert scans.concurrency_limit(BucketSettings("media", stale_after=5.0)) is one
 
     def test_are_adapted_by_what_was_given(self):
         made = []
+
+        def new_limit(maximum: int) -> ConcurrencyLimit:
+            made.append(maximum)
+            return ConcurrencyLimit(maximum)
+
         client = StoreClient(StoreInTurn(), ScanSettings(concurrency=7), threading.Event())
-        Scanner(client, (), new_pace=lambda most: (made.append(most), ConcurrencyLimit(most))[1]).scan(
-            BUCKET, Ledger()
-        )
+        Scanner(client, (), new_concurrency_limit=new_limit).scan(BUCKET, Ledger())
         assert made == [7]
 
 

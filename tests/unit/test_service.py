@@ -51,7 +51,7 @@ def test_each_target_s_halvings_are_counted_under_its_name():
     new_target = TargetFactory(metrics, StateDatabase())
     for name in ("prod", "other"):
         watched = new_target(replace(TARGET, name=name), TARGET.buckets, (), 0.0)
-        pace = watched.scanner.pace(TARGET.buckets[0])
+        pace = watched.scanner.concurrency_limit(TARGET.buckets[0])
         pace.throttled(0)
         for _ in range(99 * 99):
             pace.succeeded()

@@ -8,8 +8,8 @@ from fakes import BUCKET, DAY, NOW, REFUSED, Clock, FakeStore, error, upload
 from exporter.config.settings import ScanSettings
 from exporter.model.errors import Reason
 from exporter.model.uploads import Part
+from exporter.scan.counting import OVER_BUDGET
 from exporter.scan.scanner import Scanner
-from exporter.scan.sizing import OVER_BUDGET
 from exporter.state.ledger import Ledger
 from exporter.stores.engine.store_client import StoreClient
 from exporter.stores.part_sums import NumberedPartSum
@@ -32,7 +32,7 @@ class Bucket:
         self.store.asked.clear()
         chosen = ScanSettings(**{"retries": 0, **settings})
         client = StoreClient(self.store, chosen, self.clock, self.clock.clocks())
-        return Scanner(client, (DAY,), saved=self.saved.append).scan(BUCKET, self.ledger)
+        return Scanner(client, (DAY,), on_calls_saved=self.saved.append).scan(BUCKET, self.ledger)
 
     @property
     def asked(self) -> set[str]:
@@ -68,7 +68,7 @@ class TestRemembered:
         bucket.scan()
         del bucket.store.uploads[5:]
         assert bucket.scan(300).summary.bytes == 50
-        assert bucket.ledger._shelf.count() == 5
+        assert bucket.ledger.rows.count() == 5
 
     def test_a_clock_that_was_wrong_does_not_keep_them_from_being_asked_about(self):
         bucket = Bucket()
@@ -97,12 +97,12 @@ class TestOtherWays:
         for _ in range(2):
             assert bucket.scan(300, parts="always").summary.bytes == 200
             assert len(bucket.asked) == 20
-        assert bucket.ledger._shelf.count() == 0
+        assert bucket.ledger.rows.count() == 0
 
     def test_never_asks_about_none_and_remembers_none(self):
         bucket = Bucket()
         assert bucket.scan(parts="never").summary.uploads == 20
-        assert (bucket.asked, bucket.ledger._shelf.count()) == (set(), 0)
+        assert (bucket.asked, bucket.ledger.rows.count()) == (set(), 0)
 
 
 class TestFailures:
@@ -112,7 +112,7 @@ class TestFailures:
         bucket.store.default_parts = BUSY
         result = bucket.scan(0.1 * DAY + 1)
         assert (result.summary.bytes, result.summary.unsized, result.summary.overdue) == (50, 0, 5)
-        assert result.trouble == str(BUSY)
+        assert result.warning == str(BUSY)
         later = bucket.scan(DAY - 2).summary
         assert (later.bytes, later.overdue) == (50, 5)
         last = bucket.scan(2).summary
@@ -131,7 +131,7 @@ class TestFailures:
         for number in range(4):
             bucket.store.uploads += [upload(1000 + 20 * number + n) for n in range(20)]
             bucket.scan(300)
-        assert bucket.ledger.refused
+        assert bucket.ledger.refusals.refused_at
         assert bucket.scan(300).summary.bytes == 2000
         assert bucket.asked == set()
 
@@ -140,7 +140,7 @@ class TestFailures:
         bucket.store.parts = {f"id-{n}": REFUSED for n in range(60, 100)}
         for _ in range(10):
             assert bucket.scan(300).summary.unsized == 40
-        assert not bucket.ledger.refused
+        assert not bucket.ledger.refusals.refused_at
 
 
 class TestBudget:
@@ -149,7 +149,7 @@ class TestBudget:
         bucket.store.page_size = 5
         result = bucket.scan(max_requests=3)
         assert (result.summary.uploads, result.summary.unsized, bucket.asked) == (50, 50, set())
-        assert result.trouble == OVER_BUDGET
+        assert result.warning == OVER_BUDGET
 
     def test_what_is_left_is_spent_and_all_have_their_turn(self):
         bucket = Bucket(50)

@@ -53,6 +53,6 @@ def run(options: argparse.Namespace) -> int:
 def _scanner(
     ages: tuple[float, ...], progress: Progress, session: TargetSession
 ) -> Callable[[BucketSettings], ScanResult]:
-    insight = Enrichment(session.target, session.client)
-    scanner, name = session.scanner(ages, insight), session.target.name
+    enrichment = Enrichment(session.target, session.client)
+    scanner, name = session.scanner(ages, enrichment), session.target.name
     return lambda bucket: scanner.scan(bucket, Ledger(), partial(progress.watch, name, bucket.name))

@@ -81,7 +81,7 @@ def _entry(ages: tuple[float, ...], outcome: Outcome[ScanResult]) -> dict[str, o
         return names | {"success": False, "reason": value.reason.value, "message": value.message}
     done = {
         "success": True,
-        "message": value.trouble or None,
+        "message": value.warning or None,
         "finished": value.finished,
         "duration_seconds": value.duration,
         "requests": value.requests,

@@ -1,0 +1,151 @@
+"""Outcomes of questions about uploads in; tally and ledger updated, and the reason why any is unsized."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from exporter.model.uploads import PartTotals
+from exporter.state.ledger import ContiguousParts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.config.settings import ScanSettings
+    from exporter.model.errors import StoreError
+    from exporter.model.uploads import Upload
+    from exporter.scan.priority import DueUpload
+    from exporter.scan.recheck import Recheck
+    from exporter.scan.tally import Tally
+    from exporter.state.ledger import Ledger
+    from exporter.state.rows import UploadRecord
+    from exporter.stores.base import PartSum
+
+MIN_ENDED = 10
+"""Below this number, uploads that end while a scan is under way are what every busy bucket has."""
+DEFAULT_PAGE_SIZE = 1000
+"""Number of parts on a page where scan.page_size is not set."""
+OUT_OF_TIME = "no time was left to list their parts, or their sizes cannot be read"
+LISTED_BUT_ENDED = "the store lists uploads that it does not have"
+OVER_BUDGET = (
+    "scan.max_requests or scan.requests_per_second leaves no request for them: they wait for their turn"
+)
+
+
+class PartsQuery(NamedTuple):
+    """An upload whose parts are being listed, their sum so far, and the number of calls expected for it."""
+
+    due: DueUpload
+    part_sum: PartSum
+    calls: int
+
+
+class UploadCounter:
+    """Counts each upload of one pass by what is known of it, and stores in the ledger what was learnt.
+
+    `warning` says why uploads were left unsized, or are not sized as lately as promised; '' for no reason.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it depends on
+        self,
+        settings: ScanSettings,
+        tally: Tally,
+        ledger: Ledger,
+        recheck: Recheck,
+        *,
+        has_part_times: bool,
+        on_calls_saved: Callable[[int], None],
+    ) -> None:
+        """Make it for one pass; `on_calls_saved` is called with the number of calls that records saved."""
+        self.warning = ""
+        self.uses_records = settings.parts == "remembered"
+        self.keeps_records = self.uses_records or not has_part_times
+        """Also where all uploads are asked about: without part times, activity is a change between scans."""
+        self._settings = settings
+        self._tally = tally
+        self._ended_tally = tally.blank()
+        self._ledger = ledger
+        self._recheck = recheck
+        self.on_calls_saved = on_calls_saved
+        self._parts_per_page = settings.page_size or DEFAULT_PAGE_SIZE
+        self._answers = self._ended = 0
+
+    def calls_to_list(self, parts: int) -> int:
+        """Return the number of calls that it takes to list so many parts."""
+        return 1 + max(0, parts - 1) // self._parts_per_page
+
+    def add_current(self, upload: Upload, record: UploadRecord) -> int:
+        """Count an upload by its record, which need not be checked yet; returns the calls that this saves."""
+        self._tally.add_sized(upload, _totals(record))
+        return self.calls_to_list(record.parts or 0)
+
+    def add_unasked(self, due: DueUpload, reason: str) -> None:
+        """Count an upload that is not asked about, by its record though that is too old, or as unsized."""
+        self.warning = self.warning or reason
+        record = due.record
+        if record and self.uses_records and self._still_counts(due.row_id, record, reason):
+            self._tally.add_overdue(due.upload, _totals(record))
+        else:
+            self._tally.add_unsized(due.upload)
+
+    def _still_counts(self, row_id: int, record: UploadRecord, reason: str) -> bool:
+        """Whether an old record may still be used.
+
+        With the budget as the reason, always; otherwise for as long as values outlive failing scans.
+        """
+        if record.parts is None:
+            return False
+        due_at = self._recheck.due(row_id, record.checked_at, record.idle_since)
+        return reason == OVER_BUDGET or self._tally.now <= due_at + self._settings.keep_for
+
+    def add_sized(self, query: PartsQuery, totals: PartTotals) -> None:
+        """Count an upload whose parts were listed."""
+        self._answers += 1
+        (upload, row_id, before, _), part_sum, _ = query
+        if not self.keeps_records:
+            self._tally.add_sized(upload, totals)
+            return
+        now = self._tally.now
+        contiguous = ContiguousParts(part_sum.contiguous_parts, part_sum.contiguous_bytes)
+        record = self._ledger.record_parts(
+            row_id,
+            upload,
+            totals,
+            now,
+            before,
+            contiguous=contiguous if contiguous.parts >= self._parts_per_page else None,
+            read_in_full_at=before.read_in_full_at if before and part_sum.skipped_parts else now,
+        )
+        self._tally.add_sized(upload, totals, record.idle_since if record.dated else None)
+        if part_sum.skipped_parts:
+            listed = totals.parts - part_sum.skipped_parts
+            self.on_calls_saved(self.calls_to_list(totals.parts) - self.calls_to_list(listed))
+
+    def add_ended(self, upload: Upload) -> None:
+        """Count an upload that ended before its parts were listed; unsized where it did so twice."""
+        self._answers += 1
+        self._ended += 1
+        if self._ledger.record_ended(upload):
+            self.warning = self.warning or LISTED_BUT_ENDED
+            self._tally.add_unsized(upload)
+        else:
+            self._ended_tally.add_unsized(upload)
+
+    def add_failed(self, due: DueUpload, error: StoreError) -> None:
+        """Count an upload whose parts could not be listed."""
+        self._answers += 1
+        self.add_unasked(due, str(error))
+        self.warning = str(error)
+        if self.uses_records:
+            self._ledger.record_failure(due.row_id, self._tally.now, due.record)
+
+    def finish(self) -> None:
+        """Count as unsized also those that ended once, where they are too many to have ended by chance."""
+        if self._ended >= MIN_ENDED and self._ended > self._answers / 2:
+            self.warning = self.warning or LISTED_BUT_ENDED
+            self._tally.merge(self._ended_tally)
+
+
+def _totals(record: UploadRecord) -> PartTotals:
+    """Return what an upload's parts added up to when they were listed last."""
+    activity = record.idle_since if record.dated else None
+    return PartTotals(record.parts or 0, record.bytes, activity, record.storage_class or "", record.abort_at)
