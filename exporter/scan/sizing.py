@@ -135,11 +135,8 @@ class Sizing:
             self._counter.add_unasked(due, reason)
             return
         part_sum = self._new_part_sum(due.record)
-        calls = (
-            self._counter.calls_to_list((due.record.parts or 0) - part_sum.contiguous_parts)
-            if due.record
-            else 1
-        )
+        parts = (due.record.parts or 0) if due.record else 0
+        calls = self._counter.calls_to_list(parts - part_sum.contiguous_parts)
         if not self._budget.reserve(calls):
             self._counter.add_unasked(due, OVER_BUDGET)
             return

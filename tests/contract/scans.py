@@ -39,7 +39,7 @@ def scan(rig: Rig, **settings: object) -> ScanResult:
 def summary_of(rig: Rig, **settings: object) -> Summary:
     """Scan, which has to size every upload, and return what was found."""
     result = scan(rig, **settings)
-    assert (result.trouble, result.summary.unsized) == ("", 0)
+    assert (result.warning, result.summary.unsized) == ("", 0)
     return result.summary
 
 
