@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass
-from itertools import count
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+from exporter.model.top_uploads import BoundedHeap, rank_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from exporter.config.settings import TargetSettings
+    from exporter.model.top_uploads import Order
     from exporter.model.uploads import Found, Upload
-
-Order = Literal["age", "idle", "bytes"]
 
 
 class FoundUpload(NamedTuple):
@@ -50,7 +50,8 @@ class Counts:
     unsized: int = 0
 
 
-_Ranked = tuple[bool, float, int, "FoundUpload"]
+_Rank = tuple[bool, float]
+"""Whether the value that the order goes by is known, and its rank: unknown values come last."""
 
 
 class UploadSelection:
@@ -62,22 +63,16 @@ class UploadSelection:
         self._filter = upload_filter
         self._target = target
         self._bucket = bucket
-        self._numbers = count()
-        self._heap: list[_Ranked] = []
+        self._heap: BoundedHeap[FoundUpload] = BoundedHeap(upload_filter.limit)
 
     def add(self, found: Found) -> None:
         """Add an upload if it matches."""
         if not self._passes(found):
             return
         self.counts.matched += 1
-        rank = _rank(self._filter.order, found)
+        rank = rank_of(self._filter.order, found)
         row = FoundUpload(self._target, self._bucket, found)
-        # unknown values come last; ties keep the order in which uploads were found
-        ranked = (rank is not None, rank or 0.0, -next(self._numbers), row)
-        if not self._filter.limit or len(self._heap) < self._filter.limit:
-            heapq.heappush(self._heap, ranked)
-        else:
-            heapq.heappushpop(self._heap, ranked)
+        self._heap.add((rank is not None, rank or 0.0), row)
 
     def _passes(self, found: Found) -> bool:
         criteria = self._filter
@@ -99,26 +94,19 @@ class UploadSelection:
             return False
         return found.bytes >= criteria.min_bytes
 
-    def ranked(self) -> list[_Ranked]:
-        """Return the kept uploads with their sort keys, unsorted."""
-        return self._heap
+    def ranked(self) -> list[tuple[_Rank, FoundUpload]]:
+        """Return the kept uploads with their ranks, the top one first."""
+        return self._heap.ranked()
 
 
 def merge_selections(selections: Iterable[UploadSelection], limit: int) -> tuple[list[FoundUpload], Counts]:
     """Return the top uploads of all selections, sorted, and the summed counts."""
-    ranked: list[tuple[bool, float, int, int, FoundUpload]] = []
+    ranked: list[tuple[_Rank, FoundUpload]] = []
     total = Counts()
-    for number, selection in enumerate(selections):
-        ranked += ((known, rank, -number, place, row) for known, rank, place, row in selection.ranked())
+    for selection in selections:
+        ranked += selection.ranked()
         total.matched += selection.counts.matched
         total.undated += selection.counts.undated
         total.unsized += selection.counts.unsized
-    ranked.sort(key=lambda each: each[:-1], reverse=True)
-    return [row for *_, row in ranked[: limit or None]], total
-
-
-def _rank(order: Order, found: Found) -> float | None:
-    if order == "bytes":
-        return found.bytes
-    since = found.upload.initiated if order == "age" else found.activity
-    return None if since is None else -since
+    ranked.sort(key=itemgetter(0), reverse=True)  # stable: of equal ranks, the first bucket's first
+    return [row for _, row in ranked[: limit or None]], total

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 
@@ -64,11 +63,10 @@ def _per_target(name: str, text: str, values: Iterable[tuple[str, float]]) -> Ga
 
 def _target_info(watched: TargetStatus) -> dict[str, str]:
     target = watched.settings
-    urls = map(urlsplit, target.endpoints)
     return {
         "target": target.name,
         "store": target.store.value,
-        "endpoint_url": ",".join(f"{url.scheme}://{url.netloc}" for url in urls),
+        "endpoint_url": ",".join(watched.endpoints),
         "signing_region": watched.signing_region,
         **dict(target.labels),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,3 +41,9 @@ class TargetStatus:
     signing_region: str = ""
     scan_times: Mapping[str, ScanTimes] = field(default_factory=dict)
     discovery: Discovery | None = None
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Scheme, host and port of each URL in its config, and nothing else of them."""
+        urls = map(urlsplit, self.settings.endpoints)
+        return tuple(f"{url.scheme}://{url.netloc.rpartition('@')[2]}" for url in urls)

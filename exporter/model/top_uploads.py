@@ -1,47 +1,64 @@
-"""The worst uploads of many, by age, by idle time and by bytes; of each so many and no more are held."""
+"""The top uploads by age, by idle time and by bytes: a bounded number of each."""
 
 from __future__ import annotations
 
 import heapq
 from itertools import count
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from exporter.model.uploads import Found
+
+T = TypeVar("T")
 
 Order = Literal["age", "idle", "bytes"]
 ORDERS: tuple[Order, ...] = ("age", "idle", "bytes")
 
 
+def rank_of(order: Order, found: Found) -> float | None:
+    """Return a number that is greater the further up an upload stands in an order; None if not known."""
+    if order == "bytes":
+        return found.bytes
+    since = found.upload.initiated if order == "age" else found.activity
+    return None if since is None else -since
+
+
+class BoundedHeap(Generic[T]):
+    """Keeps the items of greatest rank, at most `limit` of them (0: all); of equal ranks, the first added."""
+
+    def __init__(self, limit: int) -> None:
+        """Begin empty."""
+        self._limit = limit
+        self._numbers = count()
+        self._heap: list[tuple[Any, int, T]] = []
+
+    def add(self, rank: Any, item: T) -> None:  # noqa: ANN401 - ranks of one heap compare
+        """Keep an item, or drop it."""
+        if not self._limit or len(self._heap) < self._limit:
+            heapq.heappush(self._heap, (rank, -next(self._numbers), item))
+        elif rank > self._heap[0][0]:
+            heapq.heapreplace(self._heap, (rank, -next(self._numbers), item))
+
+    def ranked(self) -> list[tuple[Any, T]]:
+        """Return ranks and items, the greatest rank first."""
+        entries = sorted(self._heap, key=lambda entry: entry[:2], reverse=True)
+        return [(rank, item) for rank, _, item in entries]
+
+
 class TopUploads:
-    """Keeps the worst uploads by each order. For one thread while uploads are added."""
+    """Keeps the top uploads by each order. For one thread while uploads are added."""
 
     def __init__(self, limit: int) -> None:
         """Keep at most `limit` uploads by each order."""
-        self._limit = limit
-        self._numbers = count()  # of two that are equally bad the one found first is kept
-        self._heaps: dict[Order, list[tuple[float, int, Found]]] = {order: [] for order in ORDERS}
+        self._heaps: dict[Order, BoundedHeap[Found]] = {order: BoundedHeap(limit) for order in ORDERS}
 
     def add(self, found: Found) -> None:
-        """Take an upload; where what an order goes by is not known, it has no place in it."""
-        initiated, activity, size = found.upload.initiated, found.activity, found.bytes
-        if initiated is not None:
-            self._add("age", -initiated, found)
-        if activity is not None:
-            self._add("idle", -activity, found)
-        if size is not None:
-            self._add("bytes", size, found)
+        """Add an upload to each order in which its rank is known."""
+        for order, heap in self._heaps.items():
+            rank = rank_of(order, found)
+            if rank is not None:
+                heap.add(rank, found)
 
-    def _add(self, order: Order, badness: float, found: Found) -> None:
-        heap = self._heaps[order]
-        if len(heap) < self._limit:
-            heapq.heappush(heap, (badness, -next(self._numbers), found))
-        elif heap and badness > heap[0][0]:
-            heapq.heapreplace(heap, (badness, -next(self._numbers), found))
-
-    def by(self, order: Order) -> Iterator[Found]:
-        """Yield the worst uploads by this order, the worst first."""
-        for *_, found in sorted(self._heaps[order], key=lambda entry: entry[:2], reverse=True):
-            yield found
+    def ranked(self, order: Order) -> list[tuple[float, Found]]:
+        """Return ranks and uploads by this order, the top one first."""
+        return self._heaps[order].ranked()

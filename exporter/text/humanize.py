@@ -9,6 +9,11 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _SPANS = (("d", 86400), ("h", 3600), ("m", 60))
 
 
+def human_count(number: int | None) -> str:
+    """Return a whole number with its thousands apart: `1,234`."""
+    return NOTHING if number is None else f"{number:,}"
+
+
 def human_bytes(size: int | None) -> str:
     """Return a size in binary units: `1.5 GiB`."""
     if size is None:

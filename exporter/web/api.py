@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from exporter.web.bucket_rows import endpoints, filter_rows
+from exporter.web.bucket_rows import filter_rows
 from exporter.web.records import upload_record, values_record
 from exporter.web.top_uploads import merge_top_uploads, order_and_limit
 
@@ -62,7 +62,7 @@ def _target(watched: TargetStatus, rows: Iterable[BucketRow]) -> Json:
     return {
         "name": settings.name,
         "store": settings.store.value,
-        "endpoints": list(endpoints(watched)),
+        "endpoints": list(watched.endpoints),
         "region": settings.region,
         "signing_region": watched.signing_region or None,
         "labels": dict(settings.labels),

@@ -6,10 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
+
+from exporter.model.uploads import age_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from exporter.model.targets import ScanTimes, TargetStatus
     from exporter.state.board import Entry
@@ -115,7 +116,7 @@ def total(rows: Sequence[BucketRow]) -> Totals:
         stale=_sum(summary.stale for _, summary in summaries),
         stale_bytes=_sum(summary.stale_bytes for _, summary in summaries),
         oldest=oldest,
-        oldest_age=None if oldest is None else max(0.0, seen - oldest),
+        oldest_age=age_at(seen, oldest),
         costs=tuple(sorted(costs.items())),
     )
 
@@ -153,20 +154,3 @@ def sort_rows(
     known = [row for row in named if value(row) is not None]
     known.sort(key=value, reverse=descending)  # type: ignore[arg-type]  # values of one column compare
     return known + [row for row in named if value(row) is None]
-
-
-def endpoint_of(url: str | None) -> str | None:
-    """Return scheme, host and port of a URL and nothing else of it."""
-    parts = urlsplit(url or "")
-    if not parts.hostname:
-        return None
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"
-
-
-def endpoints(watched: TargetStatus) -> Iterator[str]:
-    """Yield where a target's requests go, where the config says so."""
-    settings = watched.settings
-    for url in (settings.endpoint_url, *settings.endpoint_urls):
-        if endpoint := endpoint_of(url):
-            yield endpoint

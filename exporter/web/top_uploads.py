@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import heapq
 from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model.top_uploads import ORDERS
+from exporter.model.uploads import age_at
 from exporter.stores.abort_command import abort_command
 from exporter.web.query import QueryError
 
@@ -32,12 +34,12 @@ class TopUpload(NamedTuple):
     @property
     def age(self) -> float | None:
         """Seconds from its initiation to the scan, None where it is not known."""
-        return _before(self.found.upload.initiated, self.seen)
+        return age_at(self.seen, self.found.upload.initiated)
 
     @property
     def idle(self) -> float | None:
         """Seconds from its last activity to the scan, None where it is not known."""
-        return _before(self.found.activity, self.seen)
+        return age_at(self.seen, self.found.activity)
 
     @property
     def command(self) -> str | None:
@@ -60,7 +62,7 @@ def order_and_limit(query: Query, *, lenient: bool = False) -> tuple[Order, int]
 
 def merge_top_uploads(rows: Sequence[BucketRow], order: Order, limit: int) -> list[TopUpload]:
     """Return at most so many uploads of these buckets by this order."""
-    merged = heapq.merge(*(_of_bucket(row, order) for row in rows), key=lambda pair: pair[0])
+    merged = heapq.merge(*(_of_bucket(row, order) for row in rows), key=itemgetter(0), reverse=True)
     return [top_upload for _, top_upload in islice(merged, limit)]
 
 
@@ -74,16 +76,5 @@ def _of_bucket(row: BucketRow, order: Order) -> Iterator[tuple[float, TopUpload]
     if entry.worst is None:
         return
     seen = entry.last_success or 0.0
-    for found in entry.worst.by(order):
-        yield _rank(found, order), TopUpload(row, found, seen)
-
-
-def _rank(found: Found, order: Order) -> float:
-    """Return a number that is smaller for what is worse; what an order goes by is known of all in it."""
-    if order == "age":
-        return found.upload.initiated or 0.0
-    return (found.activity or 0.0) if order == "idle" else -float(found.bytes or 0)
-
-
-def _before(moment: float | None, seen: float) -> float | None:
-    return None if moment is None else max(0.0, seen - moment)
+    for rank, found in entry.worst.ranked(order):
+        yield rank, TopUpload(row, found, seen)

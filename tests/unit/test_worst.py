@@ -31,4 +31,4 @@ def test_each_order_holds_the_worst_and_begins_with_the_very_worst(uploads: list
         worst.add(each)
     for order in ORDERS:
         known = [each for each in uploads if BADNESS[order](each) is not None]
-        assert sorted(known, key=BADNESS[order])[:limit] == list(worst.by(order))
+        assert sorted(known, key=BADNESS[order])[:limit] == [found for _, found in worst.ranked(order)]

@@ -15,7 +15,7 @@ from exporter.model.errors import Failure
 from exporter.model.uploads import age_at
 from exporter.state.board import Board, Entry
 from exporter.stores.prices import price_list_of
-from exporter.text.humanize import human_bytes, human_seconds
+from exporter.text.humanize import human_bytes, human_count, human_seconds
 from exporter.text.quoting import one_line
 from exporter.web.records import values_record
 
@@ -57,7 +57,7 @@ def _row(outcome: Outcome[ScanResult]) -> list[str]:
         human_bytes(summary.bytes),
         human_seconds(age_at(began, summary.oldest_initiated)),
         f"{summary.stale:,}",
-        "–" if summary.parts is None else f"{summary.parts:,}",  # noqa: RUF001 - a dash for people
+        human_count(summary.parts),
         human_seconds(age_at(began, summary.oldest_activity)),
         f"{summary.unsized:,}",
         human_seconds(value.duration),

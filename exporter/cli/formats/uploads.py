@@ -12,7 +12,7 @@ from exporter.cli.terminal.table import Column, table
 from exporter.model.errors import Failure
 from exporter.model.uploads import age_at
 from exporter.stores.abort_command import abort_command
-from exporter.text.humanize import human_bytes, human_seconds, moment
+from exporter.text.humanize import human_bytes, human_count, human_seconds, moment
 from exporter.text.quoting import csv_cell, one_line, shell_quoted
 from exporter.web.records import upload_record
 
@@ -59,7 +59,7 @@ def uploads_table(report: UploadReport, width: int | None = None) -> str:
             human_seconds(age_at(report.now, row.upload.initiated)),
             human_seconds(age_at(report.now, row.found.activity)),
             human_bytes(row.found.bytes),
-            "–" if row.found.parts is None else f"{row.found.parts:,}",  # noqa: RUF001 - a dash for people
+            human_count(row.found.parts),
             one_line(row.found.storage_class),
             one_line(row.upload.upload_id),
         )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.text.humanize import NOTHING, human_bytes, human_seconds
+from exporter.text.humanize import NOTHING, human_bytes, human_count, human_seconds
 from exporter.web.bucket_rows import HEALTHS, age_groups
 from exporter.web.pages.age_chart import sparkline
-from exporter.web.pages.values import Cell, moment, money, number, time_ago
+from exporter.web.pages.values import Cell, moment, money, time_ago
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,7 @@ def _of_summary(read: Callable[[Summary], float | None]) -> Callable[[BucketRow]
 
 def _uploads(row: BucketRow, _: float) -> Cell:
     summary = row.entry.summary
-    return Cell(number(summary.uploads if summary else None))
+    return Cell(human_count(summary.uploads if summary else None))
 
 
 def _ages(row: BucketRow, _: float) -> Cell:
@@ -56,7 +56,7 @@ def _ages(row: BucketRow, _: float) -> Cell:
 
 def _bytes(row: BucketRow, _: float) -> Cell:
     summary = row.entry.summary
-    unsized = f"{number(summary.unsized)} unsized" if summary and summary.unsized else ""
+    unsized = f"{human_count(summary.unsized)} unsized" if summary and summary.unsized else ""
     return Cell(human_bytes(summary.bytes if summary else None), unsized)
 
 
@@ -64,7 +64,7 @@ def _stale(row: BucketRow, _: float) -> Cell:
     summary = row.entry.summary
     if summary is None:
         return Cell()
-    return Cell(number(summary.stale), human_bytes(summary.stale_bytes) if summary.stale else "")
+    return Cell(human_count(summary.stale), human_bytes(summary.stale_bytes) if summary.stale else "")
 
 
 def _before_scan(read: Callable[[Summary], float | None]) -> Callable[[BucketRow, float], Cell]:

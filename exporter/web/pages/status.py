@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.text.humanize import human_bytes, human_seconds
+from exporter.text.humanize import human_bytes, human_count, human_seconds
 from exporter.web.bucket_rows import HEALTHS, sort_rows, total, total_ages
 from exporter.web.pages.age_chart import chart
 from exporter.web.pages.columns import COLUMNS, NAME
 from exporter.web.pages.layout import render_page
-from exporter.web.pages.values import ALL, Cell, Choice, Moment, moment, money, number
+from exporter.web.pages.values import ALL, Cell, Choice, Moment, moment, money
 from exporter.web.query import QueryError
 
 if TYPE_CHECKING:
@@ -137,13 +137,13 @@ def _tiles(totals: Totals) -> list[_Tile]:
     tiles = [
         _Tile(
             "Buckets",
-            number(totals.buckets),
-            f"{number(failing)} failing" if failing else "none failing",
+            human_count(totals.buckets),
+            f"{human_count(failing)} failing" if failing else "none failing",
             "./?health=failing#list" if failing else "",
         ),
-        _Tile("Uploads", number(totals.uploads), _count(totals.unknown, "buckets not known")),
+        _Tile("Uploads", human_count(totals.uploads), _count(totals.unknown, "buckets not known")),
         _Tile("Bytes", human_bytes(totals.bytes), _count(totals.unsized, "uploads unsized")),
-        _Tile("Stale", number(totals.stale), human_bytes(totals.stale_bytes) if totals.stale else ""),
+        _Tile("Stale", human_count(totals.stale), human_bytes(totals.stale_bytes) if totals.stale else ""),
         _Tile("Oldest", human_seconds(totals.oldest_age), moment(totals.oldest) if totals.oldest else ""),
     ]
     if totals.costs:
@@ -152,7 +152,7 @@ def _tiles(totals: Totals) -> list[_Tile]:
 
 
 def _count(count: int, what: str) -> str:
-    return f"{number(count)} {what}" if count else ""
+    return f"{human_count(count)} {what}" if count else ""
 
 
 def _choices(rows: Sequence[BucketRow], query: Query) -> list[Choice]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model.top_uploads import ORDERS
-from exporter.text.humanize import NOTHING, human_bytes, human_seconds
+from exporter.text.humanize import NOTHING, human_bytes, human_count, human_seconds
 from exporter.text.humanize import moment as utc_text
 from exporter.web.bucket_rows import filter_rows
 from exporter.web.pages.layout import render_page
-from exporter.web.pages.values import ALL, Cell, Choice, moment, number
+from exporter.web.pages.values import ALL, Cell, Choice, moment
 from exporter.web.top_uploads import (
     DEFAULT_LIMIT,
     MAX_LIMIT,
@@ -88,7 +88,7 @@ def _row(top_upload: TopUpload) -> _Row:
         _span(top_upload.age, upload.initiated),
         _span(top_upload.idle, found.activity),
         Cell(human_bytes(found.bytes)),
-        Cell(number(found.parts)),
+        Cell(human_count(found.parts)),
         Cell(found.storage_class or NOTHING),
         Cell(upload.initiator or NOTHING),
         Cell() if found.abort_at is None else Cell(moment(found.abort_at)),

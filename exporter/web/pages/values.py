@@ -45,11 +45,6 @@ ALL = ("", "all")
 """The option that leaves a filter out."""
 
 
-def number(value: int | None) -> str:
-    """Return a number with its thousands apart, a dash where it is not known."""
-    return NOTHING if value is None else f"{value:,}"
-
-
 def money(cost: Cost) -> str:
     """Return amount and currency; what would be rounded to nothing is shown as `< 0.01`."""
     currency, amount = cost
