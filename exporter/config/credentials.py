@@ -48,10 +48,12 @@ class AssumeRole:
     role_arn: RoleArn = field(
         metadata=as_metadata(Key("The role's ARN: arn:aws:iam::123456789012:role/NAME."))
     )
-    external_id: ExternalId | None = key(None, "What the role's trust policy asks for; null: nothing.")
-    session_name: SessionName = key("mpu-exporter", "What logs of the account show.")
+    external_id: ExternalId | None = key(
+        None, "The external id that the role's trust policy demands; null: none."
+    )
+    session_name: SessionName = key("mpu-exporter", "The name of the session in the account's logs.")
     duration: Duration = duration_key(
-        "1h", "How long a session lasts, 15m to 12h; it is renewed before its end."
+        "1h", "Lifetime of a session, 15m to 12h; it is renewed before its end."
     )
 
 

@@ -1,4 +1,4 @@
-"""The config file's JSON Schema, from the models. `python -m exporter.config.schema` writes schema.json."""
+"""The config file's JSON Schema, made of the models; schema.json is its committed text."""
 
 from __future__ import annotations
 
@@ -41,7 +41,3 @@ def _walk(value: object) -> object:
 
 def _list_choices(schema: dict[str, Any]) -> list[Any]:
     return list(schema["anyOf"]) if schema.keys() == {"anyOf"} else [schema]
-
-
-if __name__ == "__main__":
-    SCHEMA_FILE.write_text(make_schema(), encoding="utf-8")

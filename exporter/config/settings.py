@@ -57,39 +57,41 @@ def _names(name: str, description: str, stores: tuple[StoreKind, ...]) -> Key:
 class ScanSettings:
     """How buckets are scanned. Under a target: what differs from the top-level `scan`."""
 
-    interval: Duration = duration_key("5m", "From the start of one scan of a bucket to the next.")
-    timeout: Duration = duration_key("1h", "The longest that one bucket's scan may take.")
-    request_timeout: Duration = duration_key("30s", "The longest one call may take, connect to last byte.")
-    retries: int = key(3, "Further tries of a call: throttled, 5xx, connection lost.", ge=0, le=10)
-    keep_for: DurationOrZero = duration_key("24h", "How long the last good values outlive failing scans.")
+    interval: Duration = duration_key("5m", "Time from the start of one scan of a bucket to the next.")
+    timeout: Duration = duration_key("1h", "Time limit of the scan of one bucket.")
+    request_timeout: Duration = duration_key("30s", "Time limit of one request, from connect to last byte.")
+    retries: int = key(3, "Retries of one request: throttled, 5xx, connection lost.", ge=0, le=10)
+    keep_for: DurationOrZero = duration_key(
+        "24h", "Time for which failing scans keep the last good values; 0s: not at all."
+    )
     parts: Literal["remembered", "always", "never"] = key(
         "remembered",
-        "Whose parts are asked for; remembered: where they may have changed; never: counts and ages only.",
+        "When parts are listed: always, never, or where they may have changed (remembered).",
     )
     page_size: int | None = key(
-        None, "Uploads and parts per page (glacier: at most 50); null: the store decides.", ge=1, le=1000
+        None, "Uploads and parts per page; null: the store decides. Glacier: at most 50.", ge=1, le=1000
     )
-    concurrency: int = key(32, "ListParts calls in flight per bucket.", ge=1, le=1024)
-    workers: int = key(2, "Buckets scanned at once, per target.", ge=1, le=64)
+    concurrency: int = key(32, "ListParts requests in flight per bucket.", ge=1, le=1024)
+    workers: int = key(2, "Buckets of a target scanned at the same time.", ge=1, le=64)
     max_requests: int | None = key(
-        None, "Requests per scan: the listing always finishes, sizing stops here; null: no limit.", ge=1
+        None, "Requests per scan; sizing stops there, listing does not; null: no limit.", ge=1
     )
     requests_per_second: float | None = key(
-        None, "Requests of the target a second; null: no limit.", ge=0.01, le=100000
+        None, "Requests per second of a target; null: no limit.", ge=0.01, le=100000
     )
     recheck_factor: float = key(
-        0.1, "An unchanged upload is asked again after this share of the time it had been idle …", ge=0, le=1
+        0.1, "An unchanged upload is sized again after this share of its idle time …", ge=0, le=1
     )
     recheck_at_least: Duration = duration_key("24h", "… and at least this often.")
 
 
 @dataclass(frozen=True, slots=True)
 class TlsSettings:
-    """How servers are verified, and the certificate shown to them."""
+    """How servers are verified, and the client certificate."""
 
     ca_file: Path | None = key(None, "CA certificates (PEM) trusted instead of the system's.")
     insecure_skip_verify: bool = key(default=False, description="Accept any certificate. For trials only.")
-    cert_file: Path | None = key(None, "Our own certificate (PEM); needs key_file.")
+    cert_file: Path | None = key(None, "Client certificate (PEM); needs key_file.")
     key_file: Path | None = key(None, "The key (PEM) of cert_file.")
 
 
@@ -103,7 +105,9 @@ class BucketSettings:
     prefix: str | None = key(
         None, "Only uploads whose key begins so; null: the target's, empty: the whole bucket."
     )
-    stale_after: Duration = key(parse_duration(_WEEK), "As the target's; null: the target's.", written=None)
+    stale_after: Duration = key(
+        parse_duration(_WEEK), "Instead of the target's stale_after; null: the target's.", written=None
+    )
     region: str | None = None
     """Known where the bucket was discovered; not written in the file."""
 
@@ -116,7 +120,7 @@ class DiscoverSettings:
         (), "Regular expressions; a name that one of them finds is watched; []: all names."
     )
     exclude: tuple[Pattern, ...] = key((), "Regular expressions; a name that one of them finds is left out.")
-    refresh: Duration = duration_key("1h", "How often the list of buckets or vaults is asked for.")
+    refresh: Duration = duration_key("1h", "Time between two listings of the buckets or vaults.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +135,13 @@ class Prices:
 
 @dataclass(frozen=True, slots=True)
 class TopSettings:
-    """Whose uploads are counted apart: the largest groups, the rest together."""
+    """Groups of uploads that are counted separately: the largest by name, the rest together."""
 
     by: tuple[Literal["prefix", "initiator"], ...] = key(
-        ("prefix", "initiator"), "prefix: by the first parts of the key; initiator: by who began them."
+        ("prefix", "initiator"), "prefix: the first parts of the key; initiator: who started the upload."
     )
-    depth: int = key(1, "How many parts of the key, split at /, are a prefix.", ge=1, le=10)
-    limit: int = key(10, "How many groups have a name; the rest is together.", ge=1, le=100)
+    depth: int = key(1, "Number of leading parts of the key, split at /, that make a prefix.", ge=1, le=10)
+    limit: int = key(10, "Maximum number of named groups; the rest is counted together.", ge=1, le=100)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,10 +170,10 @@ class TargetSettings:
         max_length=64,
     )
     addressing_style: Literal["auto", "path", "virtual"] = key(
-        "auto", "Where the bucket's name goes: path or host name.", stores=_S3_OBS
+        "auto", "Whether the bucket stands in the path or in the host name.", stores=_S3_OBS
     )
     engine: Literal["auto", "wire", "boto3"] = key(
-        "auto", "What lists and sizes; auto: wire (fast), boto3 where that cannot go.", stores=_S3
+        "auto", "HTTP engine: wire is fast; auto takes boto3 where wire cannot be used.", stores=_S3
     )
     signature: Literal["obs", "v2", "v4"] = key(
         "obs", "How requests are signed; v2 and v4 for S3-compatible servers, path style.", stores=_OBS
@@ -178,14 +182,20 @@ class TargetSettings:
         kw_only=False,
         default=(),
         metadata=as_metadata(
-            _names("buckets", "The buckets to watch: names, or mappings with settings.", _S3_OBS),
+            _names(
+                "buckets",
+                "The buckets to watch: names, access point ARNs, or mappings with settings.",
+                _S3_OBS,
+            ),
             _names("vaults", "The vaults to watch: as buckets, without prefix.", _GLACIER),
         ),
     )
     discover: DiscoverSettings | None = key(
-        None, "Instead of buckets or vaults: watch those that the account has."
+        None, "Watch the buckets or vaults that the account has, instead of a list."
     )
-    account_id: Account = key("-", "The vaults' account, 12 digits; -: our own.", stores=_GLACIER)
+    account_id: Account = key(
+        "-", 'The account of the vaults, 12 digits in quotes; "-": that of the credentials.', stores=_GLACIER
+    )
     prefix: str | None = key(None, "Only uploads whose key begins so; null: all.", stores=_S3_OBS)
     stale_after: Duration = duration_key(_WEEK, "An upload without activity for this long is stale.")
     labels: tuple[tuple[LabelName, LabelValue], ...] = key(
@@ -196,14 +206,19 @@ class TargetSettings:
         default=ScanSettings(),
         metadata=as_metadata(Key("What differs from the top-level scan.", ScanSettings())),
     )
-    credentials: Credentials = key(Credentials(), "What requests are signed with; left out: the SDK's chain.")
+    credentials: Credentials = key(
+        Credentials(),
+        "Left out: the SDK's own chain (environment, profile, role).",
+    )
     tls: TlsSettings = key(TlsSettings(), "How servers are verified.")
     proxy_url: ProxyUrl | None = setting(
         None, Key("http, https, socks5 or socks5h; null: the environment's proxies.", None), show=False
     )
-    request_payer: Literal["requester"] | None = key(None, "requester: we pay for requests.", stores=_S3)
+    request_payer: Literal["requester"] | None = key(
+        None, "requester: the exporter's account pays for requests.", stores=_S3
+    )
     expected_bucket_owner: OwnAccount | None = key(
-        None, "Refuse buckets of any other account (12 digits).", stores=_S3
+        None, "Refuse buckets of any other account; 12 digits in quotes.", stores=_S3
     )
     sse_customer_key: Secret | None = setting(
         None,
@@ -218,9 +233,11 @@ class TargetSettings:
     price_per_gib_month: Prices | None = key(
         None, "Prices for mpu_estimated_monthly_cost; null: no such metric."
     )
-    price_per_1000_requests: Price | None = key(None, "What the store charges, for check --estimate.")
+    price_per_1000_requests: Price | None = key(
+        None, "What the store charges, such as 0.005; read by check --estimate only."
+    )
     top: TopSettings | None = key(
-        None, "Counts uploads by prefix and initiator; null: not at all.", stores=_S3_OBS
+        None, "Count uploads by prefix and initiator; null: not at all.", stores=_S3_OBS
     )
 
     @property
