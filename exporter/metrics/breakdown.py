@@ -1,45 +1,79 @@
-"""Board to metric families: what is spent, who is to blame, who will clean up."""
+"""Board to metric families: uploads by cost, by abort rule, by prefix and by initiator."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client.core import GaugeMetricFamily
-
+from exporter.metrics.definition import BUCKET_LABELS, Definition
 from exporter.stores.registry import store_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from prometheus_client.core import GaugeMetricFamily
 
     from exporter.model.results import Group, Summary
     from exporter.state.board import Entry
 
     Rows = Sequence[tuple[Entry, Summary]]
 
-BUCKET_LABELS = ("target", "store", "bucket")
-
-_ABORT: tuple[tuple[str, str, Callable[[Summary], float | None]], ...] = (
-    (
-        "mpu_abort_scheduled_uploads",
-        "Uploads in progress of which the store said when a lifecycle rule will abort them.",
-        lambda summary: summary.abort_scheduled,
-    ),
-    (
-        "mpu_abort_overdue_uploads",
-        "Uploads in progress that a lifecycle rule should have aborted more than 2 days ago.",
-        lambda summary: summary.abort_overdue,
-    ),
+_COST = Definition(
+    "mpu_estimated_monthly_cost",
+    "Monthly cost of the bytes of uploads in progress at the target's own prices; "
+    "no sample where any of them has no price.",
+    labels=(*BUCKET_LABELS, "currency"),
+    see="#cost",
 )
+_RULE_PRESENT = Definition(
+    "mpu_abort_rule_present",
+    "1 if an enabled lifecycle rule aborts all watched uploads (scope bucket) or some of them (scope "
+    "prefix), else 0; only with lifecycle: true.",
+    labels=(*BUCKET_LABELS, "scope"),
+    see="#abort-rules-of-the-store",
+)
+_RULE_SECONDS = Definition(
+    "mpu_abort_rule_seconds",
+    "Time after which the shortest such rule aborts an upload; no sample without one.",
+    labels=(*BUCKET_LABELS, "scope"),
+)
+_ABORTS: dict[Definition, Callable[[Summary], float | None]] = {
+    Definition(
+        "mpu_abort_scheduled_uploads",
+        "Uploads in progress for which the store announced when a lifecycle rule will abort them; s3 only.",
+        see="#abort-rules-of-the-store",
+    ): lambda summary: summary.abort_scheduled,
+    Definition(
+        "mpu_abort_overdue_uploads",
+        "Uploads in progress that a lifecycle rule should have aborted more than 2 days ago; s3 only.",
+    ): lambda summary: summary.abort_overdue,
+}
 
 
-def insights(entries: Sequence[Entry]) -> Iterator[GaugeMetricFamily]:
+def _of_groups(by: str, what: str) -> tuple[Definition, Definition]:
+    labels, rest = (*BUCKET_LABELS, by), "the largest groups, and all others without a name"
+    return (
+        Definition(f"mpu_{by}_uploads", f"Uploads in progress by {what}: {rest}.", labels, see="#groups"),
+        Definition(
+            f"mpu_{by}_bytes",
+            f"Bytes of the parts of uploads in progress, where known, by {what}: {rest}.",
+            labels,
+        ),
+    )
+
+
+_PREFIXES = _of_groups("prefix", "the folder they are in")
+_INITIATORS = _of_groups("initiator", "who started them")
+DEFINITIONS = (_COST, _RULE_PRESENT, _RULE_SECONDS, *_ABORTS, *_PREFIXES, *_INITIATORS)
+
+
+def breakdown(entries: Sequence[Entry]) -> Iterator[GaugeMetricFamily]:
     """Yield the families, those without samples too."""
     rows = [(entry, entry.summary) for entry in entries if entry.summary]
     yield _cost(rows)
     yield from _rules(rows)
     yield from _aborts(rows)
-    yield from _groups("prefix", rows, lambda summary: summary.prefixes)
-    yield from _groups("initiator", rows, lambda summary: summary.initiators)
+    yield from _groups(_PREFIXES, rows, lambda summary: summary.prefixes)
+    yield from _groups(_INITIATORS, rows, lambda summary: summary.initiators)
 
 
 def labels_of(entry: Entry) -> tuple[str, str, str]:
@@ -48,11 +82,7 @@ def labels_of(entry: Entry) -> tuple[str, str, str]:
 
 
 def _cost(rows: Rows) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(
-        "mpu_estimated_monthly_cost",
-        "What the parts of uploads in progress cost a month at the target's own prices, where known.",
-        labels=(*BUCKET_LABELS, "currency"),
-    )
+    family = _COST.gauges()
     for entry, summary in rows:
         cost = None
         if entry.tariff and summary.bytes is not None:
@@ -63,17 +93,7 @@ def _cost(rows: Rows) -> GaugeMetricFamily:
 
 
 def _rules(rows: Rows) -> Iterator[GaugeMetricFamily]:
-    labels = (*BUCKET_LABELS, "scope")
-    present = GaugeMetricFamily(
-        "mpu_abort_rule_present",
-        "Whether an enabled lifecycle rule aborts all uploads watched (bucket), or some of them (prefix).",
-        labels=labels,
-    )
-    seconds = GaugeMetricFamily(
-        "mpu_abort_rule_seconds",
-        "After what time the shortest such rule aborts an upload.",
-        labels=labels,
-    )
+    present, seconds = _RULE_PRESENT.gauges(), _RULE_SECONDS.gauges()
     for entry, summary in rows:
         rules = summary.abort_rules._asdict() if summary.abort_rules else {}
         for scope, after in rules.items():
@@ -85,15 +105,11 @@ def _rules(rows: Rows) -> Iterator[GaugeMetricFamily]:
 
 
 def _groups(
-    by: str, rows: Rows, groups_of: Callable[[Summary], tuple[Group, ...] | None]
+    definitions: tuple[Definition, Definition],
+    rows: Rows,
+    groups_of: Callable[[Summary], tuple[Group, ...] | None],
 ) -> Iterator[GaugeMetricFamily]:
-    labels, rest = (*BUCKET_LABELS, by), "the largest groups, and all others as ''"
-    uploads = GaugeMetricFamily(f"mpu_{by}_uploads", f"Uploads in progress by {by}: {rest}.", labels=labels)
-    size = GaugeMetricFamily(
-        f"mpu_{by}_bytes",
-        f"Bytes of the parts of uploads in progress, where known, by {by}: {rest}.",
-        labels=labels,
-    )
+    uploads, size = (definition.gauges() for definition in definitions)
     for entry, summary in rows:
         for group in groups_of(summary) or ():
             uploads.add_metric((*labels_of(entry), group.name), float(group.uploads))
@@ -104,8 +120,8 @@ def _groups(
 
 
 def _aborts(rows: Rows) -> Iterator[GaugeMetricFamily]:
-    for name, text, value_of in _ABORT:
-        family = GaugeMetricFamily(name, text, labels=BUCKET_LABELS)
+    for definition, value_of in _ABORTS.items():
+        family = definition.gauges()
         for entry, summary in rows:
             value = value_of(summary)
             if value is not None and store_type(entry.store).has_abort_dates:

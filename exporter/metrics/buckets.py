@@ -5,92 +5,104 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
-from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily
 from prometheus_client.utils import floatToGoString
 
-from exporter.metrics.breakdown import BUCKET_LABELS, insights, labels_of
+from exporter.metrics.breakdown import breakdown, labels_of
+from exporter.metrics.definition import BUCKET_LABELS, Definition, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from prometheus_client import Metric
+    from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily
 
     from exporter.model.results import Summary
     from exporter.state.board import Board, Entry
 
 T = TypeVar("T")
 
-_STATE: tuple[tuple[str, str, Callable[[Summary], float | None]], ...] = (
-    (
+# A value of None makes no sample.
+_SUMMARY: dict[Definition, Callable[[Summary], float | None]] = {
+    Definition(
         "mpu_uploads_in_progress",
-        "Multipart uploads in progress, as of the last scan.",
-        lambda summary: summary.uploads,
-    ),
-    (
+        "Uploads that were initiated and neither completed nor aborted, as of the last scan.",
+    ): lambda summary: summary.uploads,
+    Definition(
         "mpu_pending_bytes",
-        "Bytes of the parts of uploads in progress, where known, as of the last scan.",
-        lambda summary: summary.bytes,
-    ),
-    (
+        "Bytes of the parts of uploads in progress, without the uploads whose bytes are not known.",
+    ): lambda summary: summary.bytes,
+    Definition(
         "mpu_pending_parts",
-        "Parts of uploads in progress, where known, as of the last scan.",
-        lambda summary: summary.parts,
-    ),
-    (
+        "Parts of uploads in progress, without the uploads whose bytes are not known.",
+    ): lambda summary: summary.parts,
+    Definition(
         "mpu_oldest_initiated_timestamp_seconds",
-        "When the oldest upload in progress was initiated.",
-        lambda summary: summary.oldest_initiated,
-    ),
-    (
+        "When the oldest upload in progress was initiated; no sample when there is none.",
+    ): lambda summary: summary.oldest_initiated,
+    Definition(
         "mpu_oldest_activity_timestamp_seconds",
-        "The least recent last activity (newest part, else initiation) of any upload in progress.",
-        lambda summary: summary.oldest_activity,
-    ),
-    (
-        "mpu_stale_uploads",
-        "Uploads in progress without activity for the target's stale_after.",
-        lambda summary: summary.stale,
-    ),
-    (
-        "mpu_stale_bytes",
-        "Bytes of the parts of stale uploads, where known.",
-        lambda summary: summary.stale_bytes,
-    ),
-    ("mpu_empty_uploads", "Uploads in progress that have no parts.", lambda summary: summary.empty),
-    (
+        "The least recent last activity of an upload in progress (its newest part, else its initiation); "
+        "no sample when there is none.",
+    ): lambda summary: summary.oldest_activity,
+    Definition(
+        "mpu_stale_uploads", "Uploads in progress without activity for stale_after."
+    ): lambda summary: summary.stale,
+    Definition(
+        "mpu_stale_bytes", "Bytes of the parts of stale uploads, without those whose bytes are not known."
+    ): lambda summary: summary.stale_bytes,
+    Definition(
+        "mpu_empty_uploads",
+        "Uploads in progress without parts: not billed, but on some stores the bucket cannot be deleted.",
+    ): lambda summary: summary.empty,
+    Definition(
         "mpu_unsized_uploads",
-        "Uploads in progress whose bytes are not known.",
-        lambda summary: summary.unsized if summary.parts_known else None,
-    ),
-    (
+        "Uploads in progress whose bytes are not known: ListParts was refused, failed, or had no time left.",
+    ): lambda summary: summary.unsized if summary.parts_known else None,
+    Definition(
         "mpu_recheck_overdue_uploads",
-        "Uploads in progress that were not asked about again in time: their bytes are older than promised.",
-        lambda summary: summary.overdue if summary.parts_known else None,
-    ),
-    (
+        "Uploads in progress whose parts were not listed again in time: their bytes are older than promised.",
+        see="performance.md#how-old-sizes-may-be",
+    ): lambda summary: summary.overdue if summary.parts_known else None,
+    Definition(
         "mpu_undated_uploads",
-        "Uploads in progress whose initiation is not known; they are left out of every age.",
-        lambda summary: summary.undated,
-    ),
+        "Uploads in progress whose initiation time is missing or implausible; left out of every age.",
+    ): lambda summary: summary.undated,
+}
+_AGES = Definition(
+    "mpu_upload_age_seconds",
+    "Ages of uploads in progress at the start of the last scan; a snapshot, never rate() it.",
+    kind=Kind.GAUGE_HISTOGRAM,
 )
-_SCAN: tuple[tuple[str, str, Callable[[Entry], float | None]], ...] = (
-    (
+_CLASSES = Definition(
+    "mpu_pending_bytes_by_class",
+    "The same bytes as mpu_pending_bytes by storage class; at most 20 classes, the rest as other.",
+    labels=(*BUCKET_LABELS, "storage_class"),
+)
+_SCAN: dict[Definition, Callable[[Entry], float | None]] = {
+    Definition(
         "mpu_scan_success",
-        "Whether the bucket's last scan finished.",
-        lambda entry: None if entry.success is None else float(entry.success),
-    ),
-    (
+        "1 if the bucket's last scan finished, else 0; no sample until a first scan has ended.",
+    ): lambda entry: entry.success,
+    Definition(
         "mpu_scan_complete",
-        "Whether the bucket's last scan finished and left no upload unsized.",
-        lambda entry: None if entry.success is None else float(entry.complete),
+        "1 if the bucket's last scan finished and left no upload unsized, else 0; "
+        "no sample until a first scan has ended.",
+    ): lambda entry: None if entry.success is None else entry.complete,
+    Definition("mpu_scan_duration_seconds", "Duration of the bucket's last scan."): lambda entry: (
+        entry.duration
     ),
-    ("mpu_scan_duration_seconds", "How long the bucket's last scan took.", lambda entry: entry.duration),
-    (
+    Definition(
         "mpu_scan_last_success_timestamp_seconds",
-        "When the bucket's last successful scan ended: the age of all its values.",
-        lambda entry: entry.last_success,
-    ),
+        "When the bucket's last successful scan ended: all its values are as of then.",
+    ): lambda entry: entry.last_success,
+}
+_FAILING = Definition(
+    "mpu_scan_failing",
+    "1 while the bucket's last scan failed, by reason; else no sample.",
+    labels=(*BUCKET_LABELS, "reason"),
 )
+OF_UPLOADS = (*_SUMMARY, _AGES, _CLASSES)
+OF_SCANS = (*_SCAN, _FAILING)
 
 
 class BoardCollector:
@@ -107,10 +119,10 @@ class BoardCollector:
     def families(self, entries: Sequence[Entry]) -> Iterator[Metric]:
         """Yield every family with the samples of `entries`; a family without samples is left out."""
         for family in (
-            *_gauges(_STATE, ((entry, entry.summary) for entry in entries if entry.summary)),
+            *_gauges(_SUMMARY, ((entry, entry.summary) for entry in entries if entry.summary)),
             _ages(entries),
             _classes(entries),
-            *insights(entries),
+            *breakdown(entries),
             *_gauges(_SCAN, ((entry, entry) for entry in entries)),
             _failing(entries),
         ):
@@ -119,11 +131,11 @@ class BoardCollector:
 
 
 def _gauges(
-    table: Iterable[tuple[str, str, Callable[[T], float | None]]], rows: Iterable[tuple[Entry, T]]
+    values: Mapping[Definition, Callable[[T], float | None]], rows: Iterable[tuple[Entry, T]]
 ) -> Iterator[GaugeMetricFamily]:
     rows = list(rows)
-    for name, text, value_of in table:
-        family = GaugeMetricFamily(name, text, labels=BUCKET_LABELS)
+    for definition, value_of in values.items():
+        family = definition.gauges()
         for entry, subject in rows:
             value = value_of(subject)
             if value is not None:
@@ -132,11 +144,7 @@ def _gauges(
 
 
 def _ages(entries: Iterable[Entry]) -> GaugeHistogramMetricFamily:
-    family = GaugeHistogramMetricFamily(
-        "mpu_upload_age_seconds",
-        "Ages of uploads in progress at the start of the last scan. A snapshot: never rate() it.",
-        labels=BUCKET_LABELS,
-    )
+    family = _AGES.gauge_histograms()
     for entry in entries:
         if entry.summary and entry.summary.age_counts:
             counts = zip(_bounds(entry.ages), map(float, entry.summary.age_counts), strict=True)
@@ -150,11 +158,7 @@ def _bounds(ages: tuple[float, ...]) -> tuple[str, ...]:
 
 
 def _classes(entries: Iterable[Entry]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(
-        "mpu_pending_bytes_by_class",
-        "Bytes of the parts of uploads in progress by storage class, where known.",
-        labels=(*BUCKET_LABELS, "storage_class"),
-    )
+    family = _CLASSES.gauges()
     for entry in entries:
         for storage_class, size in entry.summary.bytes_by_class if entry.summary else ():
             family.add_metric((*labels_of(entry), storage_class), float(size))
@@ -162,11 +166,7 @@ def _classes(entries: Iterable[Entry]) -> GaugeMetricFamily:
 
 
 def _failing(entries: Iterable[Entry]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(
-        "mpu_scan_failing",
-        "1 while the bucket's last scan failed, with the reason; else no sample.",
-        labels=(*BUCKET_LABELS, "reason"),
-    )
+    family = _FAILING.gauges()
     for entry in entries:
         if entry.failure:
             family.add_metric((*labels_of(entry), entry.failure.reason), 1.0)

@@ -1,16 +1,13 @@
-"""Counters of the exporter's own work, and what the process says of itself."""
+"""Counters of the exporter's own requests and failures, and metrics of its process."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING
 
 from prometheus_client import (
     CollectorRegistry,
-    Counter,
-    Gauge,
-    Info,
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
@@ -18,6 +15,7 @@ from prometheus_client import (
 
 from exporter import __version__
 from exporter.config.sharding import ALONE, Shard
+from exporter.metrics.definition import Definition, Kind
 from exporter.model.errors import Reason
 
 if TYPE_CHECKING:
@@ -27,55 +25,84 @@ if TYPE_CHECKING:
     from exporter.stores.base import Store
 
 
+_FAILURES = Definition("mpu_scan_failures_total", "Scans that failed.", ("target", "reason"), Kind.COUNTER)
+_REQUESTS = Definition(
+    "mpu_api_requests_total",
+    "HTTP requests sent to the store, retries included: an upper bound of what is billed.",
+    ("target", "operation"),
+    Kind.COUNTER,
+)
+_REQUEST_FAILURES = Definition(
+    "mpu_api_request_failures_total",
+    "HTTP requests to the store that failed; an upload that ended meanwhile is no failure.",
+    ("target", "operation", "reason"),
+    Kind.COUNTER,
+)
+_SAVED = Definition(
+    "mpu_api_requests_saved_total",
+    "ListParts calls not sent, because the upload was not due to be asked about again.",
+    ("target",),
+    Kind.COUNTER,
+)
+_STATE_FAILURES = Definition(
+    "mpu_state_failures_total",
+    "Reads and writes of the state file that failed; new data is kept in memory until a write succeeds.",
+    (),
+    Kind.COUNTER,
+)
+_HALVED = Definition(
+    "mpu_concurrency_halved_total",
+    "Times a bucket's calls in flight were halved because the store throttled.",
+    ("target",),
+    Kind.COUNTER,
+)
+_RESTORED = Definition(
+    "mpu_concurrency_restored_total",
+    "Times a bucket's calls in flight were back at scan.concurrency after throttling.",
+    ("target",),
+    Kind.COUNTER,
+)
+_RELOADED = Definition(
+    "mpu_config_last_reload_successful", "1 if the config could be used when it was last read, else 0.", ()
+)
+_RELOADED_AT = Definition(
+    "mpu_config_last_reload_success_timestamp_seconds", "When the config was last read and used.", ()
+)
+_SHARDS = Definition(
+    "mpu_shards",
+    "Number of processes that share the buckets; 1 where there is only this one.",
+    (),
+    see="operations.md#shards",
+)
+_SHARD_ORDINAL = Definition("mpu_shard_ordinal", "Number of this process among them, counted from 0.", ())
+_BUILD = Definition(
+    "mpu_exporter_build_info", "Always 1; the version of this exporter.", ("version",), Kind.INFO
+)
+DEFINITIONS = (
+    *(_FAILURES, _REQUESTS, _REQUEST_FAILURES, _SAVED, _STATE_FAILURES, _HALVED, _RESTORED),
+    *(_RELOADED, _RELOADED_AT, _SHARDS, _SHARD_ORDINAL, _BUILD),
+)
+
+
 class ExporterMetrics:
-    """Counters of the exporter's own work."""
+    """Counters of the exporter's own requests and failures. Safe to use from many threads."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register the counters."""
-        counter = partial(Counter, registry=registry)
-        self._failures = counter("mpu_scan_failures", "Scans that failed.", ["target", "reason"])
-        self._requests = counter(
-            "mpu_api_requests", "HTTP requests sent to the store, retries included.", ["target", "operation"]
-        )
-        self._request_failures = counter(
-            "mpu_api_request_failures",
-            "HTTP requests to the store that failed.",
-            ["target", "operation", "reason"],
-        )
-        self._saved = counter(
-            "mpu_api_requests_saved",
-            "ListParts calls that were not needed, since nothing can have changed for long.",
-            ["target"],
-        )
-        self._state_failures = counter(
-            "mpu_state_failures",
-            "Uses of the state file that failed; what is new waits in memory.",
-        )
-        self._halved = counter(
-            "mpu_concurrency_halved",
-            "Times a bucket's calls in flight were halved because the store throttled.",
-            ["target"],
-        )
-        self._restored = counter(
-            "mpu_concurrency_restored",
-            "Times a bucket's calls in flight were back at scan.concurrency after throttling.",
-            ["target"],
-        )
-        self._reloaded = Gauge(
-            "mpu_config_last_reload_successful",
-            "Whether the config could be used when it was last read.",
-            registry=registry,
-        )
-        self._reloaded_at = Gauge(
-            "mpu_config_last_reload_success_timestamp_seconds",
-            "When the config was last read and used.",
-            registry=registry,
-        )
+        self._failures = _FAILURES.counter(registry)
+        self._requests = _REQUESTS.counter(registry)
+        self._request_failures = _REQUEST_FAILURES.counter(registry)
+        self._saved = _SAVED.counter(registry)
+        self._state_failures = _STATE_FAILURES.counter(registry)
+        self._halved = _HALVED.counter(registry)
+        self._restored = _RESTORED.counter(registry)
+        self._reloaded = _RELOADED.gauge(registry)
+        self._reloaded_at = _RELOADED_AT.gauge(registry)
         self._requests_of = cache(self._requests.labels)  # a lookup takes 1 µs, and a call should take 40
         self._forgotten: frozenset[str] = frozenset()
 
     def preset(self, targets: Iterable[tuple[TargetSettings, Store]]) -> None:
-        """Set the counters of these targets to zero: what has not happened yet is known, too."""
+        """Begin the counters of these targets at zero, so that a first increase can be seen."""
         targets = list(targets)
         self._forgotten -= {target.name for target, _ in targets}
         for target, store in targets:
@@ -88,7 +115,7 @@ class ExporterMetrics:
             self._restored.labels(target.name)
 
     def forget(self, target: str) -> None:
-        """Drop a target's counters; what is still counted for it makes no new ones."""
+        """Drop a target's counters; later calls for it are ignored until `preset`."""
         self._forgotten |= {target}
         for counter in (
             *(self._failures, self._requests, self._request_failures),
@@ -98,7 +125,7 @@ class ExporterMetrics:
         self._requests_of.cache_clear()
 
     def config_read(self, *, used: bool, now: float) -> None:
-        """Note whether the config that was read at `now` (Unix seconds) could be used."""
+        """Set whether the config that was read at `now` (Unix seconds) could be used."""
         self._reloaded.set(used)
         if used:
             self._reloaded_at.set(now)
@@ -119,7 +146,7 @@ class ExporterMetrics:
             self._request_failures.labels(target, operation, reason).inc()
 
     def requests_saved(self, target: str, count: int) -> None:
-        """Count calls that were not needed."""
+        """Count calls that were not sent."""
         if target not in self._forgotten:
             self._saved.labels(target).inc(count)
 
@@ -155,15 +182,12 @@ class RequestCounter:
 
 
 def process_registry(shard: Shard = ALONE) -> CollectorRegistry:
-    """Return a fresh registry with what the process says of itself, and which shard it is."""
+    """Return a new registry with the metrics of the process, its version and its shard."""
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
-    build = Info("mpu_exporter_build", "The version of this exporter.", registry=registry)
-    build.info({"version": __version__})
-    shards = Gauge("mpu_shards", "So many processes share the buckets.", registry=registry)
-    shards.set(shard.total)
-    ordinal = Gauge("mpu_shard_ordinal", "Which of them this process is, counted from 0.", registry=registry)
-    ordinal.set(shard.ordinal)
+    _BUILD.info(registry).info({"version": __version__})
+    _SHARDS.gauge(registry).set(shard.total)
+    _SHARD_ORDINAL.gauge(registry).set(shard.ordinal)
     return registry

@@ -4,69 +4,72 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
+from exporter.metrics.definition import Definition, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from prometheus_client import Metric
 
     from exporter.model.targets import TargetStatus
 
+# A value of None makes no sample.
+_STATUS: dict[Definition, Callable[[TargetStatus], float | None]] = {
+    Definition(
+        "mpu_scan_interval_seconds",
+        "scan.interval of the config: time from the start of one scan of a bucket to the start of the next.",
+        ("target",),
+    ): lambda status: status.settings.scan.interval,
+    Definition(
+        "mpu_stale_after_seconds", "stale_after of the target; a bucket may have its own.", ("target",)
+    ): lambda status: status.settings.stale_after,
+    Definition(
+        "mpu_target_buckets", "Buckets or vaults that this shard watches.", ("target",)
+    ): lambda status: len(status.buckets),
+    Definition(
+        "mpu_discovery_success",
+        "1 if the last request for the list of buckets succeeded, else 0; only with discover.",
+        ("target",),
+    ): lambda status: status.discovery.success if status.discovery else None,
+}
+_INFO = Definition(
+    "mpu_target_info",
+    "Always 1; the target's own labels from the config stand here too, for joins.",
+    ("target", "store", "endpoint_url", "signing_region"),
+    Kind.INFO,
+)
+DEFINITIONS = (*_STATUS, _INFO)
+
 
 class TargetCollector:
-    """What is known of the targets apart from their scans."""
+    """Builds the families of all targets."""
 
-    def __init__(self, watched: Callable[[], Sequence[TargetStatus]]) -> None:
-        """Make a collector of the targets that `watched` returns."""
-        self._watched = watched
+    def __init__(self, statuses: Callable[[], Sequence[TargetStatus]]) -> None:
+        """Make a collector of the targets that `statuses` returns."""
+        self._statuses = statuses
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families of all targets."""
-        watched = self._watched()
-        yield _per_target(
-            "mpu_scan_interval_seconds",
-            "Time from the start of one scan of a bucket to the start of the next, as configured.",
-            ((each.settings.name, each.settings.scan.interval) for each in watched),
-        )
-        yield _per_target(
-            "mpu_stale_after_seconds",
-            "Time without activity after which an upload is stale, as configured for the target.",
-            ((each.settings.name, each.settings.stale_after) for each in watched),
-        )
-        yield _per_target(
-            "mpu_target_buckets",
-            "Buckets or vaults that this shard watches.",
-            ((each.settings.name, len(each.buckets)) for each in watched),
-        )
-        yield _per_target(
-            "mpu_discovery_success",
-            "Whether the target's list of buckets could be had when it was last asked for.",
-            (
-                (each.settings.name, each.discovery.success)
-                for each in watched
-                if each.discovery and each.discovery.success is not None
-            ),
-        )
-        info = InfoMetricFamily("mpu_target", "A target, with the labels given to it in the config.")
-        for each in watched:
-            info.add_metric([], _target_info(each))
+        statuses = self._statuses()
+        for definition, value_of in _STATUS.items():
+            family = definition.gauges()
+            for status in statuses:
+                value = value_of(status)
+                if value is not None:
+                    family.add_metric([status.settings.name], float(value))
+            yield family
+        info = _INFO.infos()
+        for status in statuses:
+            info.add_metric([], _info(status))
         yield info
 
 
-def _per_target(name: str, text: str, values: Iterable[tuple[str, float]]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, text, labels=["target"])
-    for target, value in values:
-        family.add_metric([target], float(value))
-    return family
-
-
-def _target_info(watched: TargetStatus) -> dict[str, str]:
-    target = watched.settings
+def _info(status: TargetStatus) -> dict[str, str]:
+    target = status.settings
     return {
         "target": target.name,
         "store": target.store.value,
-        "endpoint_url": ",".join(watched.endpoints),
-        "signing_region": watched.signing_region,
+        "endpoint_url": ",".join(status.endpoints),
+        "signing_region": status.signing_region,
         **dict(target.labels),
     }

@@ -8,8 +8,6 @@ import math
 import re
 import subprocess
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -28,49 +26,18 @@ from docs.documents import (
     table,
 )
 from servers import need
-from unit.boards import AGES, SUMMARY, TARIFF
+from unit.boards import full_registry
 
 from exporter.cli import main as cli
 from exporter.config.load import load
-from exporter.config.settings import BucketSettings, Settings, StoreKind, TargetSettings
-from exporter.metrics.buckets import BoardCollector
-from exporter.metrics.exporter import ExporterMetrics, process_registry
-from exporter.metrics.targets import TargetCollector
-from exporter.model.errors import Failure, Reason
-from exporter.model.results import ScanResult
-from exporter.model.targets import Discovery, TargetStatus
-from exporter.state.board import Board, Entry
-
-if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
+from exporter.config.settings import Settings, StoreKind
+from exporter.model.errors import Reason
 
 TLS_FILES = ("web.yml", "prometheus-tls.yml")
 """Run by tests/real/test_tls.py."""
 ENVIRON = {"CEPH_KEY": "key", "CEPH_SECRET": "secret", "OBS_KEY": "key", "OBS_SECRET": "secret"}
 RUNBOOKS = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "helm/runbooks").glob("*.md"))]
 EVERYWHERE = "\n".join(DOCUMENTS.values())
-
-
-def full_registry() -> CollectorRegistry:
-    """Return a registry in which every metric has a sample."""
-    board = Board()
-    board.declare([Entry("t", name, "s3", 60.0, AGES, tariff=TARIFF) for name in ("good", "bad")])
-    board.publish(("t", "good"), ScanResult(SUMMARY, finished=2.0, duration=1.0))
-    board.fail(("t", "bad"), Failure(Reason.TLS, ""), 1.0)
-    target = TargetSettings("t", StoreKind.S3, (BucketSettings("good"), BucketSettings("bad")))
-    stores = [(target, SimpleNamespace(operations=("ListParts",), signing_region="eu-west-1"))]
-    registry = process_registry()
-    registry.register(BoardCollector(board))
-    registry.register(
-        TargetCollector(lambda: [TargetStatus(target, target.buckets, discovery=Discovery(success=True))])
-    )
-    work = ExporterMetrics(registry)
-    work.preset(stores)
-    work.config_read(used=True, now=1.0)
-    work.scan_failed("t", Reason.TLS)
-    work.request_sent("t", "ListParts")
-    work.request_failed("t", "ListParts", Reason.TLS)
-    return registry
 
 
 def exposed() -> dict[str, tuple[str, set[str]]]:

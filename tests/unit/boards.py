@@ -1,15 +1,20 @@
 """A board with buckets on it, and what is drawn from it: what the tests of the web side share."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from types import SimpleNamespace
 
 from fakes import NOW, Clock
 from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
 
-from exporter.config.settings import Prices
+from exporter.config.settings import BucketSettings, Prices, StoreKind, TargetSettings
 from exporter.metrics.buckets import BoardCollector
+from exporter.metrics.exporter import ExporterMetrics, process_registry
 from exporter.metrics.exposition import Exposition
+from exporter.metrics.targets import TargetCollector
 from exporter.model.cost import PriceList
+from exporter.model.errors import Failure, Reason
 from exporter.model.results import AbortRules, Group, ScanResult, Summary
+from exporter.model.targets import Discovery, TargetStatus
 from exporter.state.board import Board, Entry
 from exporter.web.app import App
 
@@ -81,3 +86,38 @@ class Drawn:
         registry.register(self.collector)
         registry.register(self.registry)
         return registry
+
+
+def metric_values(summary: Summary) -> dict[str, float]:
+    """Return by metric the first sample that is shown of a bucket with this summary."""
+    drawn = Drawn("media")
+    drawn.publish("media", summary)
+    return {family.name: family.samples[0].value for family in drawn.collector.collect()}
+
+
+def complete(summary: Summary) -> Summary:
+    """Return the summary with a 1 for each number that it lacks."""
+    lacking = [field.name for field in fields(summary) if getattr(summary, field.name) is None]
+    return replace(summary, **dict.fromkeys(lacking, 1))
+
+
+def full_registry() -> CollectorRegistry:
+    """Return a registry in which every metric has a sample."""
+    board = Board()
+    board.declare([Entry("t", name, "s3", 60.0, AGES, tariff=TARIFF) for name in ("good", "bad")])
+    board.publish(("t", "good"), ScanResult(complete(SUMMARY), finished=2.0, duration=1.0))
+    board.fail(("t", "bad"), Failure(Reason.TLS, ""), 1.0)
+    target = TargetSettings("t", StoreKind.S3, (BucketSettings("good"), BucketSettings("bad")))
+    stores = [(target, SimpleNamespace(operations=("ListParts",), signing_region="eu-west-1"))]
+    registry = process_registry()
+    registry.register(BoardCollector(board))
+    registry.register(
+        TargetCollector(lambda: [TargetStatus(target, target.buckets, discovery=Discovery(success=True))])
+    )
+    metrics = ExporterMetrics(registry)
+    metrics.preset(stores)
+    metrics.config_read(used=True, now=1.0)
+    metrics.scan_failed("t", Reason.TLS)
+    metrics.request_sent("t", "ListParts")
+    metrics.request_failed("t", "ListParts", Reason.TLS)
+    return registry

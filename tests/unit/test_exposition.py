@@ -171,13 +171,13 @@ class TestAsTheLibrary:
 
 
 class TestGolden:
-    """Committed text; `UPDATE_GOLDEN=1 pytest tests/unit/test_exposition.py` rewrites it."""
+    """Committed text; `REWRITE_EXPECTED=1 pytest tests/unit/test_exposition.py` rewrites it."""
 
     @pytest.mark.parametrize("name", ["text", "openmetrics"])
     def test_the_exposition_is_as_committed(self, drawn: Drawn, name: str):
         shown = getattr(drawn, name).render().decode()
         golden = GOLDEN / f"{name}.txt"
-        if os.environ.get("UPDATE_GOLDEN") == "1":
+        if os.environ.get("REWRITE_EXPECTED"):
             golden.write_bytes(shown.encode())
         assert golden.read_bytes().decode() == shown
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
-from unit.boards import SUMMARY, Drawn
+from unit.boards import SUMMARY, metric_values
 
 from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
 from exporter.metrics.exporter import ExporterMetrics
@@ -29,14 +29,8 @@ DISTINCT = replace(
 )
 
 
-def values(summary):
-    drawn = Drawn("media")
-    drawn.publish("media", summary)
-    return {family.name: family.samples[0].value for family in drawn.collector.collect()}
-
-
 def test_each_gauge_shows_its_own_number():
-    shown = values(DISTINCT)
+    shown = metric_values(DISTINCT)
     assert [
         shown[f"mpu_{name}"]
         for name in (
@@ -67,9 +61,9 @@ def test_what_is_not_known_has_no_sample():
         "mpu_oldest_initiated_timestamp_seconds",
         "mpu_oldest_activity_timestamp_seconds",
     }
-    assert gone & set(values(DISTINCT)) == gone
-    assert gone & set(values(unknown)) == set()
-    assert "mpu_unsized_uploads" not in values(replace(unknown, unsized=0, parts_known=False))
+    assert gone & set(metric_values(DISTINCT)) == gone
+    assert gone & set(metric_values(unknown)) == set()
+    assert "mpu_unsized_uploads" not in metric_values(replace(unknown, unsized=0, parts_known=False))
 
 
 class AnyStore:
