@@ -105,10 +105,10 @@ class Service:
             Exposition(collector, registry, openmetrics=True),
             self._ready,
             telemetry_path,
-            watched=self._reconciler.statuses,
+            targets=self._reconciler.statuses,
             reload=reload,
             uploads=uploads,
-            problems=problems,
+            config_problems=problems,
             shard=shard,
         )
         self._web_config = WebConfigReloader(web_config)

@@ -85,7 +85,7 @@ def _discovery(discovery: Discovery | None) -> Json | None:
 
 
 def _bucket(row: BucketRow) -> Json:
-    entry, turn, cost = row.entry, row.turn, row.cost
+    entry, times, cost = row.entry, row.scan_times, row.cost
     return {
         "name": entry.bucket,
         "health": row.health,
@@ -93,8 +93,8 @@ def _bucket(row: BucketRow) -> Json:
         "message": (entry.failure.message if entry.failure else entry.trouble) or None,
         "last_success": entry.last_success,
         "duration_seconds": entry.duration,
-        "next_scan": turn.due if turn else None,
-        "scanning_since": turn.running_since if turn else None,
+        "next_scan": times.due if times else None,
+        "scanning_since": times.running_since if times else None,
         "monthly_cost": {"currency": cost[0], "amount": cost[1]} if cost else None,
         "values": values_record(entry.store, entry.ages, entry.summary) if entry.summary else None,
     }

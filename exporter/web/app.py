@@ -1,4 +1,4 @@
-"""What may be asked over HTTP: metrics, pages, JSON, health. It never waits for a scan."""
+"""The ASGI application: metrics, pages, JSON, health, reload. It never waits for a scan."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ _SECURITY_HEADERS = (
     (b"content-security-policy", POLICY.encode()),
 )
 _GET = ("GET", "HEAD")
-_CHANGE = ("POST", "PUT")
-_OURS = {"", "none", "same-origin"}
-"""Where a browser says a request comes from that may change something."""
+_WRITE = ("POST", "PUT")
+_TRUSTED_FETCH_SITES = {"", "none", "same-origin"}
+"""Values of Sec-Fetch-Site for which a reload is allowed: no browser, typed in, our own page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer."""
+    """An HTTP response."""
 
     status: int
     body: bytes
@@ -56,28 +56,27 @@ class Response:
 
 
 class Request(NamedTuple):
-    """What was asked; header names are lower-case."""
+    """The parts of an HTTP request that handlers read; header names are lower-case."""
 
     headers: dict[str, str]
     query: Query
 
 
 class Route(NamedTuple):
-    """What answers a path, to which methods, and whether that may take a while."""
+    """The handler of a path, its methods, and whether it runs in a thread (anything over a millisecond)."""
 
-    answer: Callable[[Request], Response]
+    handler: Callable[[Request], Response]
     methods: tuple[str, ...] = _GET
-    slow: bool = False
+    in_thread: bool = False
 
 
 @dataclass(slots=True)
 class App:
-    """Answers requests from the board; `ready` says whether the values are worth scraping yet.
+    """Responds from the board.
 
-    `watched` returns the targets as they are watched now. `reload` reads the config again and returns what is
-    wrong with it; None where nobody may ask for that. With `uploads` the worst uploads are shown.
-    `problems` returns what was wrong with the config when it was last read. `shard` says which of all buckets
-    these are.
+    `ready` returns whether first scans are done, `targets` the targets that are watched now. `reload` reads
+    the config again and returns its problems; None turns `/-/reload` off. `uploads` turns `/uploads` on.
+    `config_problems` returns what was wrong with the config when it was last read.
     """
 
     board: Board
@@ -85,36 +84,36 @@ class App:
     openmetrics: Exposition
     ready: Callable[[], bool]
     telemetry_path: str = "/metrics"
-    watched: Callable[[], Sequence[TargetStatus]] = tuple
+    targets: Callable[[], Sequence[TargetStatus]] = tuple
     reload: Callable[[], Sequence[str]] | None = None
     uploads: bool = False
-    problems: Callable[[], Sequence[str]] = tuple
+    config_problems: Callable[[], Sequence[str]] = tuple
     shard: Shard = ALONE
-    _routes: dict[str, Route] = field(init=False)
-    _one_reload: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    routes: dict[str, Route] = field(init=False)
+    _reload_lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     def __post_init__(self) -> None:
-        """Fill the table of paths."""
-        self._routes = {
-            "/": Route(self._status, slow=True),
-            "/uploads": Route(self._uploads, slow=True),
-            "/api/v1/targets": Route(self._api_targets, slow=True),
-            "/api/v1/uploads": Route(self._api_uploads, slow=True),
+        """Make the table of paths, without those that are off."""
+        self.routes = {
+            "/": Route(self._status, in_thread=True),
+            "/uploads": Route(self._uploads, in_thread=True),
+            "/api/v1/targets": Route(self._api_targets, in_thread=True),
+            "/api/v1/uploads": Route(self._api_uploads, in_thread=True),
             "/-/healthy": Route(self._healthy),
             "/-/ready": Route(self._ready),
-            "/-/reload": Route(self._reload, _CHANGE),
-            self.telemetry_path: Route(self._metrics, slow=True),
+            "/-/reload": Route(self._reload, _WRITE),
+            self.telemetry_path: Route(self._metrics, in_thread=True),
         }
         hidden = ["/-/reload"] if self.reload is None else []
         hidden += [] if self.uploads else ["/uploads", "/api/v1/uploads"]
         for path in hidden:
-            self._routes.pop(path)
+            self.routes.pop(path)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:  # noqa: ANN401, ARG002 - ASGI
-        """Answer one request."""
+        """Respond to one request."""
         if scope["type"] != "http":
             return
-        method, route = scope["method"], self._routes.get(scope["path"])
+        method, route = scope["method"], self.routes.get(scope["path"])
         request = Request(_headers(scope), Query.parse(scope.get("query_string", b"")))
         if route is None:
             response = _not_found(scope["path"])
@@ -123,30 +122,32 @@ class App:
             response = Response(
                 405, f"405 only {allowed}\n".encode(), headers=((b"allow", allowed.encode()),)
             )
-        elif method in _CHANGE:
-            # one at a time: those who wait take no thread from a scrape
-            async with self._one_reload:
-                response = await asyncio.to_thread(route.answer, request)
-        elif route.slow:
-            # takes milliseconds: off the event loop, so that others are answered meanwhile
-            response = await asyncio.to_thread(route.answer, request)
+        elif method in _WRITE:
+            # one at a time: requests that wait take no thread from a scrape
+            async with self._reload_lock:
+                response = await asyncio.to_thread(route.handler, request)
+        elif route.in_thread:
+            # off the event loop, so that other requests are not held up
+            response = await asyncio.to_thread(route.handler, request)
         else:
-            response = route.answer(request)
+            response = route.handler(request)
         await _send(send, response, with_body=method != "HEAD")
 
     def _metrics(self, request: Request) -> Response:
-        chosen = self.openmetrics if wants_openmetrics(request.headers.get("accept", "")) else self.text
-        return _packed(request, chosen.render(), chosen.content_type, b"Accept, Accept-Encoding")
+        exposition = self.openmetrics if wants_openmetrics(request.headers.get("accept", "")) else self.text
+        return _compressed(request, exposition.render(), exposition.content_type, b"Accept, Accept-Encoding")
 
     def _status(self, request: Request) -> Response:
-        watched, now = self.watched(), time.time()
-        rows = make_rows(self.board.entries(), watched)
-        problems = find_problems(watched, self.problems(), now)
-        page = status_page(rows, self._site(), request.query, now, problems)
-        return _packed(request, page.encode(), _HTML)
+        targets, now = self.targets(), time.time()
+        rows = make_rows(self.board.entries(), targets)
+        problems = find_problems(targets, self.config_problems(), now)
+        page = status_page(rows, self._page_context(), request.query, now, problems)
+        return _compressed(request, page.encode(), _HTML)
 
     def _uploads(self, request: Request) -> Response:
-        return _packed(request, uploads_page(self._rows(), self._site(), request.query).encode(), _HTML)
+        rows = make_rows(self.board.entries(), self.targets())
+        page = uploads_page(rows, self._page_context(), request.query)
+        return _compressed(request, page.encode(), _HTML)
 
     def _api_targets(self, request: Request) -> Response:
         return self._api(request, api.targets)
@@ -157,13 +158,13 @@ class App:
     def _api(
         self, request: Request, answer: Callable[[Sequence[TargetStatus], list[BucketRow], Query], Json]
     ) -> Response:
-        watched = self.watched()
+        targets = self.targets()
         try:
-            data = answer(watched, make_rows(self.board.entries(), watched), request.query)
+            data = answer(targets, make_rows(self.board.entries(), targets), request.query)
             data["shard"] = asdict(self.shard)
         except QueryError as error:
             return Response(400, api.failure(str(error)), _JSON)
-        return _packed(request, api.success(data, time.time()), _JSON)
+        return _compressed(request, api.success(data, time.time()), _JSON)
 
     def _healthy(self, _: Request) -> Response:
         return Response(200, b"mpu-exporter is healthy.\n")
@@ -174,17 +175,14 @@ class App:
         return Response(503, b"mpu-exporter is not ready: first scans are under way.\n")
 
     def _reload(self, request: Request) -> Response:
-        if request.headers.get("sec-fetch-site", "") not in _OURS:
+        if request.headers.get("sec-fetch-site", "") not in _TRUSTED_FETCH_SITES:
             return Response(403, b"403 not from another site's page\n")
         problems = self.reload() if self.reload else ()
         if problems:
             return Response(500, "".join(f"{problem}\n" for problem in problems).encode("utf-8", "replace"))
         return Response(200, b"The config was read again.\n")
 
-    def _rows(self) -> list[BucketRow]:
-        return make_rows(self.board.entries(), self.watched())
-
-    def _site(self) -> PageContext:
+    def _page_context(self) -> PageContext:
         return PageContext(self.telemetry_path, self.uploads, self.shard)
 
 
@@ -201,8 +199,10 @@ def _not_found(path: str) -> Response:
     return Response(404, b"404 not found; see / for what is here\n")
 
 
-def _packed(request: Request, body: bytes, content_type: str, vary: bytes = b"Accept-Encoding") -> Response:
-    """Return an answer that is as small as the client takes it."""
+def _compressed(
+    request: Request, body: bytes, content_type: str, vary: bytes = b"Accept-Encoding"
+) -> Response:
+    """Return a response, compressed where the client accepts that."""
     headers = ((b"vary", vary),)
     if not wants_gzip(request.headers.get("accept-encoding", "")):
         return Response(200, body, content_type, headers)
@@ -210,7 +210,7 @@ def _packed(request: Request, body: bytes, content_type: str, vary: bytes = b"Ac
 
 
 def _headers(scope: Scope) -> dict[str, str]:
-    """Return the request's headers; of one sent several times, the values in one list."""
+    """Return the request's headers; the values of a repeated one are joined by commas."""
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         key, text = name.decode("latin-1"), value.decode("latin-1")

@@ -1,4 +1,4 @@
-"""What pages and API show of each bucket: its entry on the board, its settings, its next turn."""
+"""What pages and API show of each bucket: its entry on the board, its target's settings, its next scan."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ if TYPE_CHECKING:
 
 Health = Literal["failing", "incomplete", "waiting", "ok"]
 HEALTHS: tuple[Health, ...] = ("failing", "incomplete", "waiting", "ok")
-"""The worst first: the last scan failed; it left uploads unsized; none has ended yet; all is well."""
+"""The most urgent first: the last scan failed; it left uploads unsized; none has ended yet; none of these."""
 Cost = tuple[str, float]
-"""Currency and amount a month."""
+"""Currency, and amount per month."""
 AgeGroups = tuple[tuple[float | None, int], ...]
+"""Upper bound in seconds (None: no bound) and number of uploads; the lower bound is the one before."""
 
 
 @dataclass(frozen=True, slots=True)
 class BucketRow:
-    """A bucket. `watched` is None only in the moment in which its target goes."""
+    """A bucket. `status`, its target's, is None only while its target is being removed."""
 
     entry: Entry
-    watched: TargetStatus | None = None
+    status: TargetStatus | None = None
 
     @property
-    def turn(self) -> ScanTimes | None:
-        """When it is scanned next."""
-        return self.watched.scan_times.get(self.entry.bucket) if self.watched else None
+    def scan_times(self) -> ScanTimes | None:
+        """When it is scanned next, and since when it is being scanned."""
+        return self.status.scan_times.get(self.entry.bucket) if self.status else None
 
     @property
     def health(self) -> Health:
@@ -52,7 +53,7 @@ class BucketRow:
 
     @property
     def cost(self) -> Cost | None:
-        """What its parts cost a month, where that is known."""
+        """What its parts cost per month, None where bytes or prices are not known."""
         entry = self.entry
         if entry.tariff is None or entry.summary is None or entry.summary.bytes is None:
             return None
@@ -62,27 +63,27 @@ class BucketRow:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over buckets of what is known, None where nothing is; moments are Unix seconds."""
+    """Sums over the buckets whose value is known, None where there is none; times are Unix seconds."""
 
     buckets: int
     healths: Counter[Health]
     unknown: int
-    """Of how many buckets nothing is known."""
+    """Number of buckets without any values."""
     unsized: int
-    """Of how many uploads the bytes are not known."""
+    """Number of uploads whose bytes are not known."""
     uploads: int | None
     bytes: int | None
     stale: int | None
     stale_bytes: int | None
     oldest: float | None
     oldest_age: float | None
-    """As of its scan."""
+    """Seconds, at the time of its scan."""
     costs: tuple[Cost, ...]
 
 
-def make_rows(entries: Iterable[Entry], watched: Iterable[TargetStatus]) -> list[BucketRow]:
+def make_rows(entries: Iterable[Entry], statuses: Iterable[TargetStatus]) -> list[BucketRow]:
     """Return a row per bucket."""
-    by_name = {each.settings.name: each for each in watched}
+    by_name = {each.settings.name: each for each in statuses}
     return [BucketRow(entry, by_name.get(entry.target)) for entry in entries]
 
 
@@ -93,7 +94,7 @@ def filter_rows(rows: Iterable[BucketRow], query: Query) -> list[BucketRow]:
 
 
 def total(rows: Sequence[BucketRow]) -> Totals:
-    """Add the rows up."""
+    """Return the sums over the rows."""
     summaries = [(row.entry, row.entry.summary) for row in rows if row.entry.summary]
     dated = [
         (summary.oldest_initiated, entry.last_success or 0.0)
@@ -127,20 +128,20 @@ def _sum(values: Iterable[int | None]) -> int | None:
 
 
 def age_groups(entry: Entry) -> AgeGroups:
-    """Return how many uploads are at most so old and older than the bound before; None is any age."""
+    """Return a bucket's uploads by age, () where nothing is known."""
     return group_by_age(entry.ages, entry.summary.age_counts) if entry.summary else ()
 
 
 def total_ages(rows: Iterable[BucketRow]) -> AgeGroups:
-    """Return the same of all rows together, of those that have the bounds of the first."""
-    drawn = [(row.entry.ages, row.entry.summary.age_counts) for row in rows if row.entry.summary]
-    bounds = next((ages for ages, counts in drawn if counts), ())
-    columns = zip(*(counts for ages, counts in drawn if counts and ages == bounds), strict=True)
+    """Return the uploads of all rows by age; rows whose bounds differ from the first one's are left out."""
+    histograms = [(row.entry.ages, row.entry.summary.age_counts) for row in rows if row.entry.summary]
+    bounds = next((ages for ages, counts in histograms if counts), ())
+    columns = zip(*(counts for ages, counts in histograms if counts and ages == bounds), strict=True)
     return group_by_age(bounds, [sum(column) for column in columns])
 
 
 def group_by_age(bounds: Sequence[float], at_most: Sequence[int]) -> AgeGroups:
-    """Return how many uploads are older than the bound before and at most as old as each; None is any age."""
+    """Return the groups of a histogram; `at_most` has its cumulative counts, the last one without a bound."""
     if not at_most:
         return ()
     return tuple(zip((*bounds, None), (b - a for a, b in pairwise((0, *at_most))), strict=True))
@@ -149,7 +150,7 @@ def group_by_age(bounds: Sequence[float], at_most: Sequence[int]) -> AgeGroups:
 def sort_rows(
     rows: list[BucketRow], value: Callable[[BucketRow], object], *, descending: bool
 ) -> list[BucketRow]:
-    """Return the rows by a value; those of which it is not known come last, and names break ties."""
+    """Return the rows ordered by a value; rows without one come last, and names break ties."""
     named = sorted(rows, key=lambda row: (row.entry.target, row.entry.bucket))
     known = [row for row in named if value(row) is not None]
     known.sort(key=value, reverse=descending)  # type: ignore[arg-type]  # values of one column compare

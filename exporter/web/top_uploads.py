@@ -1,4 +1,4 @@
-"""The worst uploads of all buckets, the worst first."""
+"""The oldest, longest idle or largest uploads of all buckets, merged from the lists of each bucket."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEFAULT_LIMIT, MAX_LIMIT = 50, 1000
 
 
 class TopUpload(NamedTuple):
-    """An upload of a bucket, as of `seen` (Unix seconds), and what aborts it."""
+    """An upload of a bucket, as of its last successful scan at `seen` (Unix seconds)."""
 
     row: BucketRow
     found: Found
@@ -33,20 +33,20 @@ class TopUpload(NamedTuple):
 
     @property
     def age(self) -> float | None:
-        """Seconds from its initiation to the scan, None where it is not known."""
+        """Seconds from its initiation to the scan, None where the former is not known."""
         return age_at(self.seen, self.found.upload.initiated)
 
     @property
     def idle(self) -> float | None:
-        """Seconds from its last activity to the scan, None where it is not known."""
+        """Seconds from its last activity to the scan, None where the former is not known."""
         return age_at(self.seen, self.found.activity)
 
     @property
     def command(self) -> str | None:
-        """The command that aborts it; None in the moment in which its target goes."""
-        if self.row.watched is None:
+        """The command that aborts it; None while its target is being removed."""
+        if self.row.status is None:
             return None
-        return abort_command(self.row.watched.settings, self.row.entry.bucket, self.found.upload)
+        return abort_command(self.row.status.settings, self.row.entry.bucket, self.found.upload)
 
 
 def order_and_limit(query: Query, *, lenient: bool = False) -> tuple[Order, int]:
@@ -61,13 +61,13 @@ def order_and_limit(query: Query, *, lenient: bool = False) -> tuple[Order, int]
 
 
 def merge_top_uploads(rows: Sequence[BucketRow], order: Order, limit: int) -> list[TopUpload]:
-    """Return at most so many uploads of these buckets by this order."""
+    """Return at most `limit` uploads of these buckets, the first in this order first."""
     merged = heapq.merge(*(_of_bucket(row, order) for row in rows), key=itemgetter(0), reverse=True)
     return [top_upload for _, top_upload in islice(merged, limit)]
 
 
 def count_never_scanned(rows: Iterable[BucketRow]) -> int:
-    """Return of how many buckets the uploads are not known: no scan of this process has ended well."""
+    """Return the number of buckets without a successful scan by this process: their uploads are unknown."""
     return sum(row.entry.worst is None for row in rows)
 
 

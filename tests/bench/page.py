@@ -39,17 +39,17 @@ def page_2000_buckets(rounds: int) -> Row:
     collector = BoardCollector(board)
     registry.register(collector)
     exposition = Exposition(collector, CollectorRegistry())
-    app = App(board, exposition, exposition, lambda: True, watched=lambda: watched)
+    app = App(board, exposition, exposition, lambda: True, targets=lambda: watched)
     request = Request({"accept-encoding": "gzip"}, Query.parse(b"sort=bytes"))
-    route = app._routes["/"]
+    route = app.routes["/"]
     ours, baseline = take_turns(
         rounds,
-        lambda: cost(lambda: route.answer(request)),
+        lambda: cost(lambda: route.handler(request)),
         lambda: cost(lambda: gzip(generate_latest(registry))),
     )
     within = at_most("times the CPU of the baseline", ours.cpu / baseline.cpu, TIMES)
     return verdict(
-        [within], ours=shown(ours), baseline=shown(baseline), gzip_bytes=len(route.answer(request).body)
+        [within], ours=shown(ours), baseline=shown(baseline), gzip_bytes=len(route.handler(request).body)
     )
 
 

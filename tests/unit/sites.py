@@ -87,7 +87,7 @@ class Shown:
             drawn.text,
             drawn.openmetrics,
             lambda: True,
-            watched=lambda: self.watched,
+            targets=lambda: self.watched,
             reload=self.reload,
             uploads=uploads,
         )

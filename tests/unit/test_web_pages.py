@@ -348,8 +348,7 @@ class TestUploads:
 
     def test_values_that_are_taken_down_take_their_uploads_along(self):
         drawn = Drawn("a")
-        drawn.app.uploads = True
-        drawn.app.__post_init__()
+        drawn.app = replace(drawn.app, uploads=True)
         result = ScanResult(SUMMARY, NOW, 1.0, "", worst(found("key")))
         for gone in ("expired", "missing"):
             drawn.board.publish(("prod", "a"), result)
@@ -446,7 +445,7 @@ class TestTroubles:
         )
 
     def test_a_config_that_cannot_be_used(self, shown: Shown):
-        shown.app.problems = lambda: [f"config.yaml:1: {HOSTILE}", "config.yaml:2: two"]
+        shown.app.config_problems = lambda: [f"config.yaml:1: {HOSTILE}", "config.yaml:2: two"]
         [told] = self.told(shown)
         start = "The config cannot be used; what was read before stays in use: config.yaml:1: "
         assert told == f"{start}{one_line(HOSTILE)} config.yaml:2: two"

@@ -81,12 +81,12 @@ def _before_scan(read: Callable[[Summary], float | None]) -> Callable[[BucketRow
 
 
 def _next_scan(row: BucketRow, now: float) -> Cell:
-    turn = row.turn
-    if turn is None:
+    times = row.scan_times
+    if times is None:
         return Cell()
-    if turn.running_since is not None:
-        return Cell("now", f"for {human_seconds(max(0.0, now - turn.running_since))}")
-    return Cell(f"in {human_seconds(turn.due - now)}" if turn.due > now else "due")
+    if times.running_since is not None:
+        return Cell("now", f"for {human_seconds(max(0.0, now - times.running_since))}")
+    return Cell(f"in {human_seconds(times.due - now)}" if times.due > now else "due")
 
 
 def _cost(row: BucketRow, _: float) -> Cell:
@@ -128,7 +128,13 @@ COLUMNS = (
         lambda row: row.entry.last_success,
         descending=False,
     ),
-    Column("next", "Next scan", _next_scan, lambda row: row.turn.due if row.turn else None, descending=False),
+    Column(
+        "next",
+        "Next scan",
+        _next_scan,
+        lambda row: row.scan_times.due if row.scan_times else None,
+        descending=False,
+    ),
     Column(
         "duration",
         "Took",
