@@ -22,7 +22,10 @@ Fault = tuple["Where", str]
 Values = dict[str, object]
 
 _GLACIER_PAGE = 50
-_NAME_LISTS = ("buckets", "vaults")
+_NAME_LISTS = {
+    name: key.stores for filled, name, key in list_keys(TargetSettings) if filled.name == "buckets"
+}
+"""Each key that lists what to watch, with the kinds of store that take it."""
 _STORES = frozenset(StoreKind)
 _SHORTEST_SESSION, _LONGEST_SESSION = 900.0, 43200.0
 
@@ -103,16 +106,17 @@ def _check_unique(where: Where, items: list[object], advice: str) -> Iterator[Fa
 
 def _check_buckets(where: Where, target: Values) -> Iterator[Fault]:
     store = target.get("store")
-    right, wrong = ("vaults", "buckets") if store == "glacier" else ("buckets", "vaults")
-    if store in _STORES and _is_given(target, wrong):
-        yield (*where, wrong), f"store {store} has {right}, not {wrong}: rename the key"
+    right = next((name for name, stores in _NAME_LISTS.items() if store in stores), "buckets")
+    wrong = [name for name in _NAME_LISTS if name != right and _is_given(target, name)]
+    if wrong and store in _STORES:
+        yield (*where, wrong[0]), f"store {store} has {right}, not {wrong[0]}: rename the key"
     elif _is_given(target, right) and _is_given(target, "discover"):
         yield (*where, "discover"), f"is for targets without {right}: remove one of them"
-    elif not any(_is_given(target, key) for key in (right, wrong, "discover")):
+    elif not any(_is_given(target, key) for key in (*_NAME_LISTS, "discover")):
         yield (*where, right), f"is required: list the {right} to watch, or set discover"
-    for key in (right, wrong):
+    for name in _NAME_LISTS:
         advice = "list it once; to watch more of its prefixes, use another target"
-        yield from _check_unique((*where, key), as_list(target.get(key)), advice)
+        yield from _check_unique((*where, name), as_list(target.get(name)), advice)
 
 
 def _check_endpoints(where: Where, target: Values) -> Iterator[Fault]:

@@ -43,7 +43,7 @@ class StoreKind(StrEnum):
     GLACIER = "glacier"
 
 
-_S3, _OBS, _GLACIER = ((kind,) for kind in StoreKind)
+_S3, _OBS, _GLACIER = (StoreKind.S3,), (StoreKind.OBS,), (StoreKind.GLACIER,)
 _S3_OBS = (StoreKind.S3, StoreKind.OBS)
 _WEEK = "7d"
 _AGES = ("1h", "6h", "1d", "3d", "7d", "30d")
