@@ -16,7 +16,7 @@ from exporter.config.validate import list_sections
 jsonschema = need_package("jsonschema")
 
 CONFIGS = Path(__file__).with_name("configs")
-SCHEMA = json.loads(schema.SCHEMA_FILE.read_text(encoding="utf-8"))
+SCHEMA = json.loads(schema.make_schema())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 ENVIRON = {"ACCOUNT": "123456789012", "BUCKET": "media", "RETRIES": "5"}
 TARGET = {"name": "prod", "store": "s3", "buckets": ["media"]}
