@@ -31,30 +31,30 @@ class Asker:
     def pages(self, store: Store, bucket: BucketSettings) -> Iterator[Collection[Upload]]:
         """Yield the bucket's uploads page by page, each once."""
         listing = uploads_paginator()
-        with self.flows(store, bucket) as flows:
+        with self.executor(store, bucket) as executor:
             while not listing.done:
-                yield self._ask(flows, list_next_page(listing, bucket))
+                yield self._ask(executor, list_next_page(listing, bucket))
 
     def size(self, store: Store, bucket: BucketSettings, upload: Upload) -> PartTotals:
         """Return what the upload's parts add up to."""
-        with self.flows(store, bucket) as flows:
-            return self._ask(flows, sum_parts(bucket, upload, store.new_part_sum()))
+        with self.executor(store, bucket) as executor:
+            return self._ask(executor, sum_parts(bucket, upload, store.new_part_sum()))
 
     @contextmanager
-    def flows(self, store: Store, bucket: BucketSettings, concurrency: int = 32) -> Iterator[Executor]:
+    def executor(self, store: Store, bucket: BucketSettings, concurrency: int = 32) -> Iterator[Executor]:
         opened_by = min(self.deadline, self.monotonic() + self.request_timeout)
         calls = store.open(bucket, opened_by)
-        flows = Executor(
+        executor = Executor(
             calls, ConcurrencyLimit(concurrency), self.stop, monotonic=self.monotonic, jitter=self.jitter
         )
         try:
-            yield flows
+            yield executor
         finally:
-            flows.close()
+            executor.close()
 
-    def _ask(self, flows: Executor, flow: Task[Any]) -> Any:
-        flows.start(flow, None, RetryPolicy(self.request_timeout, self.retries, Deadline(self.deadline)))
-        ((_, outcome),) = flows.completed()
+    def _ask(self, executor: Executor, task: Task[Any]) -> Any:
+        executor.start(task, None, RetryPolicy(self.request_timeout, self.retries, Deadline(self.deadline)))
+        ((_, outcome),) = executor.completed()
         if isinstance(outcome, Exception):
             raise outcome
         return outcome

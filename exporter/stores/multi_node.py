@@ -1,4 +1,4 @@
-"""Nodes that each know only their own uploads (MinIO) as one store: one after the other, each upload once."""
+"""Nodes that each list only their own uploads (MinIO), as one store that lists each upload once."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
     from exporter.stores.base import BucketSession, CompletedCall, FoundBucket, Marker, PartSum, Store
 
 _TURN_SECONDS = 0.01
-"""How long one node's answers are waited for while others are in flight, too."""
+"""Maximum time one node is waited for while others have calls in flight, too."""
 
 
 class Node(NamedTuple):
-    """One of the servers: what errors call it, and what asks it."""
+    """One of the servers; `name` stands in error messages."""
 
     name: str
     store: Store
 
 
 class MultiNodeStore:
-    """A store of nodes. What one of them cannot say fails the scan: a part of the union is no number.
+    """The union of nodes as one store. An error of any node fails the scan: part of a union is no number.
 
-    Rules and lists of buckets are the same on all nodes: the first is asked.
+    Lifecycle rules and the list of buckets are the same on all nodes: the first is asked.
     """
 
     def __init__(self, nodes: Sequence[Node]) -> None:
-        """Make it of one node or more, in the order in which they are listed."""
+        """Make the union of one node or more, in the order in which they are listed."""
         self._nodes = tuple(nodes)
         self._first = nodes[0].store
         self.operations = self._first.operations
@@ -48,19 +48,19 @@ class MultiNodeStore:
         return self._first.signing_region
 
     def open(self, bucket: BucketSettings, deadline: float) -> MultiNodeSession:
-        """Return what makes the calls of one scan of the bucket. Raises StoreError."""
-        calls: list[BucketSession] = []
+        """Return a session for the calls of one scan of the bucket. Raises StoreError."""
+        sessions: list[BucketSession] = []
         try:
             for node in self._nodes:
-                calls.append(_opened(node, bucket, deadline))  # noqa: PERF401 - those before it are closed
+                sessions.append(_open(node, bucket, deadline))  # noqa: PERF401 - those before it are closed
         except BaseException:
-            for each in calls:
+            for each in sessions:
                 each.close()
             raise
-        return MultiNodeSession(self._nodes, calls)
+        return MultiNodeSession(self._nodes, sessions)
 
     def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
-        """Return a page of the buckets. Raises StoreError."""
+        """Return the page of the account's buckets after `marker`. Raises StoreError."""
         return self._first.list_buckets(marker, deadline)
 
     def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
@@ -68,7 +68,7 @@ class MultiNodeStore:
         return self._first.abort_rules(bucket, deadline)
 
     def new_part_sum(self) -> PartSum:
-        """Return what adds up the parts of one upload."""
+        """Return an empty sum of one upload's parts."""
         return self._first.new_part_sum()
 
     def close(self) -> None:
@@ -77,85 +77,86 @@ class MultiNodeStore:
             node.store.close()
 
 
-class _Sent(NamedTuple):
+class _SentCall(NamedTuple):
     label: object
     node: int
-    ask: PageRequest
+    request: PageRequest
 
 
 class MultiNodeSession:
     """The calls of one scan. A marker is the node's number, then the node's own marker.
 
-    Who listed an upload first is kept for the scan, by hash: some 100 bytes an upload.
+    Which node listed an upload first is kept until the scan ends, by hash: some 100 bytes an upload.
     """
 
     def __init__(
         self,
         nodes: Sequence[Node],
-        calls: Sequence[BucketSession],
+        sessions: Sequence[BucketSession],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Make them of each node's own calls."""
+        """Make a session of the nodes' own `sessions`."""
         self._nodes = nodes
-        self._calls = calls
+        self._sessions = sessions
         self._monotonic = monotonic
-        self._in_flight = [0] * len(calls)
-        self._lister: dict[int, int] = {}
+        self._in_flight = [0] * len(sessions)
+        self._node_of_upload: dict[int, int] = {}
         self._page_before: set[int] = set()
-        self._lacking: dict[int, StoreError] = {}
+        self._without_bucket: dict[int, StoreError] = {}
 
-    def start(self, ask: PageRequest, deadline: float, label: object) -> None:
-        """Send a call: a page of uploads to the node whose turn it is, parts to who listed the upload."""
-        number, marker = 0, ask.marker
-        if ask.upload is not None:
-            number = self._lister.get(hash(ask.upload[:2]), 0)
+    def start(self, request: PageRequest, deadline: float, label: object) -> None:
+        """Send a call: for uploads, to the node that the marker names; for parts, to the upload's node."""
+        node, marker = 0, request.marker
+        if request.upload is not None:
+            node = self._node_of_upload.get(hash(request.upload[:2]), 0)
         elif marker:
-            number, marker = int(marker[0]), marker[1:] or None
-        sent = _Sent(label, number, ask._replace(marker=marker))
-        self._in_flight[number] += 1
-        self._calls[number].start(sent.ask, deadline, sent)
+            node, marker = int(marker[0]), marker[1:] or None
+        sent = _SentCall(label, node, request._replace(marker=marker))
+        self._in_flight[node] += 1
+        self._sessions[node].start(sent.request, deadline, sent)
 
     def completed(self, timeout: float) -> list[CompletedCall]:
-        """Wait for the calls that end next, at most `timeout` seconds. Raises StoppingError."""
+        """Return the calls that end next, after at most `timeout` seconds. Raises StoppingError."""
         deadline, turn = self._monotonic() + timeout, 0.0
         while True:
-            busy = [number for number, calls in enumerate(self._in_flight) if calls] or [0]
-            answered = [each for number in busy for each in self._ended(number, turn)]
+            busy = [node for node, calls in enumerate(self._in_flight) if calls] or [0]
+            completed = [call for node in busy for call in self._completed_by(node, turn)]
             wait = deadline - self._monotonic()
-            if answered or wait <= 0:
-                return answered
+            if completed or wait <= 0:
+                return completed
             turn = wait if len(busy) == 1 else min(wait, _TURN_SECONDS)
 
-    def _ended(self, number: int, timeout: float) -> list[CompletedCall]:
-        """Return what a node answers; its calls get on only meanwhile, so that none may be left out."""
-        answered = self._calls[number].completed(timeout)
-        self._in_flight[number] -= len(answered)
-        return [self._answered(outcome, sent) for sent, outcome in answered]  # type: ignore[arg-type]  # ours
+    def _completed_by(self, node: int, timeout: float) -> list[CompletedCall]:
+        """Return a node's completed calls; its calls progress only meanwhile, so each node gets a turn."""
+        completed = self._sessions[node].completed(timeout)
+        self._in_flight[node] -= len(completed)
+        return [self._result(outcome, sent) for sent, outcome in completed]  # type: ignore[arg-type]  # ours
 
     def close(self) -> None:
-        """Give up what is in flight."""
-        for calls in self._calls:
-            calls.close()
+        """Cancel the calls in flight."""
+        for session in self._sessions:
+            session.close()
 
-    def _answered(self, outcome: Page[Any] | StoreError, sent: _Sent) -> CompletedCall:
+    def _result(self, outcome: Page[Any] | StoreError, sent: _SentCall) -> CompletedCall:
         if isinstance(outcome, GoneError):
             return sent.label, outcome
-        if sent.ask.upload is not None:
+        if sent.request.upload is not None:
             return sent.label, self._named(outcome, sent) if isinstance(outcome, StoreError) else outcome
         if isinstance(outcome, StoreError):
-            if sent.ask.marker is None and outcome.reason is Reason.NOT_FOUND:
-                self._lacking[sent.node] = outcome
-            elif not means_no_uploads(outcome, sent.ask.marker):
+            if sent.request.marker is None and outcome.reason is Reason.NOT_FOUND:
+                self._without_bucket[sent.node] = outcome
+            elif not means_no_uploads(outcome, sent.request.marker):
                 return sent.label, self._named(outcome, sent)
             outcome = Page((), truncated=False)
-        page = self._joined(outcome, sent.node)
-        return sent.label, self._lack() if self._lacking and page.truncated is False else page
+        page = self._join(outcome, sent.node)
+        ended = page.truncated is False
+        return sent.label, self._no_bucket() if self._without_bucket and ended else page
 
-    def _joined(self, page: Page[Upload], node: int) -> Page[Upload]:
-        """Return a node's page without what other nodes listed, and with a marker of ours."""
+    def _join(self, page: Page[Upload], node: int) -> Page[Upload]:
+        """Return a node's page without the uploads of other nodes, with a marker of the union."""
         hashes = [hash(each[:2]) for each in page.items]
-        own = [self._lister.setdefault(each, node) == node for each in hashes]
-        items = list(compress(page.items, own))
+        is_own = [self._node_of_upload.setdefault(each, node) == node for each in hashes]
+        items = list(compress(page.items, is_own))
         known, self._page_before = self._page_before, set(hashes)
         page = page._replace(progressed=not self._page_before <= known)
         ended = page.truncated is False or (page.truncated is None and page.next_marker is None)
@@ -168,21 +169,21 @@ class MultiNodeSession:
             return page._replace(items=items, truncated=False, next_marker=None, last_marker=None)
         return page._replace(items=items, truncated=True, next_marker=(str(node + 1),), last_marker=None)
 
-    def _named(self, error: StoreError, sent: _Sent) -> StoreError:
+    def _named(self, error: StoreError, sent: _SentCall) -> StoreError:
         return named(error, self._nodes[sent.node].name)
 
-    def _lack(self) -> StoreError:
-        """Return what it means that nodes have no such bucket: it is gone where none of them has it."""
-        names = ", ".join(self._nodes[number].name for number in self._lacking)
-        error = next(iter(self._lacking.values()))
-        if len(self._lacking) == len(self._nodes):
+    def _no_bucket(self) -> StoreError:
+        """Return the error of nodes without the bucket: not_found where no node has it."""
+        names = ", ".join(self._nodes[node].name for node in self._without_bucket)
+        error = next(iter(self._without_bucket.values()))
+        if len(self._without_bucket) == len(self._nodes):
             return named(error, names)
         text = f"{names}: {UPLOADS_OPERATION}: no such bucket, which other nodes have; check endpoint_urls"
         return StoreError(Reason.BAD_RESPONSE, text, code=error.code, status=error.status)
 
 
 def named(error: StoreError, name: str) -> StoreError:
-    """Return the error of the node that is called so."""
+    """Return the error with a node's name before its message."""
     return StoreError(
         error.reason,
         f"{name}: {error}",
@@ -193,7 +194,7 @@ def named(error: StoreError, name: str) -> StoreError:
     )
 
 
-def _opened(node: Node, bucket: BucketSettings, deadline: float) -> BucketSession:
+def _open(node: Node, bucket: BucketSettings, deadline: float) -> BucketSession:
     try:
         return node.store.open(bucket, deadline)
     except StoreError as error:

@@ -1,4 +1,4 @@
-"""An Executor over calls that answer as a script says; its clock moves only while something is waited for."""
+"""An Executor over calls with scripted outcomes; its clock moves only while something is waited for."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ PAGE: Page[Any] = Page([], truncated=False)
 
 
 def name_of(request: PageRequest) -> str:
-    """Return what `ask_for` was told to ask for."""
+    """Return what `task_for` was told to ask for."""
     assert request.marker is not None
     return request.marker[0]
 
 
-def ask_for(*names: str) -> Task[str]:
+def task_for(*names: str) -> Task[str]:
     """Ask for these pages, one after the other; return the last one's name."""
     for name in names:
         yield PageRequest(BUCKET, None, (name,))
@@ -59,7 +59,7 @@ class ScriptedCalls:
     """Calls that end after `seconds` with the next outcome of their script, without one with a page."""
 
     clock: Clock
-    pace: Any
+    concurrency_limit: Any
     scripts: dict[str, list[StoreError]] = field(default_factory=dict)
     seconds: Callable[[str], float] = lambda _: 0.0
     begun: list[Begun] = field(default_factory=list)
@@ -72,7 +72,9 @@ class ScriptedCalls:
         name = name_of(request)
         ends = self.clock.now + self.seconds(name)
         heapq.heappush(self._in_flight, (ends, next(self._order), name, label))
-        self.begun.append(Begun(self.clock.now, name, deadline, len(self._in_flight), self.pace.limit))
+        self.begun.append(
+            Begun(self.clock.now, name, deadline, len(self._in_flight), self.concurrency_limit.limit)
+        )
 
     def completed(self, timeout: float) -> Sequence[CompletedCall]:
         self.timeouts.append(timeout)
@@ -94,23 +96,27 @@ class Stream:
 
     def __init__(
         self,
-        pace: ConcurrencyLimit | None = None,
+        concurrency_limit: ConcurrencyLimit | None = None,
         stop: Any = None,
         rate: RateLimit | None = None,
         **calls: Any,
     ) -> None:
         self.clock = Clock(100.0)
-        self.pace = pace or ConcurrencyLimit(32)
-        self.calls = ScriptedCalls(self.clock, self.pace, **calls)
+        self.concurrency_limit = concurrency_limit or ConcurrencyLimit(32)
+        self.calls = ScriptedCalls(self.clock, self.concurrency_limit, **calls)
+        self.monotonic = self.clock.monotonic
         self.jitter: Callable[[float, float], float] = lambda _low, high: high
-        self.flows = Executor(
+        self.executor = Executor(
             self.calls,
-            self.pace,
+            self.concurrency_limit,
             stop or self.clock,
-            monotonic=self.clock.monotonic,
+            monotonic=self._read_clock,
             jitter=self._draw,
             rate_limit=rate,
         )
+
+    def _read_clock(self) -> float:
+        return self.monotonic()
 
     def _draw(self, low: float, high: float) -> float:
         return self.jitter(low, high)
@@ -124,16 +130,16 @@ class Stream:
         label: object = None,
         max_calls: float = math.inf,
     ) -> Deadline:
-        """Begin a flow that asks for these; its label is its last one's name."""
+        """Begin a task that asks for these; its label is its last one's name."""
         ends = Deadline(deadline)
         policy = RetryPolicy(request_timeout, retries, ends, max_calls)
-        self.flows.start(ask_for(*names), names[-1] if label is None else label, policy)
+        self.executor.start(task_for(*names), names[-1] if label is None else label, policy)
         return ends
 
     def all(self) -> dict[Any, Any]:
-        """Return what each flow came to, by its label, after all have ended."""
+        """Return what each task came to, by its label, after all have ended."""
         outcomes: dict[Any, Any] = {}
-        while ended := self.flows.completed():
+        while ended := self.executor.completed():
             for label, outcome in ended:
                 assert label not in outcomes
                 outcomes[label] = outcome

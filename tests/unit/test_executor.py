@@ -1,10 +1,10 @@
-"""One flow at a time: when it is tried again, how long it pauses, and when its time is over."""
+"""One task at a time: when it is tried again, how long it pauses, and when its time is over."""
 
 from __future__ import annotations
 
 import pytest
 from fakes import BUCKET, GONE
-from unit.flowing import PAGE, Stream, ask_for, failing
+from unit.executing import PAGE, Stream, failing, task_for
 
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.base import PageRequest
@@ -142,9 +142,9 @@ class TestDeadline:
         asked = stream(failing(retry_after=500.0), seconds=lambda name: 0.0 if name == "a" else 2.0)
         deadline = asked.start("a")
         asked.start("b")
-        assert asked.flows.completed() == [("b", "b")]
+        assert asked.executor.completed() == [("b", "b")]
         deadline.at = asked.clock.now
-        asked.flows.skip_pauses()
+        asked.executor.skip_pauses()
         outcome = asked.all()["a"]
         assert outcome.reason in {Reason.TIMEOUT, Reason.THROTTLED}
         assert (asked.clock.now, len(asked.when("a"))) == (102.0, 1)
@@ -153,22 +153,22 @@ class TestDeadline:
         asked = stream(failing(retry_after=5.0), seconds={"a": 0.0, "b": 1.0, "slow": 60.0}.get)
         for name in ("a", "b", "slow"):
             asked.start(name)
-        assert asked.flows.completed() == [("b", "b")]
-        asked.flows.skip_pauses()
+        assert asked.executor.completed() == [("b", "b")]
+        asked.executor.skip_pauses()
         assert asked.all() == {"a": "a", "slow": "slow"}
-        assert (asked.when("a"), asked.flows.active) == ([100.0, 101.0], 0)
+        assert (asked.when("a"), asked.executor.active) == ([100.0, 101.0], 0)
 
 
 class TestOutcomes:
-    def run(self, flow, **calls):
+    def run(self, task, **calls):
         asked = Stream(**calls)
-        asked.flows.start(flow, "flow", RetryPolicy(30.0, 3, Deadline(1000.0)))
-        return asked.all()["flow"]
+        asked.executor.start(task, "task", RetryPolicy(30.0, 3, Deadline(1000.0)))
+        return asked.all()["task"]
 
-    def test_what_a_flow_returns(self):
-        assert self.run(ask_for("a", "b")) == "b"
+    def test_what_a_task_returns(self):
+        assert self.run(task_for("a", "b")) == "b"
 
-    def test_a_flow_that_asks_nothing(self):
+    def test_a_task_that_asks_nothing(self):
         def nothing():
             return "at once"
             yield
@@ -177,17 +177,17 @@ class TestOutcomes:
 
     @pytest.mark.parametrize("error", [failing(retryable=False), GONE])
     def test_an_error_of_the_store(self, error):
-        assert self.run(ask_for("a"), scripts={"a": [error]}) is error
+        assert self.run(task_for("a"), scripts={"a": [error]}) is error
 
     @pytest.mark.parametrize("error", [RestartError("again"), failing()])
-    def test_an_error_of_the_flow_itself(self, error):
+    def test_an_error_of_the_task_itself(self, error):
         def judging():
             yield PageRequest(BUCKET, None, ("a",))
             raise error
 
         assert self.run(judging()) is error
 
-    def test_our_own_bug_is_the_flow_s_and_in_the_log(self, caplog):
+    def test_our_own_bug_is_the_task_s_and_in_the_log(self, caplog):
         def broken():
             yield PageRequest(BUCKET, None, ("a",))
             raise RuntimeError("a bug of the test")
@@ -197,7 +197,7 @@ class TestOutcomes:
         assert "a flow failed unexpectedly" in caplog.text
         assert "a bug of the test" in caplog.text
 
-    def test_each_page_reaches_the_flow_that_asked(self):
+    def test_each_page_reaches_the_task_that_asked(self):
         pages = []
 
         def collecting():
@@ -207,7 +207,7 @@ class TestOutcomes:
         self.run(collecting())
         assert pages == [PAGE, PAGE]
 
-    def test_a_flow_that_catches_an_error_may_ask_for_something_else(self):
+    def test_a_task_that_catches_an_error_may_ask_for_something_else(self):
         refused = failing(retryable=False)
 
         def stubborn():
@@ -218,11 +218,11 @@ class TestOutcomes:
                 return error
 
         asked = Stream(scripts={"a": [failing(), refused], "b": [failing()] * 3})
-        asked.flows.start(stubborn(), "flow", RetryPolicy(30.0, 3, Deadline(1000.0)))
-        assert asked.all() == {"flow": refused}
+        asked.executor.start(stubborn(), "task", RetryPolicy(30.0, 3, Deadline(1000.0)))
+        assert asked.all() == {"task": refused}
         assert (len(asked.when("a")), len(asked.when("b"))) == (2, 4)
 
-    def test_a_flow_that_catches_that_its_time_is_over_returns_what_it_has(self):
+    def test_a_task_that_catches_that_its_time_is_over_returns_what_it_has(self):
         def content():
             try:
                 yield PageRequest(BUCKET, None, ("a",))
@@ -231,5 +231,5 @@ class TestOutcomes:
                 return error.reason
 
         asked = Stream(seconds=lambda _: 10.0)
-        asked.flows.start(content(), "flow", RetryPolicy(30.0, 3, Deadline(105.0)))
-        assert asked.all() == {"flow": Reason.TIMEOUT}
+        asked.executor.start(content(), "task", RetryPolicy(30.0, 3, Deadline(105.0)))
+        assert asked.all() == {"task": Reason.TIMEOUT}

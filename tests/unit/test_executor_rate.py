@@ -2,7 +2,7 @@
 
 import pytest
 from fakes import BUCKET, upload
-from unit.flowing import PAGE, Stream, failing
+from unit.executing import PAGE, Stream, failing
 
 from exporter.model.errors import Reason, StoppingError, StoreError
 from exporter.stores.base import PageRequest
@@ -21,7 +21,7 @@ class TestRate:
     def test_calls_are_evenly_spaced(self):
         asked = Stream(rate=RateLimit(2))
         for name in "abcd":
-            asked.flows.start(ask_for_parts(name), name, RetryPolicy(30.0, 0, Deadline(1000.0)))
+            asked.executor.start(ask_for_parts(name), name, RetryPolicy(30.0, 0, Deadline(1000.0)))
         asked.all()
         assert [asked.when(name) for name in "abcd"] == [[100.0], [100.5], [101.0], [101.5]]
 
@@ -43,7 +43,7 @@ class TestRate:
     def test_the_listing_comes_first(self):
         asked = Stream(rate=RateLimit(1))
         for name in "abc":
-            asked.flows.start(ask_for_parts(name), name, RetryPolicy(30.0, 0, Deadline(1000.0)))
+            asked.executor.start(ask_for_parts(name), name, RetryPolicy(30.0, 0, Deadline(1000.0)))
         asked.start("page")
         asked.all()
         assert (asked.when("page"), asked.when("b"), asked.when("c")) == ([101.0], [102.0], [103.0])
@@ -58,7 +58,7 @@ class TestRate:
         assert [outcomes[name].reason for name in "bcd"] == [Reason.TIMEOUT] * 3
         assert (asked.when("b"), asked.when("e")) == ([], [110.0])
 
-    def test_the_pace_holds_as_well(self):
+    def test_the_concurrency_limit_holds_as_well(self):
         asked = Stream(ConcurrencyLimit(1), rate=RateLimit(100), seconds=lambda _: 5.0)
         for name in "ab":
             asked.start(name)
@@ -76,9 +76,9 @@ class TestRate:
         asked = Stream(rate=RateLimit(0.01), stop=Stopped())
         asked.start("a")
         asked.start("b")
-        asked.flows.completed()
+        asked.executor.completed()
         with pytest.raises(StoppingError):
-            asked.flows.completed()
+            asked.executor.completed()
 
 
 class TestCommitted:
@@ -86,9 +86,9 @@ class TestCommitted:
         asked = Stream(ConcurrencyLimit(2), scripts={"a": [failing()]}, seconds=lambda _: 1.0)
         for name in "abc":
             asked.start(name)
-        assert asked.flows.committed == 3
+        assert asked.executor.committed == 3
         asked.all()
-        assert (asked.flows.committed, len(asked.calls.begun)) == (4, 4)
+        assert (asked.executor.committed, len(asked.calls.begun)) == (4, 4)
 
     @pytest.mark.parametrize(("most", "tries"), [(1, 1), (2, 2), (3, 3), (9, 4)])
     def test_nothing_is_tried_again_once_so_many_are(self, most, tries):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from unit.flowing import Stream, failing
+from unit.executing import Stream, failing
 
 from exporter.model.errors import StoppingError
 
@@ -35,7 +35,7 @@ class TestStopping:
         asked = Stream(stop=Switch(), scripts={"a": [failing(retry_after=50.0)]})
         asked.start("a")
         with pytest.raises(StoppingError):
-            asked.flows.completed()
+            asked.executor.completed()
         assert len(asked.calls.begun) == 1
 
     def test_a_pause_is_waited_for_by_waiting_for_the_stop(self):
@@ -44,14 +44,14 @@ class TestStopping:
         for name, _ in PAUSES:
             asked.start(name)
         with pytest.raises(StoppingError):
-            asked.flows.completed()
+            asked.executor.completed()
         assert stop.waited == [30.0]
 
     def test_it_is_noticed_while_calls_are_in_flight(self):
         asked = Stream(stop=Switch(looks=3), seconds=lambda _: 60.0)
         asked.start("a")
         with pytest.raises(StoppingError):
-            asked.flows.completed()
+            asked.executor.completed()
         assert asked.calls.timeouts == [0.2, 0.2, 0.2]
 
     def test_what_pauses_makes_nobody_look_for_it_less_often(self):
@@ -60,7 +60,7 @@ class TestStopping:
         asked.start("a")
         asked.start("slow")
         with pytest.raises(StoppingError):
-            asked.flows.completed()
+            asked.executor.completed()
         assert asked.calls.timeouts == [0.2, 0.2]
 
     def test_once_stopped_nothing_is_waited_for(self):
@@ -69,13 +69,13 @@ class TestStopping:
         asked = Stream(stop=stop, scripts={"a": [failing()]})
         asked.start("a")
         with pytest.raises(StoppingError):
-            asked.flows.completed()
+            asked.executor.completed()
         assert asked.calls.timeouts == []
 
     def test_what_has_ended_comes_out_though(self):
         asked = Stream(stop=Switch(looks=0))
         asked.start("a", deadline=100.0)
-        assert [label for label, _ in asked.flows.completed()] == ["a"]
+        assert [label for label, _ in asked.executor.completed()] == ["a"]
 
     def test_that_of_the_calls_comes_out(self):
         asked = Stream()
@@ -86,4 +86,4 @@ class TestStopping:
         asked.calls.completed = stopping
         asked.start("a")
         with pytest.raises(StoppingError):
-            asked.flows.completed()
+            asked.executor.completed()
