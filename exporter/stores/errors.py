@@ -10,7 +10,7 @@ from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.text.redaction import redact
 
 if TYPE_CHECKING:
-    from exporter.stores.transport.response import Answer
+    from exporter.stores.transport.response import Response
 
 _CODES = {
     Reason.CREDENTIALS: """InvalidAccessKeyId SignatureDoesNotMatch ExpiredToken ExpiredTokenException
@@ -53,7 +53,7 @@ _ADVICE = {
 _MAX_MESSAGE_LENGTH = 300
 
 
-def refusal(operation: str, answer: Answer, code: str, message: str) -> StoreError:
+def refusal(operation: str, answer: Response, code: str, message: str) -> StoreError:
     """Return the error for an answer whose status is not 200.
 
     `code` and `message` are the store's own, '' where its body did not say. A 404 without a code proves
@@ -98,14 +98,14 @@ def bad_response(operation: str, what: str) -> StoreError:
     )
 
 
-def describe_body(answer: Answer) -> str:
+def describe_body(answer: Response) -> str:
     """Return what an answer's body looks like: empty, HTML, or its size."""
     if not answer.body.strip():
         return "it is empty"
     return "it is HTML" if _is_html(answer) else f"{len(answer.body)} bytes"
 
 
-def retry_after(answer: Answer) -> float | None:
+def retry_after(answer: Response) -> float | None:
     """Return the seconds that the Retry-After header asks for, by number or by date, None without one."""
     text = answer.headers.get("retry-after", "").strip()
     if text.isdecimal():
@@ -114,7 +114,7 @@ def retry_after(answer: Answer) -> float | None:
         moment = parsedate_to_datetime(text).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return max(0.0, moment - answer.moment(default=moment))
+    return max(0.0, moment - answer.server_time(default=moment))
 
 
 def log_safe(text: str) -> str:
@@ -123,7 +123,7 @@ def log_safe(text: str) -> str:
     return redact(" ".join(printable.split()))[:_MAX_MESSAGE_LENGTH]
 
 
-def _reason(answer: Answer, code: str) -> Reason:
+def _reason(answer: Response, code: str) -> Reason:
     if reason := _REASON_OF_CODE.get(code):
         return reason
     if answer.status == HTTPStatus.FORBIDDEN and _is_html(answer):
@@ -135,7 +135,7 @@ def _reason(answer: Answer, code: str) -> Reason:
     return Reason.BAD_RESPONSE
 
 
-def _is_html(answer: Answer) -> bool:
+def _is_html(answer: Response) -> bool:
     return b"<html" in answer.body[:1000].lower()
 
 

@@ -11,7 +11,7 @@ from fakes import Clock
 from servers.standin import Reply
 
 from exporter.model.errors import GoneError, Reason, StoppingError
-from exporter.stores.transport.client import REQUESTS_PER_CALL
+from exporter.stores.transport.client import MAX_REQUESTS_PER_CALL
 
 UPLOAD = Upload("secret-key-name", "id-1", parts=[Part(1, 7)])
 HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
@@ -114,7 +114,7 @@ class TestReasons:
         error = refused(rig, asked(operation))
         assert error.reason == Reason.BAD_RESPONSE
         asked_before = rig.target.engine == "wire"  # once by itself, then boto3 is let follow
-        assert sum(rig.traffic.requests.values()) <= REQUESTS_PER_CALL + asked_before
+        assert sum(rig.traffic.requests.values()) <= MAX_REQUESTS_PER_CALL + asked_before
 
 
 class TestRetries:

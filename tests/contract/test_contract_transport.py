@@ -160,7 +160,7 @@ class TestBodies:
     def test_a_body_over_the_cap_is_refused(
         self, rig: Rig, monkeypatch: pytest.MonkeyPatch, status: int, *, packed: bool
     ):
-        monkeypatch.setattr("exporter.stores.transport.response.BODY_CAP_BYTES", 100_000)
+        monkeypatch.setattr("exporter.stores.transport.response.MAX_BODY_BYTES", 100_000)
         rig.fill([UPLOAD])
         padded = body(lambda text: text + b" " * 100_000)
         rig.fault(UPLOADS, reply=lambda reply: replace(padded(reply), status=status, gzip=packed))

@@ -11,7 +11,7 @@ from servers.standin import Reply
 
 from exporter.config.settings import BucketSettings
 from exporter.model.errors import Reason
-from exporter.stores.transport.client import REQUESTS_PER_CALL
+from exporter.stores.transport.client import MAX_REQUESTS_PER_CALL
 
 UPLOAD = Upload("dir/k", "id-1", parts=[Part(1, 7)])
 ARN = "arn:aws:s3:eu-west-1:123456789012:accesspoint/reports"
@@ -139,7 +139,7 @@ class TestRegions:
             rig.answer(operation, redirect)
         for upload in (None, UPLOAD):
             assert refused(rig, upload).reason == Reason.BAD_RESPONSE
-        assert len(rig.standin.requests) <= 2 * REQUESTS_PER_CALL + asked_by_itself(rig)
+        assert len(rig.standin.requests) <= 2 * MAX_REQUESTS_PER_CALL + asked_by_itself(rig)
 
     def test_redirects_that_alternate_are_bounded(self, open_s3: Opener):
         rig = open_s3()
@@ -151,7 +151,7 @@ class TestRegions:
             ),
         )
         assert refused(rig).reason == Reason.BAD_RESPONSE
-        assert len(rig.standin.requests) <= REQUESTS_PER_CALL + asked_by_itself(rig)
+        assert len(rig.standin.requests) <= MAX_REQUESTS_PER_CALL + asked_by_itself(rig)
 
     @pytest.mark.parametrize("header", [HOME, None])
     @pytest.mark.parametrize(

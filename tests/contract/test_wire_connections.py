@@ -79,8 +79,8 @@ class TestCount:
         assert failure(scan, wire, concurrency=4).reason == Reason.ACCESS_DENIED
         assert summary_of(wire, concurrency=4).bytes == bytes_of(HELD)
         assert wire.standin.connections <= 2 * (4 + 1)  # those with calls in flight were given up
-        (kept,) = wire.transport._multis
-        assert not kept._busy
+        (kept,) = wire.transport.idle_multis
+        assert kept.in_flight == 0
 
     def test_closing_the_store_closes_them(self, wire: Rig):
         wire.fill(HELD)

@@ -48,8 +48,8 @@ class TestStop:
             scan(wire, concurrency=in_flight)
         assert time.monotonic() - stopped[0] < 1
         assert wire.traffic.failures == {}
-        (kept,) = wire.transport._multis
-        assert not kept._busy
+        (kept,) = wire.transport.idle_multis
+        assert kept.in_flight == 0
         assert hung_up(wire)  # the server is told that nobody waits
 
     def test_it_ends_a_scan_that_waits_for_its_listing(self, wire: Rig):

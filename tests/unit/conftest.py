@@ -8,7 +8,7 @@ import pytest
 from servers.standin import StandIn
 from unit.requesting import Answering
 
-from exporter.stores.transport.handles import HandlePool
+from exporter.stores.transport.handles import HandleOptions
 from exporter.stores.transport.multi import MultiTransport
 
 if TYPE_CHECKING:
@@ -28,6 +28,6 @@ def server(answering: Answering) -> Iterator[StandIn]:
 
 @pytest.fixture
 def multi() -> Iterator[MultiTransport]:
-    made = MultiTransport(HandlePool())
+    made = MultiTransport(HandleOptions())
     yield made
     made.close()

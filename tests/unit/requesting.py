@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from servers.standin import Reply
 
-from exporter.stores.transport.response import Answer
+from exporter.stores.transport.response import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,11 +40,11 @@ def outcomes(multi: MultiTransport, number: int) -> dict[Any, tuple[int, bytes] 
     """Return status and body, or libcurl's error, of the requests that end next, by label."""
     found: dict[Any, tuple[int, bytes] | int] = {}
     while len(found) < number:
-        done = multi.done(SOON)
+        done = multi.completed(SOON)
         assert done
         for label, outcome, _ in done:
             assert label not in found
-            fine = isinstance(outcome, Answer)
+            fine = isinstance(outcome, Response)
             found[label] = (outcome.status, outcome.body) if fine else outcome.args[0]
     return found
 

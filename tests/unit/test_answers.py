@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.stores.transport import response as answers
-from exporter.stores.transport.response import BODY_CAP_BYTES, Answer, Headers, Reply
+from exporter.stores.transport.response import MAX_BODY_BYTES, Headers, Response, ResponseBuffer
 
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 MOMENT = 784111777.0
@@ -113,10 +113,10 @@ def test_headers_are_those_of_a_head_read_line_by_line(status_line, rest):
 
 class TestReply:
     def test_pieces_become_an_answer(self):
-        reply = Reply()
+        reply = ResponseBuffer()
         assert [reply.header(line) for line in FINAL] == [None] * 4
         assert [reply.write(piece) for piece in (b"one ", b"and ", b"two")] == [None] * 3
-        answer = reply.answer(200)
+        answer = reply.finish(200)
         assert (answer.status, dict(answer.headers), answer.body) == (
             200,
             {"date": "now", "server": "it"},
@@ -125,59 +125,59 @@ class TestReply:
 
     @pytest.mark.parametrize(("pieces", "body"), [([], b""), ([b"all"], b"all"), ([b"", b""], b"")])
     def test_bodies_of_few_pieces(self, pieces, body):
-        reply = Reply()
+        reply = ResponseBuffer()
         for piece in pieces:
             reply.write(piece)
-        assert reply.answer(200).body == body
+        assert reply.finish(200).body == body
 
     def test_the_next_answer_has_nothing_of_the_one_before(self):
-        reply = Reply()
+        reply = ResponseBuffer()
         reply.header(b"HTTP/1.1 200 OK\r\n")
         reply.header(b"Name: value\r\n")
         reply.write(b"body")
-        reply.answer(200)
-        answer = reply.answer(204)
+        reply.finish(200)
+        answer = reply.finish(204)
         assert (answer.status, dict(answer.headers), answer.body) == (204, {}, b"")
 
     def test_an_answer_stays_as_it_is_when_the_next_comes(self):
-        reply = Reply()
+        reply = ResponseBuffer()
         reply.header(b"HTTP/1.1 200 OK\r\n")
         reply.header(b"Name: value\r\n")
         reply.write(b"one")
         reply.write(b"two")
-        answer = reply.answer(200)
+        answer = reply.finish(200)
         reply.header(b"Other: value\r\n")
         reply.write(b"three")
         assert (dict(answer.headers), answer.body) == ({"name": "value"}, b"onetwo")
 
     def test_bodies_up_to_the_cap_are_taken(self, monkeypatch):
-        monkeypatch.setattr(answers, "BODY_CAP_BYTES", 10)
-        reply = Reply()
+        monkeypatch.setattr(answers, "MAX_BODY_BYTES", 10)
+        reply = ResponseBuffer()
         assert [reply.write(b"12345"), reply.write(b"12345"), reply.write(b"6")] == [None, None, 0]
 
     def test_each_body_has_the_whole_cap(self, monkeypatch):
-        monkeypatch.setattr(answers, "BODY_CAP_BYTES", 10)
-        reply = Reply()
+        monkeypatch.setattr(answers, "MAX_BODY_BYTES", 10)
+        reply = ResponseBuffer()
         for _ in range(3):
             assert reply.write(b"1234567890") is None
-            reply.answer(200)
+            reply.finish(200)
 
     def test_the_cap_leaves_room_for_the_largest_page_and_no_more_than_memory_bears(self):
-        assert BODY_CAP_BYTES == 64 << 20
+        assert MAX_BODY_BYTES == 64 << 20
 
 
 class TestMoment:
     def test_the_server_s_clock_stands_above_ours(self):
-        assert Answer(200, headers(f"Date: {DATE}"), b"").moment(7.0) == MOMENT
+        assert Response(200, headers(f"Date: {DATE}"), b"").server_time(7.0) == MOMENT
 
     @pytest.mark.parametrize("text", [None, "", "soon", "Thu, 99 Foo 2024 12:34:56 GMT", "1", "Mon, ", HUGE])
     def test_one_that_is_none_is_ours(self, text):
         found = headers(f"Date: {text}") if text is not None else headers()
-        assert Answer(200, found, b"").moment(7.0) == 7.0
+        assert Response(200, found, b"").server_time(7.0) == 7.0
 
     def test_at_the_epoch_it_is_a_moment_too(self):
-        assert Answer(200, headers("Date: Thu, 01 Jan 1970 00:00:00 GMT"), b"").moment(7.0) == 0.0
+        assert Response(200, headers("Date: Thu, 01 Jan 1970 00:00:00 GMT"), b"").server_time(7.0) == 0.0
 
     @given(st.text("0123456789 :,GMTJanSu+-"))
     def test_whatever_it_says_nothing_fails(self, text):
-        assert isinstance(Answer(200, {"date": text}, b"").moment(7.0), float)
+        assert isinstance(Response(200, {"date": text}, b"").server_time(7.0), float)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from exporter.model.results import AbortRules
 from exporter.stores.parsing.lifecycle import read_rules
-from exporter.stores.transport.response import Answer
+from exporter.stores.transport.response import Response
 
 PREFIXES = ("", "a/", "a/b/", "c/")
 KEYS = ("a/b/k", "a/k", "c/k", "k")
@@ -54,4 +54,4 @@ def test_rules_come_to_what_they_do_to_keys(rules: list[Rule], watched: str | No
         if rule.counts and covered:
             days[covered == keys and not rule.tagged].append(rule.days)
     expected = [min(found) * 86400.0 if found else None for found in (days[True], days[False])]
-    assert read_rules(Answer(200, {}, body.encode()), watched) == AbortRules(*expected)
+    assert read_rules(Response(200, {}, body.encode()), watched) == AbortRules(*expected)

@@ -14,7 +14,7 @@ from unit.requesting import SOON, fine, outcomes, paths, start
 
 from exporter.model.errors import Reason
 from exporter.stores.transport.errors import from_curl
-from exporter.stores.transport.handles import HandlePool
+from exporter.stores.transport.handles import HandleOptions
 from exporter.stores.transport.multi import MultiTransport
 
 HANG = Reply(hang=True)
@@ -30,13 +30,13 @@ class TestRequests:
     def test_they_come_out_as_they_end(self, multi, server, answering):
         answering.replies["/slow"] = Reply(delay_before_headers=0.3)
         start(multi, server, "/slow", "/quick")
-        assert [label for label, *_ in multi.done(SOON)] == ["/quick"]
-        assert [label for label, *_ in multi.done(SOON)] == ["/slow"]
+        assert [label for label, *_ in multi.completed(SOON)] == ["/quick"]
+        assert [label for label, *_ in multi.completed(SOON)] == ["/slow"]
 
     def test_what_was_asked_is_what_was_given(self, multi, server):
         url = f"{server.url}/a/../b%2F?uploads&x=%20"
         multi.start(url, ["X-One: 1", "Host: elsewhere", "X-Empty;"], SOON, "label")
-        assert [sendings for *_, sendings in multi.done(SOON)] == [1]
+        assert [sendings for *_, sendings in multi.completed(SOON)] == [1]
         (request,) = server.requests
         assert (request.method, request.target) == ("GET", "/a/../b%2F?uploads&x=%20")
         sent = [request.headers.get(name) for name in ("x-one", "x-empty", "host")]
@@ -57,7 +57,7 @@ class TestRequests:
                 multi.start(server.url, ["X-One: 1", line], SOON, "label")
         start(multi, server, "/two")
         assert outcomes(multi, 2) == fine(["/one", "/two"])
-        assert (len(multi._idle), len(multi._busy)) == (2, 0)
+        assert (multi.idle, multi.in_flight) == (2, 0)
         assert [request.headers.get("x-one") for request in server.requests] == [None, None]
 
     def test_labels_need_be_neither_hashable_nor_different(self, multi, server):
@@ -66,13 +66,13 @@ class TestRequests:
             multi.start(server.url, [], SOON, label)
         labels = []
         while len(labels) < 2:
-            labels += [given for given, *_ in multi.done(SOON)]
+            labels += [given for given, *_ in multi.completed(SOON)]
         assert [given is label for given in labels] == [True, True]
 
     def test_answers_have_status_headers_and_body(self, multi, server, answering):
         answering.replies["/"] = Reply(503, {"Retry-After": "7"}, b"busy", chunked=True)
         multi.start(f"{server.url}/", [], SOON, "label")
-        ((_, answer, _),) = multi.done(SOON)
+        ((_, answer, _),) = multi.completed(SOON)
         assert (answer.status, answer.headers["retry-after"], answer.body) == (503, "7", b"busy")
 
     def test_another_thread_may_go_on_with_it(self, multi, server):
@@ -91,31 +91,31 @@ class TestWaiting:
         answering.default = HANG
         start(multi, server, "/hangs")
         started = time.monotonic()
-        assert multi.done(timeout) == []
+        assert multi.completed(timeout) == []
         assert timeout <= time.monotonic() - started < timeout + 3
 
     def test_without_requests_it_ends_too(self, multi):
-        assert multi.done(0.01) == []
+        assert multi.completed(0.01) == []
 
     def test_looking_without_waiting_is_enough(self, multi, server):
         start(multi, server, "/one")
         end, done = time.monotonic() + SOON, []
         while not done and time.monotonic() < end:
-            done = multi.done(0.0)
+            done = multi.completed(0.0)
         assert [(label, answer.body) for label, answer, _ in done] == [("/one", b"/one")]
 
     def test_it_takes_no_processor_time(self, multi, server, answering):
         answering.default = HANG
         start(multi, server, *paths(20))
-        multi.done(0.1)  # until all are connected
+        multi.completed(0.1)  # until all are connected
         used = time.thread_time()
-        assert multi.done(0.5) == []
+        assert multi.completed(0.5) == []
         assert time.thread_time() - used < 0.1
 
     def test_a_wait_goes_by_the_clock_it_was_given(self):
         looks = itertools.count()
-        multi = MultiTransport(HandlePool(), lambda: next(looks) / 100)
-        assert multi.done(0.05) == []
+        multi = MultiTransport(HandleOptions(), lambda: next(looks) / 100)
+        assert multi.completed(0.05) == []
         assert 5 <= next(looks) <= 10
         multi.close()
 
@@ -166,7 +166,7 @@ class TestTimeouts:
 class TestFailures:
     def test_a_refused_connection_was_no_sending(self, multi):
         multi.start(f"http://127.0.0.1:{free_port()}/", [], SOON, "label")
-        ((label, error, sendings),) = multi.done(SOON)
+        ((label, error, sendings),) = multi.completed(SOON)
         assert (label, error.args[0], sendings) == ("label", pycurl.E_COULDNT_CONNECT, 0)
 
     def test_one_s_is_not_another_s(self, multi, server, answering):
@@ -178,7 +178,7 @@ class TestFailures:
         assert found == fine(["/one", "/two"]) | failed
 
     def test_bodies_have_a_cap(self, multi, server, answering, monkeypatch):
-        monkeypatch.setattr("exporter.stores.transport.response.BODY_CAP_BYTES", 100_000)
+        monkeypatch.setattr("exporter.stores.transport.response.MAX_BODY_BYTES", 100_000)
         answering.replies["/large"] = Reply(body=b"x" * 100_001)
         answering.replies["/fits"] = Reply(body=b"x" * 100_000)
         start(multi, server, "/large", "/fits")
@@ -195,15 +195,15 @@ class TestFailures:
         start(multi, server, "/large", "/fits")
         found = {}
         while len(found) < 2:
-            found |= {label: outcome for label, outcome, _ in multi.done(SOON)}
+            found |= {label: outcome for label, outcome, _ in multi.completed(SOON)}
         assert found["/fits"].status == 200
         assert from_curl("ListParts", found["/large"]).reason is Reason.BAD_RESPONSE
 
     def test_nothing_of_a_refused_answer_is_in_the_next(self, multi, server, answering, monkeypatch):
-        monkeypatch.setattr("exporter.stores.transport.response.BODY_CAP_BYTES", 100_000)
+        monkeypatch.setattr("exporter.stores.transport.response.MAX_BODY_BYTES", 100_000)
         answering.replies["/large"] = Reply(headers={"X-Large": "yes"}, body=b"x" * 200_000)
         start(multi, server, "/large")
         outcomes(multi, 1)
         start(multi, server, "/next")
-        ((_, answer, sendings),) = multi.done(SOON)
+        ((_, answer, sendings),) = multi.completed(SOON)
         assert (answer.body, answer.headers.get("x-large"), sendings) == (b"/next", None, 1)

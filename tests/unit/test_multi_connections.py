@@ -6,6 +6,7 @@ import itertools
 import os
 import resource
 import threading
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from servers.standin import Reply, StandIn
 from unit.requesting import SOON, fine, outcomes, paths, start
 
 from exporter.stores.transport.client import Transport
-from exporter.stores.transport.handles import HandlePool
+from exporter.stores.transport.handles import HandleOptions
 from exporter.stores.transport.multi import MultiTransport
 
 HIGH = 1100
@@ -76,7 +77,7 @@ class TestKept:
         transport = Transport(Recorder(), threading.Event())
         multi = transport.borrow()
         start(multi, server, "/hangs")
-        multi.done(0.05)
+        multi.completed(0.05)
         transport.give_back(multi)
         again = transport.borrow()
         start(again, server, "/one")
@@ -101,7 +102,7 @@ class TestClosedByTheServer:
             sendings = []
             for _ in range(3):
                 multi.start(server.url, [], SOON, "label")
-                ((_, answer, sent),) = multi.done(SOON)
+                ((_, answer, sent),) = multi.completed(SOON)
                 sendings.append((answer.status, sent))
         assert sendings == [(200, 1), (200, 2), (200, 1)]
         assert len(server.requests) == 4
@@ -121,17 +122,17 @@ class TestGivenUp:
     def test_what_is_in_flight_never_comes_out(self, multi, server, answering):
         answering.replies["/hangs"] = Reply(hang=True)
         start(multi, server, "/hangs")
-        multi.done(0.05)
-        multi.abandon()
+        multi.completed(0.05)
+        multi.cancel()
         start(multi, server, "/one")
         assert outcomes(multi, 1) == fine(["/one"])
-        assert multi.done(0.05) == []
+        assert multi.completed(0.05) == []
 
     def test_nor_what_has_ended_and_was_not_looked_at(self, multi, server):
         start(multi, server, *paths(5))
-        while not all(slot.reply._body for slot in multi._busy.values()):
-            multi._let_libcurl_act(multi._monotonic() + 0.01)
-        multi.abandon()
+        while not all(buffer.received_bytes for buffer in multi.in_flight_buffers):
+            multi.advance(time.monotonic() + 0.01)
+        multi.cancel()
         start(multi, server, "/one")
         assert outcomes(multi, 1) == fine(["/one"])
 
@@ -139,7 +140,7 @@ class TestGivenUp:
         answering.replies["/hangs"] = Reply(hang=True)
         start(multi, server, "/hangs", "/one")
         outcomes(multi, 1)
-        multi.abandon()
+        multi.cancel()
         start(multi, server, "/two")
         outcomes(multi, 1)
         assert server.connections == 2
@@ -148,22 +149,22 @@ class TestGivenUp:
         half = Reply(headers={"X-Half": "yes"}, body=b"x" * 1000, drip_body=SOON)
         answering.replies["/half"] = half
         start(multi, server, "/half")
-        while not multi._busy[next(iter(multi._busy))].reply._body:
-            multi.done(0.01)
-        multi.abandon()
+        while not multi.in_flight_buffers[0].received_bytes:
+            multi.completed(0.01)
+        multi.cancel()
         start(multi, server, "/one")
-        ((_, answer, sendings),) = multi.done(SOON)
+        ((_, answer, sendings),) = multi.completed(SOON)
         assert (answer.body, answer.headers.get("x-half"), sendings) == (b"/one", None, 1)
 
     def test_without_requests_nothing_is(self, multi):
-        multi.abandon()
-        assert multi.done(0.0) == []
+        multi.cancel()
+        assert multi.completed(0.0) == []
 
     def test_closing_closes_every_file(self, answering):
         answering.replies["/hangs"] = Reply(hang=True)
-        MultiTransport(HandlePool()).close()  # what is opened once for all
+        MultiTransport(HandleOptions()).close()  # what is opened once for all
         before = open_files()
-        multi = MultiTransport(HandlePool())
+        multi = MultiTransport(HandleOptions())
         with StandIn(answering) as server:
             start(multi, server, "/hangs", *paths(10))
             outcomes(multi, 10)

@@ -71,13 +71,13 @@ def ask(multi: MultiTransport, server: Server, seconds: float = SOON) -> None:
 
 
 def outcome(multi: MultiTransport) -> tuple[Any, int]:
-    ((_, found, sendings),) = multi.done(SOON)
+    ((_, found, sendings),) = multi.completed(SOON)
     return found, sendings
 
 
 def until_half_is_there(multi: MultiTransport) -> None:
-    while not any(slot.reply._lines for slot in multi._busy.values()):
-        assert multi.done(0.01) == []
+    while not any(buffer.received_lines for buffer in multi.in_flight_buffers):
+        assert multi.completed(0.01) == []
 
 
 def keep_one(multi: MultiTransport, server: Server) -> None:
@@ -107,7 +107,7 @@ def test_but_not_twice(multi, server):
     until_half_is_there(multi)
     server.now.set()
     while len(server.connections) < 2:
-        assert multi.done(0.01) == []
+        assert multi.completed(0.01) == []
     until_half_is_there(multi)
     server.now.set()
     error, sendings = outcome(multi)
@@ -148,7 +148,7 @@ def test_it_gets_no_more_time_than_was_left(multi, server):
     started = time.monotonic()
     ask(multi, server, seconds=2.0)
     until_half_is_there(multi)
-    multi.done(1.6 - (time.monotonic() - started))
+    multi.completed(1.6 - (time.monotonic() - started))
     server.now.set()
     error, _ = outcome(multi)
     assert error.args[0] == pycurl.E_OPERATION_TIMEDOUT
@@ -162,8 +162,8 @@ def test_what_is_given_up_meanwhile_never_comes_out(multi, server):
     until_half_is_there(multi)
     server.now.set()
     while len(server.connections) < 2:
-        assert multi.done(0.01) == []
-    multi.abandon()
+        assert multi.completed(0.01) == []
+    multi.cancel()
     keep_one(multi, server)
     keep_one(multi, server)
     assert len(server.connections) == 3

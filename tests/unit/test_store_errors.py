@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.stores import errors as reasons
-from exporter.stores.transport.response import Answer
+from exporter.stores.transport.response import Response
 
 SECRETS = [
     "AKIAIOSFODNN7EXAMPLE",
@@ -28,7 +28,7 @@ SECRETS = [
 
 def refusal(status: int, code: str = "", message: str = "", **headers: str) -> StoreError:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return reasons.refusal("ListParts", Answer(status, named, b""), code, message)
+    return reasons.refusal("ListParts", Response(status, named, b""), code, message)
 
 
 class TestReason:
@@ -83,13 +83,13 @@ class TestRetryAfter:
         ],
     )
     def test_by_number_or_by_date(self, text: str, seconds: float | None):
-        answer = Answer(503, {"retry-after": text, "date": "Thu, 29 Feb 2024 12:34:56 GMT"}, b"")
+        answer = Response(503, {"retry-after": text, "date": "Thu, 29 Feb 2024 12:34:56 GMT"}, b"")
         assert reasons.retry_after(answer) == seconds
 
     @settings(deadline=None)
     @given(st.text(max_size=30))
     def test_no_text_is_too_odd(self, text: str):
-        found = reasons.retry_after(Answer(503, {"retry-after": text}, b""))
+        found = reasons.retry_after(Response(503, {"retry-after": text}, b""))
         assert found is None or found >= 0
 
 

@@ -9,7 +9,7 @@ import pytest
 from fakes import Recorder
 
 from exporter.model.errors import GoneError, Reason, StoppingError, StoreError
-from exporter.stores.transport.client import REQUESTS_PER_CALL, Request, Transport
+from exporter.stores.transport.client import MAX_REQUESTS_PER_CALL, Request, Transport
 from exporter.stores.transport.errors import from_curl
 from exporter.stores.transport.handles import default_ca_file
 
@@ -59,7 +59,7 @@ class TestCalls:
 
     def test_circles_are_bounded(self, transport: Transport, traffic: Recorder):
         with transport.call("ListParts", soon()) as call:
-            call.sent = REQUESTS_PER_CALL
+            call.sent = MAX_REQUESTS_PER_CALL
             with pytest.raises(StoreError) as caught:
                 transport.send(REQUEST)
         assert caught.value.reason == Reason.BAD_RESPONSE

@@ -17,7 +17,7 @@ from exporter.stores import timestamps
 from exporter.stores.base import Page
 from exporter.stores.parsing import document as xmltree
 from exporter.stores.parsing.pages import read_buckets, read_error, read_parts, read_uploads
-from exporter.stores.transport.response import Answer
+from exporter.stores.transport.response import Response
 
 NOW = 1.8e9
 FORBIDDEN = "".join(map(chr, itertools.chain(range(9), (11, 12), range(14, 32)))) + "\ufffe\uffff"
@@ -26,17 +26,17 @@ control_keys = st.text(st.sampled_from(FORBIDDEN + "\ue000abc123&<>;# \u00e9"), 
 any_key = st.one_of(keys, control_keys)
 
 
-def page(*written: str, head: str = "") -> Answer:
+def page(*written: str, head: str = "") -> Response:
     """Return a page of uploads whose keys are written like this."""
     uploads = "".join(
         f"<Upload><Key>{key}</Key><UploadId>id-{number}</UploadId></Upload>"
         for number, key in enumerate(written)
     )
     text = f"<ListMultipartUploadsResult>{head}{uploads}</ListMultipartUploadsResult>"
-    return Answer(200, {}, text.encode("utf-8", "surrogatepass"))
+    return Response(200, {}, text.encode("utf-8", "surrogatepass"))
 
 
-def keys_of(answer: Answer) -> list[str]:
+def keys_of(answer: Response) -> list[str]:
     return [upload.key for upload in read_uploads(answer, None, NOW).items]
 
 
@@ -72,7 +72,7 @@ class TestKeys:
     @settings(deadline=None)
     @given(st.binary(min_size=1, max_size=30).filter(lambda text: not set(text) & set(b"<>&\r")))
     def test_keys_that_are_no_utf_8_are_kept_apart(self, key: bytes):
-        (found,) = keys_of(Answer(200, {}, page("KEY").body.replace(b"KEY", key)))
+        (found,) = keys_of(Response(200, {}, page("KEY").body.replace(b"KEY", key)))
         assert found.encode("utf-8", "surrogateescape") == key
 
     def test_cdata_is_text(self):
@@ -94,7 +94,7 @@ class TestProof:
         assume(b"Result" not in text)
         for read in (read_uploads, read_parts):
             with pytest.raises(StoreError) as caught:
-                read(Answer(200, {}, text), "b", NOW)
+                read(Response(200, {}, text), "b", NOW)
             assert caught.value.reason == Reason.BAD_RESPONSE
 
     @settings(deadline=None)
@@ -102,21 +102,21 @@ class TestProof:
     def test_no_part_of_a_page_is_a_page(self, end: int):
         body = page(*(f"k\x01{number}" for number in range(3))).body
         with pytest.raises(StoreError):
-            read_uploads(Answer(200, {}, body[: min(end, len(body) - 1)]), "b", NOW)
+            read_uploads(Response(200, {}, body[: min(end, len(body) - 1)]), "b", NOW)
 
     @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le"])
     @pytest.mark.parametrize("key", ["k", "&#1;", "\x01", "&laugh;"])
     def test_a_doctype_is_refused_in_any_encoding(self, encoding: str, key: str):
         text = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY laugh "ha">]>{page(key).body.decode()}'
         with pytest.raises(StoreError) as caught:
-            read_uploads(Answer(200, {}, text.encode(encoding)), None, NOW)
+            read_uploads(Response(200, {}, text.encode(encoding)), None, NOW)
         assert caught.value.reason == Reason.BAD_RESPONSE
 
     @pytest.mark.parametrize("before", ["<!-- \x01 -->", "<?x \x01?>", "\n<!-- \ue000 \x02 -->\n"])
     def test_a_doctype_that_only_the_repair_brings_out_is_refused(self, before: str):
         text = f'{before}<!DOCTYPE x [<!ENTITY laugh "ha">]>{page("&laugh;").body.decode()}'
         with pytest.raises(StoreError, match="DOCTYPE"):
-            read_uploads(Answer(200, {}, text.encode()), None, NOW)
+            read_uploads(Response(200, {}, text.encode()), None, NOW)
 
     @pytest.mark.parametrize(
         "dtd", ["x [<!ENTITY", "x [<!ENTITY a 'ha'> <", "html><html><p>", "x [" + "<!ENTITY a 'b'>" * 999]
@@ -125,7 +125,7 @@ class TestProof:
         """What follows is not even looked at, so that entities cost nothing."""
         body = f"<!DOCTYPE {dtd}".encode()
         with pytest.raises(StoreError, match="DOCTYPE"):
-            read_uploads(Answer(200, {}, body), None, NOW)
+            read_uploads(Response(200, {}, body), None, NOW)
         assert read_error(body) == ("", "")
 
     @pytest.mark.parametrize("encoding", ["KOI-99", "Shift_JIS", "UTF-7", "mac_latin2"])
@@ -133,18 +133,18 @@ class TestProof:
     def test_an_encoding_that_cannot_be_read_is_refused(self, encoding: str, key: str):
         body = f'<?xml version="1.0" encoding="{encoding}"?>'.encode() + page(key).body
         with pytest.raises(StoreError):
-            read_uploads(Answer(200, {}, body), None, NOW)
+            read_uploads(Response(200, {}, body), None, NOW)
 
     @pytest.mark.parametrize("encoding", ["iso-8859-1", "windows-1252", "koi8-r", "utf-16"])
     def test_an_encoding_that_is_declared_is_used(self, encoding: str):
         key = "ж" if encoding == "koi8-r" else "é"
         text = f'<?xml version="1.0" encoding="{encoding}"?>{page(key).body.decode()}'
-        assert keys_of(Answer(200, {}, text.encode(encoding))) == [key]
+        assert keys_of(Response(200, {}, text.encode(encoding))) == [key]
 
     def test_a_page_that_is_repaired_is_read_as_utf_8(self):
         key = "é\x01"
         text = f'<?xml version="1.0" encoding="iso-8859-1"?>{page(key).body.decode()}'
-        assert keys_of(Answer(200, {}, text.encode())) == [key]
+        assert keys_of(Response(200, {}, text.encode())) == [key]
 
     @pytest.mark.parametrize(
         "declared", ["", '<?xml version="1.0" encoding="UTF-8"?>', "<!-- c -->", "<?p i?>"]
@@ -152,7 +152,7 @@ class TestProof:
     def test_what_comes_before_the_root_changes_nothing(self, declared: str):
         for mark in ("", "\ufeff"):
             body = f"{mark}{declared}\n{page('é').body.decode()}".encode()
-            assert keys_of(Answer(200, {}, body)) == ["é"]
+            assert keys_of(Response(200, {}, body)) == ["é"]
 
     def test_more_to_repair_than_any_page_has_is_refused(self, monkeypatch):
         monkeypatch.setattr(xmltree, "_MOST_REPAIRS", 3)
@@ -175,7 +175,7 @@ class TestProof:
     @pytest.mark.parametrize("inside", ["", "<Code>SlowDown</Code>", "<Code>AccessDenied</Code>"])
     def test_an_error_is_a_bad_response_that_may_pass(self, inside: str):
         with pytest.raises(StoreError) as caught:
-            read_uploads(Answer(200, {}, f"<Error>{inside}</Error>".encode()), "b", NOW)
+            read_uploads(Response(200, {}, f"<Error>{inside}</Error>".encode()), "b", NOW)
         assert (caught.value.reason, caught.value.retryable) == (Reason.BAD_RESPONSE, "SlowDown" in inside)
 
 
@@ -183,7 +183,7 @@ def test_a_list_of_buckets_that_names_no_marker_goes_on_after_the_last_name():
     buckets = "".join(f"<Bucket><Name>{name}</Name></Bucket>" for name in ("a", "b"))
     more = "<IsTruncated>true</IsTruncated>"
     body = f"<ListAllMyBucketsResult>{more}<Buckets>{buckets}</Buckets></ListAllMyBucketsResult>"
-    read = read_buckets(Answer(200, {}, body.encode()))
+    read = read_buckets(Response(200, {}, body.encode()))
     assert (read.truncated, read.next_marker, read.last_marker) == (True, None, ("b",))
 
 
@@ -380,7 +380,7 @@ def _slow_uploads(body: bytes) -> Page[Upload] | None:
 
 def _read(read: object, body: bytes) -> Page | None:
     try:
-        found = read(Answer(200, {}, body), "b", NOW)
+        found = read(Response(200, {}, body), "b", NOW)
     except StoreError:
         return None
     return found._replace(items=list(found.items))
@@ -423,5 +423,5 @@ class TestColumns:
         texts = [page(*(f"{which}/{number}" for number in range(50))).body.decode() for which in range(40)]
         named = [text.replace("Result>", f"Result xmlns='urn:{n % 20}'>", 1) for n, text in enumerate(texts)]
         with ThreadPoolExecutor(8) as pool:
-            found = list(pool.map(lambda text: keys_of(Answer(200, {}, text.encode())), named * 5))
+            found = list(pool.map(lambda text: keys_of(Response(200, {}, text.encode())), named * 5))
         assert found == [[f"{which}/{number}" for number in range(50)] for which in range(40)] * 5

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from botocore.credentials import ReadOnlyCredentials
 
     from exporter.config.settings import TargetSettings
-    from exporter.stores.transport.response import Answer
+    from exporter.stores.transport.response import Response
 
 ROLE_SECONDS = 10.0
 """The longest that STS is waited for: the call that wants the keys needs time of its own."""
@@ -89,7 +89,7 @@ class AwsClient:
         target: TargetSettings,
         service: str,
         transport: Transport,
-        read_error: Callable[[Answer], tuple[str, str]],
+        read_error: Callable[[Response], tuple[str, str]],
         empty_page: bytes,
         *,
         clock: Callable[[], float],
@@ -111,15 +111,15 @@ class AwsClient:
         """The region requests are signed for; before the first call, the configured one or ''."""
         self._building = threading.Lock()  # neither sessions nor the making of their clients are thread-safe
 
-    def ask(self, call: Call, method: str, parameters: dict[str, Any], region: str | None = None) -> Answer:
+    def ask(self, call: Call, method: str, parameters: dict[str, Any], region: str | None = None) -> Response:
         """Return the raw answer (status 200) to one call; raises StoreError with what went wrong.
 
         `region` is where it goes, None: the target's own.
         """
         self._invoke(call, method, parameters, region)
-        if call.last is None or call.last.status != HTTPStatus.OK:
+        if call.last_response is None or call.last_response.status != HTTPStatus.OK:
             raise self._refusal(call.operation, call)
-        return call.last
+        return call.last_response
 
     def prepare(
         self, call: Call, method: str, parameters: dict[str, Any], region: str | None = None
@@ -204,35 +204,35 @@ class AwsClient:
         if request.url.startswith("http:") and CUSTOMER_KEY_HEADER in request.headers:
             what = f"{operation}: the customer's key goes over TLS only; nothing was sent"
             raise StoreError(Reason.TLS, what)
-        answer = self._transport.send(ours)
+        response = self._transport.send(ours)
         # Glacier's refusals are hidden too: botocore fails on a body that is no object or not UTF-8
-        hidden = answer.status == HTTPStatus.OK or self._service == "glacier"
+        hidden = response.status == HTTPStatus.OK or self._service == "glacier"
         is_page = operation in _PAGE_OPERATIONS and hidden
         if is_page:
-            return AWSResponse(request.url, answer.status, HTTPHeaders(), _Body(self._empty_page))
-        headers = HTTPHeaders.from_dict(answer.headers)
-        return AWSResponse(request.url, answer.status, headers, _Body(answer.body))
+            return AWSResponse(request.url, response.status, HTTPHeaders(), _Body(self._empty_page))
+        headers = HTTPHeaders.from_dict(response.headers)
+        return AWSResponse(request.url, response.status, headers, _Body(response.body))
 
     def _no_credentials(self, call: Call, error: Exception) -> StoreError:
         """Return what it means that there are no keys; a role's refusal in the words of who refused it."""
-        if not isinstance(error, botocore.exceptions.ClientError) or call.last is None:
+        if not isinstance(error, botocore.exceptions.ClientError) or call.last_response is None:
             return _no_credentials(call.operation, error)
         if error.operation_name not in _ROLE_OPERATIONS:
             return _no_credentials(call.operation, error)
-        said, answer = error.response.get("Error", {}), call.last
+        said, response = error.response.get("Error", {}), call.last_response
         code, message = said.get("Code", ""), said.get("Message", "")
         if code == "Unknown":  # Ceph refuses in other words than STS, which the SDK cannot read
-            code, message = self._read_error(answer)
-        refused = code == "AccessDenied" or (not code and answer.status == HTTPStatus.FORBIDDEN)
-        told = log_safe(f"{code} {message}".strip()) or describe_body(answer)
-        text = f"{error.operation_name}: HTTP {answer.status} ({told}); "
+            code, message = self._read_error(response)
+        refused = code == "AccessDenied" or (not code and response.status == HTTPStatus.FORBIDDEN)
+        told = log_safe(f"{code} {message}".strip()) or describe_body(response)
+        text = f"{error.operation_name}: HTTP {response.status} ({told}); "
         text += _REFUSED_ROLE_ADVICE if refused else _ANY_ROLE_ADVICE
-        return StoreError(Reason.CREDENTIALS, text, code=code, status=answer.status)
+        return StoreError(Reason.CREDENTIALS, text, code=code, status=response.status)
 
     def _refusal(self, operation: str, call: Call) -> StoreError:
-        if call.last is None:
+        if call.last_response is None:
             return StoreError(Reason.INTERNAL, f"{operation}: the SDK failed without an answer")
-        return refusal(operation, call.last, *self._read_error(call.last))
+        return refusal(operation, call.last_response, *self._read_error(call.last_response))
 
 
 class _NotFirstError(Exception):
@@ -273,12 +273,12 @@ def _body(request: AWSPreparedRequest) -> bytes | None:
 
 def _from_sdk(operation: str, error: Exception, call: Call) -> StoreError:
     kind = type(error).__name__
-    asked = call.request.operation if call.request else operation
+    asked = call.last_request.operation if call.last_request else operation
     if isinstance(error, _PROVIDER_ERRORS) or asked not in {operation, *_HELPING_OPERATIONS}:
         return _no_credentials(operation, error)
     if isinstance(error, _NAME_ERRORS):
         return StoreError(Reason.UNSUPPORTED, f"{operation}: the SDK cannot ask for this name ({kind})")
-    reason = Reason.BAD_RESPONSE if call.last else Reason.UNSUPPORTED
+    reason = Reason.BAD_RESPONSE if call.last_response else Reason.UNSUPPORTED
     return StoreError(reason, f"{operation}: {kind}: {_plain(error)}")
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings
     from exporter.stores.base import CompletedCall, PageRequest
     from exporter.stores.transport.client import Transport
-    from exporter.stores.transport.response import Answer
+    from exporter.stores.transport.response import Response
     from exporter.stores.transport.url import QueryArgument
 
 KEYS_SECONDS = 1.0
@@ -116,13 +116,13 @@ class WireBucket(Protocol[K]):
         Raises UnicodeError where the key cannot be encoded, and StoreError.
         """
 
-    def read_page(self, request: PageRequest, response: Answer, now: float) -> Page[Any]:
+    def read_page(self, request: PageRequest, response: Response, now: float) -> Page[Any]:
         """Return the page in a response of status 200; `now` is Unix seconds. Raises StoreError."""
 
-    def read_error(self, response: Answer) -> tuple[str, str]:
+    def read_error(self, response: Response) -> tuple[str, str]:
         """Return code and message of any other response, '' for what it does not say."""
 
-    def recover(self, call: WireCall[K], response: Answer, error: StoreError) -> Page[Any] | bool:
+    def recover(self, call: WireCall[K], response: Response, error: StoreError) -> Page[Any] | bool:
         """Return the page of a refused call, read another way; else whether to send the call again.
 
         Raises StoreError.
@@ -150,7 +150,7 @@ class WireSession(Generic[K]):
     def completed(self, timeout: float) -> list[CompletedCall]:
         """Wait for the calls that end next, at most `timeout` seconds."""
         completed, self._not_sent = self._not_sent, []
-        for label, outcome, sendings in self._multi.done(0.0 if completed else timeout):
+        for label, outcome, sendings in self._multi.completed(0.0 if completed else timeout):
             call: WireCall[K] = label  # type: ignore[assignment]  # the label given to `start`
             for _ in range(sendings - 1):
                 self._target.transport.traffic.sent(call.operation)
@@ -182,7 +182,7 @@ class WireSession(Generic[K]):
             raise StoreError(Reason.CREDENTIALS, what) from None
         target.transport.traffic.sent(call.operation)
 
-    def _outcome(self, call: WireCall[K], outcome: Answer | pycurl.error) -> Page[Any] | StoreError | None:
+    def _outcome(self, call: WireCall[K], outcome: Response | pycurl.error) -> Page[Any] | StoreError | None:
         """Return what a call came to, None where it was sent again."""
         try:
             if isinstance(outcome, pycurl.error):
@@ -196,7 +196,7 @@ class WireSession(Generic[K]):
             self._target.transport.traffic.failed(call.operation, error.reason)
             return error
 
-    def _refused(self, call: WireCall[K], response: Answer) -> Page[Any] | None:
+    def _refused(self, call: WireCall[K], response: Response) -> Page[Any] | None:
         """Send a refused call once more where that helps. Raises StoreError."""
         error = refusal(call.operation, response, *self._bucket.read_error(response))
         if call.request.upload and is_gone(error):
@@ -211,12 +211,12 @@ class WireSession(Generic[K]):
         self._send(call)
         return None
 
-    def _may_pass_signed_anew(self, call: WireCall[K], response: Answer, error: StoreError) -> bool:
+    def _may_pass_signed_anew(self, call: WireCall[K], response: Response, error: StoreError) -> bool:
         """Whether the call was signed for another time than the server's, or with keys since replaced."""
         target = self._target
         if error.code == "RequestTimeTooSkewed":
             now = target.clock()
-            target.clock_offset = response.moment(default=now) - now
+            target.clock_offset = response.server_time(default=now) - now
             return abs(target.clock_offset - call.clock_offset) >= MIN_CLOCK_CHANGE_SECONDS
         return error.reason is Reason.CREDENTIALS and target.keys.refresh(call.deadline) != call.keys
 

@@ -25,7 +25,7 @@ from exporter.stores.base import (
 from exporter.stores.errors import bad_response, describe_body, error_in_success
 
 if TYPE_CHECKING:
-    from exporter.stores.transport.response import Answer
+    from exporter.stores.transport.response import Response
 
 STORAGE_CLASS = "GLACIER"
 
@@ -34,13 +34,13 @@ _RANGE = re.compile(r"([0-9]{1,19})-([0-9]{1,19})")
 _ARN = re.compile(r"\barn:\S*")
 
 
-def read_uploads(answer: Answer, vault: str, now: float) -> Page[Upload]:
+def read_uploads(answer: Response, vault: str, now: float) -> Page[Upload]:
     """Return the page of uploads in `answer`, which have to be of `vault` where they name one.
 
     `now` is our clock, used where the answer does not carry the store's. Raises StoreError (bad_response).
     """
     page, listed = _prove(answer, "UploadsList", UPLOADS_OPERATION)
-    store_now = answer.moment(default=now)
+    store_now = answer.server_time(default=now)
     uploads = []
     for fields in listed:
         _prove_vault(fields, vault, UPLOADS_OPERATION)
@@ -49,7 +49,7 @@ def read_uploads(answer: Answer, vault: str, now: float) -> Page[Upload]:
     return Page(items=uploads, truncated=marker is not None, next_marker=marker)
 
 
-def read_parts(answer: Answer, vault: str, upload_id: str) -> Page[Part]:
+def read_parts(answer: Response, vault: str, upload_id: str) -> Page[Part]:
     """Return the page of parts in `answer`, which has to be of the upload asked for where it names one.
 
     Raises StoreError (bad_response).
@@ -63,7 +63,7 @@ def read_parts(answer: Answer, vault: str, upload_id: str) -> Page[Part]:
     return Page(items=parts, truncated=marker is not None, next_marker=marker)
 
 
-def read_vaults(answer: Answer) -> Page[FoundBucket]:
+def read_vaults(answer: Response) -> Page[FoundBucket]:
     """Return the page of vaults in `answer`. Raises StoreError (bad_response)."""
     page, listed = _prove(answer, "VaultList", VAULTS_OPERATION)
     names = [_text(fields, "VaultName") for fields in listed]
@@ -73,7 +73,7 @@ def read_vaults(answer: Answer) -> Page[FoundBucket]:
     return Page(items=list(map(FoundBucket, names)), truncated=marker is not None, next_marker=marker)
 
 
-def read_error(answer: Answer) -> tuple[str, str]:
+def read_error(answer: Response) -> tuple[str, str]:
     """Return the code and message of a refusal; '' for what it does not say.
 
     The code is in a header, in the body, or in both; it may carry a namespace before and a link after it.
@@ -99,7 +99,7 @@ def is_gone(error: StoreError) -> bool:
     return "upload" in said or "vault" not in said
 
 
-def _prove(answer: Answer, name: str, operation: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _prove(answer: Response, name: str, operation: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the answer's object and its list of objects called `name`; whatever else it is, is refused."""
     try:
         page = _document(answer.body)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from exporter.model.uploads import Part, Upload
     from exporter.stores.base import FoundBucket, Marker, Page
     from exporter.stores.transport.client import Call, Transport
-    from exporter.stores.transport.response import Answer
+    from exporter.stores.transport.response import Response
 
 MAX_PAGE_SIZE = 50
 """A larger page is refused (some editions of the guide allow 10 parts only, and the page has these)."""
@@ -100,7 +100,7 @@ class GlacierStore:
 
     def _ask(
         self, call: Call, method: str, bucket: BucketSettings, marker: Marker | None, **own: str
-    ) -> Answer:
+    ) -> Response:
         parameters = {"accountId": self._target.account_id, "vaultName": bucket.name, **own}
         if marker:
             (parameters["marker"],) = marker

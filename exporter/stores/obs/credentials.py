@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from exporter.config.credentials import Credentials, Secret
     from exporter.stores.transport.client import Transport
-    from exporter.stores.transport.response import Answer
+    from exporter.stores.transport.response import Response
 
 METADATA_URL = "http://169.254.169.254"
 """Where a server asks about itself; link-local, so never through a proxy."""
@@ -165,8 +165,8 @@ class ObsCredentials:
         url = self._environ.get("HUAWEICLOUD_SDK_IAM_ENDPOINT") or self._iam_url
         auth: dict[str, object] = {"id_token": {"id": id_token}, **self._scope()}
         path = "/v3.0/OS-AUTH/id-token/tokens"
-        answer = self._post("CreateTokenWithIdToken", url + path, auth, {"X-Idp-Id": provider})
-        token = answer.headers.get("x-subject-token", "")
+        response = self._post("CreateTokenWithIdToken", url + path, auth, {"X-Idp-Id": provider})
+        token = response.headers.get("x-subject-token", "")
         if not token:
             raise _unusable("CreateTokenWithIdToken", "the answer has no X-Subject-Token")
         named = {"id": token, "duration_seconds": _SESSION_SECONDS}
@@ -192,19 +192,19 @@ class ObsCredentials:
         token = asked.body.decode("latin-1").strip() if asked.status == HTTPStatus.OK else ""
         headers = {"X-Metadata-Token": token} if token.isascii() and token.isprintable() and token else {}
         operation = "GetSecurityKey"
-        answer = self._metadata("GET", "/openstack/latest/securitykey", headers)
-        if answer.status != HTTPStatus.OK:
-            raise _unusable(operation, f"HTTP {answer.status}: has the server an agency?")
-        return self._read(operation, answer)
+        response = self._metadata("GET", "/openstack/latest/securitykey", headers)
+        if response.status != HTTPStatus.OK:
+            raise _unusable(operation, f"HTTP {response.status}: has the server an agency?")
+        return self._read(operation, response)
 
-    def _metadata(self, method: str, path: str, headers: Mapping[str, str]) -> Answer:
+    def _metadata(self, method: str, path: str, headers: Mapping[str, str]) -> Response:
         request = Request(
             "GetSecurityKey",
             method,
             self._metadata_url + path,
             tuple(headers.items()),
-            seconds=_METADATA_SECONDS,
-            direct=True,
+            timeout=_METADATA_SECONDS,
+            no_proxy=True,
         )
         try:
             return self._transport.send(request)
@@ -214,22 +214,22 @@ class ObsCredentials:
 
     def _post(
         self, operation: str, url: str, auth: object, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> Response:
         body = json.dumps({"auth": auth}).encode()
         lines = (("Content-Type", "application/json"), *(headers or {}).items())
-        answer = self._transport.send(Request(operation, "POST", url, lines, body))
-        if answer.status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
+        response = self._transport.send(Request(operation, "POST", url, lines, body))
+        if response.status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
             error = _unusable(
-                operation, f"HTTP {answer.status}: check identity provider, mapping and project"
+                operation, f"HTTP {response.status}: check identity provider, mapping and project"
             )
-            error.retryable = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            error.retryable = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
             raise error
-        return answer
+        return response
 
-    def _read(self, operation: str, answer: Answer) -> _Temporary:
+    def _read(self, operation: str, response: Response) -> _Temporary:
         """Return the keys in an answer. Raises StoreError."""
         try:
-            said = json.loads(answer.body)["credential"]
+            said = json.loads(response.body)["credential"]
             keys = Keys(*(said[name] for name in ("access", "secret", "securitytoken")))
             ends = datetime.fromisoformat(said["expires_at"]).timestamp()
         except (ValueError, LookupError, TypeError, RecursionError):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from exporter.model.results import AbortRules
     from exporter.stores.base import FoundBucket, Marker, Page
     from exporter.stores.transport.client import Transport
-    from exporter.stores.transport.response import Answer
+    from exporter.stores.transport.response import Response
 
 
 class ObsStore:
@@ -105,7 +105,7 @@ class ObsStore:
             check_bucket_name(operation, bucket.name, server)
         return ObsSigner(server, self._target.signature, self.signing_region)
 
-    def _get(self, signer: ObsSigner, request: ObsRequest) -> Answer:
+    def _get(self, signer: ObsSigner, request: ObsRequest) -> Response:
         """Return the response (status 200) to a request that blocks this thread. Raises StoreError."""
         now = self._wire.clock() + self._wire.clock_offset
         url, headers = signer.sign(request, self._credentials.keys(), now)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from exporter.stores.engine.wire import WireCall
     from exporter.stores.obs.credentials import Keys
     from exporter.stores.obs.signature import ObsSigner
-    from exporter.stores.transport.response import Answer
+    from exporter.stores.transport.response import Response
 
 
 class ObsBucket:
@@ -36,20 +36,20 @@ class ObsBucket:
         signed = self._signer.sign(ObsRequest(call.operation, self._bucket.name, key, arguments), keys, now)
         return signed.url, signed.header_lines()
 
-    def read_page(self, request: PageRequest, response: Answer, now: float) -> Page[Any]:
+    def read_page(self, request: PageRequest, response: Response, now: float) -> Page[Any]:
         """Return the page in a response. Raises StoreError."""
         return read_page(request, response, self._bucket.name, now)
 
-    def read_error(self, response: Answer) -> tuple[str, str]:
+    def read_error(self, response: Response) -> tuple[str, str]:
         """Return code and message of a refusal."""
         return read_error(response)
 
-    def recover(self, _call: WireCall[Keys], _response: Answer, _error: StoreError) -> bool:
+    def recover(self, _call: WireCall[Keys], _response: Response, _error: StoreError) -> bool:
         """Give up: OBS is asked at one URL only."""
         return False
 
 
-def read_error(response: Answer) -> tuple[str, str]:
+def read_error(response: Response) -> tuple[str, str]:
     """Return code and message of a refusal: from the headers, where its body has none."""
     code, message = read_error_document(response.body)
     if code:

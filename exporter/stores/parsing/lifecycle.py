@@ -17,7 +17,7 @@ from exporter.stores.parsing.pages import read_error
 if TYPE_CHECKING:
     from exporter.model.errors import StoreError
     from exporter.stores.parsing.document import Branch
-    from exporter.stores.transport.response import Answer
+    from exporter.stores.transport.response import Response
 
 DAY_SECONDS = 86400.0
 NO_RULES = AbortRules()
@@ -31,14 +31,14 @@ def has_no_rules(error: StoreError) -> bool:
     return error.status == HTTPStatus.NOT_FOUND and error.code == "NoSuchLifecycleConfiguration"
 
 
-def read_rules(answer: Answer, watched: str | None) -> AbortRules:
+def read_rules(response: Response, watched: str | None) -> AbortRules:
     """Return what the rules do about uploads whose keys begin with `watched`.
 
     Raises StoreError (bad_response).
     """
     within = watched or ""
     shortest: dict[bool, float] = {}
-    for rule in _prove(answer).branches("Rule"):
+    for rule in _prove(response).branches("Rule"):
         seconds = _seconds(rule)
         if seconds is None:
             continue
@@ -49,16 +49,16 @@ def read_rules(answer: Answer, watched: str | None) -> AbortRules:
     return AbortRules(bucket=shortest.get(True), prefix=shortest.get(False))
 
 
-def _prove(answer: Answer) -> Document:
+def _prove(response: Response) -> Document:
     try:
-        document = Document(answer.body)
+        document = Document(response.body)
     except (DoctypeError, NotXmlError):
-        what = f"the answer is not the XML of a store ({describe_body(answer)})"
+        what = f"the answer is not the XML of a store ({describe_body(response)})"
         raise bad_response(LIFECYCLE_OPERATION, what) from None
     if document.name == "Error":
-        raise error_in_success(LIFECYCLE_OPERATION, *read_error(answer.body))
+        raise error_in_success(LIFECYCLE_OPERATION, *read_error(response.body))
     if document.name != "LifecycleConfiguration":
-        what = f"the answer is not a LifecycleConfiguration ({describe_body(answer)})"
+        what = f"the answer is not a LifecycleConfiguration ({describe_body(response)})"
         raise bad_response(LIFECYCLE_OPERATION, what)
     return document
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from exporter.stores.base import PageRequest
     from exporter.stores.parsing.document import Branch
-    from exporter.stores.transport.response import Answer
+    from exporter.stores.transport.response import Response
 
 ABORT_DATE = "x-amz-abort-date"
 """When the store will abort the upload whose parts it lists, by a lifecycle rule."""
@@ -35,21 +35,21 @@ _FIELDS = (
 )
 
 
-def read_page(request: PageRequest, answer: Answer, bucket: str | None, now: float) -> Page[Any]:
+def read_page(request: PageRequest, response: Response, bucket: str | None, now: float) -> Page[Any]:
     """Return the page that was asked for; see `read_uploads` and `read_parts`."""
-    return (read_parts if request.upload else read_uploads)(answer, bucket, now)
+    return (read_parts if request.upload else read_uploads)(response, bucket, now)
 
 
-def read_uploads(answer: Answer, bucket: str | None, now: float) -> Page[Upload]:
+def read_uploads(response: Response, bucket: str | None, now: float) -> Page[Upload]:
     """Return the page of uploads in `answer`, which has to name `bucket` if it names one (None: any).
 
     `now` is our clock, used where the answer does not carry the store's. Raises StoreError (bad_response).
     """
-    document = _prove(answer, "ListMultipartUploadsResult", UPLOADS_OPERATION, bucket)
+    document = _prove(response, "ListMultipartUploadsResult", UPLOADS_OPERATION, bucket)
     keys, ids, initiated, classes = document.columns("Upload", "Key", "UploadId", "Initiated", "StorageClass")
     if not (all(keys) and all(ids)):
         raise bad_response(UPLOADS_OPERATION, "an upload without key or upload id")
-    moments = timestamps.parse_past_column(initiated, answer.moment(default=now))
+    moments = timestamps.parse_past_column(initiated, response.server_time(default=now))
     initiators = document.inner_column("Upload", "Initiator", "ID")
     uploads = list(map(Upload, keys, ids, moments, map(str.strip, classes), map(str.strip, initiators)))
     marker = (document.text("NextKeyMarker"), document.text("NextUploadIdMarker"))
@@ -61,14 +61,14 @@ def read_uploads(answer: Answer, bucket: str | None, now: float) -> Page[Upload]
     )
 
 
-def read_parts(answer: Answer, bucket: str | None, now: float) -> Page[Part]:
+def read_parts(response: Response, bucket: str | None, now: float) -> Page[Part]:
     """Return the page of parts in `answer`; see `read_uploads`."""
-    document = _prove(answer, "ListPartsResult", PARTS_OPERATION, bucket)
+    document = _prove(response, "ListPartsResult", PARTS_OPERATION, bucket)
     texts, sizes, modified = document.columns("Part", "PartNumber", "Size", "LastModified")
     numbers = _integers(texts)
-    store_now = answer.moment(default=now)
+    store_now = response.server_time(default=now)
     moments = timestamps.parse_past_column(modified, store_now)
-    abort_date = answer.headers.get(ABORT_DATE)
+    abort_date = response.headers.get(ABORT_DATE)
     last = numbers[-1] if numbers else None
     if last is None:
         last = next((number for number in reversed(numbers) if number is not None), None)
@@ -82,12 +82,12 @@ def read_parts(answer: Answer, bucket: str | None, now: float) -> Page[Part]:
     )
 
 
-def read_buckets(answer: Answer) -> Page[FoundBucket]:
+def read_buckets(response: Response) -> Page[FoundBucket]:
     """Return the page of an account's buckets: S3 says where it goes on by a token, OBS by a name.
 
     Raises StoreError (bad_response).
     """
-    document = _prove(answer, "ListAllMyBucketsResult", BUCKETS_OPERATION, None)
+    document = _prove(response, "ListAllMyBucketsResult", BUCKETS_OPERATION, None)
     lists = document.branches("Buckets")
     if not lists:
         raise bad_response(BUCKETS_OPERATION, "the answer has no Buckets")
@@ -124,19 +124,19 @@ def error_fields(body: bytes) -> dict[str, str]:
     return document.texts() if document.name == "Error" else {}
 
 
-def _prove(answer: Answer, root: str, operation: str, bucket: str | None) -> Document:
+def _prove(response: Response, root: str, operation: str, bucket: str | None) -> Document:
     try:
-        document = Document(answer.body, *_FIELDS)
+        document = Document(response.body, *_FIELDS)
     except DoctypeError:
         raise bad_response(operation, "the answer has a DOCTYPE, which no store sends") from None
     except NotXmlError:
         raise bad_response(
-            operation, f"the answer is not the XML of a store ({describe_body(answer)})"
+            operation, f"the answer is not the XML of a store ({describe_body(response)})"
         ) from None
     if document.name == "Error":
-        raise error_in_success(operation, *read_error(answer.body))
+        raise error_in_success(operation, *read_error(response.body))
     if document.name != root:
-        raise bad_response(operation, f"the answer is not a {root} ({describe_body(answer)})")
+        raise bad_response(operation, f"the answer is not a {root} ({describe_body(response)})")
     named = document.text("Bucket").strip()
     if bucket is not None and named and named != bucket.rpartition(":")[2]:
         raise bad_response(operation, "the answer names another bucket")

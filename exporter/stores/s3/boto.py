@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from exporter.stores.aws.route import Route
     from exporter.stores.base import FoundBucket, Marker, Page
     from exporter.stores.transport.client import Call, Transport
-    from exporter.stores.transport.response import Answer
+    from exporter.stores.transport.response import Response
 
 _EMPTY_PAGE = b"<ListMultipartUploadsResult/>"
 _BUCKETS_A_PAGE = 1000
@@ -44,7 +44,7 @@ class BotoStore:
         self._clock = clock
         self.customer_key = CustomerKey(target.sse_customer_key)
         self._client = AwsClient(
-            target, "s3", transport, lambda answer: read_error(answer.body), _EMPTY_PAGE, clock=clock
+            target, "s3", transport, lambda response: read_error(response.body), _EMPTY_PAGE, clock=clock
         )
 
     @property
@@ -69,12 +69,12 @@ class BotoStore:
         )
         with self._transport.call(PARTS_OPERATION, deadline) as call:
             try:
-                answer = self._ask_for_parts(call, parameters, self._region_of(bucket))
+                response = self._ask_for_parts(call, parameters, self._region_of(bucket))
             except StoreError as error:
                 if is_gone(error):
                     raise gone_error(PARTS_OPERATION, error) from error
                 raise
-            return read_parts(answer, name_to_prove(bucket.name), self._clock())
+            return read_parts(response, expected_bucket_name(bucket.name), self._clock())
 
     def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
         """Return the page of the account's buckets after `marker`, which is a continuation token.
@@ -87,7 +87,7 @@ class BotoStore:
         with self._transport.call(BUCKETS_OPERATION, deadline) as call:
             return read_buckets(self._client.ask(call, "list_buckets", parameters))
 
-    def _ask_for_parts(self, call: Call, parameters: dict[str, Any], region: str | None) -> Answer:
+    def _ask_for_parts(self, call: Call, parameters: dict[str, Any], region: str | None) -> Response:
         """Ask with the customer's key, if there is one; once more without it where it is not needed."""
         key = self.customer_key.fields()
         if key is None or (self._target.endpoint_url or "").startswith("http:"):
@@ -106,25 +106,25 @@ class BotoStore:
         parameters.pop("RequestPayer", None)
         with self._transport.call(LIFECYCLE_OPERATION, deadline) as call:
             try:
-                answer = self._client.ask(
+                response = self._client.ask(
                     call, "get_bucket_lifecycle_configuration", parameters, self._region_of(bucket)
                 )
             except StoreError as error:
                 if has_no_rules(error):
                     return NO_RULES
                 raise
-            return read_rules(answer, bucket.prefix)
+            return read_rules(response, bucket.prefix)
 
     def follow(
         self, bucket: BucketSettings, marker: Marker | None, deadline: float
     ) -> tuple[Page[Upload], Route | None]:
         """Return a page as `list_uploads` does, and the way it took in the end; see `route`."""
         with self._transport.call(UPLOADS_OPERATION, deadline) as call:
-            answer = self._client.ask(
+            response = self._client.ask(
                 call, "list_multipart_uploads", self._listing(bucket, marker), self._region_of(bucket)
             )
-            page = read_uploads(answer, name_to_prove(bucket.name), self._clock())
-            return page, read_route(call.request) if call.request else None
+            page = read_uploads(response, expected_bucket_name(bucket.name), self._clock())
+            return page, read_route(call.last_request) if call.last_request else None
 
     def route(self, bucket: BucketSettings, deadline: float) -> Route | None:
         """Return the way to the bucket, None where it is not one of plain signatures.
@@ -167,7 +167,7 @@ class BotoStore:
         return {name: value for name, value in parameters.items() if value not in (None, "")}
 
 
-def name_to_prove(bucket: str) -> str | None:
+def expected_bucket_name(bucket: str) -> str | None:
     """Return the name an answer has to carry, None where it carries the real bucket's instead.
 
     Access points are reached by ARN or alias; Ceph's `tenant:bucket` answers with the bucket alone.

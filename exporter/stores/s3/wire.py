@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.stores.aws.sse_customer_key import is_not_needed
 from exporter.stores.engine.wire import page_arguments
 from exporter.stores.parsing.pages import error_fields, read_error, read_page
-from exporter.stores.s3.boto import name_to_prove
+from exporter.stores.s3.boto import expected_bucket_name
 
 if TYPE_CHECKING:
     from botocore.credentials import ReadOnlyCredentials
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from exporter.stores.base import Page, PageRequest
     from exporter.stores.engine.wire import WireCall
     from exporter.stores.s3.boto import BotoStore
-    from exporter.stores.transport.response import Answer
+    from exporter.stores.transport.response import Response
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _OTHER_REGION_CODES = {"PermanentRedirect", "IllegalLocationConstraintException"}
@@ -57,7 +57,7 @@ class S3Bucket:
         self._route = route
         self._routes = routes
         self._page_size = page_size
-        self._name = name_to_prove(bucket.name)
+        self._name = expected_bucket_name(bucket.name)
         self._redirected = False
         self._keyed: tuple[Route, tuple[tuple[str, str], ...], Route] | None = None
 
@@ -70,16 +70,16 @@ class S3Bucket:
         arguments = page_arguments(self._bucket, request, self._page_size)
         return route.request(keys, request.upload.key if request.upload else "", arguments, now)
 
-    def read_page(self, request: PageRequest, response: Answer, now: float) -> Page[Any]:
+    def read_page(self, request: PageRequest, response: Response, now: float) -> Page[Any]:
         """Return the page in a response. Raises StoreError."""
         return read_page(request, response, self._name, now)
 
-    def read_error(self, response: Answer) -> tuple[str, str]:
+    def read_error(self, response: Response) -> tuple[str, str]:
         """Return code and message of a refusal."""
         return read_error(response.body)
 
     def recover(
-        self, call: WireCall[ReadOnlyCredentials], response: Answer, error: StoreError
+        self, call: WireCall[ReadOnlyCredentials], response: Response, error: StoreError
     ) -> Page[Any] | bool:
         """Follow a redirect to another region, or send a ListParts again without the customer's key."""
         if call.request.upload is None:
@@ -100,7 +100,7 @@ class S3Bucket:
             self._keyed = self._route, headers, self._route.with_headers(headers)
         return self._keyed[2]
 
-    def _is_in_other_region(self, response: Answer, error: StoreError) -> bool:
+    def _is_in_other_region(self, response: Response, error: StoreError) -> bool:
         """Whether a refusal says that the bucket is in another region."""
         region = response.headers.get("x-amz-bucket-region", self._route.region)
         malformed = error.code == "AuthorizationHeaderMalformed" and "Region" in error_fields(response.body)

@@ -1,8 +1,8 @@
-"""The one way out: every request of a target, the SDKs' too, is sent by its transport.
+"""The HTTP client of a target: it sends every request, also those of the SDKs.
 
-It owns the deadline to the last byte, the cap on bodies, the trusted CAs, the proxy, the kept connections
-and the count of requests. Built on libcurl, whose timeout a dripping server cannot stretch. What blocks is
-sent by `send`; many requests at once, from one thread, go through a `MultiTransport` that it lends.
+It owns deadlines (to the last byte), the limit of bodies, trusted CAs, proxy, kept connections and the count
+of requests. Built on libcurl, whose timeout covers the whole response. `send` blocks; a borrowed
+`MultiTransport` sends many requests at once from one thread.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ import pycurl
 
 from exporter.model.errors import GoneError, Reason, StoppingError, StoreError
 from exporter.stores.transport.errors import from_curl
-from exporter.stores.transport.handles import HandlePool, aim
+from exporter.stores.transport.handles import HandleOptions, set_request
 from exporter.stores.transport.multi import MultiTransport
-from exporter.stores.transport.response import Answer, Reply
+from exporter.stores.transport.response import Response, ResponseBuffer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from exporter.config.settings import TlsSettings
 
-REQUESTS_PER_CALL = 6
-"""A call that sends more is being led in a circle (an SDK following redirects)."""
+MAX_REQUESTS_PER_CALL = 6
+"""More requests than that in one call are a loop of redirects that an SDK follows."""
 
 
 class Traffic(Protocol):
-    """Where requests are counted."""
+    """Counts requests."""
 
     def sent(self, operation: str) -> None:
         """Count a request."""
@@ -44,9 +44,9 @@ class Traffic(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request, signed already. `operation` is the API's name it is counted under.
+    """One HTTP request, already signed. `operation` is the API's name that it is counted under.
 
-    `seconds` is the longest it may take, within its call; `direct` ones go through no proxy.
+    `timeout` is seconds, besides the deadline of its call; `no_proxy` requests go through no proxy.
     """
 
     operation: str
@@ -54,19 +54,20 @@ class Request:
     url: str
     headers: Sequence[tuple[str, str]]
     body: bytes | None = None
-    seconds: float = math.inf
-    direct: bool = False
+    timeout: float = math.inf
+    no_proxy: bool = False
 
 
 @dataclass(slots=True)
 class Call:
-    """One call to a store: what it may take, how often it sent, what it sent last and what came back."""
+    """One API call of a thread, which may take several requests. `deadline` is on the monotonic clock."""
 
     operation: str
     deadline: float
     sent: int = 0
-    request: Request | None = None
-    last: Answer | None = None
+    """Number of requests sent."""
+    last_request: Request | None = None
+    last_response: Response | None = None
 
 
 class Transport:
@@ -81,19 +82,19 @@ class Transport:
         proxy_url: str | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Make a transport that gives up what is under way once `stop` is set."""
+        """Once `stop` is set, requests in flight are cancelled."""
         self.traffic = traffic
         self._stop = stop
-        self._curls = HandlePool(tls, proxy_url)
+        self._options = HandleOptions(tls, proxy_url)
         self._monotonic = monotonic
-        self._handles: list[pycurl.Curl] = []
-        self._multis: list[MultiTransport] = []
+        self._idle_handles: list[pycurl.Curl] = []
+        self._idle_multis: list[MultiTransport] = []
         self._lock = threading.Lock()
         self._local = threading.local()
 
     @contextmanager
     def call(self, operation: str, deadline: float) -> Iterator[Call]:
-        """Say which call the requests of this thread belong to; its failure is counted on the way out."""
+        """Make this thread's requests part of one call, whose failure is counted on the way out."""
         call = Call(operation, deadline)
         self._local.call = call
         try:
@@ -107,46 +108,56 @@ class Transport:
         finally:
             self._local.call = None
 
-    def send(self, request: Request) -> Answer:
-        """Send one request of this thread's call and return the answer, whatever its status.
+    def send(self, request: Request) -> Response:
+        """Send one request of this thread's call and return the response, whatever its status.
 
         Raises StoreError (timeout, connection, tls, bad_response) and StoppingError.
         """
         call: Call | None = getattr(self._local, "call", None)
         if call is None:
             raise StoreError(Reason.INTERNAL, f"{request.operation} was sent outside of a call")
-        remaining = min(self._admit(call), request.seconds)
+        remaining = min(self._remaining(call), request.timeout)
         call.sent += 1
-        call.request = request
+        call.last_request = request
         self.traffic.sent(request.operation)
         with self._handle() as handle:
             self._configure(handle, request, remaining)
-            call.last = self._perform(request.operation, handle)
-        return call.last
+            call.last_response = self._perform(request.operation, handle)
+        return call.last_response
+
+    @property
+    def idle_multis(self) -> Sequence[MultiTransport]:
+        """Those that were given back and not borrowed again."""
+        return tuple(self._idle_multis)
 
     def borrow(self) -> MultiTransport:
-        """Return what sends many requests at once for one thread, with the connections it kept."""
+        """Return what sends many requests at once from one thread, with the connections that it kept."""
         with self._lock:
-            return self._multis.pop() if self._multis else MultiTransport(self._curls, self._monotonic)
+            return (
+                self._idle_multis.pop()
+                if self._idle_multis
+                else MultiTransport(self._options, self._monotonic)
+            )
 
     def give_back(self, multi: MultiTransport) -> None:
-        """Take back what was borrowed; what it has in flight is given up."""
-        multi.abandon()
+        """Take back what was borrowed; its requests in flight are cancelled."""
+        multi.cancel()
         with self._lock:
-            self._multis.append(multi)
+            self._idle_multis.append(multi)
 
     def close(self) -> None:
-        """Close the kept connections that are not in use."""
+        """Close the connections that are not in use."""
         with self._lock:
-            unused = [*self._handles, *self._multis]
-            self._handles, self._multis = [], []
+            unused = [*self._idle_handles, *self._idle_multis]
+            self._idle_handles, self._idle_multis = [], []
         for each in unused:
             each.close()
 
-    def _admit(self, call: Call) -> float:
+    def _remaining(self, call: Call) -> float:
+        """Return the seconds left of a call. Raises StoreError and StoppingError."""
         if self._stop.is_set():
             raise StoppingError
-        if call.sent >= REQUESTS_PER_CALL:
+        if call.sent >= MAX_REQUESTS_PER_CALL:
             raise StoreError(
                 Reason.BAD_RESPONSE,
                 f"{call.operation}: redirected in a circle; check region and endpoint_url",
@@ -159,19 +170,21 @@ class Transport:
     @contextmanager
     def _handle(self) -> Iterator[pycurl.Curl]:
         with self._lock:
-            handle = self._handles.pop() if self._handles else pycurl.Curl()
+            handle = self._idle_handles.pop() if self._idle_handles else pycurl.Curl()
         try:
             yield handle
         finally:
             handle.reset()  # keeps its connections
             with self._lock:
-                self._handles.append(handle)
+                self._idle_handles.append(handle)
 
     def _configure(self, handle: pycurl.Curl, request: Request, remaining: float) -> None:
-        self._curls.configure(handle, request.url)
-        if request.direct:
+        self._options.configure(handle, request.url)
+        if request.no_proxy:
             handle.setopt(pycurl.NOPROXY, "*")
-        aim(handle, request.url, [_header_line(name, value) for name, value in request.headers], remaining)
+        set_request(
+            handle, request.url, [_header_line(name, value) for name, value in request.headers], remaining
+        )
         handle.setopt(pycurl.NOPROGRESS, False)  # noqa: FBT003 - takes no keywords
         handle.setopt(pycurl.XFERINFOFUNCTION, self._progress)
         handle.setopt(pycurl.PREREQFUNCTION, self._count_repeats(request.operation))
@@ -182,20 +195,20 @@ class Transport:
         if request.body:
             handle.setopt(pycurl.POSTFIELDS, request.body)
 
-    def _perform(self, operation: str, handle: pycurl.Curl) -> Answer:
-        reply = Reply()
-        handle.setopt(pycurl.HEADERFUNCTION, reply.header)
-        handle.setopt(pycurl.WRITEFUNCTION, reply.write)
+    def _perform(self, operation: str, handle: pycurl.Curl) -> Response:
+        buffer = ResponseBuffer()
+        handle.setopt(pycurl.HEADERFUNCTION, buffer.header)
+        handle.setopt(pycurl.WRITEFUNCTION, buffer.write)
         try:
             handle.perform()
         except pycurl.error as error:
             if self._stop.is_set():
                 raise StoppingError from None
             raise from_curl(operation, error) from None
-        return reply.answer(handle.getinfo(pycurl.RESPONSE_CODE))
+        return buffer.finish(handle.getinfo(pycurl.RESPONSE_CODE))
 
     def _count_repeats(self, operation: str) -> Callable[..., int]:
-        """Return what libcurl calls before each sending; it sends again where a kept connection has died."""
+        """Return a PREREQFUNCTION: libcurl sends again where a kept connection has died."""
         sendings = count()
 
         def about_to_send(*_: object) -> int:

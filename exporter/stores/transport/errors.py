@@ -1,4 +1,7 @@
-"""What libcurl's error codes mean to us."""
+"""StoreErrors for libcurl's error codes.
+
+https://curl.se/libcurl/c/libcurl-errors.html
+"""
 
 from __future__ import annotations
 
@@ -21,12 +24,12 @@ _TLS = frozenset(
     }
 )
 _ALERT = "alert"
-"""What TLS 1.3 says of our certificate comes after the handshake, as an error of reading."""
+"""Under TLS 1.3 a refused client certificate is reported after the handshake, as an error of reading."""
 _OUT_OF_RESOURCES = frozenset({pycurl.E_OUT_OF_MEMORY, pycurl.E_FAILED_INIT})
 _TOO_LARGE = 100  # CURLE_TOO_LARGE
 _HEAD_TOO_LARGE = "Too large response headers"
-"""What libcurl says, under another code, of a head of more than 300 KiB."""
-_REFUSED = {
+"""libcurl's text, under another code, for a head of more than 300 KiB."""
+_UNREADABLE = {
     pycurl.E_WRITE_ERROR: "the answer is larger than the cap or cannot be decoded",
     pycurl.E_BAD_CONTENT_ENCODING: "the body cannot be decoded",
     pycurl.E_UNSUPPORTED_PROTOCOL: "the answer is not HTTP/1",
@@ -36,7 +39,7 @@ _REFUSED = {
 
 
 def from_curl(operation: str, error: pycurl.error) -> StoreError:
-    """Return the StoreError for an error of libcurl, whose text names hosts but neither keys nor secrets."""
+    """Return the StoreError for an error of libcurl, whose text may name hosts, but no keys."""
     code, text = int(error.args[0]), f"{operation}: {error.args[1]}"
     if code == pycurl.E_OPERATION_TIMEDOUT:
         what = (
@@ -45,9 +48,9 @@ def from_curl(operation: str, error: pycurl.error) -> StoreError:
         return StoreError(Reason.TIMEOUT, what, retryable=True)
     if code == pycurl.E_PARTIAL_FILE:
         return StoreError(Reason.BAD_RESPONSE, f"{operation}: the answer was cut short", retryable=True)
-    if code in _REFUSED or _HEAD_TOO_LARGE in text:
-        code = code if code in _REFUSED else _TOO_LARGE
-        return StoreError(Reason.BAD_RESPONSE, f"{operation}: {_REFUSED[code]}; check endpoint_url")
+    if code in _UNREADABLE or _HEAD_TOO_LARGE in text:
+        code = code if code in _UNREADABLE else _TOO_LARGE
+        return StoreError(Reason.BAD_RESPONSE, f"{operation}: {_UNREADABLE[code]}; check endpoint_url")
     if code in _OUT_OF_RESOURCES:
         advice = "raise the limit of open files or lower scan.concurrency"
         return StoreError(Reason.CONNECTION, f"{text}; {advice}", retryable=True)

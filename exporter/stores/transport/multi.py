@@ -1,4 +1,4 @@
-"""Many requests in flight on one thread: libcurl's multi interface, waited for with poll.
+"""Many requests in flight on one thread, over libcurl's multi interface and poll().
 
 https://curl.se/libcurl/c/curl_multi_socket_action.html
 """
@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 import pycurl
 
-from exporter.stores.transport.handles import aim
-from exporter.stores.transport.response import Answer, Reply
+from exporter.stores.transport.handles import set_request
+from exporter.stores.transport.response import Response, ResponseBuffer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from exporter.stores.transport.handles import HandlePool
+    from exporter.stores.transport.handles import HandleOptions
 
 _SPARE_CONNECTIONS = 4
 _DIED = {pycurl.E_GOT_NOTHING, pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR}
-"""How requests on a connection end that the server closed meanwhile."""
+"""Errors of requests on a kept connection that the server has closed."""
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 _EVENTS = {
     pycurl.POLL_IN: select.POLLIN,
@@ -30,28 +30,28 @@ _EVENTS = {
     pycurl.POLL_INOUT: select.POLLIN | select.POLLOUT,
 }
 
-Done = tuple[object, "Answer | pycurl.error", int]
-"""The label that a request was started with, what came of it, and how often libcurl sent it."""
+Completed = tuple[object, "Response | pycurl.error", int]
+"""The label that a request was started with, its outcome, and the number of times that libcurl sent it."""
 
 
 class _Slot:
-    """A handle, which keeps its settings, and what comes in on it."""
+    """A handle, which keeps its options, and the response that it receives."""
 
-    __slots__ = ("ends", "fresh", "handle", "label", "reply", "sendings")
+    __slots__ = ("buffer", "deadline", "fresh", "handle", "label", "sendings")
 
     def __init__(self, handle: pycurl.Curl) -> None:
         self.handle = handle
-        self.reply = Reply()
+        self.buffer = ResponseBuffer()
         self.label: object = None
         self.sendings = 0
-        self.ends = 0.0
+        self.deadline = 0.0
         self.fresh = False
-        handle.setopt(pycurl.HEADERFUNCTION, self.reply.header)
-        handle.setopt(pycurl.WRITEFUNCTION, self.reply.write)
+        handle.setopt(pycurl.HEADERFUNCTION, self.buffer.header)
+        handle.setopt(pycurl.WRITEFUNCTION, self.buffer.write)
         handle.setopt(pycurl.PREREQFUNCTION, self._about_to_send)
 
-    def be_fresh(self, *, on: bool) -> None:
-        """Have the next request use a new connection, or any."""
+    def set_fresh(self, *, on: bool) -> None:
+        """Make the next request use a new connection, or any."""
         self.fresh = on
         self.handle.setopt(pycurl.FRESH_CONNECT, on)
 
@@ -61,11 +61,14 @@ class _Slot:
 
 
 class MultiTransport:
-    """Requests in flight and the connections they leave; used by one thread at a time."""
+    """Sends many GETs at once and keeps their connections; for one thread at a time.
 
-    def __init__(self, curls: HandlePool, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """Make one without requests; its handles are made as they are needed."""
-        self._curls = curls
+    Wraps libcurl's multi handle.
+    """
+
+    def __init__(self, options: HandleOptions, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Begin without requests; handles are created when needed."""
+        self._options = options
         self._monotonic = monotonic
         self._multi = pycurl.CurlMulti()
         # not epoll: libcurl revokes and renews its interest at each request, a system call each with epoll
@@ -73,57 +76,72 @@ class MultiTransport:
         self._timer = math.inf
         self._idle: list[_Slot] = []
         self._busy: dict[pycurl.Curl, _Slot] = {}
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._want)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
 
-    def start(self, url: str, headers: Sequence[str], seconds: float, label: object) -> None:
-        """Begin a GET with these header lines, which may take so many seconds to its last byte.
+    def start(self, url: str, headers: Sequence[str], timeout: float, label: object) -> None:
+        """Begin a GET with these header lines; `timeout` is seconds to the last byte.
 
         Raises ValueError where a line cannot be sent, since it is not ASCII or holds a NUL.
         """
         if not self._idle:
             self._idle.append(self._new_slot(url))
-        aim(self._idle[-1].handle, url, headers, seconds)
+        set_request(self._idle[-1].handle, url, headers, timeout)
         slot = self._idle.pop()
         slot.label = label
         slot.sendings = 0
-        slot.ends = self._monotonic() + seconds
+        slot.deadline = self._monotonic() + timeout
         self._busy[slot.handle] = slot
         self._multi.add_handle(slot.handle)
 
-    def done(self, timeout: float) -> list[Done]:
-        """Wait for the requests that end next, at most `timeout` seconds."""
+    def completed(self, timeout: float) -> list[Completed]:
+        """Return the requests that end next, waiting at most `timeout` seconds for them."""
         end = self._monotonic() + timeout
         while True:
-            self._let_libcurl_act(end)
-            if (done := self._collect()) or self._monotonic() >= end:
-                return done
+            self.advance(end)
+            if (completed := self._collect()) or self._monotonic() >= end:
+                return completed
 
-    def abandon(self) -> None:
-        """Give up what is in flight; connections that are idle are kept."""
+    def cancel(self) -> None:
+        """Cancel the requests in flight; idle connections are kept."""
         for slot in list(self._busy.values()):
             self._release(slot)
-            slot.reply.answer(0)
+            slot.buffer.finish(0)
 
     def close(self) -> None:
         """Close every connection."""
-        self.abandon()
+        self.cancel()
         for slot in self._idle:
             slot.handle.close()
         self._idle.clear()
         self._multi.close()
 
+    @property
+    def in_flight(self) -> int:
+        """Number of requests in flight."""
+        return len(self._busy)
+
+    @property
+    def idle(self) -> int:
+        """Number of handles without a request."""
+        return len(self._idle)
+
+    @property
+    def in_flight_buffers(self) -> list[ResponseBuffer]:
+        """What the requests in flight have received so far."""
+        return [slot.buffer for slot in self._busy.values()]
+
     def _new_slot(self, url: str) -> _Slot:
         handle = pycurl.Curl()
-        self._curls.configure(handle, url)
+        self._options.configure(handle, url)
         self._multi.setopt(pycurl.M_MAXCONNECTS, len(self._busy) + _SPARE_CONNECTIONS)
         return _Slot(handle)
 
-    def _let_libcurl_act(self, end: float) -> None:
-        """Wait for what libcurl waits for, then tell it."""
+    def advance(self, until: float) -> None:
+        """Wait for libcurl's sockets and timer, at most `until` (monotonic clock), and let it act on them."""
         now = self._monotonic()
         if self._timer > now:
-            milliseconds = math.ceil(max(0.0, min(self._timer, end) - now) * 1000)
+            milliseconds = math.ceil(max(0.0, min(self._timer, until) - now) * 1000)
             for file, events in self._poll.poll(milliseconds):
                 action = pycurl.CSELECT_IN if events & _READABLE else 0
                 action |= pycurl.CSELECT_OUT if events & select.POLLOUT else 0
@@ -133,48 +151,48 @@ class MultiTransport:
             self._timer = math.inf
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
 
-    def _collect(self) -> list[Done]:
-        done: list[Done] = []
+    def _collect(self) -> list[Completed]:
+        completed: list[Completed] = []
         more = 1
         while more:
             more, fine, failed = self._multi.info_read()
-            done += [self._finish(handle, None) for handle in fine]
+            completed += [self._finish(handle, None) for handle in fine]
             for handle, code, text in failed:
                 if not (code in _DIED and self._connect_anew(handle)):
-                    done.append(self._finish(handle, pycurl.error(code, text)))
-        return done
+                    completed.append(self._finish(handle, pycurl.error(code, text)))
+        return completed
 
     def _connect_anew(self, handle: pycurl.Curl) -> bool:
-        """Send once more where a kept connection died, and on a new one: the server closes those it keeps.
+        """Send once more, on a new connection, where a kept one had died; false where that is no remedy.
 
-        libcurl tries further kept ones by itself, but not for ever, nor after every kind of end.
+        libcurl tries other kept connections itself, but not without limit, and not after every kind of error.
         """
         slot = self._busy[handle]
-        seconds = slot.ends - self._monotonic()
+        seconds = slot.deadline - self._monotonic()
         if slot.fresh or handle.getinfo(pycurl.NUM_CONNECTS) > 0 or seconds <= 0:
             return False
         self._multi.remove_handle(handle)
-        slot.reply.answer(0)
-        slot.be_fresh(on=True)
+        slot.buffer.finish(0)
+        slot.set_fresh(on=True)
         handle.setopt(pycurl.TIMEOUT_MS, max(1, int(seconds * 1000)))
         self._multi.add_handle(handle)
         return True
 
-    def _finish(self, handle: pycurl.Curl, error: pycurl.error | None) -> Done:
+    def _finish(self, handle: pycurl.Curl, error: pycurl.error | None) -> Completed:
         slot = self._busy[handle]
-        answer = slot.reply.answer(handle.getinfo(pycurl.RESPONSE_CODE))
+        response = slot.buffer.finish(handle.getinfo(pycurl.RESPONSE_CODE))
         self._release(slot)
-        return slot.label, error or answer, slot.sendings
+        return slot.label, error or response, slot.sendings
 
     def _release(self, slot: _Slot) -> None:
         self._multi.remove_handle(slot.handle)
         if slot.fresh:
-            slot.be_fresh(on=False)
+            slot.set_fresh(on=False)
         del self._busy[slot.handle]
         self._idle.append(slot)
 
-    def _want(self, what: int, file: int, *_: object) -> None:
-        """Note what libcurl wants to know of a socket."""
+    def _watch_socket(self, what: int, file: int, *_: object) -> None:
+        """M_SOCKETFUNCTION: register a socket for the events that libcurl waits for."""
         if what != pycurl.POLL_REMOVE:
             self._poll.register(file, _EVENTS[what])
             return
