@@ -10,7 +10,7 @@ from hypothesis import settings
 settings.register_profile("patient", deadline=None)  # a loaded machine is slow, and proves nothing by it
 settings.load_profile("patient")
 
-SLOWEST = ("test_ledger_month.py", "test_image.py")
+SLOWEST = ("test_dashboards_prometheus.py", "test_ledger_month.py", "test_image.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,7 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from charts import CHART, find, render
+from charts import CHART, LOADER, find, render
 from servers import need
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def grafana_file(values: str = "{}") -> str:
 
 def grafana_rules(values: str = "{}") -> dict[str, dict[str, Any]]:
     """Return Grafana's rules by name."""
-    [group] = yaml.safe_load(grafana_file(values))["groups"]
+    [group] = yaml.load(grafana_file(values), LOADER)["groups"]
     return {rule["title"]: rule for rule in group["rules"]}
 
 

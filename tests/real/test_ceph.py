@@ -10,7 +10,7 @@ from fakes import Recorder
 from servers import wait_until
 from servers.ceph import Ceph, User
 from servers.exporter import serving
-from servers.fill import Truth, fill
+from servers.fill import BIG, Truth, fill
 from servers.promtool import promtool_check_metrics
 
 from exporter.config.credentials import Credentials, Secret
@@ -63,7 +63,7 @@ class TestTruth:
         summary = scanner(ceph, page_size=page_size).scan(bucket, Ledger()).summary
         assert summary.unsized == 0
         assert (summary.uploads, summary.parts, summary.bytes) == (
-            2_500,
+            BIG,
             big_bucket.parts,
             big_bucket.size_bytes,
         )
@@ -122,7 +122,7 @@ class TestServed:
         with serving(tmp_path, {"targets": [target(ceph, big_bucket.bucket)]}) as exporter:
             samples = exporter.wait_tried(big_bucket.bucket)
             oldest = big_bucket.oldest.timestamp()
-            truth = dict(zip(CORE, (2_500, big_bucket.size_bytes, oldest), strict=True))
+            truth = dict(zip(CORE, (BIG, big_bucket.size_bytes, oldest), strict=True))
             for name, value in truth.items():
                 assert samples[name, big_bucket.bucket] == pytest.approx(value, abs=0.001)
             assert promtool_check_metrics(exporter.text()) == ""

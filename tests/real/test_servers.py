@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 from servers import listens, need, running, wait_until
 from servers.ceph import MPU, OTHER, Ceph, User, cluster
-from servers.fill import Truth, fill, odd_keys
+from servers.fill import BIG, Truth, fill, odd_keys
 from servers.prometheus import Prometheus
 from servers.promtool import promtool_check_metrics
 
@@ -120,10 +120,10 @@ class TestFill:
 
     def test_the_big_bucket_is_what_it_says(self, ceph: Ceph, big_bucket: Truth):
         counts = [len(upload.parts) for upload in big_bucket.uploads]
-        assert {number: counts.count(number) for number in set(counts)} == {0: 1501, 1: 749, 3: 248, 1200: 2}
+        assert {number: counts.count(number) for number in set(counts)} == {0: 720, 1: 360, 3: 118, 1200: 2}
         assert big_bucket.parts == sum(counts)
-        assert ceph.oracle(big_bucket.bucket) == len(counts) == 2_500
-        assert sum(upload.key == "one key, many uploads" for upload in big_bucket.uploads) == 300
+        assert ceph.oracle(big_bucket.bucket) == len(counts) == BIG
+        assert sum(upload.key == "one key, many uploads" for upload in big_bucket.uploads) == 150
         client, first = ceph.client(), big_bucket.uploads[0]
         [oldest] = client.list_multipart_uploads(Bucket=big_bucket.bucket, Prefix=first.key)["Uploads"]
         assert (oldest["UploadId"], oldest["Initiated"]) == (first.upload_id, big_bucket.oldest)

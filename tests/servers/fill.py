@@ -14,6 +14,8 @@ from mypy_boto3_s3 import S3Client
 from servers.ceph import Ceph
 
 THREADS = 16
+BIG = 1_200
+"""Uploads of the big bucket: more than one page of the largest size."""
 
 ODD = (
     *("plain", "with space", " ", " leading", "trailing ", "a b", "a!", "a-b", "a.b"),  # a server's order
@@ -110,7 +112,7 @@ class Truth:
 
 def big_parts(n: int) -> Mapping[int, int]:
     """Shape the big bucket: two uploads of 1,200 parts, every tenth of three, every third of one."""
-    if n in {40, 2_400}:
+    if n in {40, 1_150}:
         return dict.fromkeys([*range(1, 1_200), 10_000], 16)
     if n % 10 == 0:
         return {1: n, 2: 16, 9_999: n % 7}
@@ -119,13 +121,13 @@ def big_parts(n: int) -> Mapping[int, int]:
 
 @pytest.fixture(scope="session")
 def big_bucket(ceph: Ceph) -> Truth:
-    """Give 2,500 uploads on Ceph, to look at and leave alone: odd keys, and 300 uploads of one key."""
+    """Give uploads on Ceph, to look at and leave alone: odd keys, and 150 uploads of one key."""
     client, bucket = ceph.client(), f"big-{uuid.uuid4().hex[:12]}"
     client.create_bucket(Bucket=bucket)
     [first] = fill(client, bucket, ["the oldest"])
     [listed] = client.list_multipart_uploads(Bucket=bucket)["Uploads"]
-    rest = fill(client, bucket, odd_keys(2_199) + ["one key, many uploads"] * 300, big_parts)
+    rest = fill(client, bucket, odd_keys(1_049) + ["one key, many uploads"] * 150, big_parts)
     truth = Truth(bucket, [first, *rest], listed["Initiated"])
     counted = ceph.oracle(bucket)
-    assert counted == len({(made.key, made.upload_id) for made in truth.uploads}) == 2_500
+    assert counted == len({(made.key, made.upload_id) for made in truth.uploads}) == BIG
     return truth
