@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter.config.problems import ConfigError
-from exporter.config.sharding import ALONE, Shard
+from exporter.config.sharding import UNSHARDED, Shard
 from exporter.metrics.buckets import BoardCollector
 from exporter.metrics.exporter import ExporterMetrics, RequestCounter, process_registry
 from exporter.metrics.exposition import Exposition
@@ -73,7 +73,7 @@ class Service:
         reload: Callable[[], Sequence[str]] | None = None,
         uploads: bool = False,
         problems: Callable[[], Sequence[str]] = tuple,
-        shard: Shard = ALONE,
+        shard: Shard = UNSHARDED,
     ) -> None:
         """Make everything and bind the address; raises ListenError where that cannot be.
 
@@ -182,7 +182,7 @@ class TargetFactory:
         self,
         metrics: ExporterMetrics,
         state: StateDatabase,
-        shard: Shard = ALONE,
+        shard: Shard = UNSHARDED,
         *,
         top_uploads_limit: int = 0,
     ) -> None:

@@ -1,6 +1,6 @@
-"""Checks of single texts: names, URLs, accounts. Each returns its text or raises ValueError with what to do.
+"""Checks of single values: names, URLs, accounts. Each returns its value or raises ValueError with advice.
 
-No message repeats the text: it may be a secret in the wrong place.
+No message repeats the value: it may be a secret in the wrong place.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ ROLE_ARN = "^arn:[a-z0-9-]+:iam::[A-Za-z0-9_-]*:role/[A-Za-z0-9+=,.@_/-]{1,576}$
 SESSION_NAME = "^[A-Za-z0-9_+=,.@-]{2,64}$"
 EXTERNAL_ID = "^[A-Za-z0-9_+=,.@:/-]{2,1224}$"
 CURRENCY = "^[A-Z]{3}$"
-_LONGEST_NAME = 100
+_MAX_NAME_LENGTH = 100
 _SSE_KEY_BYTES = 32
-_TAKEN_LABELS = ("bucket", "endpoint_url", "instance", "job", "signing_region", "store", "target")
+_RESERVED_LABELS = ("bucket", "endpoint_url", "instance", "job", "signing_region", "store", "target")
 
 
 def check_name(text: str) -> str:
     """Accept what can stand in a label, a log line and a command line unquoted."""
-    if not 1 <= len(text) <= _LONGEST_NAME or not _is_word(text):
-        raise ValueError(f"must be 1 to {_LONGEST_NAME} printable characters without white space")
+    if not 1 <= len(text) <= _MAX_NAME_LENGTH or not _is_word(text):
+        raise ValueError(f"must be 1 to {_MAX_NAME_LENGTH} printable characters without white space")
     return text
 
 
@@ -40,7 +40,7 @@ def check_region(text: str) -> str:
 
 
 def check_bucket(text: str) -> str:
-    """Accept names of all ages; stores differ, and judge for themselves."""
+    """Accept the bucket and vault names of any store; the store has the exact rules."""
     if not _is_word(text) or text in {".", ".."}:
         raise ValueError("must be a bucket's or vault's name: not empty, no white space")
     if "/" in text and not text.startswith("arn:"):
@@ -84,16 +84,16 @@ def _matching(text: str, pattern: str, wanted: str) -> str:
 
 
 def check_label(text: str) -> str:
-    """Accept label names that Prometheus takes and we do not set ourselves."""
+    """Accept label names of Prometheus that the exporter does not set itself."""
     if not re.fullmatch(LABEL, text) or text.startswith("__"):
         raise ValueError("must be a label name: letters, digits and _, not beginning with a digit or __")
-    if text in _TAKEN_LABELS:
-        raise ValueError(f"is a label name already taken ({', '.join(_TAKEN_LABELS)}): choose another")
+    if text in _RESERVED_LABELS:
+        raise ValueError(f"is a label name already taken ({', '.join(_RESERVED_LABELS)}): choose another")
     return text
 
 
 def check_label_value(text: str) -> str:
-    """Accept what can stand in an exposition: any text of one line."""
+    """Accept printable text of one line."""
     if not text.isprintable():
         raise ValueError("must be printable text of one line")
     return text
@@ -114,7 +114,7 @@ def check_own_account(text: str) -> str:
 
 
 def check_file_name(text: str) -> str:
-    """Accept what may name a file; whether it can be read is files.py's question."""
+    """Accept what may name a file; file_checks.py asks whether it can be read."""
     if not text or "\0" in text:
         raise ValueError("must be the path of a file: remove the key if there is none")
     return text

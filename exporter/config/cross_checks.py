@@ -1,6 +1,6 @@
-"""What depends on several keys at once: the store, its credentials, names that must be unique, ages in order.
+"""Checks of keys against each other: the store, its credentials, names that must be unique, order of ages.
 
-Rules read the plain data, in which faulty values are BROKEN: so they run, and report, whatever else is wrong.
+They read the plain data, in which a faulty value is INVALID, so that they run whatever else is wrong.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from exporter.config.credentials import Credentials
+from exporter.config.document import as_list, as_mapping
 from exporter.config.durations import parse_duration
 from exporter.config.keys import list_keys
 from exporter.config.settings import ScanSettings, StoreKind, TargetSettings
@@ -16,18 +17,16 @@ from exporter.config.settings import ScanSettings, StoreKind, TargetSettings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.config.problems import Where
+    from exporter.config.document import Values
+    from exporter.config.problems import Fault, KeyPath
 
-Fault = tuple["Where", str]
-Values = dict[str, object]
-
-_GLACIER_PAGE = 50
+_GLACIER_MAX_PAGE_SIZE = 50
 _NAME_LISTS = {
     name: key.stores for filled, name, key in list_keys(TargetSettings) if filled.name == "buckets"
 }
 """Each key that lists what to watch, with the kinds of store that take it."""
 _STORES = frozenset(StoreKind)
-_SHORTEST_SESSION, _LONGEST_SESSION = 900.0, 43200.0
+_MIN_SESSION_SECONDS, _MAX_SESSION_SECONDS = 900.0, 43200.0
 
 
 def find_faults(data: object) -> Iterator[Fault]:
@@ -42,17 +41,7 @@ def find_faults(data: object) -> Iterator[Fault]:
             yield from _check_target(("targets", position), item, scan)
 
 
-def as_mapping(value: object) -> Values:
-    """Return `value` where it is a mapping, else an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def as_list(value: object) -> list[object]:
-    """Return `value` where it is a list, else an empty one."""
-    return value if isinstance(value, list) else []
-
-
-def _check_target(where: Where, target: Values, scan: Values) -> Iterator[Fault]:
+def _check_target(where: KeyPath, target: Values, scan: Values) -> Iterator[Fault]:
     own_scan = as_mapping(target.get("scan"))
     if own_scan.keys() & {"timeout", "request_timeout"}:
         yield from _check_timeouts((*where, "scan"), own_scan, scan)
@@ -70,7 +59,7 @@ def _check_target(where: Where, target: Values, scan: Values) -> Iterator[Fault]
         yield from _check_glacier(where, target, own_scan, scan)
 
 
-def _check_timeouts(where: Where, own: Values, base: Values) -> Iterator[Fault]:
+def _check_timeouts(where: KeyPath, own: Values, base: Values) -> Iterator[Fault]:
     request, scan = (_read_seconds(key, own, base) for key in ("request_timeout", "timeout"))
     if request and scan and request > scan:
         key = "request_timeout" if "request_timeout" in own else "timeout"
@@ -95,7 +84,7 @@ def _check_ages(ages: list[object]) -> Iterator[Fault]:
             )
 
 
-def _check_unique(where: Where, items: list[object], advice: str) -> Iterator[Fault]:
+def _check_unique(where: KeyPath, items: list[object], advice: str) -> Iterator[Fault]:
     first: dict[str, int] = {}
     for position, item in enumerate(items):
         name = as_mapping(item).get("name", item)
@@ -104,7 +93,7 @@ def _check_unique(where: Where, items: list[object], advice: str) -> Iterator[Fa
             yield path, f"the name {name} is taken by {where[-1]}[{first[name]}]: {advice}"
 
 
-def _check_buckets(where: Where, target: Values) -> Iterator[Fault]:
+def _check_buckets(where: KeyPath, target: Values) -> Iterator[Fault]:
     store = target.get("store")
     right = next((name for name, stores in _NAME_LISTS.items() if store in stores), "buckets")
     wrong = [name for name in _NAME_LISTS if name != right and _is_given(target, name)]
@@ -119,7 +108,7 @@ def _check_buckets(where: Where, target: Values) -> Iterator[Fault]:
         yield from _check_unique((*where, name), as_list(target.get(name)), advice)
 
 
-def _check_endpoints(where: Where, target: Values) -> Iterator[Fault]:
+def _check_endpoints(where: KeyPath, target: Values) -> Iterator[Fault]:
     urls = as_list(target.get("endpoint_urls"))
     if urls and _is_given(target, "endpoint_url"):
         yield (*where, "endpoint_urls"), "stands beside endpoint_url: remove one of them"
@@ -134,7 +123,7 @@ def _is_given(values: Values, key: str) -> bool:
     return values.get(key) is not None
 
 
-def _check_store_keys(where: Where, given: Values, section: type, store: object) -> Iterator[Fault]:
+def _check_store_keys(where: KeyPath, given: Values, section: type, store: object) -> Iterator[Fault]:
     """Yield the keys of a section that are not for the target's kind of store."""
     for _, name, key in list_keys(section):
         is_given = _is_given(given, name) and given[name] is not False
@@ -149,7 +138,7 @@ def _check_store_keys(where: Where, given: Values, section: type, store: object)
             )
 
 
-def _check_credentials(where: Where, given: Values) -> Iterator[Fault]:
+def _check_credentials(where: KeyPath, given: Values) -> Iterator[Fault]:
     secrets = ("access_key_id", "secret_access_key", "session_token")
     for name in secrets:
         if _is_given(given, name) and _is_given(given, f"{name}_file"):
@@ -172,20 +161,20 @@ def _check_credentials(where: Where, given: Values) -> Iterator[Fault]:
         )
 
 
-def _check_role(where: Where, role: Values) -> Iterator[Fault]:
+def _check_role(where: KeyPath, role: Values) -> Iterator[Fault]:
     text = role.get("duration")
     seconds = parse_duration(text) if isinstance(text, str) else None
-    if seconds is not None and not _SHORTEST_SESSION <= seconds <= _LONGEST_SESSION:
+    if seconds is not None and not _MIN_SESSION_SECONDS <= seconds <= _MAX_SESSION_SECONDS:
         yield (*where, "duration"), "must be 15m to 12h: what STS allows"
 
 
-def _check_tls(where: Where, tls: Values) -> Iterator[Fault]:
+def _check_tls(where: KeyPath, tls: Values) -> Iterator[Fault]:
     for key, other in (("cert_file", "key_file"), ("key_file", "cert_file")):
         if _is_given(tls, key) and not _is_given(tls, other):
             yield (*where, other), f"is required beside {key}: add it, or remove {key}"
 
 
-def _check_obs(where: Where, target: Values) -> Iterator[Fault]:
+def _check_obs(where: KeyPath, target: Values) -> Iterator[Fault]:
     endpoint = target.get("endpoint_url")
     if endpoint is None:
         yield (*where, "endpoint_url"), "is required for store obs: https://obs.REGION.myhuaweicloud.com"
@@ -196,7 +185,7 @@ def _check_obs(where: Where, target: Values) -> Iterator[Fault]:
         yield (*where, "addressing_style"), text
 
 
-def _check_glacier(where: Where, target: Values, own: Values, base: Values) -> Iterator[Fault]:
+def _check_glacier(where: KeyPath, target: Values, own: Values, base: Values) -> Iterator[Fault]:
     for position, vault in enumerate(as_list(target.get("vaults"))):
         if _is_given(as_mapping(vault), "prefix"):
             yield (
@@ -204,6 +193,8 @@ def _check_glacier(where: Where, target: Values, own: Values, base: Values) -> I
                 "is not for vaults: their uploads have no keys; remove it",
             )
     size = own.get("page_size", base.get("page_size"))
-    if isinstance(size, int) and size > _GLACIER_PAGE:
-        text = f"must be at most {_GLACIER_PAGE} for store glacier: set it under this target's own scan"
+    if isinstance(size, int) and size > _GLACIER_MAX_PAGE_SIZE:
+        text = (
+            f"must be at most {_GLACIER_MAX_PAGE_SIZE} for store glacier: set it under this target's own scan"
+        )
         yield (*where, "scan", "page_size"), text

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import yaml
 
 from exporter.config.environment import substitute
-from exporter.config.problems import Problem, Where, make_error, show_path
+from exporter.config.problems import KeyPath, Problem, make_error, show_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,23 +34,36 @@ _SYNTAX_HINTS = (
     ("alias|tag|cannot start", "quote a value that begins with * & ! % @ or `"),
 )
 
-# Stands for a value that is there but cannot be used, and whose problem has been told.
-BROKEN: Final = object()
+Values = dict[str, object]
+"""The plain data of a mapping."""
+
+INVALID: Final = object()
+"""In place of a value that is faulty and whose problem has been noted."""
+
+
+def as_mapping(value: object) -> Values:
+    """Return `value` where it is a mapping, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[object]:
+    """Return `value` where it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
 
 
 @dataclass(slots=True)
 class Document:
-    """Plain data, the line of each value in it, and the problems met on the way."""
+    """Plain data, the line of each value in it, and the problems found so far."""
 
     data: object = None
-    lines: dict[Where, int] = field(default_factory=dict)
+    lines: dict[KeyPath, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
-    def add(self, where: Where, text: str, line: int | None = None) -> None:
+    def add(self, where: KeyPath, text: str, line: int | None = None) -> None:
         """Note a problem; without `line`, at the nearest value that has one."""
         self.problems.append(Problem(line or self.line(where), show_path(where), text))
 
-    def line(self, where: Where) -> int:
+    def line(self, where: KeyPath) -> int:
         """Return the line of a value, or of the nearest one that holds it."""
         while where and where not in self.lines:
             where = where[:-1]
@@ -60,7 +73,7 @@ class Document:
 def read_document(path: Path, environ: Mapping[str, str], if_empty: str = _NO_TARGETS) -> Document:
     """Return what the file holds, variables replaced. Raises ConfigError where it is no YAML at all.
 
-    `if_empty` tells what to do about an empty file.
+    `if_empty` is the advice for an empty file.
     """
     text = _read_text(path)
     try:
@@ -149,30 +162,30 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Builder:
-    """Turns YAML nodes into data, following aliases and merges. Counts, so that no alias bomb goes off."""
+    """Turns YAML nodes into data; follows aliases and merges, up to a maximum number of values."""
 
     def __init__(self, loader: _Loader, environ: Mapping[str, str]) -> None:
         self.document = Document()
         self._loader = loader
         self._environ = environ
         self._count = 0
-        self._open: set[int] = set()
+        self._ancestors: set[int] = set()
 
-    def build(self, node: yaml.Node, where: Where) -> object:
-        """Return the data of `node`, or BROKEN. `where` is its path."""
-        self._tally()
+    def build(self, node: yaml.Node, where: KeyPath) -> object:
+        """Return the data of `node`, or INVALID. `where` is its path."""
+        self._count_value()
         self.document.lines.setdefault(where, node.start_mark.line + 1)
-        if id(node) in self._open or len(self._open) > _MAX_DEPTH:
+        if id(node) in self._ancestors or len(self._ancestors) > _MAX_DEPTH:
             return self._fail(
                 where, "holds itself, or is too deep: an alias (*name) must not stand in its own anchor"
             )
-        self._open.add(id(node))
+        self._ancestors.add(id(node))
         try:
             return self._build(node, where)
         finally:
-            self._open.discard(id(node))
+            self._ancestors.discard(id(node))
 
-    def _build(self, node: yaml.Node, where: Where) -> object:
+    def _build(self, node: yaml.Node, where: KeyPath) -> object:
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, where)
         if isinstance(node, yaml.MappingNode) and node.tag == f"{_TAG}map":
@@ -181,7 +194,7 @@ class _Builder:
             return [self.build(item, (*where, position)) for position, item in enumerate(node.value)]
         return self._fail_tag(where)
 
-    def _mapping(self, node: yaml.MappingNode, where: Where) -> dict[str, object]:
+    def _mapping(self, node: yaml.MappingNode, where: KeyPath) -> dict[str, object]:
         found: dict[str, object] = {}
         for key, value in self._pairs(node, where).items():
             path = (*where, key.value)
@@ -191,12 +204,12 @@ class _Builder:
             found[key.value] = self.build(value, path)
         return found
 
-    def _pairs(self, node: yaml.MappingNode, where: Where) -> dict[yaml.ScalarNode, yaml.Node]:
+    def _pairs(self, node: yaml.MappingNode, where: KeyPath) -> dict[yaml.ScalarNode, yaml.Node]:
         """Return the entries of a mapping, its own before merged ones, each key once."""
         pairs: dict[str, tuple[yaml.ScalarNode, yaml.Node]] = {}
         sources: list[yaml.Node] = []
         for key, value in node.value:
-            self._tally()
+            self._count_value()
             if not isinstance(key, yaml.ScalarNode):
                 line = key.start_mark.line + 1
                 self.document.add(where, "has a key that is not text: quote what begins with { or [", line)
@@ -212,34 +225,36 @@ class _Builder:
             pairs.setdefault(key.value, (key, value))
         return dict(pairs.values())
 
-    def _merged(self, sources: list[yaml.Node], where: Where) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
+    def _merged(
+        self, sources: list[yaml.Node], where: KeyPath
+    ) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
         for source in sources:
-            self._tally()
-            if isinstance(source, yaml.MappingNode) and id(source) not in self._open:
-                self._open.add(id(source))
+            self._count_value()
+            if isinstance(source, yaml.MappingNode) and id(source) not in self._ancestors:
+                self._ancestors.add(id(source))
                 yield from self._pairs(source, where).items()
-                self._open.discard(id(source))
+                self._ancestors.discard(id(source))
             else:
                 line = source.start_mark.line + 1
                 self.document.add(where, "<< must name another mapping, or a list of them", line)
 
-    def _add_duplicate(self, first: yaml.ScalarNode, second: yaml.ScalarNode, where: Where) -> None:
+    def _add_duplicate(self, first: yaml.ScalarNode, second: yaml.ScalarNode, where: KeyPath) -> None:
         text = f"this key stands here twice, first on line {first.start_mark.line + 1}: remove one"
         self.document.add((*where, second.value), text, second.start_mark.line + 1)
 
-    def _scalar(self, node: yaml.ScalarNode, where: Where) -> object:
-        value, complaints = substitute(node.value, self._environ)
-        for complaint in complaints:
-            self.document.add(where, complaint)
-        if complaints:
-            return BROKEN
+    def _scalar(self, node: yaml.ScalarNode, where: KeyPath) -> object:
+        value, errors = substitute(node.value, self._environ)
+        for error in errors:
+            self.document.add(where, error)
+        if errors:
+            return INVALID
         tag = node.tag
         if id(node) in self._loader.plain:
             value = value.strip()
             tag = self._loader.resolve(yaml.ScalarNode, value, (True, False))  # type: ignore[no-untyped-call]
         return self._typed(tag, value, where)
 
-    def _typed(self, tag: str, value: str, where: Where) -> object:
+    def _typed(self, tag: str, value: str, where: KeyPath) -> object:
         if tag in _TEXT_TAGS:
             return value
         if tag not in _SCALAR_TAGS:
@@ -249,14 +264,14 @@ class _Builder:
         except (ValueError, LookupError):
             return self._fail(where, "is not what its YAML tag (!!) says")
 
-    def _tally(self) -> None:
+    def _count_value(self) -> None:
         self._count += 1
         if self._count > _MAX_NODES:
             raise _TooLargeError
 
-    def _fail_tag(self, where: Where) -> object:
+    def _fail_tag(self, where: KeyPath) -> object:
         return self._fail(where, "YAML tags are not read here: quote a value that begins with !")
 
-    def _fail(self, where: Where, text: str) -> object:
+    def _fail(self, where: KeyPath, text: str) -> object:
         self.document.add(where, text)
-        return BROKEN
+        return INVALID

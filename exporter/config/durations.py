@@ -1,4 +1,4 @@
-"""Durations as people write them: `90s`, `5m`, `1h30m`, `7d`."""
+"""Durations as they are written in the config: `90s`, `5m`, `1h30m`, `7d`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 PATTERN = "^([0-9]{1,9}[smhdw])+$"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_LONGEST_DAYS = 36500
+_MAX_DAYS = 36500
 
 
 def parse_duration(value: object) -> float:
@@ -21,8 +21,8 @@ def parse_duration(value: object) -> float:
     if len({unit for _, unit in counts}) < len(counts):
         raise ValueError("names a unit twice: write it as one number, 2h rather than 1h1h")
     seconds = sum(int(count) * _UNITS[unit] for count, unit in counts)
-    if seconds > _LONGEST_DAYS * _UNITS["d"]:
-        raise ValueError(f"must be at most {_LONGEST_DAYS}d")
+    if seconds > _MAX_DAYS * _UNITS["d"]:
+        raise ValueError(f"must be at most {_MAX_DAYS}d")
     return float(seconds)
 
 

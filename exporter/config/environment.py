@@ -19,26 +19,26 @@ _TOKEN = re.compile(
 
 
 def substitute(text: str, environ: Mapping[str, str]) -> tuple[str, list[str]]:
-    """Return `text` with its variables replaced, and what is wrong with those that could not be.
+    """Return `text` with its variables replaced, and an error for each that could not be.
 
     A default stands in for a variable that is unset or empty, as in a shell. Neither values nor defaults are
-    looked at again. The complaints show variable names and nothing else of the text: it may be a secret.
+    substituted again. The errors show variable names and nothing else of the text: it may be a secret.
     """
-    complaints: list[str] = []
+    errors: list[str] = []
 
     def replace(token: re.Match[str]) -> str:
         name, default = token["name"], token["default"]
         if token["literal"]:
             return "${"
         if name is None:
-            complaints.append(_malformed(token.start()))
+            errors.append(_malformed(token.start()))
         elif name not in environ and default is None:
-            complaints.append(
+            errors.append(
                 f"the environment variable {name} is not set: set it, or write ${{{name}:-default}}"
             )
         return environ.get(name, "") or default or ""
 
-    return _TOKEN.sub(replace, text), complaints
+    return _TOKEN.sub(replace, text), errors
 
 
 def _malformed(position: int) -> str:

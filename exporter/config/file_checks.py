@@ -1,15 +1,18 @@
-"""The files that a config names: whether they can be read now."""
+"""Checks of the files that a config names: whether they can be read now."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from exporter.config.checks import find_secret_fault, find_sse_key_fault
-from exporter.config.cross_checks import Fault, Values, as_list, as_mapping
+from exporter.config.document import as_list, as_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from exporter.config.document import Values
+    from exporter.config.problems import Fault
 
 _MAX_SECRET_BYTES = 65536
 
@@ -35,7 +38,7 @@ def _find_key_fault(position: int, target: Values, folder: Path) -> Iterator[Fau
 
 
 def _find_state_fault(path: Path) -> str:
-    """Return what is wrong with the place of a file that need not be there yet, or the empty text."""
+    """Return what is wrong with the path of a file that need not exist yet, or the empty text."""
     try:
         if path.is_dir():
             return "is a folder: name a file in it"
@@ -53,7 +56,7 @@ def _list_files(section: Values) -> Iterator[tuple[str, str]]:
 def _find_fault(path: Path, *, secret: bool, check: Callable[[str], str] = find_secret_fault) -> str:
     """Return what is wrong with a file, or the empty text.
 
-    Neither what it holds is shown nor its name: people put secrets there by mistake.
+    Neither its content nor its name is shown: secrets are written there by mistake.
     """
     try:
         if path.exists() and not path.is_file():

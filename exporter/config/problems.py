@@ -1,4 +1,4 @@
-"""What is wrong with a config file, and where: paths and texts in, lines for people out."""
+"""The problems of a config file: paths and texts in, an error with a line for each out."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-# The way to a value: keys and list positions from the top of the file.
-Where = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
+"""The path of a value: keys and list positions from the top of the file."""
 
-_WITH_DIGITS = {"price_per_1000_requests", "http2"}
+Fault = tuple[KeyPath, str]
+"""The path of a faulty value, and what is wrong with it."""
+
+_KEYS_WITH_DIGITS = {"price_per_1000_requests", "http2"}
 
 
 class ConfigError(Exception):
-    """A config file that cannot be used. `problems` holds one line for each thing to mend."""
+    """A config file that cannot be used. `problems` holds one line for each thing to fix."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         """Keep the lines as they are; `str()` of the error is all of them."""
@@ -27,7 +30,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, order=True, slots=True)
 class Problem:
-    """One thing to mend. `line` counts from 1; 0 is the file as a whole."""
+    """One thing to fix. `line` counts from 1; 0 is the file as a whole."""
 
     line: int
     where: str
@@ -39,14 +42,14 @@ def make_error(file: Path, problems: Iterable[Problem]) -> ConfigError:
     return ConfigError(_show_problem(file, problem) for problem in sorted(set(problems)))
 
 
-def show_path(where: Where) -> str:
-    """Return a path as people write it: `targets[2].scan.interval`."""
+def show_path(where: KeyPath) -> str:
+    """Return a path as it is written in messages: `targets[2].scan.interval`."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{_show_key(step)}" for step in where)[1:]
 
 
 def _show_key(key: str) -> str:
     """Return a key without what may be a value: `{secret_access_key:abc}` without a space is one key."""
-    if key in _WITH_DIGITS:
+    if key in _KEYS_WITH_DIGITS:
         return key
     return re.sub("[^a-z_].*", "…", key, count=1, flags=re.DOTALL) or '""'
 

@@ -19,24 +19,24 @@ class Shard:
     total: int = 1
     ordinal: int = 0
 
-    def has(self, target: str, bucket: str) -> bool:
+    def owns(self, target: str, bucket: str) -> bool:
         """Whether the bucket is this shard's. Of all shards of one `total` exactly one says yes."""
-        return self.total == 1 or self.ordinal == _owner(self.total, target, bucket)
+        return self.total == 1 or self.ordinal == _owning_ordinal(self.total, target, bucket)
 
-    def share(self, target: str, buckets: Sequence[BucketSettings]) -> tuple[BucketSettings, ...]:
+    def own_buckets(self, target: str, buckets: Sequence[BucketSettings]) -> tuple[BucketSettings, ...]:
         """Return those of a target's buckets that are this shard's."""
-        return tuple(bucket for bucket in buckets if self.has(target, bucket.name))
+        return tuple(bucket for bucket in buckets if self.owns(target, bucket.name))
 
-    def part(self, target: TargetSettings) -> TargetSettings:
+    def own_part(self, target: TargetSettings) -> TargetSettings:
         """Return the target with those of its listed buckets that are this shard's."""
-        return replace(target, buckets=self.share(target.name, target.buckets))
+        return replace(target, buckets=self.own_buckets(target.name, target.buckets))
 
 
-ALONE = Shard()
-"""The only one: every bucket is its own."""
+UNSHARDED = Shard()
+"""The shard of a process that has all buckets."""
 
 
-def _owner(total: int, target: str, bucket: str) -> int:
+def _owning_ordinal(total: int, target: str, bucket: str) -> int:
     """Return the ordinal with the highest score: one ordinal more takes buckets, and moves no other.
 
     Neither the scores nor what they are made of may ever change: every bucket would move.

@@ -1,4 +1,4 @@
-"""Plain data in, a validated file out; pydantic's complaints become problems in our words."""
+"""Plain data in, a validated file out; pydantic's errors become problems in the words of this project."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar, get_args
 
 from pydantic import ValidationError
 
-from exporter.config.document import BROKEN
+from exporter.config.document import INVALID
 from exporter.config.field_types import Section
 from exporter.config.models import File
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from exporter.config.document import Document
-    from exporter.config.problems import Where
+    from exporter.config.problems import KeyPath
 
 Model = TypeVar("Model", bound=Section)
 
@@ -34,7 +34,7 @@ _EXPECTED = {
 
 
 def validate(document: Document, model: type[Model]) -> Model | None:
-    """Return the validated file, or note every fault in `document` and put BROKEN where it is."""
+    """Return the validated file, or note every fault in `document` and put INVALID where it is."""
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
@@ -61,7 +61,7 @@ def _find_sections(annotation: object) -> list[type[Section]]:
 
 def _note(document: Document, details: ErrorDetails, model: type[Section]) -> None:
     where, value = _find(document.data, details["loc"])
-    if value is BROKEN:
+    if value is INVALID:
         return
     if not where:
         document.add(where, f"the file must be a mapping with the keys {', '.join(model.model_fields)}")
@@ -71,13 +71,13 @@ def _note(document: Document, details: ErrorDetails, model: type[Section]) -> No
         document.add(where, f"is required: {_describe_missing(where, model)}")
     else:
         document.add(where, _describe(details, value))
-    _break(document, where)
+    _mark_invalid(document, where)
 
 
-def _find(data: object, location: Where) -> tuple[Where, object]:
-    """Return the path in the file that pydantic's location means, and the value there.
+def _find(data: object, location: KeyPath) -> tuple[KeyPath, object]:
+    """Return the path in the file for pydantic's location, and the value there.
 
-    They part where one text stands for a mapping, and at the keys of `labels`.
+    They differ where a text is written for a mapping, and at the keys of `labels`.
     """
     for depth, step in enumerate(location):
         if isinstance(data, list) and isinstance(step, int):
@@ -89,17 +89,17 @@ def _find(data: object, location: Where) -> tuple[Where, object]:
     return location, data
 
 
-def _break(document: Document, where: Where) -> None:
-    """Put BROKEN at a path, a missing key too, so that no rule judges the value again."""
+def _mark_invalid(document: Document, where: KeyPath) -> None:
+    """Put INVALID at a path, even of a missing key, so that no other check reports the value again."""
     holder = _find(document.data, where[:-1])[1]
     if where and isinstance(holder, list | dict):
-        holder[where[-1]] = BROKEN  # type: ignore[index]  # _find came this way
+        holder[where[-1]] = INVALID  # type: ignore[index]  # _find came this way
     else:
-        document.data = BROKEN
+        document.data = INVALID
 
 
 def _describe(details: ErrorDetails, value: object) -> str:
-    """Return a fault in our words. None of them holds the value: it may be a secret."""
+    """Return the text of a fault, without the value: it may be a secret."""
     kind, context = details["type"], details.get("ctx", {})
     if kind == "string_type" and (value is None or isinstance(value, list | dict)):
         return "must be text: one value, not nothing, a list or a mapping"
@@ -114,7 +114,7 @@ def _describe(details: ErrorDetails, value: object) -> str:
     return texts.get(kind) or f"must be {_EXPECTED.get(kind, 'something else')}"
 
 
-def _note_unknown(document: Document, where: Where, model: type[Section]) -> None:
+def _note_unknown(document: Document, where: KeyPath, model: type[Section]) -> None:
     sections = dict(list_sections(model))
     known = list(sections[_section_path(where)].model_fields)
     key, line = str(where[-1]), document.line(where)
@@ -130,10 +130,10 @@ def _note_unknown(document: Document, where: Where, model: type[Section]) -> Non
     document.add(where, text, line)
 
 
-def _describe_missing(where: Where, model: type[Section]) -> str:
+def _describe_missing(where: KeyPath, model: type[Section]) -> str:
     field = dict(list_sections(model))[_section_path(where)].model_fields[str(where[-1])]
     return str(field.description)
 
 
-def _section_path(where: Where) -> str:
+def _section_path(where: KeyPath) -> str:
     return ".".join(step for step in where[:-1] if isinstance(step, str))

@@ -14,7 +14,7 @@ from prometheus_client import (
 )
 
 from exporter import __version__
-from exporter.config.sharding import ALONE, Shard
+from exporter.config.sharding import UNSHARDED, Shard
 from exporter.metrics.definition import Definition, Kind
 from exporter.model.errors import Reason
 
@@ -181,7 +181,7 @@ class RequestCounter:
         self.metrics.request_failed(self.target, operation, reason)
 
 
-def process_registry(shard: Shard = ALONE) -> CollectorRegistry:
+def process_registry(shard: Shard = UNSHARDED) -> CollectorRegistry:
     """Return a new registry with the metrics of the process, its version and its shard."""
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()

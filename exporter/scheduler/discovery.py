@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from exporter.config.checks import check_bucket
 from exporter.config.settings import BucketSettings
-from exporter.config.sharding import ALONE
+from exporter.config.sharding import UNSHARDED
 from exporter.model.errors import Failure, Reason, StoreError
 from exporter.model.targets import Discovery
 from exporter.stores.pagination import Paginator
@@ -37,7 +37,7 @@ RETRY_SECONDS = 60.0
 class BucketDiscovery:
     """Reads one target's list of buckets, page by page, with the retries of a scan."""
 
-    def __init__(self, target: TargetSettings, client: StoreClient, *, shard: Shard = ALONE) -> None:
+    def __init__(self, target: TargetSettings, client: StoreClient, *, shard: Shard = UNSHARDED) -> None:
         """Make it for a target and its store; buckets of other shards are left out."""
         self._target = target
         self._client = client
@@ -66,7 +66,7 @@ class BucketDiscovery:
         return client.call(lambda until: client.store.list_buckets(marker, until), deadline)
 
     def _is_selected(self, name: str) -> bool:
-        return matches(self._target, name) and self._shard.has(self._target.name, name)
+        return matches(self._target, name) and self._shard.owns(self._target.name, name)
 
     def _is_valid(self, name: str) -> bool:
         try:

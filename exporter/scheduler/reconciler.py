@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from exporter.config.sharding import ALONE, Shard
+from exporter.config.sharding import UNSHARDED, Shard
 from exporter.model.targets import TargetStatus
 from exporter.scheduler.discovery import bucket_settings, matches
 from exporter.state.board import Board, Entry
@@ -43,7 +43,7 @@ class Reconciler:
         state: StateDatabase,
         new_target: NewWatchedTarget,
         *,
-        shard: Shard = ALONE,
+        shard: Shard = UNSHARDED,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -76,7 +76,7 @@ class Reconciler:
             targets: list[WatchedTarget] = []
             new = 0
             start = self._monotonic()
-            for target in map(self._shard.part, settings.targets):
+            for target in map(self._shard.own_part, settings.targets):
                 watched = before.get(target.name)
                 if watched and same_ages and _differs_in_buckets_only(watched.settings, target):
                     kept.append((watched, target))
@@ -198,7 +198,7 @@ class Reconciler:
         own = bucket_name(target, "")
         names = (name.bucket for name in self._state.names() if name._replace(bucket="") == own)
         known = [bucket_settings(target, name) for name in sorted(names) if matches(target, name)]
-        return self._shard.share(target.name, known)
+        return self._shard.own_buckets(target.name, known)
 
     def _prune_state(self) -> None:
         """Forget what is remembered of buckets that are no longer watched."""

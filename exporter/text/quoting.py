@@ -1,4 +1,4 @@
-"""Texts that strangers chose, made harmless for shells, spreadsheets, terminals and log lines."""
+"""Untrusted text (keys, names, errors) made safe for shells, spreadsheets, terminals and log lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NAMED_BYTES = {ord(char): name for char, name in _NAMED.items()}
 # what ends the quotes, and what an interactive bash replaces by an earlier command
 _UNSAFE_BYTES = frozenset(b"'!")
 _RAW_BYTES = range(0xDC80, 0xDD00)
-"""What Python makes of bytes that are no UTF-8."""
+"""Surrogates that stand for bytes that are not UTF-8 (PEP 383)."""
 
 
 def shell_quoted(text: str) -> str:
@@ -30,7 +30,7 @@ def shell_quoted(text: str) -> str:
 
 
 def csv_cell(text: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula: a `'` stands before what could be one."""
+    """Return a cell that no spreadsheet reads as a formula: a `'` is put before what could be one."""
     return f"'{text}" if text.startswith(("\t", "\r", "\n")) or text.lstrip().startswith(_FORMULAS) else text
 
 

@@ -1,13 +1,13 @@
-"""Takes what could be a secret out of texts of others: error messages, tracebacks, lines of libraries."""
+"""Removes what could be a secret from error messages, tracebacks and log lines of libraries."""
 
 from __future__ import annotations
 
 import re
 
-HIDDEN = "[hidden]"
+REDACTED = "[hidden]"
 
 _NAMED = r"(?i:signature|token|credential|secret|password|accesskey\w*|authorization)"
-_SECRETIVE = re.compile(
+_SECRET_PATTERN = re.compile(
     r"\b(?:AKIA|ASIA)[A-Z0-9]{8,}"  # access keys
     rf"|{_NAMED}[\"']?\s?[=:]\s*(?:[\"'][^\"']*[\"']|(?i:(?:bearer|basic|aws|obs)\s+)?\S+)"
     r"|\b(?:AWS|OBS)\s+\S+:\S+"  # signatures of the old kinds: who, and the signature
@@ -19,4 +19,4 @@ _SECRETIVE = re.compile(
 
 def redact(text: str) -> str:
     """Return the text with `[hidden]` in the place of keys, tokens and signatures."""
-    return _SECRETIVE.sub(HIDDEN, text)
+    return _SECRET_PATTERN.sub(REDACTED, text)

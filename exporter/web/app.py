@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from exporter.config.sharding import ALONE, Shard
+from exporter.config.sharding import UNSHARDED, Shard
 from exporter.metrics.exposition import gzip
 from exporter.web import api
 from exporter.web.bucket_rows import make_rows
@@ -88,7 +88,7 @@ class App:
     reload: Callable[[], Sequence[str]] | None = None
     uploads: bool = False
     config_problems: Callable[[], Sequence[str]] = tuple
-    shard: Shard = ALONE
+    shard: Shard = UNSHARDED
     routes: dict[str, Route] = field(init=False)
     _reload_lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 

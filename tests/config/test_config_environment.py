@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config.document import BROKEN, read_document
+from exporter.config.document import INVALID, read_document
 from exporter.config.environment import substitute
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def read(tmp_path: Path, text: str, **environ: str):
         ("${V}", "a: [b] # c", "a: [b] # c"),
         ("${V}", "2026-01-01", "2026-01-01"),
         ("${V}", "=", "="),
-        ("${V}", "<<", BROKEN),
+        ("${V}", "<<", INVALID),
         ('"${V}"', "5", "5"),
         ("'${V}'", " 5 ", " 5 "),
         ("!!str ${V}", "5", "5"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from servers.exporter import Exporter
 
-OWNER = next(ordinal for ordinal in range(2) if Shard(2, ordinal).has("prod", "media"))
+OWNER = next(ordinal for ordinal in range(2) if Shard(2, ordinal).owns("prod", "media"))
 OTHER = 1 - OWNER
 READY = "mpu-exporter is ready.\n"
 
@@ -85,7 +85,7 @@ def test_of_buckets_to_be_found_only_the_list_is_asked_for(server: StandIn, tmp_
 
 def test_of_what_is_remembered_a_bucket_that_left_is_forgotten(s3: S3, server: StandIn, tmp_path: Path):
     names = [f"bucket-{n}" for n in range(6)]
-    ours = {name for name in names if Shard(2, 1).has("prod", name)}
+    ours = {name for name in names if Shard(2, 1).owns("prod", name)}
     assert 0 < len(ours) < len(names)
     s3.buckets.update({name: [] for name in names})
     config = {"state": {"path": str(tmp_path / "state.db")}, "targets": [target("prod", server.url, *names)]}

@@ -8,7 +8,7 @@ from functools import partial
 from fakes import NOW, Clock
 
 from exporter.config.settings import BucketSettings, ScanSettings, Settings, StoreKind, TargetSettings
-from exporter.config.sharding import ALONE
+from exporter.config.sharding import UNSHARDED
 from exporter.model.results import ScanResult
 from exporter.scan.tally import Tally
 from exporter.scheduler.discovery import DiscoverySchedule
@@ -48,7 +48,7 @@ class Scanner:
 class House:
     """A reconciler with a loop, a board and a state; scanners are fakes."""
 
-    def __init__(self, *targets, ages=(), shard=ALONE, state=None):
+    def __init__(self, *targets, ages=(), shard=UNSHARDED, state=None):
         self.clock, self.stop = Clock(), threading.Event()
         self.board = Board(self.clock.monotonic)
         self.state = state or StateDatabase()

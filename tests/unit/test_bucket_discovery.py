@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from contract.rigs import failure
 
 from exporter.config.settings import DiscoverSettings, StoreKind, TargetSettings
-from exporter.config.sharding import ALONE, Shard
+from exporter.config.sharding import UNSHARDED, Shard
 from exporter.model.errors import Reason
 from exporter.scheduler import discovery
 from exporter.scheduler.discovery import BucketDiscovery
@@ -38,7 +38,9 @@ class Account:
         return Page(items, truncated=more, next_marker=(str(first + 2),) if more else None)
 
 
-def discovery_of(account: Account, target: TargetSettings = TARGET, shard: Shard = ALONE) -> BucketDiscovery:
+def discovery_of(
+    account: Account, target: TargetSettings = TARGET, shard: Shard = UNSHARDED
+) -> BucketDiscovery:
     return BucketDiscovery(target, StoreClient(account, target.scan, threading.Event()), shard=shard)
 
 
@@ -59,7 +61,7 @@ def test_buckets_come_in_the_order_of_their_names_each_once():
 def test_each_shard_finds_its_own_and_together_they_find_all():
     parts = [found_by(Shard(3, ordinal)) for ordinal in range(3)]
     assert sorted(chain.from_iterable(parts)) == MANY
-    assert [[name for name in MANY if Shard(3, n).has("prod", name)] for n in range(3)] == parts
+    assert [[name for name in MANY if Shard(3, n).owns("prod", name)] for n in range(3)] == parts
 
 
 def test_what_is_too_much_for_one_is_not_for_two_shards(monkeypatch: pytest.MonkeyPatch):

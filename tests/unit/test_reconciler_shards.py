@@ -12,7 +12,7 @@ from exporter.config.sharding import Shard
 
 NAMES = [f"bucket-{n}" for n in range(12)]
 FIRST, OTHER = Shard(2, 0), Shard(2, 1)
-OURS, THEIRS = ([name for name in NAMES if shard.has("prod", name)] for shard in (FIRST, OTHER))
+OURS, THEIRS = ([name for name in NAMES if shard.owns("prod", name)] for shard in (FIRST, OTHER))
 LISTED = target("prod", *NAMES)
 FOUND = replace(LISTED, buckets=(), discover=DiscoverSettings(refresh=100.0))
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from exporter.cli.errors import UsageError
 from exporter.cli.shard import choose_shard
 from exporter.config.settings import BucketSettings, StoreKind, TargetSettings
-from exporter.config.sharding import ALONE, Shard
+from exporter.config.sharding import UNSHARDED, Shard
 
 NAMES = st.text(st.characters(exclude_categories=["Zs", "Cc"]), min_size=1, max_size=20)
 TOTALS = st.integers(1, 12)
@@ -30,10 +30,10 @@ GOLDEN = {
 
 
 def owners(total: int, target: str, bucket: str) -> list[int]:
-    return [ordinal for ordinal in range(total) if Shard(total, ordinal).has(target, bucket)]
+    return [ordinal for ordinal in range(total) if Shard(total, ordinal).owns(target, bucket)]
 
 
-class TestHas:
+class TestOwns:
     @given(TOTALS, NAMES, NAMES)
     def test_a_bucket_is_of_exactly_one_shard(self, total: int, target: str, bucket: str):
         assert len(owners(total, target, bucket)) == 1
@@ -68,32 +68,32 @@ class TestHas:
     def test_every_process_says_the_same(self, seed: str):
         code = (
             "from exporter.config.sharding import Shard\n"
-            "print([n for n in range(200) if Shard(3, 1).has('prod', str(n))], end='')"
+            "print([n for n in range(200) if Shard(3, 1).owns('prod', str(n))], end='')"
         )
         command = [sys.executable, "-c", code]
         done = subprocess.run(
             command, env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
         )
-        assert done.stdout == str([n for n in range(200) if Shard(3, 1).has("prod", str(n))])
+        assert done.stdout == str([n for n in range(200) if Shard(3, 1).owns("prod", str(n))])
 
 
-class TestPart:
+class TestOwnPart:
     def target(self, **settings: object) -> TargetSettings:
         buckets = tuple(BucketSettings(f"bucket-{n}") for n in range(30))
         return TargetSettings("prod", StoreKind.S3, buckets, **settings)
 
     def test_the_shards_have_all_buckets_between_them_in_the_config_s_order(self):
         whole = self.target()
-        parts = [Shard(3, ordinal).part(whole).buckets for ordinal in range(3)]
+        parts = [Shard(3, ordinal).own_part(whole).buckets for ordinal in range(3)]
         assert sorted(sum(parts, ()), key=whole.buckets.index) == list(whole.buckets)
         assert [sorted(part, key=whole.buckets.index) for part in parts] == [list(part) for part in parts]
 
     def test_where_and_as_whom_they_are_asked_about_moves_no_bucket(self):
         moved = self.target(endpoint_url="https://new.example.com", region="eu-west-9")
-        assert Shard(3, 1).part(moved).buckets == Shard(3, 1).part(self.target()).buckets
+        assert Shard(3, 1).own_part(moved).buckets == Shard(3, 1).own_part(self.target()).buckets
 
     def test_the_only_shard_has_all(self):
-        assert ALONE.part(self.target()) == self.target()
+        assert UNSHARDED.own_part(self.target()) == self.target()
 
 
 class TestChoice:

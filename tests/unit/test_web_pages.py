@@ -19,7 +19,7 @@ from exporter.model.errors import Failure, Reason
 from exporter.model.results import ScanResult
 from exporter.model.targets import Discovery
 from exporter.state.board import Entry
-from exporter.text.humanize import NOTHING as DASH
+from exporter.text.humanize import DASH
 from exporter.text.quoting import one_line
 from exporter.web.pages.age_chart import label_groups, sparkline
 from exporter.web.pages.status import PAGE_SIZE

@@ -16,7 +16,7 @@ from exporter.cli.exit import OK, USAGE_ERROR, exit_quietly, force_exit_later, h
 from exporter.cli.shard import choose_shard
 from exporter.config.load import load
 from exporter.config.reload import Reloader
-from exporter.config.sharding import ALONE, Shard
+from exporter.config.sharding import UNSHARDED, Shard
 
 if TYPE_CHECKING:
     import argparse
@@ -51,7 +51,7 @@ def serve(  # noqa: PLR0913 - what can be chosen of serving
     reload: Callable[[], Sequence[str]] | None = None,
     problems: Callable[[], Sequence[str]] = tuple,
     *,
-    shard: Shard = ALONE,
+    shard: Shard = UNSHARDED,
 ) -> int:
     """Serve `settings` until SIGTERM or Ctrl-C. Raises ConfigError where the web config is wrong.
 

@@ -12,7 +12,7 @@ from exporter.cli.terminal.table import Column, table
 from exporter.model.errors import Failure
 from exporter.model.uploads import age_at
 from exporter.stores.abort_command import abort_command
-from exporter.text.humanize import human_bytes, human_count, human_seconds, moment
+from exporter.text.humanize import human_bytes, human_count, human_seconds, utc_text
 from exporter.text.quoting import csv_cell, one_line, shell_quoted
 from exporter.web.records import upload_record
 
@@ -109,7 +109,7 @@ def uploads_commands(report: UploadReport) -> str:
     """
     lines = [
         (
-            f"# {len(report.uploads)} uploads in progress as of {moment(report.now)} UTC."
+            f"# {len(report.uploads)} uploads in progress as of {utc_text(report.now)} UTC."
             " Each command aborts one,"
         ),
         "# and its parts are lost. Made for bash and zsh, and for whoever has credentials of their own.",

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from exporter.config.cross_checks import Fault, Values, as_list, as_mapping
-from exporter.config.document import read_document
+from exporter.config.document import as_list, as_mapping, read_document
 from exporter.config.problems import make_error
 from exporter.config.validate import validate
 from exporter.web.auth.ciphers import CIPHER_SUITES, CLIENT_AUTH_TYPES, TLS_VERSIONS
@@ -17,6 +16,9 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from exporter.config.document import Values
+    from exporter.config.problems import Fault
 
 _IF_EMPTY = "write {} into it to serve without TLS and passwords"
 _TLS, _HTTP = "tls_server_config", "http_server_config"

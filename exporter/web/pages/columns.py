@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.text.humanize import NOTHING, human_bytes, human_count, human_seconds
+from exporter.text.humanize import DASH, human_bytes, human_count, human_seconds
 from exporter.web.bucket_rows import HEALTHS, age_groups
 from exporter.web.pages.age_chart import sparkline
 from exporter.web.pages.values import Cell, moment, money, time_ago
@@ -90,7 +90,7 @@ def _next_scan(row: BucketRow, now: float) -> Cell:
 
 
 def _cost(row: BucketRow, _: float) -> Cell:
-    return Cell(money(row.cost) if row.cost else NOTHING)
+    return Cell(money(row.cost) if row.cost else DASH)
 
 
 _NUMBER = "number"

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from exporter import __version__
-from exporter.config.sharding import ALONE, Shard
+from exporter.config.sharding import UNSHARDED, Shard
 from exporter.web.pages.templates import render
 
 _STYLE = files("exporter.web.pages").joinpath("style.css").read_text(encoding="utf-8")
@@ -28,7 +28,7 @@ class PageContext(NamedTuple):
 
     telemetry_path: str = "/metrics"
     uploads: bool = False
-    shard: Shard = ALONE
+    shard: Shard = UNSHARDED
 
 
 class _Link(NamedTuple):

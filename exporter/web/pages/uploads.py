@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model.top_uploads import ORDERS
-from exporter.text.humanize import NOTHING, human_bytes, human_count, human_seconds
-from exporter.text.humanize import moment as utc_text
+from exporter.text.humanize import DASH, human_bytes, human_count, human_seconds, utc_text
 from exporter.web.bucket_rows import filter_rows
 from exporter.web.pages.layout import render_page
 from exporter.web.pages.values import ALL, Cell, Choice, moment
@@ -89,8 +88,8 @@ def _row(top_upload: TopUpload) -> _Row:
         _span(top_upload.idle, found.activity),
         Cell(human_bytes(found.bytes)),
         Cell(human_count(found.parts)),
-        Cell(found.storage_class or NOTHING),
-        Cell(upload.initiator or NOTHING),
+        Cell(found.storage_class or DASH),
+        Cell(upload.initiator or DASH),
         Cell() if found.abort_at is None else Cell(moment(found.abort_at)),
     )
     return _Row(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.text.humanize import NOTHING, human_seconds
-from exporter.text.humanize import moment as utc_text
+from exporter.text.humanize import DASH, human_seconds, utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +25,7 @@ class Moment(NamedTuple):
 class Cell(NamedTuple):
     """What a cell of a table shows: a value, in a badge if it has one, or a picture; a smaller note below."""
 
-    value: str | Moment = NOTHING
+    value: str | Moment = DASH
     note: str | Moment = ""
     badge: Health | None = None
     picture: Sparkline | None = None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.text.redaction import HIDDEN, redact
+from exporter.text.redaction import REDACTED, redact
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 SIGNATURE = "fe5f80f77d5fa3beca038a248ff027d0445342fe2855ddc963176630326f1024"
@@ -30,7 +30,7 @@ TOKEN = "AQoDYXdzEPT//////////wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsK
 )
 def test_what_is_secret_is_hidden(text: str):
     shown = redact(text)
-    assert HIDDEN in shown
+    assert REDACTED in shown
     for piece in (SECRET, SIGNATURE, TOKEN, "AKIA", "frJIUN8DYpKDtOLCwo", "hunter2", "eyJhb", "HUAWEIKEY123"):
         assert piece not in shown
 
