@@ -71,12 +71,12 @@ class Scanner:
         self,
         bucket: BucketSettings,
         ledger: Ledger,
-        new_observer: Callable[[], UploadObserver] | None = None,
+        new_observers: Callable[[], Sequence[UploadObserver]] = tuple,
     ) -> ScanResult:
         """Return what the bucket's uploads are and hold.
 
-        `new_observer` is called at the start, and again where the listing starts over: what the observer
-        before was given no longer counts then.
+        `new_observers` is called at the start, and again where the listing starts over: what the observers
+        before were given no longer counts then.
 
         Raises StoreError where the listing failed or did not end within `scan.timeout`, StoppingError where
         the client's `stop` was set. An upload that cannot be sized is counted and fails nothing.
@@ -89,7 +89,7 @@ class Scanner:
             top_uploads = TopUploads(self._top_uploads_limit) if self._top_uploads_limit else None
             groups = self._enrichment.new_groups() if self._enrichment else None
             observers: list[UploadObserver] = [each.add for each in (top_uploads, groups) if each]
-            observers += [new_observer()] if new_observer else []
+            observers += new_observers()
             tally = self._tally(bucket, now, observers)
             try:
                 done = _Pass(self, bucket, ledger, tally, deadline, calls_before=calls)

@@ -20,7 +20,7 @@ def loaded_by(statement: str) -> list[str]:
 
 
 def test_what_is_asked_of_a_kind_loads_no_sdk():
-    assert loaded_by("[store_type(kind).has_abort_dates for kind in ('s3', 'obs', 'glacier')]") == []
+    assert loaded_by("from exporter.config.settings import StoreKind; list(map(store_type, StoreKind))") == []
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,5 @@ def test_a_store_loads_its_own_sdk_only(kind: str, sdks: list[str]):
     assert sdks == loaded_by(f"store_type('{kind}').load()")
 
 
-def test_every_kind_of_the_config_has_an_entry():
-    assert {kind: store_type(kind).has_abort_dates for kind in StoreKind} == {
-        "s3": True,
-        "obs": False,
-        "glacier": False,
-    }
+def test_every_kind_of_the_config_has_an_entry_and_s3_alone_has_abort_dates():
+    assert [kind for kind in StoreKind if store_type(kind).has_abort_dates] == ["s3"]

@@ -55,4 +55,4 @@ def _scanner(
 ) -> Callable[[BucketSettings], ScanResult]:
     enrichment = Enrichment(session.target, session.client)
     scanner, name = session.scanner(ages, enrichment), session.target.name
-    return lambda bucket: scanner.scan(bucket, Ledger(), partial(progress.watch, name, bucket.name))
+    return lambda bucket: scanner.scan(bucket, Ledger(), lambda: [progress.watch(name, bucket.name)])

@@ -28,14 +28,12 @@ from exporter.state.ledger import Ledger
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from exporter.cli.oneshot import TargetSession
     from exporter.cli.upload_filter import Counts
     from exporter.config.settings import BucketSettings
-    from exporter.model.uploads import Found
-
-    Watch = Callable[[Found], None]
+    from exporter.scan.scanner import UploadObserver
 
 
 def run(options: argparse.Namespace) -> int:
@@ -74,22 +72,14 @@ def _selector(
     def select(bucket: BucketSettings) -> UploadSelection:
         selections: list[UploadSelection] = []
 
-        def new_watch() -> Watch:
+        def new_observers() -> Sequence[UploadObserver]:
             selections.append(UploadSelection(upload_filter, session.target, bucket.name))
-            return _both(selections[-1].add, progress.watch(session.target.name, bucket.name))
+            return selections[-1].add, progress.watch(session.target.name, bucket.name)
 
-        scanner.scan(bucket, Ledger(), new_watch)
+        scanner.scan(bucket, Ledger(), new_observers)
         return selections[-1]
 
     return select
-
-
-def _both(one: Watch, other: Watch) -> Watch:
-    def watch(found: Found) -> None:
-        one(found)
-        other(found)
-
-    return watch
 
 
 def _warn_of_left_out(counts: Counts, shown: int) -> None:
