@@ -124,7 +124,7 @@ class Service:
     @property
     def scheme(self) -> str:
         """The URL scheme of requests: http or https."""
-        return "https" if self._web_config.now().context else "http"
+        return "https" if self._web_config.now().tls_context else "http"
 
     def run(self) -> None:
         """Scan and serve until `stop` is called. Raises StateError where the state file cannot be used."""

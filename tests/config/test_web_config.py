@@ -91,7 +91,7 @@ def test_users_paths_and_headers_are_taken_over(here: Path):
 
 
 def test_the_defaults_are_those_of_the_toolkit(here: Path):
-    context = read(here, TLS).context
+    context = read(here, TLS).tls_context
     assert (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3) == (
         context.minimum_version,
         context.maximum_version,
@@ -111,12 +111,12 @@ def test_the_defaults_are_those_of_the_toolkit(here: Path):
     ],
 )
 def test_each_kind_of_client_check(here: Path, kind: str, mode: ssl.VerifyMode):
-    assert mode == read(here, f"{TLS}  client_auth_type: {kind}\n").context.verify_mode
+    assert mode == read(here, f"{TLS}  client_auth_type: {kind}\n").tls_context.verify_mode
 
 
 @pytest.mark.parametrize("version", ["TLS10", "TLS11", "TLS12", "TLS13"])
 def test_each_version_can_be_the_only_one(here: Path, version: str):
-    context = read(here, f"{TLS}  min_version: {version}\n  max_version: {version}\n").context
+    context = read(here, f"{TLS}  min_version: {version}\n  max_version: {version}\n").tls_context
     wanted = f"TLSv1_{version[-1]}".removesuffix("_0")
     assert [wanted] * 2 == [context.minimum_version.name, context.maximum_version.name]
 
@@ -126,14 +126,14 @@ def test_suites_are_those_named(here: Path):
         here,
         f"{TLS}  cipher_suites: [TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA, TLS_RSA_WITH_AES_128_GCM_SHA256]\n"
         "  prefer_server_cipher_suites: false\n  curve_preferences: [CurveP384]\n",
-    ).context
+    ).tls_context
     older = [suite["name"] for suite in context.get_ciphers() if suite["protocol"] != "TLSv1.3"]
     assert older == ["ECDHE-RSA-AES256-SHA", "AES128-GCM-SHA256"]
     assert not context.options & ssl.OP_CIPHER_SERVER_PREFERENCE
 
 
 def test_suites_of_tls_1_3_alone_leave_out_what_is_older(here: Path):
-    context = read(here, f"{TLS}  cipher_suites: [TLS_AES_128_GCM_SHA256]\n").context
+    context = read(here, f"{TLS}  cipher_suites: [TLS_AES_128_GCM_SHA256]\n").tls_context
     assert ssl.TLSVersion.TLSv1_3 == context.minimum_version
 
 

@@ -58,7 +58,7 @@ class TestTls:
         for path in paths(volume_of(values, "web")):
             (tmp_path / given[path]).rename(tmp_path / path)
         (tmp_path / "web.yml").write_text(web_config(values))
-        assert read_web_config(tmp_path / "web.yml", {}).context is not None
+        assert read_web_config(tmp_path / "web.yml", {}).tls_context is not None
 
     def test_probes_follow(self):
         container = container_of(TLS)

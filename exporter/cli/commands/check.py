@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     targets = select_targets(settings, options.targets, options.buckets)
     print(f"{options.config_file}: valid; {_counts(settings)}", flush=True)
     if web_config is not None:
-        encryption = "TLS" if web_config.context else "plain HTTP"
+        encryption = "TLS" if web_config.tls_context else "plain HTTP"
         print(f"{options.web_config}: valid; {encryption}, users: {len(web_config.users)}", flush=True)
     return _ask(options, targets)
 

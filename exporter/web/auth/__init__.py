@@ -1,1 +1,1 @@
-"""Who may ask: the web config file, passwords, client certificates, TLS settings."""
+"""Authentication: the web config file, passwords, client certificates, TLS settings."""

@@ -1,4 +1,4 @@
-"""Names that web config files have for versions, suites, curves and client checks, and OpenSSL's for them."""
+"""The exporter-toolkit's names of TLS versions, cipher suites, curves and client checks, and OpenSSL's."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ CIPHER_SUITES = {
     "TLS_RSA_WITH_AES_128_CBC_SHA": "AES128-SHA",
     "TLS_RSA_WITH_AES_256_CBC_SHA": "AES256-SHA",
 }
-"""Up to TLS 1.2."""
+"""Of TLS 1.2 and older."""
 TLS13_CIPHER_SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
-"""Of TLS 1.3: there all of them are always offered, by Go too."""
+"""Of TLS 1.3: all of them are always offered, as in Go."""
 CLIENT_AUTH_TYPES = {
     "NoClientCert": CERT_NONE,
-    "RequestClientCert": CERT_NONE,  # Go asks for one and makes nothing of it
+    "RequestClientCert": CERT_NONE,  # Go requests one and does not check it
     "VerifyClientCertIfGiven": CERT_OPTIONAL,
     "RequireAndVerifyClientCert": CERT_REQUIRED,
 }

@@ -1,4 +1,4 @@
-"""A web config file in, what is served with out, or every problem of the file at once."""
+"""A web config file in, the settings of the server out, or every problem of the file at once."""
 
 from __future__ import annotations
 
@@ -28,9 +28,13 @@ _VERIFYING = "RequireAndVerifyClientCert or VerifyClientCertIfGiven"
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
-    """How is served, and to whom. `headers`: of every answer, an empty value takes the header away."""
+    """Settings of the server. Without a TLS context it serves plain HTTP.
 
-    context: ssl.SSLContext | None = None
+    `users` has bcrypt hashes by name, `public_paths` need no password, `headers` go into every response; an
+    empty value removes the header.
+    """
+
+    tls_context: ssl.SSLContext | None = None
     allowed_client_sans: frozenset[str] = frozenset()
     users: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     public_paths: frozenset[str] = frozenset()
@@ -38,9 +42,9 @@ class WebConfig:
 
 
 def read_web_config(path: Path, environ: Mapping[str, str]) -> WebConfig:
-    """Return what a web config file says. Raises ConfigError with every problem in it, sorted by line.
+    """Return the settings of a web config file. Raises ConfigError with every problem in it, sorted by line.
 
-    Files that it names are looked for from its own folder.
+    Files that it names are relative to its own folder.
     """
     document = read_document(path, environ, _IF_EMPTY)
     file = validate(document, WebConfigFile)
@@ -58,7 +62,7 @@ def read_web_config(path: Path, environ: Mapping[str, str]) -> WebConfig:
 
 
 def referenced_files(path: Path, environ: Mapping[str, str]) -> list[Path]:
-    """Return the files that a web config file names. Raises ConfigError where it is no YAML at all."""
+    """Return the files that a web config file names. Raises ConfigError where it is not YAML."""
     data = as_mapping(read_document(path, environ, _IF_EMPTY).data)
     return [file for _, file in _list_files(data, path.parent)]
 
@@ -72,7 +76,7 @@ def _list_files(data: Values, folder: Path) -> Iterator[tuple[str, Path]]:
 def _make_web_config(file: WebConfigFile, context: ssl.SSLContext | None) -> WebConfig:
     tls = file.tls_server_config
     return WebConfig(
-        context=context,
+        tls_context=context,
         allowed_client_sans=frozenset(tls.client_allowed_sans if tls else ()),
         users={user: secret.get_secret_value().encode() for user, secret in file.basic_auth_users.items()},
         public_paths=frozenset(file.auth_excluded_paths),
@@ -83,7 +87,7 @@ def _make_web_config(file: WebConfigFile, context: ssl.SSLContext | None) -> Web
 
 
 def _find_faults(data: Values, folder: Path) -> Iterator[Fault]:
-    """Yield what does not fit together, goes beyond what Python's ssl can do, or is not there."""
+    """Yield contradictions, what Python's ssl cannot do, and files that cannot be used."""
     tls = as_mapping(data.get(_TLS))
     yield from _check_clients(tls)
     yield from _check_versions(tls)

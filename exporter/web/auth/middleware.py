@@ -1,4 +1,4 @@
-"""An ASGI application around another one: turns away who may not ask, and puts headers into answers."""
+"""ASGI middleware: checks user and password, and adds the configured headers to responses."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 Scope = dict[str, Any]
 Header = tuple[bytes, bytes]
 
-_ASK = (b"www-authenticate", b'Basic realm="mpu-exporter", charset="UTF-8"')
-_LATER = (b"retry-after", b"1")
+_CHALLENGE = (b"www-authenticate", b'Basic realm="mpu-exporter", charset="UTF-8"')
+_RETRY_AFTER = (b"retry-after", b"1")
 
 
 @dataclass(slots=True)
 class AuthMiddleware:
-    """Lets requests through to `app` as the web config of the moment allows."""
+    """Passes requests that the current web config allows to `app`; responds 401, 429 or 503 to others."""
 
     app: Any
     web_config: Callable[[], WebConfig]
     passwords: PasswordChecker = field(default_factory=PasswordChecker)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
-        """Answer one request, or have it answered."""
+        """Respond to one request, or pass it on."""
         if scope["type"] != "http":
             return
         web_config = self.web_config()
@@ -40,15 +40,15 @@ class AuthMiddleware:
         try:
             allowed = await self._allows(web_config, scope)
         except TooManyChecksError:
-            await _refuse(send, 429, b"429 too many passwords at once; try again\n", _LATER)
+            await _refuse(send, 429, b"429 too many passwords at once; try again\n", _RETRY_AFTER)
             return
         except asyncio.CancelledError:  # the server stops while a password is checked
-            await _refuse(send, 503, b"503 the exporter is about to stop\n", _LATER)
+            await _refuse(send, 503, b"503 the exporter is about to stop\n", _RETRY_AFTER)
             return
         if allowed:
             await self.app(scope, receive, send)
         else:
-            await _refuse(send, 401, b"401 user and password, please\n", _ASK)
+            await _refuse(send, 401, b"401 user and password, please\n", _CHALLENGE)
 
     async def _allows(self, web_config: WebConfig, scope: Scope) -> bool:
         if not web_config.users or scope["path"] in web_config.public_paths:
@@ -61,7 +61,7 @@ class AuthMiddleware:
 
 
 def _credentials(scope: Scope) -> tuple[str, bytes] | None:
-    """Return user and password, None where there is not exactly one readable pair."""
+    """Return user and password of a request, None unless it has exactly one readable pair."""
     given = [value for name, value in scope["headers"] if name == b"authorization"]
     scheme, _, encoded = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
     try:
@@ -72,7 +72,7 @@ def _credentials(scope: Scope) -> tuple[str, bytes] | None:
 
 
 def _with_headers(send: Any, own: tuple[Header, ...]) -> Any:  # noqa: ANN401 - ASGI
-    """Return a `send` that puts the headers into each answer, in the place of those it has."""
+    """Return a `send` that sets these headers of each response; an empty value removes the header."""
     names = {name for name, _ in own}
 
     async def sending(message: dict[str, Any]) -> None:

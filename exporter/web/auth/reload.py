@@ -1,4 +1,4 @@
-"""Reads a web config again when it, or a file that it names, has changed. A bad version changes nothing."""
+"""Reads the web config again when it, or a file that it names, has changed; an invalid one is not used."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ log = logging.getLogger(__name__)
 
 
 class WebConfigReloader:
-    """What is served with now."""
+    """Holds the web config that is in use."""
 
     def __init__(self, file: Path | None) -> None:
-        """Read the file; without one, nothing is asked of clients. Raises ConfigError."""
+        """Read the file; None: no TLS and no passwords. Raises ConfigError."""
         self._file = file
-        self._changed_files = ChangedFiles(file, lambda: _list_named(file)) if file else None
+        self._changed_files = ChangedFiles(file, lambda: _referenced_files(file)) if file else None
         self.current = WebConfig() if file is None else read_web_config(file, os.environ)
         self._stop = threading.Event()
 
     def now(self) -> WebConfig:
-        """Return what new connections and requests are served with."""
+        """Return the web config for new connections and requests."""
         return self.current
 
     def start(self) -> None:
-        """Begin to look at the files, if there are any."""
+        """Begin to watch the files, if there are any."""
         if self._file is not None:
             threading.Thread(target=self._watch, name="web-config", daemon=True).start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """End watching."""
         self._stop.set()
 
     def look(self) -> None:
-        """Use what the files hold now, if that is new and was there at the last look too."""
+        """Read the files again if they have changed since they were read, and not since the last look."""
         if self._file is not None and self._changed_files and self._changed_files.look():
             self._read(self._file)
 
@@ -63,7 +63,7 @@ class WebConfigReloader:
             log.info("the web config was read again", extra={"fields": fields})
 
 
-def _list_named(file: Path) -> list[Path]:
+def _referenced_files(file: Path) -> list[Path]:
     try:
         return referenced_files(file, os.environ)
     except ConfigError:
@@ -72,7 +72,7 @@ def _list_named(file: Path) -> list[Path]:
 
 def _read_next(file: Path, current: WebConfig) -> WebConfig:
     web_config = read_web_config(file, os.environ)
-    if (web_config.context is None) != (current.context is None):
+    if (web_config.tls_context is None) != (current.tls_context is None):
         text = f"{file}: tls_server_config cannot come or go while the exporter runs: restart it"
         raise ConfigError([text])
     return web_config

@@ -1,4 +1,4 @@
-"""The shape of a web config file: every key of the exporter-toolkit, and what of it can be done here."""
+"""The schema of a web config file: every key of the exporter-toolkit, and advice for those not supported."""
 
 # No postponed annotations here: pydantic reads them when a class is made.
 import re
@@ -11,7 +11,7 @@ from exporter.config.field_types import FileName, Section
 from exporter.web.auth.ciphers import CIPHER_SUITES, TLS13_CIPHER_SUITES
 
 MAX_BCRYPT_COST = 15
-"""A check of one password then takes seconds."""
+"""With a higher cost the check of one password takes many seconds."""
 _BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
 _MIN_BCRYPT_COST = 4
 HEADERS = (
@@ -64,7 +64,7 @@ def _check_line(text: str) -> str:
     return text
 
 
-def _check_there(value: object) -> object:
+def _check_not_null(value: object) -> object:
     if value is None:
         raise ValueError("must be a mapping: write key: value, or remove it")
     return value
@@ -79,7 +79,7 @@ def _refuse(advice: str) -> Callable[[object], object]:
     return check
 
 
-def _inline(key: str) -> BeforeValidator:
+def _refuse_inline(key: str) -> BeforeValidator:
     return BeforeValidator(_refuse(f"is not read here: write it into a file and name that as {key}"))
 
 
@@ -97,13 +97,13 @@ ClientAuthType = Literal[
 Header = Annotated[str, AfterValidator(_check_header)]
 Line = Annotated[str, AfterValidator(_check_line)]
 User = Annotated[str, AfterValidator(_check_user)]
-Hash = Annotated[SecretStr, AfterValidator(_check_hash)]
-Path = Annotated[str, AfterValidator(_check_path)]
+BcryptHash = Annotated[SecretStr, AfterValidator(_check_hash)]
+UrlPath = Annotated[str, AfterValidator(_check_path)]
 _NO_RATE_LIMIT = BeforeValidator(_refuse("is not offered here: remove it; connections are limited anyway"))
 
 
 class TlsServerConfig(Section):
-    """How connections are encrypted, and which clients may connect."""
+    """`tls_server_config`: how connections are encrypted, and which clients may connect."""
 
     cert_file: FileName = Field(description="the server's certificate and those between it and its CA, PEM")
     key_file: FileName = Field(description="the key of cert_file, PEM")
@@ -117,13 +117,13 @@ class TlsServerConfig(Section):
     cipher_suites: list[Suite] = Field(default=[], description="Suites up to TLS 1.2; []: OpenSSL's.")
     prefer_server_cipher_suites: bool = Field(default=True, description="Whether the server chooses.")
     curve_preferences: list[Curve] = Field(default=[], description="One curve; []: OpenSSL's.")
-    cert: Annotated[None, _inline("cert_file")] = None
-    key: Annotated[None, _inline("key_file")] = None
-    client_ca: Annotated[None, _inline("client_ca_file")] = None
+    cert: Annotated[None, _refuse_inline("cert_file")] = None
+    key: Annotated[None, _refuse_inline("key_file")] = None
+    client_ca: Annotated[None, _refuse_inline("client_ca_file")] = None
 
 
 class HttpServerConfig(Section):
-    """What is said over HTTP."""
+    """`http_server_config`."""
 
     http2: bool = Field(default=True, description="Allowed and without effect: HTTP/1.1 is spoken.")
     headers: dict[Header, Line] = Field(
@@ -136,10 +136,10 @@ class WebConfigFile(Section):
 
     model_config = ConfigDict(validate_default=False)
 
-    tls_server_config: Annotated[TlsServerConfig | None, BeforeValidator(_check_there)] = Field(
+    tls_server_config: Annotated[TlsServerConfig | None, BeforeValidator(_check_not_null)] = Field(
         default=None, description="Without it, plain HTTP."
     )
     http_server_config: HttpServerConfig = Field(default=HttpServerConfig(), description="HTTP.")
-    basic_auth_users: dict[User, Hash] = Field(default={}, description="bcrypt hashes by user.")
-    auth_excluded_paths: list[Path] = Field(default=[], description="Our own: paths without password.")
+    basic_auth_users: dict[User, BcryptHash] = Field(default={}, description="bcrypt hashes by user.")
+    auth_excluded_paths: list[UrlPath] = Field(default=[], description="Our own: paths without password.")
     rate_limit: Annotated[None, _NO_RATE_LIMIT] = None

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _BACKLOG = 256
-_LAST_PORT = 65535
+_MAX_PORT = 65535
 DEFAULT_LIMITS = ConnectionLimits()
 
 
 class ListenError(Exception):
-    """An address that cannot be listened on; the text is for people."""
+    """An address that the server cannot listen on; the text is for people."""
 
 
 class WebServer:
-    """Serves an application until told to stop."""
+    """Serves an ASGI application on a thread of its own."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class WebServer:
         self._socket = bind(listen)
         self.port = int(self._socket.getsockname()[1])
         self._connections: set[HttpProtocol] = set()
-        encrypted = web_config().context is not None
+        encrypted = web_config().tls_context is not None
         protocol = partial(HttpsProtocol, web_config) if encrypted else HttpProtocol
         config = uvicorn.Config(
             app,
@@ -65,15 +65,15 @@ class WebServer:
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
 
     def start(self) -> None:
-        """Begin to serve."""
+        """Start serving."""
         self._thread.start()
 
     def begin_to_stop(self) -> None:
-        """Take no more requests; what is being answered is finished meanwhile."""
+        """Accept no more requests, and let those in progress finish; returns at once."""
         self._server.should_exit = True
 
     def stop(self, timeout: float = 3.0) -> None:
-        """Finish what is being answered, at most `timeout` seconds, and close."""
+        """Let requests in progress finish for at most `timeout` seconds, and close."""
         self.begin_to_stop()
         self._thread.join(timeout)
         self._socket.close()
@@ -92,9 +92,9 @@ class WebServer:
 
 
 def bind(listen: str) -> socket.socket:
-    """Return a listening socket for `host:port`, `:port` or `[v6]:port`; raises ListenError."""
+    """Return a listening socket for `host:port`, `:port` or `[v6]:port`. Raises ListenError."""
     host, colon, port = listen.rpartition(":")
-    if not colon or not re.fullmatch("[0-9]{1,5}", port) or int(port) > _LAST_PORT:
+    if not colon or not re.fullmatch("[0-9]{1,5}", port) or int(port) > _MAX_PORT:
         raise ListenError(f"{listen!r} is no listen address; write host:port or :port")
     host = host.removeprefix("[").removesuffix("]")
     try:

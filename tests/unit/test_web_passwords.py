@@ -1,4 +1,4 @@
-"""PasswordChecker: right ones are remembered, wrong ones cost, and nobody can crowd others out."""
+"""Passwords: right ones are remembered, wrong ones cost, and nobody can crowd others out."""
 
 import asyncio
 import threading
@@ -101,25 +101,42 @@ def test_a_user_that_is_not_known_costs_as_much_as_the_costliest(run, checks: Ch
     assert [hashed[:7] for _, hashed in checks.made] == [b"$2b$05$"]
 
 
-def test_no_password_is_right_for_the_decoy(run):
+def test_no_password_is_right_for_the_dummy_hash(run):
     assert dummy_hash({}).startswith(b"$2b$10$")
     assert not bcrypt.checkpw(b"", dummy_hash(USERS))
 
 
-def test_only_so_many_are_remembered_and_none_in_clear(run):
-    async def work(passwords: PasswordChecker):
-        for number in range(CACHE_SIZE + 5):
-            passwords._remember(passwords._digest(b"ann", HASH, b"secret%d" % number))
-        return passwords._right
+def test_the_oldest_matches_are_forgotten_first():
+    compared = []
 
-    remembered = run(work)
-    assert len(remembered) == CACHE_SIZE
-    assert all(b"secret" not in digest for digest in remembered)
+    def matches(password: bytes, _hash: bytes) -> bool:
+        compared.append(password)
+        return True
+
+    async def work(passwords: PasswordChecker):
+        for number in [*range(CACHE_SIZE + 1), CACHE_SIZE, 1, 0]:
+            assert await passwords.verify(USERS, "ann", b"%d" % number, "a")
+
+    asyncio.run(work(PasswordChecker(matches)))
+    assert compared == [b"%d" % number for number in [*range(CACHE_SIZE + 1), 0]]
+
+
+def test_no_password_is_kept_in_clear(run):
+    async def work(passwords: PasswordChecker):
+        assert await passwords.verify(USERS, "ann", b"secret", "a")
+        return repr(vars(passwords))
+
+    assert "secret" not in run(work)
 
 
 def test_parts_of_credentials_cannot_be_shifted():
-    passwords = PasswordChecker()
-    assert passwords._digest(b"a", b"bc") != passwords._digest(b"ab", b"c")
+    async def work(passwords: PasswordChecker):
+        return [
+            await passwords.verify({"ann": hashed}, "ann", password, "a")
+            for hashed, password in ((b"hash-1", b"23"), (b"hash-", b"123"))
+        ]
+
+    assert asyncio.run(work(PasswordChecker(lambda _, hashed: hashed == b"hash-1"))) == [True, False]
 
 
 def test_the_same_credentials_at_once_are_compared_once(run, checks: Checks):
@@ -140,7 +157,7 @@ def test_a_hash_that_only_looks_like_one_is_nobodys():
 
 
 async def crowd(passwords: PasswordChecker, number: int, client: Callable[[int], str]):
-    """Begin to check so many wrong passwords."""
+    """Begin to check this number of wrong passwords."""
     tasks = [
         asyncio.ensure_future(passwords.verify(USERS, "ann", b"%d" % each, client(each)))
         for each in range(number)
@@ -170,14 +187,15 @@ def test_one_clients_flood_is_turned_away_and_others_are_heard(run, checks: Chec
 def test_all_together_have_a_limit_too_and_once_it_is_over_all_is_well(run, checks: Checks):
     async def work(passwords: PasswordChecker):
         checks.go.clear()
-        tasks = await crowd(passwords, MAX_PENDING + 5, str)
+        tasks = await crowd(passwords, MAX_PENDING + 5, "client-{}".format)
         checks.go.set()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
-        return ended, await passwords.verify(USERS, "ann", b"secret", "a"), passwords._waiting
+        return ended, await passwords.verify(USERS, "ann", b"secret", "a"), repr(vars(passwords))
 
-    ended, after, waiting = run(work)
+    ended, after, kept = run(work)
     assert [type(error) for error in ended[MAX_PENDING:]] == [TooManyChecksError] * 5
-    assert (after, dict(waiting)) == (True, {})
+    assert after
+    assert "client-" not in kept
 
 
 def test_a_client_that_left_takes_nobody_elses_answer_along(run, checks: Checks):

@@ -75,7 +75,7 @@ def test_a_new_certificate_is_used_too(file: Path):
     issue(file.parent)
     watch.look()
     watch.look()
-    assert watch.now().context is not before.context
+    assert watch.now().tls_context is not before.tls_context
     assert watch.now().users == before.users
 
 
