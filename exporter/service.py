@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from prometheus_client import CollectorRegistry
+
     from exporter.config.settings import BucketSettings, Settings, TargetSettings
     from exporter.stores.base import Store
 
@@ -77,12 +79,10 @@ class Service:
     ) -> None:
         """Make everything and bind the address; raises ListenError where that cannot be.
 
-        `web_config` says who may ask and how it is encrypted; raises ConfigError where it is wrong. `reload`
-        is what POST /-/reload calls, if it may. With `uploads` the worst of each bucket are held and shown.
-        `problems` returns what was wrong with the config when it was last read. `shard` says which of the
-        buckets are watched.
-
-        Nothing is sent to a store before `run`.
+        `web_config` is the file of users and TLS; raises ConfigError where it is wrong. `reload` is what
+        POST /-/reload calls, None turns that off. `uploads` holds and shows the top uploads of each bucket.
+        `problems` returns what was wrong with the config when it was last read. Only the buckets of `shard`
+        are watched. No request is sent to a store before `run`.
         """
         self._stop = threading.Event()
         self._started = time.monotonic()
@@ -91,18 +91,15 @@ class Service:
         self._metrics = ExporterMetrics(registry)
         self._metrics.config_read(used=True, now=time.time())
         self._state = StateDatabase(settings.state.path, failed=self._metrics.state_failed)
-        new_target = TargetFactory(
-            self._metrics, self._state, shard, top_uploads_limit=TOP_UPLOADS_LIMIT if uploads else 0
-        )
+        limit = TOP_UPLOADS_LIMIT if uploads else 0
+        new_target = TargetFactory(self._metrics, self._state, shard, top_uploads_limit=limit)
         self._reconciler = Reconciler(self._board, self._state, new_target, shard=shard)
         publisher = Publisher(self._board, self._metrics.scan_failed)
         self._loop = Loop(self._reconciler, publisher, self._stop)
         registry.register(TargetCollector(self._reconciler.statuses))
-        collector = BoardCollector(self._board)
         app = App(
             self._board,
-            Exposition(collector, registry),
-            Exposition(collector, registry, openmetrics=True),
+            *self._expositions(registry),
             self._ready,
             telemetry_path,
             targets=self._reconciler.statuses,
@@ -112,9 +109,14 @@ class Service:
             shard=shard,
         )
         self._web_config = WebConfigReloader(web_config)
-        guard = AuthMiddleware(app, self._web_config.now)
-        self._web = WebServer(guard, listen, on_end=self.stop, web_config=self._web_config.now)
+        guarded = AuthMiddleware(app, self._web_config.now)
+        self._web = WebServer(guarded, listen, on_end=self.stop, web_config=self._web_config.now)
         self._apply(settings)
+
+    def _expositions(self, registry: CollectorRegistry) -> tuple[Exposition, Exposition]:
+        """Return what renders /metrics: as text, and as OpenMetrics."""
+        collector = BoardCollector(self._board)
+        return Exposition(collector, registry), Exposition(collector, registry, openmetrics=True)
 
     @property
     def port(self) -> int:

@@ -85,10 +85,10 @@ def _cost(rows: Rows) -> GaugeMetricFamily:
     family = _COST.gauges()
     for entry, summary in rows:
         cost = None
-        if entry.tariff and summary.bytes is not None:
-            cost = entry.tariff.monthly(summary.bytes_by_class)
-        if entry.tariff and cost is not None:
-            family.add_metric((*labels_of(entry), entry.tariff.currency), cost)
+        if entry.price_list and summary.bytes is not None:
+            cost = entry.price_list.monthly(summary.bytes_by_class)
+        if entry.price_list and cost is not None:
+            family.add_metric((*labels_of(entry), entry.price_list.currency), cost)
     return family
 
 

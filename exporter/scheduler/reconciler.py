@@ -183,7 +183,7 @@ class Reconciler:
             target.store.value,
             target.scan.keep_for,
             self._ages,
-            tariff=price_list_of(target),
+            price_list=price_list_of(target),
             source=watched.source(bucket),
         )
         result = watched.ledger(bucket).result

@@ -27,8 +27,8 @@ Key = tuple[str, str]
 class Entry:
     """What is known of one bucket. `success` is None until a first scan has ended.
 
-    `ages` are the bounds of its age histogram. `summary` and `worst` are None where there is nothing to show:
-    before the first success, after `keep_for` seconds of failures, and for a bucket that does not exist.
+    `ages` are the bounds of its age histogram. `summary` and `top_uploads` are None where there is nothing
+    to show: before the first success, after `keep_for` seconds of failures, and where there is no bucket.
     """
 
     target: str
@@ -40,14 +40,14 @@ class Entry:
     complete: bool = False
     failure: Failure | None = None
     """Of the last scan; None where it finished, or none has ended yet."""
-    trouble: str = ""
+    warning: str = ""
     """Why the last scan, though it finished, left uploads unsized."""
     duration: float | None = None
     last_success: float | None = None
     summary: Summary | None = None
-    worst: TopUploads | None = None
+    top_uploads: TopUploads | None = None
     missing: int = 0
-    tariff: PriceList | None = None
+    price_list: PriceList | None = None
     """The target's own prices, None where the config has none."""
     fresh_at: float = 0.0
     """Monotonic time of the last success."""
@@ -96,7 +96,7 @@ class Board:
             entry,
             last_success=result.finished,
             summary=result.summary,
-            worst=result.top_uploads,
+            top_uploads=result.top_uploads,
             fresh_at=fresh_at,
         )
 
@@ -111,11 +111,11 @@ class Board:
                 success=True,
                 complete=not summary.unsized,
                 failure=None,
-                trouble=result.warning,
+                warning=result.warning,
                 duration=result.duration,
                 last_success=result.finished,
                 summary=summary,
-                worst=result.top_uploads,
+                top_uploads=result.top_uploads,
                 missing=0,
                 fresh_at=self._monotonic(),
             ),
@@ -134,7 +134,7 @@ class Board:
         with self._lock:
             for key, entry in self._entries.items():
                 if entry.summary and entry.success is False and now - entry.fresh_at > entry.keep_for:
-                    self._entries[key] = replace(entry, summary=None, worst=None)
+                    self._entries[key] = replace(entry, summary=None, top_uploads=None)
             return list(self._entries.values())
 
     def all_shown(self) -> bool:
@@ -160,9 +160,9 @@ def _failed(entry: Entry, failure: Failure, duration: float | None) -> Entry:
         success=False,
         complete=False,
         failure=failure,
-        trouble="",
+        warning="",
         duration=duration if duration is not None else entry.duration,
         missing=missing,
         summary=None if missing >= MISSING_SCANS else entry.summary,
-        worst=None if missing >= MISSING_SCANS else entry.worst,
+        top_uploads=None if missing >= MISSING_SCANS else entry.top_uploads,
     )

@@ -49,16 +49,16 @@ class BucketRow:
     @property
     def failure_text(self) -> str:
         """Why its last scan failed, or left uploads unsized; '' where it did neither."""
-        return str(self.entry.failure or self.entry.trouble)
+        return str(self.entry.failure or self.entry.warning)
 
     @property
     def cost(self) -> Cost | None:
         """What its parts cost per month, None where bytes or prices are not known."""
         entry = self.entry
-        if entry.tariff is None or entry.summary is None or entry.summary.bytes is None:
+        if entry.price_list is None or entry.summary is None or entry.summary.bytes is None:
             return None
-        amount = entry.tariff.monthly(entry.summary.bytes_by_class)
-        return None if amount is None else (entry.tariff.currency, amount)
+        amount = entry.price_list.monthly(entry.summary.bytes_by_class)
+        return None if amount is None else (entry.price_list.currency, amount)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,13 +68,13 @@ def merge_top_uploads(rows: Sequence[BucketRow], order: Order, limit: int) -> li
 
 def count_never_scanned(rows: Iterable[BucketRow]) -> int:
     """Return the number of buckets without a successful scan by this process: their uploads are unknown."""
-    return sum(row.entry.worst is None for row in rows)
+    return sum(row.entry.top_uploads is None for row in rows)
 
 
 def _of_bucket(row: BucketRow, order: Order) -> Iterator[tuple[float, TopUpload]]:
     entry = row.entry
-    if entry.worst is None:
+    if entry.top_uploads is None:
         return
     seen = entry.last_success or 0.0
-    for rank, found in entry.worst.ranked(order):
+    for rank, found in entry.top_uploads.ranked(order):
         yield rank, TopUpload(row, found, seen)

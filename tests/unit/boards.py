@@ -54,7 +54,7 @@ NOTHING = replace(
     prefixes=(Group("", 0, 0),),
     initiators=None,
 )
-TARIFF = PriceList(Prices("EUR", default=0.02))
+PRICE_LIST = PriceList(Prices("EUR", default=0.02))
 
 
 class Drawn:
@@ -75,7 +75,7 @@ class Drawn:
 
     @staticmethod
     def entry(bucket: str, *, ages: tuple[float, ...] = AGES, keep_for: float = 100.0) -> Entry:
-        return Entry("prod", bucket, "s3", keep_for, ages, tariff=TARIFF)
+        return Entry("prod", bucket, "s3", keep_for, ages, price_list=PRICE_LIST)
 
     def publish(self, bucket: str, summary: Summary = SUMMARY) -> None:
         self.board.publish(("prod", bucket), ScanResult(summary, finished=NOW + 12.5, duration=1.25))
@@ -104,7 +104,7 @@ def complete(summary: Summary) -> Summary:
 def full_registry() -> CollectorRegistry:
     """Return a registry in which every metric has a sample."""
     board = Board()
-    board.declare([Entry("t", name, "s3", 60.0, AGES, tariff=TARIFF) for name in ("good", "bad")])
+    board.declare([Entry("t", name, "s3", 60.0, AGES, price_list=PRICE_LIST) for name in ("good", "bad")])
     board.publish(("t", "good"), ScanResult(complete(SUMMARY), finished=2.0, duration=1.0))
     board.fail(("t", "bad"), Failure(Reason.TLS, ""), 1.0)
     target = TargetSettings("t", StoreKind.S3, (BucketSettings("good"), BucketSettings("bad")))

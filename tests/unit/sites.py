@@ -18,7 +18,7 @@ from exporter.model.uploads import Found, Upload
 from exporter.state.board import Entry
 from exporter.web.app import App
 
-TARIFF = PriceList(Prices("USD", 0.023))
+PRICE_LIST = PriceList(Prices("USD", 0.023))
 FAILURE = "ListMultipartUploads: AccessDenied: User is not authorized to perform this action"
 
 
@@ -45,7 +45,7 @@ class Shown:
         self.board = drawn.board
         self.board.declare(
             [
-                *(Entry("prod", name, "s3", 86400.0, AGES, tariff=TARIFF) for name in prod),
+                *(Entry("prod", name, "s3", 86400.0, AGES, price_list=PRICE_LIST) for name in prod),
                 *(Entry("archive", name, "glacier", 86400.0, AGES) for name in archive),
             ]
         )

@@ -56,7 +56,7 @@ class TestSuccess:
         made = board(Clock())
         made.fail(KEY, Failure(Reason.TIMEOUT, "why"), 1.0)
         made.publish(KEY, result(0))
-        assert (entry(made).failure, entry(made).trouble) == (None, "")
+        assert (entry(made).failure, entry(made).warning) == (None, "")
 
 
 class TestFailure:
@@ -231,10 +231,10 @@ class TestSource:
         assert after["prod", "a"] is before["prod", "a"]
 
 
-def test_a_bucket_that_is_gone_takes_its_worst_uploads_down_too():
+def test_a_bucket_that_is_gone_loses_its_top_uploads_too():
     made = board(Clock())
     made.publish(KEY, replace(result(3), top_uploads=TopUploads(1)))
     made.fail(KEY, Failure(Reason.NOT_FOUND, "no bucket"), 1.0)
-    assert entry(made).worst is not None
+    assert entry(made).top_uploads is not None
     made.fail(KEY, Failure(Reason.NOT_FOUND, "no bucket"), 1.0)
-    assert entry(made).worst is None
+    assert entry(made).top_uploads is None

@@ -84,7 +84,7 @@ def test_nodes_of_a_cluster_are_not_amazon_s():
     assert price_list_of(target) == PriceList(PRICES, NONE)
 
 
-def test_without_prices_there_is_no_tariff():
+def test_without_prices_there_is_no_price_list():
     assert price_list_of(TargetSettings("t", StoreKind.S3, ())) is None
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from unit.boards import SUMMARY, TARIFF
+from unit.boards import PRICE_LIST, SUMMARY
 
 from exporter.config.settings import Prices
 from exporter.metrics.buckets import BoardCollector
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def samples(
-    summary: Summary = SUMMARY, *, store: str = "s3", tariff: PriceList | None = TARIFF
+    summary: Summary = SUMMARY, *, store: str = "s3", price_list: PriceList | None = PRICE_LIST
 ) -> dict[str, dict[str, float]]:
     """Return by family, and by the value of its own label, what is shown of a bucket."""
     board = Board()
-    board.declare([Entry("prod", "media", store, 60.0, (3600.0, 86400.0), tariff=tariff)])
+    board.declare([Entry("prod", "media", store, 60.0, (3600.0, 86400.0), price_list=price_list)])
     board.publish(("prod", "media"), ScanResult(summary, finished=1.0, duration=1.0))
     return {
         family.name: {
@@ -70,15 +70,15 @@ def test_groups_are_shown_under_their_names():
 
 def test_the_cost_is_of_the_bytes_by_class_at_the_target_s_prices():
     summary = replace(SUMMARY, bytes_by_class=(("STANDARD", 2**30), ("STANDARD_IA", 2**31)))
-    tariff = PriceList(Prices("CHF", default=None, by_class=(("STANDARD", 1.0), ("STANDARD_IA", 0.25))))
-    assert samples(summary, tariff=tariff)["mpu_estimated_monthly_cost"] == {"CHF": 1.5}
+    price_list = PriceList(Prices("CHF", default=None, by_class=(("STANDARD", 1.0), ("STANDARD_IA", 0.25))))
+    assert samples(summary, price_list=price_list)["mpu_estimated_monthly_cost"] == {"CHF": 1.5}
 
 
 def test_a_cost_that_is_not_known_has_no_sample():
     other = PriceList(Prices("CHF", default=None, by_class=(("COLD", 1.0),)))
     for shown in (
-        samples(tariff=None),
-        samples(tariff=other),
+        samples(price_list=None),
+        samples(price_list=other),
         samples(replace(SUMMARY, bytes=None, bytes_by_class=())),
     ):
         assert "mpu_estimated_monthly_cost" not in shown

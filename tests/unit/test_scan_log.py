@@ -9,7 +9,8 @@ from unit.boards import SUMMARY
 
 from exporter.model.errors import Failure, Reason, StoreError
 from exporter.model.results import ScanResult
-from exporter.scheduler.scan_log import EVERY_SECONDS, MESSAGES_LIMIT, SUBJECTS_LIMIT, Repeats, ScanLog
+from exporter.scheduler.repeat_filter import BUCKETS_LIMIT, LOG_AGAIN_SECONDS, MESSAGES_LIMIT, RepeatFilter
+from exporter.scheduler.scan_log import ScanLog
 
 FINE = replace(SUMMARY, unsized=0, overdue=0)
 
@@ -108,7 +109,7 @@ def test_unsized_uploads_are_a_warning_once_an_hour_and_a_line_each_scan(scans, 
     unsized = replace(FINE, unsized=1)
     for _ in range(3):
         scans.finished("prod", "media", result(unsized, "HTTP 403"))
-    clock.now += EVERY_SECONDS
+    clock.now += LOG_AGAIN_SECONDS
     scans.finished("prod", "media", result(unsized, "HTTP 403"))
     assert lines(caplog) == [
         ("WARNING", "scan finished, uploads unsized", None),
@@ -128,12 +129,13 @@ def test_a_bug_of_ours_comes_with_its_traceback(scans, caplog):
 
 
 def test_what_is_remembered_is_bounded():
-    repeats = Repeats(lambda: 0.0)
-    for number in range(SUBJECTS_LIMIT + 5):
+    repeats = RepeatFilter(lambda: 0.0)
+    for number in range(BUCKETS_LIMIT + 1):
         repeats.failed("prod", f"bucket {number}", "no")
-    for letter in "abcdefghijklmnop":
+    assert repeats.failed("prod", "bucket 1", "no") is None
+    assert repeats.failed("prod", "bucket 0", "no") == 0
+    letters = "abcdefghijklmnop"
+    for letter in letters:
         repeats.failed("prod", "last", letter)
-    assert len(repeats._subjects) == SUBJECTS_LIMIT
-    assert len(repeats._subjects["prod", "last"].told) == MESSAGES_LIMIT
-    assert repeats.failed("prod", "last", "p") is None
-    assert repeats.failed("prod", "last", "a") == 0
+    assert repeats.failed("prod", "last", letters[-MESSAGES_LIMIT]) is None
+    assert repeats.failed("prod", "last", letters[-MESSAGES_LIMIT - 1]) == 0

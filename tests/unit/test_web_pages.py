@@ -171,7 +171,7 @@ class TestRows:
 
     def test_without_prices_no_cost_is_shown(self):
         drawn = Drawn()
-        drawn.board.declare([replace(Drawn.entry("a"), tariff=None)])
+        drawn.board.declare([replace(Drawn.entry("a"), price_list=None)])
         drawn.publish("a")
         assert "A month" not in cells_of(page(drawn.app), "a")
 
@@ -299,7 +299,7 @@ class TestUploads:
         shown = Shown([])
         upload = found("dir/a file", 3, abort_at=NOW + 60)
         entry = shown.board.get(("prod", "media"))
-        shown.board.declare([replace(entry, worst=worst(upload))])
+        shown.board.declare([replace(entry, top_uploads=worst(upload))])
         document = page(shown.app, "/uploads")
         cells = cells_of(document, "dir/a file")
         assert cells == {
@@ -318,7 +318,7 @@ class TestUploads:
         shown = Shown([])
         upload = found("a", activity=None, parts=None, bytes=None, storage_class="")
         upload = upload._replace(upload=upload.upload._replace(initiator=""))
-        shown.board.declare([replace(shown.board.get(("prod", "media")), worst=worst(upload))])
+        shown.board.declare([replace(shown.board.get(("prod", "media")), top_uploads=worst(upload))])
         cells = cells_of(page(shown.app, "/uploads"), "a")
         assert {DASH} == {
             cells[title] for title in ("Idle", "Bytes", "Parts", "Class", "Begun by", "Will be aborted")
@@ -334,9 +334,10 @@ class TestUploads:
             found("idle", 8, activity=NOW - 9000, bytes=10),
             found("big", 7, activity=NOW - 90, bytes=30),
         )
-        first, second = (replace(shown.board.get(("prod", name)), worst=worst(*those)) for name, those in (
-            ("media", uploads[:2]), ("backups", uploads[2:])
-        ))  # fmt: skip
+        first, second = (
+            replace(shown.board.get(("prod", name)), top_uploads=worst(*those))
+            for name, those in (("media", uploads[:2]), ("backups", uploads[2:]))
+        )
         shown.board.declare([first, second])
         assert expected.split() == order(page(shown.app, f"/uploads?sort={sort}"))
         assert expected.split()[:1] == order(page(shown.app, f"/uploads?sort={sort}&limit=1"))

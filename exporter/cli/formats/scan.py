@@ -100,7 +100,7 @@ def scan_metrics(ages: tuple[float, ...], outcomes: Outcomes) -> str:
             each.target.store.value,
             each.target.scan.keep_for,
             ages,
-            tariff=price_list_of(each.target),
+            price_list=price_list_of(each.target),
         )
         for each in tried
     )

@@ -1,0 +1,75 @@
+"""Tells problems that were logged lately from new ones."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LOG_AGAIN_SECONDS = 3600.0
+"""Time after which the same problem of the same bucket is logged again."""
+MESSAGES_LIMIT = 8
+"""Number of different problems that are remembered of a bucket."""
+BUCKETS_LIMIT = 10_000
+"""Number of buckets with problems that are remembered."""
+
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+
+@dataclass(slots=True)
+class _Logged:
+    """When a problem was last logged, and how often it came up since."""
+
+    moment: float
+    repeats: int = 0
+
+
+@dataclass(slots=True)
+class _Bucket:
+    failures: int = 0
+    logged: dict[str, _Logged] = field(default_factory=dict)
+
+
+class RepeatFilter:
+    """Remembers which problems were logged. Safe to use from many threads."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Make one that remembers nothing."""
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._buckets: dict[tuple[str, str], _Bucket] = {}
+
+    def failed(self, target: str, bucket: str, problem: str) -> int | None:
+        """Note a problem; returns None where it was logged lately, else how often it came up since then.
+
+        Texts that differ in numbers only (a duration, a port) are the same problem.
+        """
+        now, problem = self._monotonic(), _NUMBER.sub("#", problem)
+        with self._lock:
+            known = self._buckets.setdefault((target, bucket), _Bucket())
+            _drop_oldest(self._buckets, BUCKETS_LIMIT)
+            known.failures += 1
+            logged = known.logged.pop(problem, None)
+            if logged is not None and now - logged.moment < LOG_AGAIN_SECONDS:
+                logged.repeats += 1
+                known.logged[problem] = logged
+                return None
+            known.logged[problem] = _Logged(now)
+            _drop_oldest(known.logged, MESSAGES_LIMIT)
+            return logged.repeats if logged else 0
+
+    def recovered(self, target: str, bucket: str) -> int:
+        """Note that a bucket has no problem any more; returns the number of failures before that."""
+        with self._lock:
+            known = self._buckets.pop((target, bucket), None)
+        return known.failures if known else 0
+
+
+def _drop_oldest(entries: dict[Any, Any], limit: int) -> None:
+    if len(entries) > limit:
+        del entries[next(iter(entries))]
