@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import threading
 import urllib.error
 import urllib.request
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from servers import wait_until
+from servers import running, wait_until
 from servers.exporter import Exporter, serving, target
 from servers.s3 import EPOCH, PARTS, S3, Fault, Part, Upload
 from servers.standin import StandIn
@@ -65,6 +66,34 @@ def hang_up(exporter: Exporter) -> None:
     before = told(exporter)
     exporter.process.send_signal(signal.SIGHUP)
     wait_until("reload", lambda: told(exporter) > before, log=exporter.log)
+
+
+def open_for_a_reader(pipe: Path) -> TextIO:
+    """Open a named pipe to write to, once somebody has opened it to read from."""
+    opened: list[int] = []
+
+    def is_opened() -> bool:
+        try:
+            opened.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:  # no reader yet
+            return False
+        return True
+
+    wait_until("a reader", is_opened)
+    return os.fdopen(opened[0], "w")
+
+
+def test_a_signal_to_read_the_config_ends_nothing_before_it_was_read_at_all(server: StandIn, tmp_path: Path):
+    """A pipe in the config's place keeps the process where it has opened the config and not yet read it."""
+    file, log = tmp_path / "config.yaml", tmp_path / "exporter.log"
+    os.mkfifo(file)
+    command = [sys.executable, "-m", "exporter", "serve", f"--config.file={file}"]
+    with running([*command, "--web.listen-address=127.0.0.1:0"], log) as process:
+        with open_for_a_reader(file) as pipe:
+            process.send_signal(signal.SIGHUP)
+            pipe.write(json.dumps({"scan": SCAN, "targets": [target("prod", server.url, "steady")]}))
+        wait_until("exporter", lambda: "listening" in log.read_text() or process.poll() is not None, log=log)
+        assert process.poll() is None
 
 
 def post(exporter: Exporter) -> tuple[int, list[str]]:

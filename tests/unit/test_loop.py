@@ -327,6 +327,21 @@ def test_a_scan_that_does_not_end_shows_as_timed_out():
     assert house.board.entries()[0].success is True
 
 
+def test_a_scan_may_take_its_time_and_that_of_a_last_request():
+    release = threading.Event()
+    house = House(FakeScanner(lambda _: release.wait(30)), buckets=1)
+    house.loop.tick()
+    scan = house.targets[0].settings.scan
+    shown = []
+    for now in (scan.timeout + scan.request_timeout - 1.0, scan.timeout + scan.request_timeout + 1.0):
+        house.clock.now = now
+        house.loop.tick()
+        shown.append(house.board.entries()[0].success)
+    release.set()
+    assert house.loop.join(10) == []
+    assert shown == [None, False]
+
+
 def test_a_wall_clock_that_is_set_back_stops_no_scan(monkeypatch):
     scanner = FakeScanner()
     house = House(scanner, buckets=1)

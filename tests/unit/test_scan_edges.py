@@ -186,12 +186,13 @@ def test_the_last_quarter_is_for_the_listing_though_one_upload_takes_it_all():
     assert (summary.uploads, summary.unsized) == (30, 30)
 
 
-def test_a_probe_asks_about_another_upload_than_the_one_before():
+@pytest.mark.parametrize("parts", ["remembered", "always"])
+def test_a_probe_asks_about_another_upload_than_the_one_before(parts: str):
     """One upload that is refused for ever, such as one under a KMS key, must not stand for the bucket."""
     store, memory, clock = FakeStore([upload(n) for n in range(80)], default_parts=REFUSED), Ledger(), Clock()
-    scan(store, memory, clock)
+    scan(store, memory, clock, parts=parts)
     store.default_parts, store.parts = [Part(1, 10, NOW)], {"id-0": REFUSED}
     for _ in range(3):
         clock.now += PROBE_SECONDS
-        summary = scan(store, memory, clock).summary
+        summary = scan(store, memory, clock, parts=parts).summary
     assert summary.unsized == 1
