@@ -26,8 +26,8 @@ CONTENT_TYPE_OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset
 _EOF = b"# EOF\n"
 _GZIP = 16 + zlib.MAX_WBITS
 
-Row = list[bytes]
-"""The samples of one bucket, in the order of the heads (HELP and TYPE) they stand under."""
+BucketLines = list[bytes]
+"""The sample lines of one bucket, one item for each header (HELP and TYPE), in the order of the headers."""
 
 
 class Exposition:
@@ -43,52 +43,54 @@ class Exposition:
         self._openmetrics = openmetrics
         self._encode: Callable[[Any], bytes] = generate_openmetrics if openmetrics else generate_latest
         self._lock = threading.Lock()
-        self._heads: dict[str, bytes] = {}
-        self._rendered: dict[tuple[str, str], tuple[Entry, Row]] = {}
+        self._headers: dict[str, bytes] = {}
+        self._rendered: dict[tuple[str, str], tuple[Entry, BucketLines]] = {}
 
     def render(self) -> bytes:
         """Return the whole exposition as UTF-8."""
         with self._lock:
-            rows = self._rows()
-            heads = list(self._heads.values())
+            buckets = self._lines_of_buckets()
+            headers = list(self._headers.values())
         pieces: list[bytes] = []
-        for head, column in zip(heads, zip_longest(*rows, fillvalue=b""), strict=False):
-            if any(column):
-                pieces += (head, *column)
+        for header, lines in zip(headers, zip_longest(*buckets, fillvalue=b""), strict=False):
+            if any(lines):
+                pieces += (header, *lines)
         pieces.append(self._encode(self._registry))  # ends with the format's end mark
         return b"".join(pieces)
 
-    def _rows(self) -> list[Row]:
-        """Return the lines of every bucket, rendering those whose entry was replaced."""
+    def _lines_of_buckets(self) -> list[BucketLines]:
+        """Return the lines of every bucket; only a bucket whose entry was replaced is rendered."""
         before, self._rendered = self._rendered, {}
         for entry in self._collector.board.entries():
             key = (entry.target, entry.bucket)
             known = before.get(key)
-            rendered = known if known and known[0] is entry else (entry, self._row(entry))
+            rendered = known if known and known[0] is entry else (entry, self._lines(entry))
             self._rendered[key] = rendered
-        return [row for _, row in self._rendered.values()]
+        return [lines for _, lines in self._rendered.values()]
 
-    def _row(self, entry: Entry) -> Row:
+    def _lines(self, entry: Entry) -> BucketLines:
         texts: dict[str, str] = {}
         for family in self._collector.families([entry]):
             for sample in family.samples:
-                head = self._head(family, sample.name)
-                texts[head] = texts.get(head, "") + _line(sample)
-        return [texts.get(head, "").encode() for head in self._heads]
+                name = self._header(family, sample.name)
+                texts[name] = texts.get(name, "") + _line(sample)
+        return [texts.get(name, "").encode() for name in self._headers]
 
-    def _head(self, family: Metric, sample: str) -> str:
-        """Return the name of the head that a sample stands under, having made it where it is new."""
+    def _header(self, family: Metric, sample: str) -> str:
+        """Return the name of the header that a sample belongs under; a new header is rendered."""
         # text 0.0.4 has no gauge histogram: its count and sum are gauges of their own
-        alone = family.type == "gaugehistogram" and not self._openmetrics and not sample.endswith("_bucket")
-        name, kind = (sample, "gauge") if alone else (family.name, family.type)
-        if name not in self._heads:
-            empty = _Families([Metric(name, family.documentation, kind)])
-            self._heads[name] = self._encode(empty).removesuffix(_EOF)
+        is_gauge = (
+            family.type == "gaugehistogram" and not self._openmetrics and not sample.endswith("_bucket")
+        )
+        name, kind = (sample, "gauge") if is_gauge else (family.name, family.type)
+        if name not in self._headers:
+            empty = _Collector([Metric(name, family.documentation, kind)])
+            self._headers[name] = self._encode(empty).removesuffix(_EOF)
         return name
 
 
-class _Families:
-    """A collector of families made already."""
+class _Collector:
+    """A collector of given families, for the library's encoders."""
 
     def __init__(self, families: Sequence[Metric]) -> None:
         self._families = families
@@ -108,6 +110,6 @@ def _escaped(text: str) -> str:
 
 
 def gzip(body: bytes) -> bytes:
-    """Return `body` compressed, fast rather than small: an exposition repeats itself anyway."""
+    """Return `body` compressed at the fastest level: an exposition repeats itself and shrinks anyway."""
     compressor = zlib.compressobj(level=1, wbits=_GZIP)
     return compressor.compress(body) + compressor.flush()

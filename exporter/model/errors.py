@@ -1,4 +1,10 @@
-"""The errors that rooms hand each other, and the reasons that metrics and messages name."""
+"""The errors that rooms raise for each other, and the reasons that metrics and messages name.
+
+Exception
+├── StoreError        a request failed, or its answer is not valid
+│   └── GoneError     the upload ended between its listing and the call about its parts
+└── StoppingError     cancelled: the process ends, or the target is no longer watched
+"""
 
 from __future__ import annotations
 
@@ -23,12 +29,12 @@ class Reason(StrEnum):
 
 
 class StoreError(Exception):
-    """A request that failed, or an answer that did not prove itself.
+    """A request that failed, or an answer that is not valid.
 
-    `code` is the store's own error code where it gave one, `status` the HTTP status, `retryable` whether
-    another try may help, `retry_after` the seconds the server asked to wait, `requests` how many calls the
-    scan made that it ended. The text is for people: it
-    never holds a secret, a signature or an object key.
+    `code` is the store's own error code, '' without one; `status` the HTTP status, 0 without one; `retryable`
+    whether another try may help; `retry_after` the seconds that the server asked to wait; `requests` the
+    number of calls of the scan that this error ended, None where it ended none. The message is for people:
+    it holds no secret, no signature and no object key.
     """
 
     def __init__(  # noqa: PLR0913 - a record of what is known
@@ -74,8 +80,8 @@ class Failure:
 
 
 class StoppingError(Exception):
-    """The process is ending: whatever was under way is given up. Not a failure."""
+    """The work is cancelled: the process ends, or the target is no longer watched. Not a failure."""
 
 
 class GoneError(StoreError):
-    """The upload was completed or aborted between its listing and the question about its parts."""
+    """The upload was completed or aborted between its listing and the call about its parts."""

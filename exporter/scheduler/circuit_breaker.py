@@ -52,7 +52,7 @@ class CircuitBreaker:
     def note_failure(self, failure: Failure, now: float, *, repeated: bool) -> None:
         """Count a failure with one of TARGET_REASONS, unless the bucket's scan before had one, too.
 
-        A bucket that always fails says nothing new of its target.
+        A bucket that fails at every scan is no sign that the target fails.
         """
         self._failures += not repeated
         if self._failures < FAILURES_TO_OPEN:

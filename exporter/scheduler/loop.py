@@ -81,7 +81,7 @@ class Loop:
         for watched in self._watched.targets:
             try:
                 self._start_due(watched)
-            except Exception:  # one target's trouble is not another's
+            except Exception:  # a failing target must not stop the others
                 log.exception("unexpected failure", extra={"fields": {"target": watched.settings.name}})
 
     def join(self, timeout: float) -> list[str]:

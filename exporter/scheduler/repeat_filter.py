@@ -1,4 +1,4 @@
-"""Tells problems that were logged lately from new ones."""
+"""Which problems of buckets were logged lately, and need no line of their own again."""
 
 from __future__ import annotations
 
