@@ -19,7 +19,7 @@ from servers.standin import Reply, StandIn
 from exporter.config.credentials import Credentials, Secret
 from exporter.config.settings import BucketSettings, StoreKind, TargetSettings
 from exporter.model.errors import Reason
-from exporter.stores.obs.credentials import PAUSE_SECONDS, RENEW_SECONDS, Keys, ObsCredentials
+from exporter.stores.obs.credentials import RENEW_BEFORE_SECONDS, RETRY_SECONDS, Keys, ObsCredentials
 from exporter.stores.obs.store import ObsStore
 from exporter.stores.transport.client import Transport
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-LEFT = SESSION_SECONDS - RENEW_SECONDS
+LEFT = SESSION_SECONDS - RENEW_BEFORE_SECONDS
 """So long are keys used before they are renewed."""
 
 
@@ -100,9 +100,9 @@ class TestOfAServer:
     def test_keys_that_the_service_gives_shortly_before_their_end_are_not_asked_for_each_time(
         self, house: House
     ):
-        house.server.lasts = int(RENEW_SECONDS) - 60
+        house.server.lasts = int(RENEW_BEFORE_SECONDS) - 60
         assert [house.number() for _ in range(5)] == [1] * 5
-        house.clock.now = PAUSE_SECONDS
+        house.clock.now = RETRY_SECONDS
         assert house.number() == 2
 
     def test_keys_that_have_ended_are_none(self, house: House):
@@ -118,7 +118,7 @@ class TestOfAServer:
         assert "agency" in str(failure(house.keys))
         assert len(house.asked()) == asked
         house.server.agency = True
-        house.clock.now = PAUSE_SECONDS
+        house.clock.now = RETRY_SECONDS
         assert house.number() == 1
 
     def test_many_threads_ask_once(self, house: House):
@@ -232,7 +232,7 @@ class TestOfAWorkload:
         assert [house.number() for _ in range(5)] == [1] * 5
         assert house.asked() == asked
         house.server.spoil = lambda reply: reply
-        house.clock.now += PAUSE_SECONDS
+        house.clock.now += RETRY_SECONDS
         assert house.number() == 2
 
     @pytest.mark.usefixtures("file")

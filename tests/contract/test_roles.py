@@ -223,7 +223,7 @@ class TestRenewal:
                 assert asked() == tries
 
     def test_an_sts_that_hangs_leaves_time_to_the_call(self, site: Site, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(aws, "ROLE_SECONDS", 0.3)
+        monkeypatch.setattr(aws, "ROLE_TIMEOUT_SECONDS", 0.3)
         with site.rig(engine="boto3") as rig:
             rig.ids()
             site.sts.faults.add(Fault(ASSUME, reply=lambda _: Reply(hang=True)))

@@ -26,7 +26,7 @@ from servers.s3 import Key, sigv4_fault
 from servers.standin import Reply, StandIn
 from servers.standin import Request as Received
 
-from exporter.stores.aws.client import _headers
+from exporter.stores.aws.client import request_headers
 from exporter.stores.aws.route import Route, read_route
 from exporter.stores.aws.sdk_models import LOADER
 from exporter.stores.transport.client import Request
@@ -55,7 +55,9 @@ class Oracle:
 
     def send(self, request: AWSPreparedRequest, event_name: str, **_: object) -> AWSResponse:
         operation = event_name.rpartition(".")[2]
-        self.caught.append(Request(operation, request.method, request.url, _headers(request), request.body))
+        self.caught.append(
+            Request(operation, request.method, request.url, request_headers(request), request.body)
+        )
         return AWSResponse(request.url, 200, HTTPHeaders.from_dict({}), Body(b"<Result/>"))
 
     def ask(self, method: str, **parameters: object) -> Request:

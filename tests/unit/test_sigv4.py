@@ -195,7 +195,7 @@ class TestWhatIsRemembered:
     def test_nothing_shows_the_keys(self):
         one = signer()
         one.lines(SESSION, "/", "uploads=", DOCUMENTED)
-        shown = f"{one!r} {one} {one._moment!r} {one._moment}"
+        shown = f"{one!r} {one} {vars(one)}"
         assert [secret for secret in SESSION[:3] if secret in shown] == []
 
 

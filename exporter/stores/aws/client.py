@@ -1,4 +1,4 @@
-"""boto3 clients whose requests go through our transport, and what their failures mean."""
+"""boto3 clients whose requests go through the target's transport, and StoreErrors for their failures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from botocore.handlers import validate_bucket_name
 from exporter import __version__
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.aws.credentials import DEFAULT_REGION, open_session
-from exporter.stores.aws.route import host_of
+from exporter.stores.aws.route import host_header
 from exporter.stores.aws.sdk_models import load_models
 from exporter.stores.aws.sse_customer_key import HEADER as CUSTOMER_KEY_HEADER
 from exporter.stores.base import (
@@ -41,13 +41,16 @@ if TYPE_CHECKING:
     from exporter.config.settings import TargetSettings
     from exporter.stores.transport.response import Response
 
-ROLE_SECONDS = 10.0
-"""The longest that STS is waited for: the call that wants the keys needs time of its own."""
+ROLE_TIMEOUT_SECONDS = 10.0
+"""Timeout of a call to STS: the call that needs the keys has to have time left."""
 _PAGE_OPERATIONS = {
     *(UPLOADS_OPERATION, PARTS_OPERATION),
     *(BUCKETS_OPERATION, VAULTS_OPERATION, LIFECYCLE_OPERATION),
 }
-_HELPING_OPERATIONS = {"CreateSession", "HeadBucket"}  # of the store itself; any other is the chain's (STS)
+_AUXILIARY_OPERATIONS = {
+    "CreateSession",
+    "HeadBucket",
+}  # of the store; any other (STS) is the credential chain's
 _PROVIDER_ERRORS = (
     botocore.exceptions.NoCredentialsError,
     botocore.exceptions.PartialCredentialsError,
@@ -61,8 +64,8 @@ _PROVIDER_ERRORS = (
     OSError,  # a secret's file
 )
 _SDK_ERRORS = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError)
-# of the SDK over odd answers
-_STUMBLES = (
+# raised by the SDK over malformed responses
+_PARSER_ERRORS = (
     botocore.parsers.ResponseParserError,
     *(ValueError, LookupError, TypeError, AttributeError, RuntimeError),
 )
@@ -77,11 +80,11 @@ _NAME_ERRORS = (botocore.exceptions.ParamValidationError, UnicodeError)
 
 
 class AwsClient:
-    """The boto3 client of a target, made when first used; it asks in other regions, too.
+    """The boto3 client of a target, created on first use. Safe to use from many threads.
 
-    botocore finds credentials, endpoint and addressing, and signs; our transport sends; of a page botocore is
-    shown an empty one, since it believes answers that prove nothing and loses a whole page over one bad
-    field or header. The caller gets the raw answer.
+    botocore finds credentials, endpoint and addressing, and signs; the transport sends. Instead of a page
+    botocore is given an empty one: it accepts pages that prove nothing, and fails on a whole page for one bad
+    field or header. The caller gets the raw response.
     """
 
     def __init__(  # noqa: PLR0913 - what it depends on
@@ -94,7 +97,7 @@ class AwsClient:
         *,
         clock: Callable[[], float],
     ) -> None:
-        """Make a client; `read_error` reads a refusal's code and message, `empty_page` stands for a page.
+        """`read_error` returns a refusal's code and message; `empty_page` is the body that botocore is given.
 
         `clock` is Unix seconds.
         """
@@ -108,13 +111,15 @@ class AwsClient:
         self._session: Any = None
         self._local = threading.local()
         self.region = target.region or ""
-        """The region requests are signed for; before the first call, the configured one or ''."""
-        self._building = threading.Lock()  # neither sessions nor the making of their clients are thread-safe
+        """The region that requests are signed for; before the first call the configured one or ''."""
+        self._building = threading.Lock()  # neither sessions nor the creation of clients is thread-safe
 
-    def ask(self, call: Call, method: str, parameters: dict[str, Any], region: str | None = None) -> Response:
-        """Return the raw answer (status 200) to one call; raises StoreError with what went wrong.
+    def call_api(
+        self, call: Call, method: str, parameters: dict[str, Any], region: str | None = None
+    ) -> Response:
+        """Return the raw response (status 200) of one call of boto3's `method`. Raises StoreError.
 
-        `region` is where it goes, None: the target's own.
+        `region` is that of the bucket, None: the target's own.
         """
         self._invoke(call, method, parameters, region)
         if call.last_response is None or call.last_response.status != HTTPStatus.OK:
@@ -124,45 +129,45 @@ class AwsClient:
     def prepare(
         self, call: Call, method: str, parameters: dict[str, Any], region: str | None = None
     ) -> Request | None:
-        """Return a page's request as it would be sent, signed; None where another has to go before it.
+        """Return the signed request of a page, unsent; None where the SDK sends another one first.
 
-        Credentials are found or refreshed, which may take requests. Raises StoreError.
+        Finding or refreshing credentials may take requests. Raises StoreError.
         """
         requests: list[Request] = []
         self._local.requests = requests
         try:
             self._invoke(call, method, parameters, region)
-        except _NotFirstError:
+        except _OtherRequestFirstError:
             return None
         finally:
             self._local.requests = None
         return requests[-1]
 
     def credentials(self, call: Call) -> ReadOnlyCredentials:
-        """Return the keys to sign with now, refreshed where they had to be. Raises StoreError."""
-        self._connected()
+        """Return the keys to sign with now, refreshed if they expire soon. Raises StoreError."""
+        self._boto_client()
         try:
             if credentials := self._session.get_credentials():
                 return cast("ReadOnlyCredentials", credentials.get_frozen_credentials())
             raise botocore.exceptions.NoCredentialsError
-        except (*_SDK_ERRORS, *_PROVIDER_ERRORS, *_STUMBLES) as error:
+        except (*_SDK_ERRORS, *_PROVIDER_ERRORS, *_PARSER_ERRORS) as error:
             raise self._no_credentials(call, error) from error
 
     def _invoke(self, call: Call, method: str, parameters: dict[str, Any], region: str | None) -> None:
         operation = call.operation
         self._local.region = region
         try:
-            getattr(self._connected(), method)(**parameters)
+            getattr(self._boto_client(), method)(**parameters)
         except botocore.exceptions.ClientError as error:
-            if error.operation_name not in {operation, *_HELPING_OPERATIONS}:
+            if error.operation_name not in {operation, *_AUXILIARY_OPERATIONS}:
                 raise self._no_credentials(call, error) from error
             raise self._refusal(operation, call) from None
-        except (botocore.exceptions.BotoCoreError, *_PROVIDER_ERRORS, *_STUMBLES) as error:
+        except (botocore.exceptions.BotoCoreError, *_PROVIDER_ERRORS, *_PARSER_ERRORS) as error:
             if not isinstance(error, _NAME_ERRORS):
-                self._client = None  # it would remember that there were no credentials, or a wrong region
+                self._client = None  # it caches missing credentials and a wrong region
             raise _from_sdk(operation, error, call) from error
 
-    def _connected(self) -> Any:  # noqa: ANN401 - the SDK's clients are made at run time
+    def _boto_client(self) -> Any:  # noqa: ANN401 - the SDK's clients are made at run time
         with self._building:
             if self._client is None:
                 load_models(self._service)
@@ -180,32 +185,34 @@ class AwsClient:
             config=_config(target),
         )
         self.region = str(client.meta.region_name)
-        # first: where the SDK has learned by a redirect that a bucket is elsewhere, that counts
-        client.meta.events.register_first("before-endpoint-resolution.s3", self._aim)
-        # the server judges names: Ceph's `tenant:bucket` is none to the SDK
+        # first, so that a region which the SDK has learned by a redirect overrides it
+        client.meta.events.register_first("before-endpoint-resolution.s3", self._set_region)
+        # the server validates names: the SDK refuses Ceph's `tenant:bucket`
         client.meta.events.unregister("before-parameter-build.s3", validate_bucket_name)
         return client
 
-    def _aim(self, builtins: dict[str, Any], **_other: object) -> None:
-        """Have the SDK ask in the region of this thread's call; a client for each would take half a MiB."""
+    def _set_region(self, builtins: dict[str, Any], **_other: object) -> None:
+        """Set the region of this thread's call; a client for each region would take half a MiB."""
         if region := getattr(self._local, "region", None):
             builtins["AWS::Region"] = region
 
     def _send(self, request: AWSPreparedRequest, event_name: str, **_other: object) -> AWSResponse:
         _, service, operation = event_name.split(".")[:3]
-        seconds = ROLE_SECONDS if operation in _ROLE_OPERATIONS else math.inf
-        ours = Request(operation, request.method, request.url, _headers(request), _body(request), seconds)
-        prepared = getattr(self._local, "requests", None)
-        if prepared is not None and service == self._service:  # and not of the credential chain
+        timeout = ROLE_TIMEOUT_SECONDS if operation in _ROLE_OPERATIONS else math.inf
+        prepared = Request(
+            operation, request.method, request.url, request_headers(request), _as_bytes(request), timeout
+        )
+        recorded = getattr(self._local, "requests", None)
+        if recorded is not None and service == self._service:  # else it is the credential chain's
             if operation not in _PAGE_OPERATIONS:
-                raise _NotFirstError
-            prepared.append(ours)
+                raise _OtherRequestFirstError
+            recorded.append(prepared)
             return AWSResponse(request.url, HTTPStatus.OK, HTTPHeaders(), _Body(self._empty_page))
         if request.url.startswith("http:") and CUSTOMER_KEY_HEADER in request.headers:
             what = f"{operation}: the customer's key goes over TLS only; nothing was sent"
             raise StoreError(Reason.TLS, what)
-        response = self._transport.send(ours)
-        # Glacier's refusals are hidden too: botocore fails on a body that is no object or not UTF-8
+        response = self._transport.send(prepared)
+        # Glacier's refusals are hidden too: botocore fails on a body that is not a JSON object in UTF-8
         hidden = response.status == HTTPStatus.OK or self._service == "glacier"
         is_page = operation in _PAGE_OPERATIONS and hidden
         if is_page:
@@ -214,18 +221,18 @@ class AwsClient:
         return AWSResponse(request.url, response.status, headers, _Body(response.body))
 
     def _no_credentials(self, call: Call, error: Exception) -> StoreError:
-        """Return what it means that there are no keys; a role's refusal in the words of who refused it."""
+        """Return the error for missing keys; of a role that was refused, with the code and message of STS."""
         if not isinstance(error, botocore.exceptions.ClientError) or call.last_response is None:
             return _no_credentials(call.operation, error)
         if error.operation_name not in _ROLE_OPERATIONS:
             return _no_credentials(call.operation, error)
-        said, response = error.response.get("Error", {}), call.last_response
-        code, message = said.get("Code", ""), said.get("Message", "")
-        if code == "Unknown":  # Ceph refuses in other words than STS, which the SDK cannot read
+        refusal_fields, response = error.response.get("Error", {}), call.last_response
+        code, message = refusal_fields.get("Code", ""), refusal_fields.get("Message", "")
+        if code == "Unknown":  # Ceph's refusals differ from those of STS, and the SDK cannot read them
             code, message = self._read_error(response)
         refused = code == "AccessDenied" or (not code and response.status == HTTPStatus.FORBIDDEN)
-        told = log_safe(f"{code} {message}".strip()) or describe_body(response)
-        text = f"{error.operation_name}: HTTP {response.status} ({told}); "
+        cause = log_safe(f"{code} {message}".strip()) or describe_body(response)
+        text = f"{error.operation_name}: HTTP {response.status} ({cause}); "
         text += _REFUSED_ROLE_ADVICE if refused else _ANY_ROLE_ADVICE
         return StoreError(Reason.CREDENTIALS, text, code=code, status=response.status)
 
@@ -235,8 +242,8 @@ class AwsClient:
         return refusal(operation, call.last_response, *self._read_error(call.last_response))
 
 
-class _NotFirstError(Exception):
-    """The SDK has to send another request before the one that is prepared."""
+class _OtherRequestFirstError(Exception):
+    """The SDK sends another request before the one to be prepared."""
 
 
 class _Body(io.BytesIO):
@@ -246,7 +253,7 @@ class _Body(io.BytesIO):
 
 def _config(target: TargetSettings) -> Config:
     return Config(
-        retries={"total_max_attempts": 1, "mode": "standard"},  # the retry loop is ours
+        retries={"total_max_attempts": 1, "mode": "standard"},  # the executor retries
         s3={"addressing_style": cast("Any", target.addressing_style)},
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
@@ -254,38 +261,35 @@ def _config(target: TargetSettings) -> Config:
     )
 
 
-def _headers(request: AWSPreparedRequest) -> list[tuple[str, str]]:
-    signed = [(_text(name), _text(value)) for name, value in request.headers.items()]
-    # libcurl would send the host as the URL has it, and ask for whatever it can decode
-    return [("Host", host_of(request.url)), ("Accept-Encoding", "identity"), *signed]
+def request_headers(request: AWSPreparedRequest) -> list[tuple[str, str]]:
+    """Return the headers of a request of botocore as they are sent."""
+    signed = [(_as_text(name), _as_text(value)) for name, value in request.headers.items()]
+    # by itself libcurl sends the host as in the URL, and accepts every encoding that it can decode
+    return [("Host", host_header(request.url)), ("Accept-Encoding", "identity"), *signed]
 
 
-def _text(value: str | bytes) -> str:
+def _as_text(value: str | bytes) -> str:
     return value.decode("utf-8") if isinstance(value, bytes) else str(value)
 
 
-def _body(request: AWSPreparedRequest) -> bytes | None:
+def _as_bytes(request: AWSPreparedRequest) -> bytes | None:
     body = request.body
     if body is None or isinstance(body, str):
         return body.encode("utf-8") if body else None
-    return bytes(cast("bytes", body))  # the calls of an exporter never stream
+    return bytes(cast("bytes", body))  # no call here streams a body
 
 
 def _from_sdk(operation: str, error: Exception, call: Call) -> StoreError:
     kind = type(error).__name__
-    asked = call.last_request.operation if call.last_request else operation
-    if isinstance(error, _PROVIDER_ERRORS) or asked not in {operation, *_HELPING_OPERATIONS}:
+    operation_sent = call.last_request.operation if call.last_request else operation
+    if isinstance(error, _PROVIDER_ERRORS) or operation_sent not in {operation, *_AUXILIARY_OPERATIONS}:
         return _no_credentials(operation, error)
     if isinstance(error, _NAME_ERRORS):
         return StoreError(Reason.UNSUPPORTED, f"{operation}: the SDK cannot ask for this name ({kind})")
     reason = Reason.BAD_RESPONSE if call.last_response else Reason.UNSUPPORTED
-    return StoreError(reason, f"{operation}: {kind}: {_plain(error)}")
+    return StoreError(reason, f"{operation}: {kind}: {log_safe(str(error))}")
 
 
 def _no_credentials(operation: str, error: Exception) -> StoreError:
-    text = f"{operation}: {type(error).__name__}: {_plain(error)}; {_CHAIN_ADVICE}"
+    text = f"{operation}: {type(error).__name__}: {log_safe(str(error))}; {_CHAIN_ADVICE}"
     return StoreError(Reason.CREDENTIALS, text)
-
-
-def _plain(error: Exception) -> str:
-    return log_safe(str(error))

@@ -1,28 +1,23 @@
-"""Whom boto3's requests are signed as: the target's own keys, else the chain; then the role, if any."""
+"""Credentials of boto3's requests: the target's own keys, else the SDK's chain; then the role, if any."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-import botocore.exceptions
-from botocore.credentials import CredentialProvider, ReadOnlyCredentials
-from botocore.credentials import Credentials as BotoCredentials
-
-if TYPE_CHECKING:
-    from exporter.config.credentials import Credentials, Secret
 
 import copy
 import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
+import botocore.exceptions
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import (
+    CredentialProvider,
     CredentialResolver,
     DeferredRefreshableCredentials,
+    ReadOnlyCredentials,
     create_credential_resolver,
 )
+from botocore.credentials import Credentials as BotoCredentials
 
 from exporter.model.errors import StoppingError
 from exporter.stores.aws.partition import is_amazon
@@ -32,29 +27,30 @@ from exporter.stores.errors import log_safe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.config.credentials import AssumeRole
+    from exporter.config.credentials import AssumeRole, Credentials, Secret
     from exporter.config.settings import TargetSettings
 
 log = logging.getLogger(__name__)
 
 DEFAULT_REGION = "us-east-1"
-REFUSED_SECONDS = 5.0
-"""So long a refusal of the role stands: every bucket of a target would ask again."""
-FAILED_SECONDS = 60.0
-"""So long a renewal is left alone that failed while the old session holds."""
-_EARLY = 4
-"""A role is asked for again when a quarter of its time is left."""
-_MOST_EARLY = 900
-_LATEST = 60
-"""In the last minute nothing goes without a new session: a call may end after the old one."""
-_HANDLERS = botocore.session.Session().get_component("event_emitter")  # the SDK's own; each target has a copy
+REFUSAL_VALID_SECONDS = 5.0
+"""STS is not asked again for this long after a refusal: every bucket of a target would do so."""
+FAILURE_VALID_SECONDS = 60.0
+"""STS is not asked again for this long after a failed renewal, while the old session is valid."""
+_ADVISORY_SHARE = 4
+"""A session is renewed when a quarter of its duration is left, at most _MAX_ADVISORY_SECONDS."""
+_MAX_ADVISORY_SECONDS = 900
+_MANDATORY_SECONDS = 60
+"""A session is not used in its last minute: a call may end after it has expired."""
+_BUILTIN_HANDLERS = botocore.session.Session().get_component("event_emitter")
+"""The SDK's own event handlers; each target has a copy."""
 _NO_PROFILE = {"profile": (None, None, None, None)}
 
 
 def open_session(
     target: TargetSettings, send: Callable[..., Any], clock: Callable[[], float]
 ) -> botocore.session.Session:
-    """Return the SDK's session of a target, whose requests are sent by `send`, those of its identity too.
+    """Return the SDK's session of a target; `send` sends its requests, also those for credentials.
 
     `clock` is Unix seconds.
     """
@@ -62,44 +58,44 @@ def open_session(
     core = botocore.session.Session(
         session_vars=_NO_PROFILE if configured else None,  # AWS_PROFILE may name one that is not there
         profile=target.credentials.profile,
-        event_hooks=copy.copy(_HANDLERS),
+        event_hooks=copy.copy(_BUILTIN_HANDLERS),
         include_builtin_handlers=False,
     )
     core.register_component("data_loader", LOADER)
     core.get_component("event_emitter").register("before-send", send)
     provider: CredentialProvider | None = ConfiguredProvider(target.credentials) if configured else None
     if role := target.credentials.assume_role:
-        provider = _RoleProvider(_Assuming(core, provider, role, target, clock))
+        provider = _RoleProvider(_RoleSessions(core, provider, role, target, clock))
     if provider:
         core.register_component("credential_provider", CredentialResolver([provider]))
     return core
 
 
 class _RoleCredentials(DeferredRefreshableCredentials):
-    """A role's session, renewed in time. While the old one holds, a failed renewal does no harm."""
+    """A role's session, renewed before it expires; while it is valid, a failed renewal is no error."""
 
-    def __init__(self, assuming: _Assuming) -> None:
-        super().__init__(assuming, method="mpu-exporter-role", time_fetcher=assuming.now)
-        seconds = int(assuming.role.duration)
-        # the SDK's own spans would renew sessions of a quarter of an hour without end, and give up good ones
-        self._advisory_refresh_timeout = min(_MOST_EARLY, seconds // _EARLY)
-        self._mandatory_refresh_timeout = _LATEST
+    def __init__(self, sessions: _RoleSessions) -> None:
+        super().__init__(sessions, method="mpu-exporter-role", time_fetcher=sessions.now)
+        seconds = int(sessions.role.duration)
+        # the SDK's own limits would renew a session of 15 minutes at every call, and drop valid ones
+        self._advisory_refresh_timeout = min(_MAX_ADVISORY_SECONDS, seconds // _ADVISORY_SHARE)
+        self._mandatory_refresh_timeout = _MANDATORY_SECONDS
 
 
 class _RoleProvider(CredentialProvider):
     METHOD = "mpu-exporter-role"
     CANONICAL_NAME = "mpu-exporter-role"
 
-    def __init__(self, assuming: _Assuming) -> None:
+    def __init__(self, sessions: _RoleSessions) -> None:
         super().__init__()
-        self._assuming = assuming
+        self._sessions = sessions
 
     def load(self) -> BotoCredentials:
-        return _RoleCredentials(self._assuming)
+        return _RoleCredentials(self._sessions)
 
 
-class _Assuming:
-    """Asks STS for a session of the target's role, with base credentials found anew each time."""
+class _RoleSessions:
+    """Gets sessions of the target's role from STS, with base credentials looked up each time."""
 
     def __init__(
         self,
@@ -120,23 +116,23 @@ class _Assuming:
         self._renewing = False
 
     def now(self) -> datetime:
-        """Return the time by which sessions end."""
+        """Return the time that expirations are compared with."""
         return datetime.fromtimestamp(self._clock(), UTC)
 
     def __call__(self) -> dict[str, str]:
-        """Return keys, token and end of a new session, as the SDK's refreshing wants them."""
-        if self._failed and 0 <= self._clock() - self._failed_at < self._standing_seconds(self._failed):
+        """Return keys, token and expiration of a new session, in the form of the SDK's refresh callback."""
+        if self._failed and 0 <= self._clock() - self._failed_at < self._valid_seconds(self._failed):
             raise self._failed
         try:
-            session = self._client(self._base_keys()).assume_role(**self._parameters())["Credentials"]
+            session = self._sts_client(self._base_keys()).assume_role(**self._parameters())["Credentials"]
         except StoppingError:
             raise
         except Exception as error:
             self._failed, self._failed_at = error, self._clock()
-            self._tell(error)
+            self._log_failure(error)
             raise
         self._failed, self._renewing = None, True
-        self._needed_at = session["Expiration"].timestamp() - _LATEST
+        self._needed_at = session["Expiration"].timestamp() - _MANDATORY_SECONDS
         return {
             "access_key": session["AccessKeyId"],
             "secret_key": session["SecretAccessKey"],
@@ -144,14 +140,14 @@ class _Assuming:
             "expiry_time": session["Expiration"].isoformat(),
         }
 
-    def _standing_seconds(self, error: Exception) -> float:
-        """Return how long a failure stands; a hiccup not at all, where nothing goes without a session."""
+    def _valid_seconds(self, error: Exception) -> float:
+        """Return the seconds for which STS is not asked again after a failure."""
         if self._clock() < self._needed_at:
-            return FAILED_SECONDS
-        return REFUSED_SECONDS if isinstance(error, botocore.exceptions.ClientError) else 0.0
+            return FAILURE_VALID_SECONDS
+        return REFUSAL_VALID_SECONDS if isinstance(error, botocore.exceptions.ClientError) else 0.0
 
-    def _tell(self, error: Exception) -> None:
-        """Say once that a session cannot be renewed: while the old one holds, nothing else does."""
+    def _log_failure(self, error: Exception) -> None:
+        """Log once that a session cannot be renewed: while it is valid, no call fails."""
         if self._renewing:
             self._renewing = False
             fields = {"target": self._target.name, "error": log_safe(f"{type(error).__name__}: {error}")}
@@ -171,24 +167,24 @@ class _Assuming:
 
     def _parameters(self) -> dict[str, Any]:
         role = self.role
-        own = {"ExternalId": role.external_id} if role.external_id else {}
+        external_id = {"ExternalId": role.external_id} if role.external_id else {}
         return {
             "RoleArn": role.role_arn,
             "RoleSessionName": role.session_name,
             "DurationSeconds": int(role.duration),
-            **own,
+            **external_id,
         }
 
-    def _client(self, keys: ReadOnlyCredentials) -> Any:  # noqa: ANN401 - the SDK's clients are made at run time
-        """Return what asks STS: where the SDK is told, else at a server of one's own, else in the region."""
+    def _sts_client(self, keys: ReadOnlyCredentials) -> Any:  # noqa: ANN401 - the SDK's clients are made at run time
+        """Return the client of STS: at the SDK's configured URL, else at endpoint_url, else in the region."""
         load_models("sts")
-        client = self._made(keys, None)
-        own = self._target.endpoint_url
-        if own is None or is_amazon(own) or not is_amazon(client.meta.endpoint_url):
+        client = self._create_client(keys, None)
+        endpoint_url = self._target.endpoint_url
+        if endpoint_url is None or is_amazon(endpoint_url) or not is_amazon(client.meta.endpoint_url):
             return client
-        return self._made(keys, own)  # Ceph and MinIO have it beside S3
+        return self._create_client(keys, endpoint_url)  # Ceph and MinIO serve STS beside S3
 
-    def _made(self, keys: ReadOnlyCredentials, url: str | None) -> Any:  # noqa: ANN401
+    def _create_client(self, keys: ReadOnlyCredentials, url: str | None) -> Any:  # noqa: ANN401
         return self._core.create_client(
             "sts",
             region_name=self._region(),
@@ -217,18 +213,18 @@ class _ConfiguredCredentials(BotoCredentials):
 
 
 class ConfiguredProvider(CredentialProvider):
-    """Gives botocore the keys of a target's own config."""
+    """botocore's credential provider of the keys in a target's config."""
 
     METHOD = "mpu-exporter"
     CANONICAL_NAME = "mpu-exporter"
 
     def __init__(self, credentials: Credentials) -> None:
-        """Make it of the config's credentials."""
+        """`credentials` are those of the target's config."""
         super().__init__()
         self._credentials = credentials
 
     def load(self) -> BotoCredentials:
-        """Return what signs with them as they are at that moment."""
+        """Return credentials that are read when they are used."""
         return _ConfiguredCredentials(self._credentials)
 
 

@@ -1,6 +1,6 @@
-"""Where the requests of one bucket go and how they are signed, learned from one that boto3 prepared.
+"""The address of one bucket and the signer of its requests, taken from a request that boto3 prepared.
 
-boto3 knows endpoints, addressing styles, access points and regions; it stays the one who does.
+Endpoints, addressing styles, access points and regions are thus left to boto3.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ _by_name = itemgetter(0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
-    """The way to one bucket. Safe to use from many threads."""
+    """Address and signer of one bucket's requests. Safe to use from many threads."""
 
     region: str
-    """The region requests are signed for."""
+    """The region that requests are signed for."""
     host: str
     """The Host header's value."""
     origin: str
     """Scheme, host and port as URLs have them."""
     bucket_path: str
     key_folder: str
-    """The path that keys come after; it ends with a slash."""
+    """The path before a key; it ends with a slash."""
     constant_lines: tuple[str, ...]
     signer: Signer
 
@@ -60,12 +60,12 @@ class Route:
         return f"{self.origin}{path}?{query}", lines
 
     def with_headers(self, headers: Sequence[tuple[str, str]]) -> Route:
-        """Return the way of requests that have these headers, too."""
+        """Return the route of requests that also have these headers."""
         return replace(self, signer=self.signer.with_headers(headers))
 
 
 def read_route(request: Request) -> Route | None:
-    """Return the way that boto3's own listing of a bucket's uploads takes.
+    """Return the route of boto3's own ListMultipartUploads of a bucket.
 
     None where requests like it are not signed by plain Signature Version 4: directory buckets with their
     sessions, Signature Version 4A, presigned URLs, no signature.
@@ -76,7 +76,7 @@ def read_route(request: Request) -> Route | None:
         return None
     region, service = scope.groups()
     url = urlsplit(request.url)
-    host = host_of(request.url)
+    host = host_header(request.url)
     return Route(
         region,
         host,
@@ -84,12 +84,12 @@ def read_route(request: Request) -> Route | None:
         bucket_path=url.path,
         key_folder=url.path if url.path.endswith("/") else f"{url.path}/",
         constant_lines=(f"User-Agent: {headers.get('user-agent', '')}", "Accept-Encoding: identity"),
-        signer=Signer(host, region, service, _kept(headers)),
+        signer=Signer(host, region, service, _constant_headers(headers)),
     )
 
 
 def _is_listing(request: Request) -> bool:
-    """Tell whether the URL's path is the bucket's own; boto3 sends other requests on its way to a listing."""
+    """Whether the URL's path is the bucket's own; boto3 may send other requests before a listing."""
     return (request.operation, request.method, bool(request.body)) == (UPLOADS_OPERATION, "GET", False)
 
 
@@ -97,14 +97,14 @@ def _is_plain(headers: Mapping[str, str]) -> bool:
     return PAYLOAD_HEADER in headers and _SESSION_HEADER not in headers
 
 
-def _kept(headers: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return what every request has to say again: who pays, whose the bucket is, the hash of no body."""
+def _constant_headers(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the headers of every request: payer, expected owner, hash of the empty body."""
     own = {DATE_HEADER, TOKEN_HEADER}
     return [(name, value) for name, value in headers.items() if name.startswith("x-amz-") and name not in own]
 
 
-def host_of(url: str) -> str:
-    """Return the Host header's value as boto3 signs it: in small letters, without the scheme's own port."""
+def host_header(url: str) -> str:
+    """Return the Host header's value as boto3 signs it: lower case, without the scheme's default port."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     name = f"[{host}]" if ":" in host else host
@@ -112,9 +112,9 @@ def host_of(url: str) -> str:
 
 
 def _queries(arguments: Sequence[QueryArgument]) -> tuple[str, str]:
-    """Return the query as it is sent and as it is signed: sorted, and with a `=` after each name."""
+    """Return the query as it is sent, and as it is signed: sorted, with a `=` after each name."""
     pairs = [(name, None if value is None else percent_encoded(str(value))) for name, value in arguments]
-    if len(pairs) == 1 and pairs[0][1]:  # an upload's id, as for most requests
+    if len(pairs) == 1 and pairs[0][1]:  # an upload id alone: most requests
         query = f"{pairs[0][0]}={pairs[0][1]}"
         return query, query
     sent = [name if value is None else f"{name}={value}" for name, value in pairs]

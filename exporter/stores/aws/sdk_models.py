@@ -1,4 +1,4 @@
-"""What botocore reads from its own files about a service: large, read-only, shared by all targets."""
+"""botocore's data files about services: large, read-only, loaded once for all targets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LOADING = threading.Lock()
 
 
 def load_models(service: str) -> None:
-    """Read the files of a service, once: hundreds of clients made at once would each begin to read them."""
+    """Load the files of a service once: clients created at the same time would each load them."""
     with _LOADING:
         for kind in ("service-2", "endpoint-rule-set-1"):
             LOADER.load_service_model(service, kind)

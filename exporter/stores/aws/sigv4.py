@@ -1,4 +1,4 @@
-"""Signature Version 4 of GETs without a body, cheap enough to be made for every call.
+"""Signature Version 4 of GETs without a body, at a fraction of botocore's CPU time.
 
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
 """
@@ -23,8 +23,8 @@ TOKEN_HEADER = "x-amz-security-token"  # noqa: S105 - a header's name
 
 
 @dataclass(frozen=True, slots=True, repr=False)  # a repr would show the keys
-class _Moment:
-    """What the requests of one second and the same credentials have in common."""
+class _SigningContext:
+    """The parts of a signature that are equal within a second for the same credentials."""
 
     second: int
     credentials: ReadOnlyCredentials
@@ -51,32 +51,32 @@ class Signer:
         self._scope_end = f"{region}/{service}/aws4_request"
         self._headers = {name: _trim(value) for name, value in headers}
         self._payload = self._headers[PAYLOAD_HEADER]
-        self._moment: _Moment | None = None  # replaced as a whole: another thread may be reading it
+        self._context: _SigningContext | None = None  # replaced as a whole: another thread may be reading it
 
     def with_headers(self, headers: Sequence[tuple[str, str]]) -> Signer:
-        """Return the signer of requests that have these headers, too."""
+        """Return the signer of requests that also have these headers."""
         region, service, _ = self._scope_end.split("/")
         return Signer(self._host, region, service, [*self._headers.items(), *headers])
 
     def lines(self, credentials: ReadOnlyCredentials, path: str, query: str, now: float) -> list[str]:
-        """Return every line of the signed request's head that this signer answers for, as libcurl takes them.
+        """Return the Authorization and Host headers and all that are signed, as lines for libcurl.
 
         `path` and `query` are percent-encoded, the query sorted by name with a `=` after each; `now` is the
         server's time in Unix seconds, of which the fraction does not count.
         """
-        moment = self._moment_of(credentials, int(now))
-        canonical = f"GET\n{path}\n{query}\n{moment.canonical_end}"
-        text = f"{moment.text_start}{sha256(canonical.encode()).hexdigest()}"
-        signature = hmac.digest(moment.signing_key, text.encode(), "sha256").hex()
-        return [f"{moment.authorization_start}{signature}", *moment.lines]
+        context = self._context_of(credentials, int(now))
+        canonical = f"GET\n{path}\n{query}\n{context.canonical_end}"
+        text = f"{context.text_start}{sha256(canonical.encode()).hexdigest()}"
+        signature = hmac.digest(context.signing_key, text.encode(), "sha256").hex()
+        return [f"{context.authorization_start}{signature}", *context.lines]
 
-    def _moment_of(self, credentials: ReadOnlyCredentials, second: int) -> _Moment:
-        moment = self._moment
-        if moment is None or moment.second != second or moment.credentials != credentials:
-            moment = self._moment = self._prepare(credentials, second)
-        return moment
+    def _context_of(self, credentials: ReadOnlyCredentials, second: int) -> _SigningContext:
+        context = self._context
+        if context is None or context.second != second or context.credentials != credentials:
+            context = self._context = self._new_context(credentials, second)
+        return context
 
-    def _prepare(self, credentials: ReadOnlyCredentials, second: int) -> _Moment:
+    def _new_context(self, credentials: ReadOnlyCredentials, second: int) -> _SigningContext:
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
         scope = f"{stamp[:8]}/{self._scope_end}"
         sent = {**self._headers, DATE_HEADER: stamp}
@@ -86,7 +86,7 @@ class Signer:
         names = ";".join(name for name, _ in signed)
         block = "".join(f"{name}:{value}\n" for name, value in signed)
         credential = f"Credential={credentials.access_key}/{scope}"
-        return _Moment(
+        return _SigningContext(
             second,
             credentials,
             _signing_key(credentials.secret_key or "", scope),
@@ -110,4 +110,4 @@ def _trim(value: str) -> str:
 
 
 def _line(name: str, value: str) -> str:
-    return f"{name}: {value}" if value else f"{name};"  # libcurl's way to send a header that is empty
+    return f"{name}: {value}" if value else f"{name};"  # libcurl's syntax for an empty header

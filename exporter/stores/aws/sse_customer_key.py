@@ -1,4 +1,4 @@
-"""The key of uploads encrypted by SSE-C, which S3 asks for again with their parts.
+"""The customer key (SSE-C) of encrypted uploads, which ListParts has to send.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html
 """
@@ -24,10 +24,10 @@ _NOT_NEEDED = {"InvalidRequest", "InvalidArgument"}
 
 
 class CustomerKey:
-    """A target's key, read again when its file has changed. Nothing but `fields` and `headers` tells it."""
+    """A target's key, read again when its file has changed; only `fields` and `headers` return it."""
 
     def __init__(self, secret: Secret | None) -> None:
-        """Make it of the base64 text of the key, None: there is none."""
+        """`secret` is the key in base64, None: there is none."""
         self._secret = secret
 
     def fields(self) -> tuple[str, str] | None:
@@ -37,11 +37,11 @@ class CustomerKey:
         try:
             key = base64.b64decode(self._secret.read().strip(), validate=True)
         except OSError as error:
-            raise _unusable(f"cannot be read ({error.strerror})") from None
+            raise _error(f"cannot be read ({error.strerror})") from None
         except (binascii.Error, ValueError):
-            raise _unusable("is not base64") from None
+            raise _error("is not base64") from None
         if len(key) != _KEY_BYTES:
-            raise _unusable(f"is not the base64 of {_KEY_BYTES} bytes")
+            raise _error(f"is not the base64 of {_KEY_BYTES} bytes")
         digest = md5(key, usedforsecurity=False).digest()
         return base64.b64encode(key).decode(), base64.b64encode(digest).decode()
 
@@ -58,9 +58,9 @@ class CustomerKey:
 
 
 def is_not_needed(error: StoreError) -> bool:
-    """Whether a refusal may say that this upload has no such key."""
+    """Whether a refusal may mean that this upload is not encrypted with a customer key."""
     return error.status == HTTPStatus.BAD_REQUEST and error.code in _NOT_NEEDED
 
 
-def _unusable(how: str) -> StoreError:
+def _error(how: str) -> StoreError:
     return StoreError(Reason.CREDENTIALS, f"{PARTS_OPERATION}: sse_customer_key_file {how}; nothing was sent")

@@ -80,7 +80,7 @@ class GlacierStore:
         """Return the page of the account's vaults after `marker`."""
         parameters = {"accountId": self._target.account_id, **({"marker": marker[0]} if marker else {})}
         with self._transport.call(VAULTS_OPERATION, deadline) as call:
-            return read_vaults(self._client.ask(call, "list_vaults", parameters))
+            return read_vaults(self._client.call_api(call, "list_vaults", parameters))
 
     def open(self, bucket: BucketSettings, deadline: float) -> ThreadedSession:  # noqa: ARG002 - nothing to ask first
         """Return a session for the calls of one scan."""
@@ -106,4 +106,4 @@ class GlacierStore:
             (parameters["marker"],) = marker
         if self._target.scan.page_size:
             parameters["limit"] = str(min(self._target.scan.page_size, MAX_PAGE_SIZE))
-        return self._client.ask(call, method, parameters)
+        return self._client.call_api(call, method, parameters)

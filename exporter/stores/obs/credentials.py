@@ -1,8 +1,10 @@
-"""Whom a target's OBS requests are signed as: keys of the config, the environment, a workload or a server.
+"""Keys that OBS requests are signed with: from the config, the environment, or temporary ones.
 
-Temporary keys come from IAM, in exchange for a workload's token, or from the metadata service of a server
-with an agency. https://support.huaweicloud.com/usermanual-cce/cce_10_2188.html (workloads), the ECS guide's
-"Obtaining Metadata" (servers).
+Temporary keys come from IAM in exchange for a workload's token, or from the metadata service of a server that
+has an agency. The SDK's own providers (loadtoken.py) are not used: they open connections past the target's
+proxy, CA and deadline, and share keys between targets.
+https://support.huaweicloud.com/usermanual-cce/cce_10_2188.html (workloads), the ECS guide's "Obtaining
+Metadata" (servers).
 """
 
 from __future__ import annotations
@@ -28,17 +30,17 @@ if TYPE_CHECKING:
     from exporter.stores.transport.response import Response
 
 METADATA_URL = "http://169.254.169.254"
-"""Where a server asks about itself; link-local, so never through a proxy."""
+"""Metadata service of a server; link-local, so never through a proxy."""
 IAM_URL = "https://iam.myhuaweicloud.com"
-RENEW_SECONDS = 300.0
-"""So long before their end temporary keys are renewed; a renewal that fails leaves them in use."""
-PAUSE_SECONDS = 10.0
-"""So long nobody is asked again: while keys hold, and after a failure unless another try may help."""
-_METADATA_SECONDS = 2.0
-_SESSION_SECONDS = 3600
-_KEYS = ("OBS_ACCESS_KEY_ID", "OBS_SECRET_ACCESS_KEY", "OBS_SECURITY_TOKEN")
-_PROVIDERS = ("HUAWEICLOUD_SDK_IDP_ID", "HUAWEI_CLOUD_IDP_ID")  # the OBS SDK has names of its own
-_TOKEN_FILES = ("HUAWEICLOUD_SDK_ID_TOKEN_FILE", "OIDC_TOKEN_FILE")
+RENEW_BEFORE_SECONDS = 300.0
+"""Temporary keys are renewed this long before they expire; they stay in use while renewals fail."""
+RETRY_SECONDS = 10.0
+"""Pause between two attempts to renew valid keys, and after a failure that is not retryable."""
+_METADATA_TIMEOUT_SECONDS = 2.0
+_LIFETIME_SECONDS = 3600
+_KEY_VARIABLES = ("OBS_ACCESS_KEY_ID", "OBS_SECRET_ACCESS_KEY", "OBS_SECURITY_TOKEN")
+_PROVIDER_VARIABLES = ("HUAWEICLOUD_SDK_IDP_ID", "HUAWEI_CLOUD_IDP_ID")  # the OBS SDK has names of its own
+_TOKEN_FILE_VARIABLES = ("HUAWEICLOUD_SDK_ID_TOKEN_FILE", "OIDC_TOKEN_FILE")
 _ADVICE = (
     "put keys under credentials, or in OBS_ACCESS_KEY_ID and OBS_SECRET_ACCESS_KEY, "
     "or give the workload an identity or the server an agency"
@@ -46,24 +48,24 @@ _ADVICE = (
 
 
 class Keys(NamedTuple):
-    """What requests are signed with."""
+    """Access key, secret and security token that a request is signed with."""
 
     access_key: str
     secret: str
     token: str | None
 
 
-class _Temporary(NamedTuple):
-    """Keys that end; Unix seconds."""
+class _TemporaryKeys(NamedTuple):
+    """Keys that expire at a Unix time in seconds."""
 
     keys: Keys
-    ends: float
+    expires_at: float
 
 
 class ObsCredentials:
-    """Gives the keys of one target as they are at that moment. Safe to use from many threads."""
+    """The keys of one target as they are at the moment of a call. Safe to use from many threads."""
 
-    def __init__(  # noqa: PLR0913 - where it looks, and whom it asks
+    def __init__(  # noqa: PLR0913 - its sources
         self,
         credentials: Credentials,
         transport: Transport,
@@ -73,7 +75,7 @@ class ObsCredentials:
         environ: Mapping[str, str] = os.environ,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Make it; whom it asks decides each time what the config and the environment hold."""
+        """`environ` and `clock` (Unix seconds) are the process's own by default."""
         self._credentials = credentials
         self._transport = transport
         self._metadata_url = metadata_url
@@ -81,26 +83,26 @@ class ObsCredentials:
         self._environ = environ
         self._clock = clock
         self._lock = threading.Lock()
-        self._temporary: _Temporary | None = None
+        self._temporary: _TemporaryKeys | None = None
         self._failure: StoreError | None = None
-        self._asked = 0.0
+        self._fetched_at = 0.0
 
     def keys(self) -> Keys:
-        """Return the keys; within a call of the transport. Raises StoreError (credentials), StoppingError."""
-        keys = self._given() or self._renewed()
+        """Return the keys; only within `Transport.call`. Raises StoreError (credentials), StoppingError."""
+        keys = self._static_keys() or self._temporary_keys()
         if not all(text.isascii() and text.isprintable() for text in (keys.access_key, keys.token or "")):
             text = "access key or token hold characters that no header can carry"
             raise StoreError(Reason.CREDENTIALS, text)
         return keys
 
-    def _given(self) -> Keys | None:
+    def _static_keys(self) -> Keys | None:
         """Return the keys of the config or the environment, None where neither has any."""
         own = self._credentials
         secrets = (own.access_key_id, own.secret_access_key, own.session_token)
         try:
             texts = [
                 _read(each) if any(secrets) else self._environ.get(name, "")
-                for each, name in zip(secrets, _KEYS, strict=True)
+                for each, name in zip(secrets, _KEY_VARIABLES, strict=True)
             ]
         except (OSError, ValueError) as error:
             text = f"a secret's file: {type(error).__name__}: {error}"
@@ -112,55 +114,57 @@ class ObsCredentials:
             raise StoreError(Reason.CREDENTIALS, f"no access key or no secret: {_ADVICE}; nothing was sent")
         return None
 
-    def _renewed(self) -> Keys:
-        """Return temporary keys; while some hold, only the thread that renews them waits for it."""
-        held = self._held(self._clock())
+    def _temporary_keys(self) -> Keys:
+        """Return temporary keys; while some are valid, only the thread that renews them waits."""
+        held = self._valid_keys(self._clock())
         if not self._lock.acquire(blocking=held is None):
             return cast("Keys", held)
         try:
             now = self._clock()
             if self._is_due(now):
                 self._renew(now)
-            if keys := self._held(now):
+            if keys := self._valid_keys(now):
                 return keys
             raise self._failure or StoreError(Reason.CREDENTIALS, _ADVICE)
         finally:
             self._lock.release()
 
-    def _held(self, now: float) -> Keys | None:
+    def _valid_keys(self, now: float) -> Keys | None:
         known = self._temporary
-        return known.keys if known and now < known.ends else None
+        return known.keys if known and now < known.expires_at else None
 
     def _is_due(self, now: float) -> bool:
-        """Whether keys end soon, or have ended, and it may help to ask for new ones now."""
+        """Whether to fetch new keys now: none are valid or they expire soon, and no pause is in force."""
         known, failure = self._temporary, self._failure
-        if known and now < known.ends - RENEW_SECONDS:
+        if known and now < known.expires_at - RENEW_BEFORE_SECONDS:
             return False
-        waits = self._held(now) or (failure and not failure.retryable)
-        return not (waits and 0 <= now - self._asked < PAUSE_SECONDS)
+        waits = self._valid_keys(now) or (failure and not failure.retryable)
+        return not (waits and 0 <= now - self._fetched_at < RETRY_SECONDS)
 
     def _renew(self, now: float) -> None:
-        self._asked = now
+        self._fetched_at = now
         try:
-            self._temporary = self._ask()
+            self._temporary = self._fetch()
         except StoreError as error:
             self._failure = error
         else:
             self._failure = None
 
-    def _ask(self) -> _Temporary:
-        provider, file = self._first(_PROVIDERS), self._first(_TOKEN_FILES)
-        return self._of_workload(provider, Path(file)) if provider and file else self._of_server()
+    def _fetch(self) -> _TemporaryKeys:
+        provider, file = self._variable(_PROVIDER_VARIABLES), self._variable(_TOKEN_FILE_VARIABLES)
+        return (
+            self._fetch_for_workload(provider, Path(file)) if provider and file else self._fetch_for_server()
+        )
 
-    def _first(self, names: tuple[str, ...]) -> str:
+    def _variable(self, names: tuple[str, ...]) -> str:
         return next((text for name in names if (text := self._environ.get(name, ""))), "")
 
-    def _of_workload(self, provider: str, file: Path) -> _Temporary:
-        """Exchange the workload's token for a token of IAM, and that for keys."""
+    def _fetch_for_workload(self, provider: str, file: Path) -> _TemporaryKeys:
+        """Exchange the workload's token for an IAM token, and that for keys."""
         try:
             id_token = file.read_text(encoding="utf-8").strip()
         except (OSError, ValueError) as error:
-            text = f"{' or '.join(_TOKEN_FILES)}: {type(error).__name__}: {error}"
+            text = f"{' or '.join(_TOKEN_FILE_VARIABLES)}: {type(error).__name__}: {error}"
             raise StoreError(Reason.CREDENTIALS, text) from error
         url = self._environ.get("HUAWEICLOUD_SDK_IAM_ENDPOINT") or self._iam_url
         auth: dict[str, object] = {"id_token": {"id": id_token}, **self._scope()}
@@ -168,9 +172,9 @@ class ObsCredentials:
         response = self._post("CreateTokenWithIdToken", url + path, auth, {"X-Idp-Id": provider})
         token = response.headers.get("x-subject-token", "")
         if not token:
-            raise _unusable("CreateTokenWithIdToken", "the answer has no X-Subject-Token")
-        named = {"id": token, "duration_seconds": _SESSION_SECONDS}
-        identity = {"identity": {"methods": ["token"], "token": named}}
+            raise _error("CreateTokenWithIdToken", "the answer has no X-Subject-Token")
+        token_request = {"id": token, "duration_seconds": _LIFETIME_SECONDS}
+        identity = {"identity": {"methods": ["token"], "token": token_request}}
         operation = "CreateTemporaryAccessKeyByToken"
         return self._read(
             operation, self._post(operation, f"{url}/v3.0/OS-CREDENTIAL/securitytokens", identity)
@@ -185,16 +189,16 @@ class ObsCredentials:
                 return {"scope": {scope: {"id": value}}}
         return {}
 
-    def _of_server(self) -> _Temporary:
-        """Ask the metadata service; with a token of its own, where it knows of such."""
-        put = {"X-Metadata-Token-Ttl-Seconds": str(_SESSION_SECONDS)}
+    def _fetch_for_server(self) -> _TemporaryKeys:
+        """Ask the metadata service, with a session token where it issues them."""
+        put = {"X-Metadata-Token-Ttl-Seconds": str(_LIFETIME_SECONDS)}
         asked = self._metadata("PUT", "/meta-data/latest/api/token", put)
         token = asked.body.decode("latin-1").strip() if asked.status == HTTPStatus.OK else ""
         headers = {"X-Metadata-Token": token} if token.isascii() and token.isprintable() and token else {}
         operation = "GetSecurityKey"
         response = self._metadata("GET", "/openstack/latest/securitykey", headers)
         if response.status != HTTPStatus.OK:
-            raise _unusable(operation, f"HTTP {response.status}: has the server an agency?")
+            raise _error(operation, f"HTTP {response.status}: has the server an agency?")
         return self._read(operation, response)
 
     def _metadata(self, method: str, path: str, headers: Mapping[str, str]) -> Response:
@@ -203,7 +207,7 @@ class ObsCredentials:
             method,
             self._metadata_url + path,
             tuple(headers.items()),
-            timeout=_METADATA_SECONDS,
+            timeout=_METADATA_TIMEOUT_SECONDS,
             no_proxy=True,
         )
         try:
@@ -219,29 +223,27 @@ class ObsCredentials:
         lines = (("Content-Type", "application/json"), *(headers or {}).items())
         response = self._transport.send(Request(operation, "POST", url, lines, body))
         if response.status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
-            error = _unusable(
-                operation, f"HTTP {response.status}: check identity provider, mapping and project"
-            )
+            error = _error(operation, f"HTTP {response.status}: check identity provider, mapping and project")
             error.retryable = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
             raise error
         return response
 
-    def _read(self, operation: str, response: Response) -> _Temporary:
-        """Return the keys in an answer. Raises StoreError."""
+    def _read(self, operation: str, response: Response) -> _TemporaryKeys:
+        """Return the keys in a response. Raises StoreError."""
         try:
-            said = json.loads(response.body)["credential"]
-            keys = Keys(*(said[name] for name in ("access", "secret", "securitytoken")))
-            ends = datetime.fromisoformat(said["expires_at"]).timestamp()
+            credential = json.loads(response.body)["credential"]
+            keys = Keys(*(credential[name] for name in ("access", "secret", "securitytoken")))
+            expires_at = datetime.fromisoformat(credential["expires_at"]).timestamp()
         except (ValueError, LookupError, TypeError, RecursionError):
-            raise _unusable(operation, "the answer holds no keys") from None
+            raise _error(operation, "the answer holds no keys") from None
         if not all(isinstance(text, str) and text for text in keys):
-            raise _unusable(operation, "the answer holds no keys")
-        if ends <= self._clock():
-            raise _unusable(operation, "the keys have ended already: check the clocks")
-        return _Temporary(keys, ends)
+            raise _error(operation, "the answer holds no keys")
+        if expires_at <= self._clock():
+            raise _error(operation, "the keys have ended already: check the clocks")
+        return _TemporaryKeys(keys, expires_at)
 
 
-def _unusable(operation: str, what: str) -> StoreError:
+def _error(operation: str, what: str) -> StoreError:
     return StoreError(Reason.CREDENTIALS, f"{operation}: {log_safe(what)}")
 
 

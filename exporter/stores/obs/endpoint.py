@@ -1,4 +1,4 @@
-"""What a target's settings mean for OBS: where requests go, and for which region they are signed."""
+"""The server, the addressing style and the signing region that a target's settings amount to for OBS."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from exporter.model.errors import Reason, StoreError
 if TYPE_CHECKING:
     from exporter.config.settings import TargetSettings
 
-_ANY_REGION = "us-east-1"  # what S3-compatible servers take where nothing is configured
-_OWN_SERVER = re.compile(r"^(obs\.)[a-z0-9-]+(\.myhuaweicloud\.(?:com|eu|cn))$")
+_DEFAULT_REGION = "us-east-1"  # which S3-compatible servers accept
+_HUAWEI_HOST = re.compile(r"^(obs\.)[a-z0-9-]+(\.myhuaweicloud\.(?:com|eu|cn))$")
 _REGION = re.compile("[a-z0-9-]+")
 _HOST_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PATH_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")  # Ceph's tenant:bucket
@@ -22,13 +22,13 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def sign_region(target: TargetSettings) -> str:
-    """Return the region that goes into signatures; only `v4` needs one."""
-    return target.region or (_ANY_REGION if target.signature == "v4" else "")
+    """Return the region for signatures; only `v4` needs one."""
+    return target.region or (_DEFAULT_REGION if target.signature == "v4" else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where requests go: `host` as it stands in a URL; `path_style` says where the bucket's name goes."""
+    """A server: `host` as in a URL; with `path_style` the bucket's name is in the path, else in the host."""
 
     host: str
     port: int
@@ -37,9 +37,9 @@ class Server:
 
 
 def read_server(target: TargetSettings, region: str | None = None) -> Server:
-    """Return what endpoint_url and addressing_style say; raises StoreError (unsupported).
+    """Return the server of endpoint_url and addressing_style. Raises StoreError (unsupported).
 
-    Of Huawei's own servers it is that of the `region`, where one is known: each has its own buckets only.
+    Among Huawei's own servers it is that of `region`, if one is given: each serves its own buckets only.
     """
     url = urlsplit(target.endpoint_url or "")
     host = url.hostname
@@ -48,17 +48,17 @@ def read_server(target: TargetSettings, region: str | None = None) -> Server:
     if url.path not in {"", "/"} or url.query:
         raise StoreError(Reason.UNSUPPORTED, "endpoint_url: must end after host and port, obs takes no path")
     style = target.addressing_style
-    if style == "virtual" and _is_address(host):
+    if style == "virtual" and _is_ip_address(host):
         raise StoreError(Reason.UNSUPPORTED, "addressing_style: virtual needs a host name in endpoint_url")
-    path_style = style == "path" or (style == "auto" and (target.signature != "obs" or _is_address(host)))
+    path_style = style == "path" or (style == "auto" and (target.signature != "obs" or _is_ip_address(host)))
     if region and _REGION.fullmatch(region):
-        host = _OWN_SERVER.sub(rf"\g<1>{region}\g<2>", host)
+        host = _HUAWEI_HOST.sub(rf"\g<1>{region}\g<2>", host)
     port = url.port or _DEFAULT_PORTS[url.scheme]
     return Server(f"[{host}]" if ":" in host else host, port, url.scheme, path_style)
 
 
 def check_bucket_name(operation: str, name: str, server: Server) -> None:
-    """Raise StoreError (unsupported) where a bucket's name cannot be a part of the server's URLs."""
+    """Raise StoreError (unsupported) where the server's URLs cannot hold a bucket's name."""
     if not (_PATH_BUCKET if server.path_style else _HOST_BUCKET).fullmatch(name):
         where = "path" if server.path_style else "host name (try addressing_style: path)"
         what = f"{operation}: the bucket's name does not fit into a {where}"
@@ -66,12 +66,12 @@ def check_bucket_name(operation: str, name: str, server: Server) -> None:
 
 
 def iam_url(target: TargetSettings) -> str:
-    """Return where IAM is: in the region of Huawei's own server, else the one of all regions."""
+    """Return the URL of IAM: of the region of Huawei's own server, else that of all regions."""
     host = urlsplit(target.endpoint_url or "").hostname or ""
-    return f"https://iam.{host.removeprefix('obs.') if _OWN_SERVER.match(host) else 'myhuaweicloud.com'}"
+    return f"https://iam.{host.removeprefix('obs.') if _HUAWEI_HOST.match(host) else 'myhuaweicloud.com'}"
 
 
-def _is_address(host: str) -> bool:
+def _is_ip_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:

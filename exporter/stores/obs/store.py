@@ -60,7 +60,7 @@ class ObsStore:
         self.signing_region = sign_region(target)
 
     def open(self, bucket: BucketSettings, deadline: float) -> WireSession[Keys]:  # noqa: ARG002 - nothing to ask first
-        """Return what makes the calls of one scan. Raises StoreError (unsupported)."""
+        """Return the session of one scan. Raises StoreError (unsupported)."""
         signer = self._signer(UPLOADS_OPERATION, bucket)
         return WireSession(self._wire, ObsBucket(bucket, signer, self._target.scan.page_size))
 
@@ -73,7 +73,7 @@ class ObsStore:
             return read_buckets(self._get(signer, request))
 
     def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
-        """Return what the bucket's lifecycle rules do about uploads. Raises StoreError."""
+        """Return when the bucket's lifecycle rules abort uploads. Raises StoreError."""
         with self._transport.call(LIFECYCLE_OPERATION, deadline) as call:
             signer = self._signer(LIFECYCLE_OPERATION, bucket)
             try:

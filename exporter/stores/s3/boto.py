@@ -1,4 +1,4 @@
-"""S3 through boto3, one blocking call per page; and what boto3 knows of the way to a bucket."""
+"""S3 through boto3, one blocking call per page; also gives the wire engine routes and credentials."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from exporter.stores.transport.response import Response
 
 _EMPTY_PAGE = b"<ListMultipartUploadsResult/>"
-_BUCKETS_A_PAGE = 1000
+_BUCKETS_PER_PAGE = 1000
 _ALIAS_SUFFIXES = ("-s3alias", "--ol-s3", "--xa-s3")
 
 
 class BotoStore:
-    """Lists uploads and parts through boto3.
+    """A `BlockingStore` of S3 that sends through boto3.
 
-    Neither a delimiter nor an encoding is ever asked for: both make servers disagree.
+    No delimiter and no encoding are requested: servers differ in how they apply them.
     """
 
     def __init__(self, target: TargetSettings, transport: Transport, clock: Callable[[], float]) -> None:
-        """Make it for a target; the SDK's client is made by the first call. `clock` is Unix seconds."""
+        """`clock` is Unix seconds."""
         self._target = target
         self._transport = transport
         self._clock = clock
@@ -49,12 +49,12 @@ class BotoStore:
 
     @property
     def region(self) -> str:
-        """The region requests are signed for, unless a bucket turns out to be elsewhere."""
+        """The region that requests are signed for, except for buckets in other regions."""
         return self._client.region
 
     def list_uploads(self, bucket: BucketSettings, marker: Marker | None, deadline: float) -> Page[Upload]:
         """Return the page after `marker`, which is the pair (key marker, upload id marker)."""
-        return self.follow(bucket, marker, deadline)[0]
+        return self.list_uploads_with_route(bucket, marker, deadline)[0]
 
     def list_parts(
         self, bucket: BucketSettings, upload: Upload, marker: Marker | None, deadline: float
@@ -69,7 +69,7 @@ class BotoStore:
         )
         with self._transport.call(PARTS_OPERATION, deadline) as call:
             try:
-                response = self._ask_for_parts(call, parameters, self._region_of(bucket))
+                response = self._list_parts(call, parameters, self._bucket_region(bucket))
             except StoreError as error:
                 if is_gone(error):
                     raise gone_error(PARTS_OPERATION, error) from error
@@ -79,35 +79,35 @@ class BotoStore:
     def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
         """Return the page of the account's buckets after `marker`, which is a continuation token.
 
-        Amazon pages, and tells regions, where it is asked to; others may not know the parameter.
+        Amazon returns pages and regions only if MaxBuckets is given, which other servers may not know.
         """
-        parameters: dict[str, Any] = {} if self._target.endpoint_url else {"MaxBuckets": _BUCKETS_A_PAGE}
+        parameters: dict[str, Any] = {} if self._target.endpoint_url else {"MaxBuckets": _BUCKETS_PER_PAGE}
         if marker:
             parameters["ContinuationToken"] = marker[0]
         with self._transport.call(BUCKETS_OPERATION, deadline) as call:
-            return read_buckets(self._client.ask(call, "list_buckets", parameters))
+            return read_buckets(self._client.call_api(call, "list_buckets", parameters))
 
-    def _ask_for_parts(self, call: Call, parameters: dict[str, Any], region: str | None) -> Response:
-        """Ask with the customer's key, if there is one; once more without it where it is not needed."""
+    def _list_parts(self, call: Call, parameters: dict[str, Any], region: str | None) -> Response:
+        """Send ListParts with the customer key, if there is one; again without it where it is not needed."""
         key = self.customer_key.fields()
         if key is None or (self._target.endpoint_url or "").startswith("http:"):
-            return self._client.ask(call, "list_parts", parameters, region)
-        own = {"SSECustomerAlgorithm": ALGORITHM, "SSECustomerKey": key[0], "SSECustomerKeyMD5": key[1]}
+            return self._client.call_api(call, "list_parts", parameters, region)
+        options = {"SSECustomerAlgorithm": ALGORITHM, "SSECustomerKey": key[0], "SSECustomerKeyMD5": key[1]}
         try:
-            return self._client.ask(call, "list_parts", parameters | own, region)
+            return self._client.call_api(call, "list_parts", parameters | options, region)
         except StoreError as error:
             if not is_not_needed(error):
                 raise
-        return self._client.ask(call, "list_parts", parameters, region)
+        return self._client.call_api(call, "list_parts", parameters, region)
 
     def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
-        """Return what the bucket's lifecycle rules do about uploads."""
+        """Return when the bucket's lifecycle rules abort uploads. Raises StoreError."""
         parameters = self._parameters(bucket)
         parameters.pop("RequestPayer", None)
         with self._transport.call(LIFECYCLE_OPERATION, deadline) as call:
             try:
-                response = self._client.ask(
-                    call, "get_bucket_lifecycle_configuration", parameters, self._region_of(bucket)
+                response = self._client.call_api(
+                    call, "get_bucket_lifecycle_configuration", parameters, self._bucket_region(bucket)
                 )
             except StoreError as error:
                 if has_no_rules(error):
@@ -115,25 +115,31 @@ class BotoStore:
                 raise
             return read_rules(response, bucket.prefix)
 
-    def follow(
+    def list_uploads_with_route(
         self, bucket: BucketSettings, marker: Marker | None, deadline: float
     ) -> tuple[Page[Upload], Route | None]:
-        """Return a page as `list_uploads` does, and the way it took in the end; see `route`."""
+        """Return a page as `list_uploads` does, and the route it took after any redirect; see `route`."""
         with self._transport.call(UPLOADS_OPERATION, deadline) as call:
-            response = self._client.ask(
-                call, "list_multipart_uploads", self._listing(bucket, marker), self._region_of(bucket)
+            response = self._client.call_api(
+                call,
+                "list_multipart_uploads",
+                self._uploads_parameters(bucket, marker),
+                self._bucket_region(bucket),
             )
             page = read_uploads(response, expected_bucket_name(bucket.name), self._clock())
             return page, read_route(call.last_request) if call.last_request else None
 
     def route(self, bucket: BucketSettings, deadline: float) -> Route | None:
-        """Return the way to the bucket, None where it is not one of plain signatures.
+        """Return the route to the bucket, None where its requests are not signed by plain SigV4.
 
-        Nothing is sent to the store. Raises StoreError, where there are no credentials for example.
+        Sends nothing to the store. Raises StoreError, where there are no credentials for example.
         """
         with self._transport.call(UPLOADS_OPERATION, deadline) as call:
             request = self._client.prepare(
-                call, "list_multipart_uploads", self._listing(bucket, None), self._region_of(bucket)
+                call,
+                "list_multipart_uploads",
+                self._uploads_parameters(bucket, None),
+                self._bucket_region(bucket),
             )
             return read_route(request) if request else None
 
@@ -142,11 +148,11 @@ class BotoStore:
         with self._transport.call(UPLOADS_OPERATION, deadline) as call:
             return self._client.credentials(call)
 
-    def _region_of(self, bucket: BucketSettings) -> str | None:
-        """Return the region that the bucket is known to be in; a server of one's own has one URL only."""
+    def _bucket_region(self, bucket: BucketSettings) -> str | None:
+        """Return the bucket's region if known; a configured endpoint_url serves all buckets."""
         return None if self._target.endpoint_url else bucket.region
 
-    def _listing(self, bucket: BucketSettings, marker: Marker | None) -> dict[str, Any]:
+    def _uploads_parameters(self, bucket: BucketSettings, marker: Marker | None) -> dict[str, Any]:
         key_marker, id_marker = marker or ("", "")
         return self._parameters(
             bucket,
@@ -156,21 +162,21 @@ class BotoStore:
             MaxUploads=self._target.scan.page_size,
         )
 
-    def _parameters(self, bucket: BucketSettings, **own: str | int | None) -> dict[str, Any]:
-        """Return the call's parameters; what is None or empty is not sent."""
+    def _parameters(self, bucket: BucketSettings, **options: str | int | None) -> dict[str, Any]:
+        """Return the parameters of a call, without those that are None or empty."""
         parameters = {
             "Bucket": bucket.name,
             "RequestPayer": self._target.request_payer,
             "ExpectedBucketOwner": self._target.expected_bucket_owner,
-            **own,
+            **options,
         }
         return {name: value for name, value in parameters.items() if value not in (None, "")}
 
 
 def expected_bucket_name(bucket: str) -> str | None:
-    """Return the name an answer has to carry, None where it carries the real bucket's instead.
+    """Return the name that a page has to carry, None where that of the underlying bucket is unknown.
 
-    Access points are reached by ARN or alias; Ceph's `tenant:bucket` answers with the bucket alone.
+    That is so for access points, which are addressed by ARN or alias.
     """
     if bucket.startswith("arn:") or bucket.endswith(_ALIAS_SUFFIXES):
         return None

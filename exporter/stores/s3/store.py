@@ -1,4 +1,4 @@
-"""Amazon S3 and every store that speaks its API.
+"""Amazon S3 and servers with its API.
 
 API: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html and API_ListParts.html.
 """
@@ -29,10 +29,10 @@ log = logging.getLogger(__name__)
 
 
 class S3Store:
-    """Lists uploads and parts through the wire engine, or through boto3 where that cannot go.
+    """Lists uploads and parts through the wire engine, or through boto3 where that cannot sign.
 
-    The wire engine signs by plain Signature Version 4: directory buckets have sessions of their own, and
-    multi-region access points Signature Version 4A.
+    The wire engine signs by plain Signature Version 4: directory buckets need sessions, and multi-region
+    access points Signature Version 4A.
     """
 
     has_part_times = True
@@ -47,15 +47,15 @@ class S3Store:
         self._boto = BotoStore(target, transport, clock)
         self._routes = RouteCache(self._boto)
         self._wire = WireTarget(transport, self._boto.credentials, clock)
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     @property
     def signing_region(self) -> str:
-        """The region requests are signed for."""
+        """The region that requests are signed for."""
         return self._boto.region
 
     def open(self, bucket: BucketSettings, deadline: float) -> BucketSession:
-        """Return what makes the calls of one scan of the bucket. Raises StoreError."""
+        """Return the session of one scan of the bucket. Raises StoreError."""
         if self._target.engine == "boto3":
             return ThreadedSession(self._boto)
         route = self._routes.get(bucket, deadline)
@@ -64,7 +64,7 @@ class S3Store:
         if self._target.engine == "wire":
             what = f"{UPLOADS_OPERATION}: not signed by plain SigV4; set engine: auto or boto3"
             raise StoreError(Reason.UNSUPPORTED, what)
-        self._tell(bucket)
+        self._log_engine(bucket)
         return ThreadedSession(self._boto)
 
     def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
@@ -76,15 +76,15 @@ class S3Store:
         return NumberedPartSum()
 
     def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
-        """Return what the bucket's lifecycle rules do about uploads; asked for through boto3."""
+        """Return when the bucket's lifecycle rules abort uploads. Raises StoreError."""
         return self._boto.abort_rules(bucket, deadline)
 
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
 
-    def _tell(self, bucket: BucketSettings) -> None:
-        if bucket.name not in self._told:
-            self._told.add(bucket.name)
+    def _log_engine(self, bucket: BucketSettings) -> None:
+        if bucket.name not in self._logged:
+            self._logged.add(bucket.name)
             fields = {"target": self._target.name, "bucket": bucket.name, "engine": "boto3"}
             log.info("not signed by plain SigV4: the bucket is read through boto3", extra={"fields": fields})

@@ -110,7 +110,9 @@ class S3Bucket:
     def _redirect(self, call: WireCall[ReadOnlyCredentials]) -> Page[Any]:
         """Have boto3 find the bucket, which it does with the call itself, and keep the route it took."""
         self._redirected = True
-        page, route = self._routes.boto.follow(self._bucket, call.request.marker, call.deadline)
+        page, route = self._routes.boto.list_uploads_with_route(
+            self._bucket, call.request.marker, call.deadline
+        )
         self._routes.put(self._bucket, route)
         self._route = route or self._route
         return page
