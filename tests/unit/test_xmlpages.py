@@ -155,7 +155,7 @@ class TestProof:
             assert keys_of(Response(200, {}, body)) == ["é"]
 
     def test_more_to_repair_than_any_page_has_is_refused(self, monkeypatch):
-        monkeypatch.setattr(xmltree, "_MOST_REPAIRS", 3)
+        monkeypatch.setattr(xmltree, "MAX_REPAIRS", 3)
         assert keys_of(page("\x01\x02\x03")) == ["\x01\x02\x03"]
         with pytest.raises(StoreError):
             keys_of(page("\x01\x02\x03\x04"))

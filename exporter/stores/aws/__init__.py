@@ -1,1 +1,1 @@
-"""What Amazon's services share: credentials, endpoints, signatures, SDK clients on our transport."""
+"""Shared by Amazon services: credentials, addresses, Signature Version 4, boto3 clients."""

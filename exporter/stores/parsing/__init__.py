@@ -1,1 +1,1 @@
-"""A raw XML body in, a proven page out."""
+"""XML in a response in, a checked page, error or set of lifecycle rules out. Raises StoreError."""

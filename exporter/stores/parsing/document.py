@@ -1,7 +1,6 @@
-"""A body in, a document out: parsed by libxml2 without DTDs, read column by column.
+"""XML documents: parsed by libxml2 without DTDs, read column by column.
 
-lxml parses a page in half the time of the standard library's ElementTree, and an XPath fetches one field of
-all items at once.
+lxml takes half the time of the standard library's ElementTree, and one XPath fetches a field of all items.
 """
 
 from __future__ import annotations
@@ -19,17 +18,17 @@ if TYPE_CHECKING:
 
 _ESCAPE = "\ue000"
 _FORBIDDEN = re.compile(
-    "&#(?:x([0-9A-Fa-f]{1,8})|([0-9]{1,10}));"  # a reference, judged by what it stands for
+    "&#(?:x([0-9A-Fa-f]{1,8})|([0-9]{1,10}));"  # a reference; forbidden if its character is
     f"|([{_ESCAPE}\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff])"
 )
 _ESCAPED = re.compile(f"{_ESCAPE}([0-9a-f]{{6}})")
 _LAST_CODE_POINT = 0x10FFFF
-_FEW = 20
-"""So many items are read one by one faster than by XPaths."""
+_ROW_WISE_MAX_ITEMS = 20
+"""Up to this number of items, reading item by item is faster than XPaths."""
 _ENCODING_ERRORS = {etree.ErrorTypes.ERR_UNKNOWN_ENCODING, etree.ErrorTypes.ERR_UNSUPPORTED_ENCODING}
-_MOST_REPAIRS = 4_000_000
-"""A page of 1,000 keys, all of them control characters, has a quarter of it; 64 MiB of zeros have more."""
-# what leaves no place for a DOCTYPE, and no doubt about the encoding
+MAX_REPAIRS = 4_000_000
+"""Four times what a page of 1,000 keys of control characters only needs; 64 MiB of zeros exceed it."""
+# the beginning of a document without a DOCTYPE and certainly in UTF-8
 _PLAIN_HEAD = re.compile(
     rb"(?:\xef\xbb\xbf)?"
     rb"(?:<\?xml\s+version=[\"']1\.0[\"'](?:\s+encoding=[\"'](?i:utf-8)[\"'])?"
@@ -43,7 +42,7 @@ class DoctypeError(Exception):
 
 
 class NotXmlError(Exception):
-    """The body is not a well-formed document, not even after the repair of forbidden characters."""
+    """The body is not well-formed, even with forbidden characters replaced."""
 
 
 class _RootReachedError(Exception):
@@ -51,15 +50,14 @@ class _RootReachedError(Exception):
 
 
 class Document:
-    """A parsed document: the fields below its root, and those of the items among them.
+    """A parsed document: the fields below its root, and the fields of its items.
 
-    Fields are known by their local name, whatever their namespace. Of a repeated one the first counts: below
-    the root the first of all, in an item the first in the root's namespace before any other. What is not
-    there is ''.
+    Fields are looked up by local name, in any namespace. Of a repeated field the first counts: below the root
+    the first of all, in an item the first in the root's namespace before any other. A missing field is ''.
     """
 
     def __init__(self, body: bytes, *fields: str) -> None:
-        """Parse a body; of the fields below the root only the named are read, all where none is named.
+        """Parse a body; of the fields below the root only `fields` are read, all if none are given.
 
         Raises DoctypeError and NotXmlError.
         """
@@ -67,87 +65,87 @@ class Document:
         self.name = _local(self._root.tag)
         children = self._root.iterchildren(*_any_namespace(fields))
         self._fields = [(_local(child.tag), child.text or "") for child in children]
-        self._firsts = dict(reversed(self._fields))
-        self._found: dict[str, list[etree._Element]] = {}
+        self._first_texts = dict(reversed(self._fields))
+        self._items_by_name: dict[str, list[etree._Element]] = {}
 
     def text(self, name: str) -> str:
         """Return the text of a field below the root."""
-        return self.own(self._firsts.get(name, ""))
+        return self.restore(self._first_texts.get(name, ""))
 
     def all_texts(self, name: str) -> list[str]:
         """Return the texts of all fields of this name below the root."""
-        return [self.own(text) for field, text in self._fields if field == name]
+        return [self.restore(text) for field, text in self._fields if field == name]
 
     def texts(self) -> dict[str, str]:
         """Return the texts of all fields below the root."""
-        return {name: self.own(text) for name, text in self._firsts.items()}
+        return {name: self.restore(text) for name, text in self._first_texts.items()}
 
-    def branches(self, name: str) -> list[Branch]:
+    def children(self, name: str) -> list[Element]:
         """Return the elements of this name below the root."""
-        return Branch(self, self._root).branches(name)
+        return Element(self, self._root).children(name)
 
     def columns(self, item: str, *names: str) -> list[list[str]]:
         """Return for each name the texts of all items' fields, in the order of the items."""
         items = self._items(item)
-        tags, paths = _ways(self._root.tag, item, names)
-        if len(items) <= _FEW:
+        tags, paths = _field_paths(self._root.tag, item, names)
+        if len(items) <= _ROW_WISE_MAX_ITEMS:
             columns = list(map(list, zip(*[_row(each, tags) for each in items], strict=True)))
-            return self._owned(columns or [[] for _ in names])
+            return self._restored(columns or [[] for _ in names])
         columns = [path(self._root) for path in paths]
         for number, column in enumerate(columns):
-            # it has one node an item at most: as many as there are items, and each is its item's
+            # at most one node per item: where the numbers are equal, each node belongs to its item
             if len(column) != len(items) or not _are_texts(column):
                 columns[number] = [_first(each, tags[number]) for each in items]
-        return self._owned(columns)
+        return self._restored(columns)
 
-    def inner_column(self, item: str, outer: str, name: str) -> list[str]:
+    def nested_column(self, item: str, outer: str, name: str) -> list[str]:
         """Return the texts of the field `name` within all items' field `outer`, in the order of the items."""
         items = self._items(item)
-        (outer_tag, tag), (_, path) = _ways(self._root.tag, item, (outer, name), nested=True)
-        column = path(self._root) if len(items) > _FEW else []
+        (outer_tag, tag), (_, path) = _field_paths(self._root.tag, item, (outer, name), nested=True)
+        column = path(self._root) if len(items) > _ROW_WISE_MAX_ITEMS else []
         if len(column) != len(items) or not _are_texts(column):
             outers = [_first_element(each, outer_tag) for each in items]
             column = ["" if each is None else _first(each, tag) for each in outers]
-        return self._owned([column])[0]
+        return self._restored([column])[0]
 
     def _items(self, item: str) -> list[etree._Element]:
-        if item not in self._found:
-            self._found[item] = list(self._root.iterchildren(f"{{*}}{item}"))
-        return self._found[item]
+        if item not in self._items_by_name:
+            self._items_by_name[item] = list(self._root.iterchildren(f"{{*}}{item}"))
+        return self._items_by_name[item]
 
-    def _owned(self, columns: list[list[str]]) -> list[list[str]]:
-        return [list(map(self.own, column)) for column in columns] if self._repaired else columns
+    def _restored(self, columns: list[list[str]]) -> list[list[str]]:
+        return [list(map(self.restore, column)) for column in columns] if self._repaired else columns
 
-    def own(self, text: str) -> str:
-        """Return the store's own text of one that was repaired."""
+    def restore(self, text: str) -> str:
+        """Return the text as the store sent it, where the document was repaired."""
         if not self._repaired:
             return text
         return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
 
 
-class Branch:
-    """An element below the root, and what is below it; for documents that are deeper than a page."""
+class Element:
+    """An element below the root; for documents that are deeper than a page."""
 
     def __init__(self, document: Document, element: etree._Element) -> None:
-        """Make it of a document's element."""
+        """Wrap an element of a document."""
         self._document = document
         self._element = element
 
     def names(self) -> list[str]:
-        """Return the local names of the elements in it."""
+        """Return the local names of its children."""
         return [_local(child.tag) for child in self._element.iterchildren()]
 
     def text(self, name: str) -> str:
-        """Return the text of its first element of this name, '' without one."""
-        return self._document.own(_first(self._element, name))
+        """Return the text of its first child of this name, '' without one."""
+        return self._document.restore(_first(self._element, name))
 
-    def branches(self, name: str) -> list[Branch]:
-        """Return the elements of this name in it."""
-        return [Branch(self._document, child) for child in self._element.iterchildren(f"{{*}}{name}")]
+    def children(self, name: str) -> list[Element]:
+        """Return its children of this name."""
+        return [Element(self._document, child) for child in self._element.iterchildren(f"{{*}}{name}")]
 
 
 class _Parsers(threading.local):
-    """One thread's parsers: threads that share one wait for each other."""
+    """The parsers of one thread: threads that share a parser wait for each other."""
 
     def __init__(self) -> None:
         self.utf_8 = _parser("utf-8")
@@ -155,28 +153,28 @@ class _Parsers(threading.local):
 
 
 def _parse(body: bytes) -> tuple[etree._Element, bool]:
-    """Return the root, and whether the body had to be repaired."""
+    """Return the root, and whether forbidden characters had to be replaced."""
     try:
-        return _parse_once(body), False
+        return _parse_strict(body), False
     except (etree.XMLSyntaxError, expat.ExpatError, ValueError, LookupError) as error:
-        if not _may_be_repaired(error):
+        if not _is_repairable(error):
             raise NotXmlError from None
     text = body.decode("utf-8-sig", "surrogateescape")
-    repaired = _FORBIDDEN.sub(_escape, text, count=_MOST_REPAIRS)
+    repaired = _FORBIDDEN.sub(_escape, text, count=MAX_REPAIRS)
     try:
-        return _parse_once(repaired.encode("utf-8"), encoding_known=True), True
+        return _parse_strict(repaired.encode("utf-8"), encoding_known=True), True
     except (etree.XMLSyntaxError, expat.ExpatError, ValueError, LookupError):
         raise NotXmlError from None
 
 
-def _may_be_repaired(error: Exception) -> bool:
-    """Whether it is the text that is wrong, and not its encoding that one of the parsers cannot read."""
+def _is_repairable(error: Exception) -> bool:
+    """Whether the text is at fault, rather than an encoding that a parser does not know."""
     if isinstance(error, etree.XMLSyntaxError):
         return getattr(error, "code", None) not in _ENCODING_ERRORS
     return isinstance(error, expat.ExpatError)
 
 
-def _parse_once(body: bytes, *, encoding_known: bool = False) -> etree._Element:
+def _parse_strict(body: bytes, *, encoding_known: bool = False) -> etree._Element:
     plain = _PLAIN_HEAD.match(body)
     if not plain:
         _refuse_doctype(body, "utf-8" if encoding_known else None)
@@ -184,7 +182,7 @@ def _parse_once(body: bytes, *, encoding_known: bool = False) -> etree._Element:
 
 
 def _refuse_doctype(body: bytes, encoding: str | None) -> None:
-    """Read up to the root element, so that no entity is ever declared.
+    """Read up to the root element, before any entity is declared.
 
     Raises DoctypeError where a DOCTYPE comes first, ExpatError, and ValueError or LookupError where the
     encoding cannot be read.
@@ -224,7 +222,7 @@ _PARSERS = _Parsers()
 
 
 def _escape(match: re.Match[str]) -> str:
-    """Replace what XML 1.0 forbids, and the escape character itself, by the escape and six hex digits."""
+    """Replace a character that XML 1.0 forbids, or the escape character, by the escape and six hex digits."""
     hexadecimal, decimal, raw = match.groups()
     point = ord(raw) if raw else int(hexadecimal or decimal, 16 if hexadecimal else 10)
     if point > _LAST_CODE_POINT or (not raw and _is_allowed(point)):
@@ -262,7 +260,7 @@ def _first_element(item: etree._Element, tag: str) -> etree._Element | None:
 
 
 def _are_texts(nodes: Sequence[str]) -> bool:
-    """Whether no node is an element: a field that begins with one has no text."""
+    """Whether no node is an element: a field that begins with an element has no text."""
     try:
         "".join(nodes)
     except TypeError:
@@ -271,7 +269,7 @@ def _are_texts(nodes: Sequence[str]) -> bool:
 
 
 @lru_cache(maxsize=16)
-def _ways(
+def _field_paths(
     root_tag: str, item: str, names: tuple[str, ...], *, nested: bool = False
 ) -> tuple[tuple[str, ...], list[Callable[..., Any]]]:
     """Return for each name its tag in the root's namespace, and the XPath to each item's first such field.

@@ -1,4 +1,4 @@
-"""Reads a bucket's lifecycle rules, as far as they abort uploads: a raw body in, proven rules out.
+"""Lifecycle rules that abort uploads: a response in, checked rules out.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLifecycleConfiguration.html
 """
@@ -16,40 +16,40 @@ from exporter.stores.parsing.pages import read_error
 
 if TYPE_CHECKING:
     from exporter.model.errors import StoreError
-    from exporter.stores.parsing.document import Branch
+    from exporter.stores.parsing.document import Element
     from exporter.stores.transport.response import Response
 
 DAY_SECONDS = 86400.0
 NO_RULES = AbortRules()
-_MOST_DIGITS = 9
+_MAX_DIGITS = 9
 _PREFIX_ONLY = {"Prefix", "And"}
-"""What a filter may hold without leaving out any upload under its prefix."""
+"""Elements of a filter that exclude no upload under its prefix."""
 
 
 def has_no_rules(error: StoreError) -> bool:
-    """Whether a refusal says that the bucket has no lifecycle rules."""
+    """Whether a refusal means that the bucket has no lifecycle rules."""
     return error.status == HTTPStatus.NOT_FOUND and error.code == "NoSuchLifecycleConfiguration"
 
 
-def read_rules(response: Response, watched: str | None) -> AbortRules:
-    """Return what the rules do about uploads whose keys begin with `watched`.
+def read_rules(response: Response, watched_prefix: str | None) -> AbortRules:
+    """Return when the rules abort uploads whose keys begin with `watched_prefix`.
 
     Raises StoreError (bad_response).
     """
-    within = watched or ""
+    within = watched_prefix or ""
     shortest: dict[bool, float] = {}
-    for rule in _prove(response).branches("Rule"):
-        seconds = _seconds(rule)
+    for rule in _parse_checked(response).children("Rule"):
+        seconds = _abort_after_seconds(rule)
         if seconds is None:
             continue
-        prefix, filtered = _reach(rule)
+        prefix, filtered = _scope(rule)
         covers_all = within.startswith(prefix) and not filtered
         if within.startswith(prefix) or prefix.startswith(within):
             shortest[covers_all] = min(seconds, shortest.get(covers_all, seconds))
     return AbortRules(bucket=shortest.get(True), prefix=shortest.get(False))
 
 
-def _prove(response: Response) -> Document:
+def _parse_checked(response: Response) -> Document:
     try:
         document = Document(response.body)
     except (DoctypeError, NotXmlError):
@@ -63,23 +63,23 @@ def _prove(response: Response) -> Document:
     return document
 
 
-def _seconds(rule: Branch) -> float | None:
-    """Return after what time a rule aborts uploads; None for one that does not, or is not enabled."""
-    aborts = rule.branches("AbortIncompleteMultipartUpload")
+def _abort_after_seconds(rule: Element) -> float | None:
+    """Return the age at which a rule aborts uploads; None if it does not, or is disabled."""
+    aborts = rule.children("AbortIncompleteMultipartUpload")
     status = rule.text("Status").strip().lower()
     if not aborts or status == "disabled":
         return None
     days = aborts[0].text("DaysAfterInitiation").strip()
-    readable = days.isascii() and days.isdigit() and len(days) <= _MOST_DIGITS
+    readable = days.isascii() and days.isdigit() and len(days) <= _MAX_DIGITS
     if status != "enabled" or not readable:
         raise bad_response(LIFECYCLE_OPERATION, "a rule's status or days cannot be read")
     return int(days) * DAY_SECONDS
 
 
-def _reach(rule: Branch) -> tuple[str, bool]:
-    """Return the prefix of a rule, and whether it leaves out some of what is under it, by tags or sizes."""
-    filters = rule.branches("Filter")
-    filters += [inner for each in filters for inner in each.branches("And")]
-    prefixes = [branch.text("Prefix") for branch in (rule, *filters)]
+def _scope(rule: Element) -> tuple[str, bool]:
+    """Return the prefix of a rule, and whether tags or sizes exclude some of the uploads under it."""
+    filters = rule.children("Filter")
+    filters += [inner for each in filters for inner in each.children("And")]
+    prefixes = [element.text("Prefix") for element in (rule, *filters)]
     filtered = any(name not in _PREFIX_ONLY for each in filters for name in each.names())
     return max(prefixes, key=len), filtered

@@ -1,4 +1,4 @@
-"""Reads the XML answers of S3 and OBS: a raw body in, a proven page out."""
+"""Pages of S3 and OBS: a response in, a checked page out."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exporter.stores.base import PageRequest
-    from exporter.stores.parsing.document import Branch
+    from exporter.stores.parsing.document import Element
     from exporter.stores.transport.response import Response
 
 ABORT_DATE = "x-amz-abort-date"
-"""When the store will abort the upload whose parts it lists, by a lifecycle rule."""
+"""The time at which a lifecycle rule aborts the upload whose parts are listed."""
 _TRUE, _FALSE = {"true", "1"}, {"false", "0"}
-_MOST_DIGITS = 19
+_MAX_DIGITS = 19
 _FIELDS = (
     *("Bucket", "IsTruncated", "StorageClass"),
     *("ContinuationToken", "NextMarker"),
@@ -36,7 +36,7 @@ _FIELDS = (
 
 
 def read_page(request: PageRequest, response: Response, bucket: str | None, now: float) -> Page[Any]:
-    """Return the page that was asked for; see `read_uploads` and `read_parts`."""
+    """Return the requested page; see `read_uploads` and `read_parts`."""
     return (read_parts if request.upload else read_uploads)(response, bucket, now)
 
 
@@ -45,12 +45,12 @@ def read_uploads(response: Response, bucket: str | None, now: float) -> Page[Upl
 
     `now` is our clock, used where the answer does not carry the store's. Raises StoreError (bad_response).
     """
-    document = _prove(response, "ListMultipartUploadsResult", UPLOADS_OPERATION, bucket)
+    document = _parse_checked(response, "ListMultipartUploadsResult", UPLOADS_OPERATION, bucket)
     keys, ids, initiated, classes = document.columns("Upload", "Key", "UploadId", "Initiated", "StorageClass")
     if not (all(keys) and all(ids)):
         raise bad_response(UPLOADS_OPERATION, "an upload without key or upload id")
     moments = timestamps.parse_past_column(initiated, response.server_time(default=now))
-    initiators = document.inner_column("Upload", "Initiator", "ID")
+    initiators = document.nested_column("Upload", "Initiator", "ID")
     uploads = list(map(Upload, keys, ids, moments, map(str.strip, classes), map(str.strip, initiators)))
     marker = (document.text("NextKeyMarker"), document.text("NextUploadIdMarker"))
     return Page(
@@ -63,7 +63,7 @@ def read_uploads(response: Response, bucket: str | None, now: float) -> Page[Upl
 
 def read_parts(response: Response, bucket: str | None, now: float) -> Page[Part]:
     """Return the page of parts in `answer`; see `read_uploads`."""
-    document = _prove(response, "ListPartsResult", PARTS_OPERATION, bucket)
+    document = _parse_checked(response, "ListPartsResult", PARTS_OPERATION, bucket)
     texts, sizes, modified = document.columns("Part", "PartNumber", "Size", "LastModified")
     numbers = _integers(texts)
     store_now = response.server_time(default=now)
@@ -87,11 +87,11 @@ def read_buckets(response: Response) -> Page[FoundBucket]:
 
     Raises StoreError (bad_response).
     """
-    document = _prove(response, "ListAllMyBucketsResult", BUCKETS_OPERATION, None)
-    lists = document.branches("Buckets")
+    document = _parse_checked(response, "ListAllMyBucketsResult", BUCKETS_OPERATION, None)
+    lists = document.children("Buckets")
     if not lists:
         raise bad_response(BUCKETS_OPERATION, "the answer has no Buckets")
-    found = [_found_bucket(bucket) for bucket in lists[0].branches("Bucket")]
+    found = [_found_bucket(bucket) for bucket in lists[0].children("Bucket")]
     if not all(bucket.name for bucket in found):
         raise bad_response(BUCKETS_OPERATION, "a bucket without a name")
     marker = document.text("ContinuationToken") or document.text("NextMarker")
@@ -104,7 +104,7 @@ def read_buckets(response: Response) -> Page[FoundBucket]:
     )
 
 
-def _found_bucket(bucket: Branch) -> FoundBucket:
+def _found_bucket(bucket: Element) -> FoundBucket:
     region = bucket.text("BucketRegion").strip() or bucket.text("Location").strip()
     return FoundBucket(bucket.text("Name"), region or None)
 
@@ -124,7 +124,7 @@ def error_fields(body: bytes) -> dict[str, str]:
     return document.texts() if document.name == "Error" else {}
 
 
-def _prove(response: Response, root: str, operation: str, bucket: str | None) -> Document:
+def _parse_checked(response: Response, root: str, operation: str, bucket: str | None) -> Document:
     try:
         document = Document(response.body, *_FIELDS)
     except DoctypeError:
@@ -160,14 +160,14 @@ def _truncated(document: Document, operation: str) -> bool | None:
 def _integers(texts: Sequence[str]) -> list[int | None]:
     """Read whole numbers; None for what is none."""
     together = "".join(texts)
-    if together.isascii() and together.isdigit() and all(texts) and max(map(len, texts)) <= _MOST_DIGITS:
+    if together.isascii() and together.isdigit() and all(texts) and max(map(len, texts)) <= _MAX_DIGITS:
         return list(map(int, texts))
     return [_integer(text) for text in texts]
 
 
 def _integer(text: str) -> int | None:
     text = text.strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None
 
 
 def _part_marker(text: str) -> Marker | None:

@@ -1,1 +1,5 @@
-"""Sends every HTTP request: deadline to the last byte, body cap, CAs, proxy, connections, count."""
+"""HTTP over libcurl: a signed request in, a Response or StoreError out.
+
+`client.Transport` owns deadlines to the last byte, the limit of bodies, trusted CAs, proxy, connections and
+the count of requests; `multi` sends many requests at once from one thread.
+"""
