@@ -1,5 +1,6 @@
 """The templates of the pages: part of the package, and loaded with the first page."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -21,3 +22,11 @@ def test_a_wheel_holds_every_file_of_the_package():
     packed = {path for pattern in patterns for path in package.glob(pattern)}
     others = {path for path in package.rglob("*") if path.is_file() and path.suffix not in {".py", ".pyc"}}
     assert others == packed
+
+
+def test_templates_print_nothing_unescaped_but_the_style():
+    templates = (ROOT / "exporter/web/pages").glob("*.html")
+    unescaped = [
+        each for path in templates for each in re.findall(r"[^{]*\|\s*safe", path.read_text("utf-8"))
+    ]
+    assert unescaped == [" style|safe"]
