@@ -35,8 +35,8 @@ class Key:
 
     @property
     def store_names(self) -> str:
-        """The kinds of store that take the key: `s3 and obs`."""
-        return " and ".join(self.stores)
+        """The kinds of store that take the key: `s3, obs and gcs`."""
+        return " and ".join(filter(None, (", ".join(self.stores[:-1]), *self.stores[-1:])))
 
     @property
     def full_description(self) -> str:
