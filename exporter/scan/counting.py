@@ -62,7 +62,7 @@ class UploadCounter:
         """Also where all uploads are asked about: without part times, activity is a change between scans."""
         self._settings = settings
         self._tally = tally
-        self._ended_tally = tally.blank()
+        self._ended_tally = tally.empty_copy()
         self._ledger = ledger
         self._recheck = recheck
         self.on_calls_saved = on_calls_saved
@@ -104,15 +104,16 @@ class UploadCounter:
         if not self.keeps_records:
             self._tally.add_sized(upload, totals)
             return
-        now = self._tally.now
-        contiguous = ContiguousParts(part_sum.contiguous_parts, part_sum.contiguous_bytes)
+        now, contiguous = self._tally.now, None
+        if part_sum.contiguous_parts >= self._parts_per_page:
+            contiguous = ContiguousParts(part_sum.contiguous_parts, part_sum.contiguous_bytes)
         record = self._ledger.record_parts(
             row_id,
             upload,
             totals,
             now,
             before,
-            contiguous=contiguous if contiguous.parts >= self._parts_per_page else None,
+            contiguous=contiguous,
             read_in_full_at=before.read_in_full_at if before and part_sum.skipped_parts else now,
         )
         self._tally.add_sized(upload, totals, record.idle_since if record.dated else None)

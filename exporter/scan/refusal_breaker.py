@@ -69,7 +69,7 @@ class RefusalBreaker:
         """Close the breaker: the store does list parts."""
         self._succeeded = True
         state = self._ledger.refusals
-        if self.is_tripped or state.consecutive:
+        if state.refused_at is not None or state.consecutive:
             self._ledger.refusals = state._replace(refused_at=None, probes=0, consecutive=0)
 
     def failed(self, error: StoreError, *, failed_before: bool) -> None:

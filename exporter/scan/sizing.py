@@ -44,8 +44,10 @@ class Sizing:
         on_calls_saved: Callable[[int], None],
     ) -> None:
         """Make it without uploads; its calls are run by `executor` under `retry_policy`."""
-        settings, monotonic = client.settings, client.clocks.monotonic
-        self._client = client
+        settings = client.settings
+        self._new_sum = client.store.new_part_sum
+        self._monotonic = client.clocks.monotonic
+        self._is_rate_limited = settings.requests_per_second is not None
         self._bucket = bucket
         self._ledger = ledger
         self._now = tally.now
@@ -60,7 +62,7 @@ class Sizing:
             has_part_times=client.store.has_part_times,
             on_calls_saved=on_calls_saved,
         )
-        self._budget = RequestBudget(settings, executor, retry_policy.deadline, monotonic)
+        self._budget = RequestBudget(settings, executor, retry_policy.deadline, self._monotonic)
         uses_records = self._counter.uses_records
         self._breaker = RefusalBreaker(ledger, tally.now, remembers=uses_records)
         self._by_urgency = self._budget.is_limited or (self._breaker.is_tripped and uses_records)
@@ -149,8 +151,8 @@ class Sizing:
         self._to_skip -= skip
         if self._breaker.is_open or skip:
             return self.warning or self._breaker.message
-        if self._client.clocks.monotonic() >= self._retry_policy.deadline.at:
-            return OVER_BUDGET if self._client.settings.requests_per_second else OUT_OF_TIME
+        if self._monotonic() >= self._retry_policy.deadline.at:
+            return OVER_BUDGET if self._is_rate_limited else OUT_OF_TIME
         return None
 
     def _new_part_sum(self, record: UploadRecord | None) -> PartSum:
@@ -158,7 +160,7 @@ class Sizing:
 
         That is now, where the next check would come too late for it.
         """
-        part_sum = self._client.store.new_part_sum()
+        part_sum = self._new_sum()
         if not (self._counter.uses_records and record and record.contiguous_parts):
             return part_sum
         if record.read_in_full_at is not None:

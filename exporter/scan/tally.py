@@ -1,7 +1,6 @@
-"""What one scan found in one bucket, added up upload by upload; no upload is held on to.
+"""Sums over the uploads that a scan found in one bucket; no upload is kept.
 
-The words, and the rules for what cannot be known, are those of docs/metrics.md: a number that
-is not known is None, never 0.
+What each sum means, and when it is not known (None, never 0), is described in docs/metrics.md.
 """
 
 from __future__ import annotations
@@ -20,27 +19,24 @@ if TYPE_CHECKING:
 
     from exporter.model.uploads import PartTotals, Upload
 
-CLASSES_LIMIT = 20
-"""So many storage classes of a bucket keep their name; a store that invents more makes no more series."""
+MAX_CLASSES = 20
+"""Maximum number of storage classes of a bucket that keep their name; the others are counted as `other`."""
 
 _CLASS_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 # of Amazon S3 and Glacier, and Huawei OBS: names that a flood of invented ones must not push out
-_USUAL_CLASSES = frozenset(
+_WELL_KNOWN_CLASSES = frozenset(
     {
         *("STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "REDUCED_REDUNDANCY"),
         *("GLACIER", "GLACIER_IR", "DEEP_ARCHIVE", "EXPRESS_ONEZONE", "OUTPOSTS", "SNOW", "WARM", "COLD"),
     }
 )
-OVERDUE_SECONDS = 2 * 86400
-"""A store may take so long to abort what its rules say."""
+ABORT_GRACE_SECONDS = 2 * 86400
+"""Time that a store may take to abort an upload after its abort date."""
 _MICROSECONDS = 1_000_000
 
 
 class Tally:
-    """Adds uploads up to a Summary. For one thread; tallies with the same settings can be merged.
-
-    The order of adding and merging changes nothing.
-    """
+    """Adds uploads up to a Summary, in any order. For one thread; tallies of the same scan can be merged."""
 
     def __init__(
         self,
@@ -69,10 +65,10 @@ class Tally:
         self._oldest_initiated: float | None = None
         self._oldest_activity: float | None = None
         self._age_counts = [0] * (len(self._ages) + 1)
-        self._age_sum = 0  # microseconds: whole numbers add up alike in any order
+        self._age_microseconds = 0  # whole numbers add up alike in any order
         self._classes: dict[str, int] = {}
 
-    def blank(self) -> Tally:
+    def empty_copy(self) -> Tally:
         """Return an empty tally with the same settings."""
         return Tally(now=self.now, stale_after=self._stale_after, ages=self._ages, with_parts=self.with_parts)
 
@@ -104,7 +100,7 @@ class Tally:
         self._add_class(_label(totals.storage_class or upload.storage_class or DEFAULT_CLASS), totals.bytes)
 
     def add_overdue(self, upload: Upload, totals: PartTotals) -> None:
-        """Count an upload by the parts that it had when it was asked about last, which is too long ago."""
+        """Count an upload by the totals of its last check, though it was due to be checked again."""
         self._overdue += 1
         self.add_sized(upload, totals)
 
@@ -114,7 +110,7 @@ class Tally:
         self.add_counted(upload)
 
     def add_counted(self, upload: Upload) -> None:
-        """Count an upload whose parts are not asked for; its initiation stands for its activity."""
+        """Count an upload of a target without parts; its initiation stands for its activity."""
         self._add_initiation(upload)
         self._add_activity(upload.initiated)
         if self._observer:
@@ -122,18 +118,26 @@ class Tally:
             self._observer(Found(upload, upload.initiated, None, None, storage_class))
 
     def add_counted_all(self, uploads: Collection[Upload]) -> None:
-        """Count a page of uploads whose parts are not asked for."""
+        """Count a page of uploads of a target without parts."""
         for upload in uploads:
             self.add_counted(upload)
 
     def merge(self, other: Tally) -> None:
         """Add all that `other` counted; it has to have been made with the same settings."""
-        for name in (
-            *("_uploads", "_undated", "_sized", "_unsized", "_empty", "_parts", "_bytes"),
-            *("_stale", "_stale_sized", "_stale_bytes", "_age_sum", "_overdue"),
-            *("_abort_scheduled", "_abort_overdue"),
-        ):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self._uploads += other._uploads
+        self._undated += other._undated
+        self._sized += other._sized
+        self._unsized += other._unsized
+        self._empty += other._empty
+        self._parts += other._parts
+        self._bytes += other._bytes
+        self._overdue += other._overdue
+        self._abort_scheduled += other._abort_scheduled
+        self._abort_overdue += other._abort_overdue
+        self._stale += other._stale
+        self._stale_sized += other._stale_sized
+        self._stale_bytes += other._stale_bytes
+        self._age_microseconds += other._age_microseconds
         self._oldest_initiated = _earlier(self._oldest_initiated, other._oldest_initiated)
         self._oldest_activity = _earlier(self._oldest_activity, other._oldest_activity)
         self._age_counts = [a + b for a, b in zip(self._age_counts, other._age_counts, strict=True)]
@@ -156,7 +160,7 @@ class Tally:
             oldest_initiated=self._oldest_initiated,
             oldest_activity=self._oldest_activity,
             age_counts=tuple(accumulate(self._age_counts)) if self._ages else (),
-            age_sum=self._age_sum / _MICROSECONDS,
+            age_sum=self._age_microseconds / _MICROSECONDS,
             bytes_by_class=tuple(sorted(self._classes.items())) if self.with_parts else (),
             parts_known=self.with_parts,
             overdue=self._overdue,
@@ -171,12 +175,12 @@ class Tally:
             return
         age = self._age(upload.initiated)
         self._age_counts[bisect_left(self._ages, age)] += 1
-        self._age_sum += round(age * _MICROSECONDS)
+        self._age_microseconds += round(age * _MICROSECONDS)
         if self._oldest_initiated is None or upload.initiated < self._oldest_initiated:
             self._oldest_initiated = upload.initiated
 
     def _add_activity(self, activity: float | None) -> bool:
-        """Judge by the last activity, None where it is not known; return whether the upload is stale."""
+        """Count the last activity, None where it is not known; returns whether the upload is stale."""
         if activity is None:
             return False
         if self._oldest_activity is None or activity < self._oldest_activity:
@@ -191,13 +195,13 @@ class Tally:
     def _add_abort(self, moment: float | None) -> None:
         if moment is not None:
             self._abort_scheduled += 1
-            self._abort_overdue += self.now > moment + OVERDUE_SECONDS
+            self._abort_overdue += self.now > moment + ABORT_GRACE_SECONDS
 
     def _add_class(self, label: str, size: int) -> None:
-        """Add bytes to a class; of too many classes the last in rank goes under `other`, for good."""
+        """Add bytes to a class; beyond MAX_CLASSES the last in rank is merged into `other` for good."""
         classes = self._classes
         classes[label] = classes.get(label, 0) + size
-        if len(classes) > CLASSES_LIMIT + (OTHER_CLASS in classes):
+        if len(classes) > MAX_CLASSES + (OTHER_CLASS in classes):
             last = max((name for name in classes if name != OTHER_CLASS), key=_rank)
             classes[OTHER_CLASS] = classes.get(OTHER_CLASS, 0) + classes.pop(last)
 
@@ -208,7 +212,7 @@ def _label(storage_class: str) -> str:
 
 
 def _rank(label: str) -> tuple[bool, str]:
-    return (label not in _USUAL_CLASSES, label)
+    return (label not in _WELL_KNOWN_CLASSES, label)
 
 
 def _earlier(one: float | None, other: float | None) -> float | None:

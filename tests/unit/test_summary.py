@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.model.results import OTHER_CLASS, Summary
 from exporter.model.uploads import PartTotals, Upload
-from exporter.scan.tally import CLASSES_LIMIT, Tally
+from exporter.scan.tally import MAX_CLASSES, Tally
 
 NOW = 1_700_000_000.0
 HOUR = 3600.0
@@ -304,7 +304,7 @@ def test_a_flood_of_storage_classes_ends_in_other_and_loses_no_byte():
     flood = [Found(upload(), totals(size=number, cls=f"A{number:03}")) for number in range(1, 101)]
     found = summary(*flood, Found(upload(), totals(size=1000, cls="STANDARD")))
     labels = dict(found.bytes_by_class)
-    assert len(labels) == CLASSES_LIMIT + 1
+    assert len(labels) == MAX_CLASSES + 1
     assert labels["STANDARD"] == 1000
     assert sum(labels.values()) == found.bytes == 1000 + 5050
-    assert labels[OTHER_CLASS] == sum(range(CLASSES_LIMIT, 101))
+    assert labels[OTHER_CLASS] == sum(range(MAX_CLASSES, 101))
