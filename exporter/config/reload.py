@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from exporter.config.file_changes import LOOK_SECONDS, ChangedFiles
 from exporter.config.problems import ConfigError
+from exporter.text.redaction import unexpected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +72,7 @@ class Reloader:
             return list(error.problems)
         except Exception as error:  # our own bug: the caller gets an answer, and the process goes on
             log.exception("reading the config failed unexpectedly")
-            return [f"unexpected {type(error).__name__}; please report it"]
+            return [unexpected(error)]
         return []
 
     def request(self) -> None:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from exporter.text.redaction import unexpected
+
 
 class Reason(StrEnum):
     """Why a scan or a request failed: a closed set, used as a metric label."""
@@ -72,7 +74,7 @@ class Failure:
         """Return the failure that an exception stands for; any but a StoreError is a bug of the exporter."""
         if isinstance(error, StoreError):
             return cls(error.reason, str(error))
-        return cls(Reason.INTERNAL, f"unexpected {type(error).__name__}; please report it")
+        return cls(Reason.INTERNAL, unexpected(error))
 
     def __str__(self) -> str:
         """Return reason and message as one text."""

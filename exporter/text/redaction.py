@@ -17,6 +17,11 @@ _SECRET_PATTERN = re.compile(
 )
 
 
+def unexpected(error: Exception) -> str:
+    """Return the message for a bug of the exporter: its class alone, since its text could hold a secret."""
+    return f"unexpected {type(error).__name__}; please report it"
+
+
 def redact(text: str) -> str:
     """Return the text with `[hidden]` in the place of keys, tokens and signatures."""
     return _SECRET_PATTERN.sub(REDACTED, text)
