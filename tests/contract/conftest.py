@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,13 @@ import trustme
 from contract.authority import Authority
 from contract.outcomes import Engines, both_engines
 from contract.rig_obs import SIGNATURES
-from contract.rigs import RIGS, XML_RIGS, Opener, Rig, opener
+from contract.rigs import Opener, Rig
+
+MODULES = [import_module(f"contract.{path.stem}") for path in sorted(Path(__file__).parent.glob("rig_*.py"))]
+RIGS = {name: open_rig for module in MODULES for name, open_rig in module.RIGS.items()}
+XML_RIGS = [name for module in MODULES if module.HAS_XML for name in module.RIGS]
+PAGE_RIGS = [name for module in MODULES if module.HAS_XML for name in module.ENGINES]
+KIND_RIGS = [name for module in MODULES for name in module.ENGINES]
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +38,7 @@ def _shared_rigs() -> Iterator[Callable[[str], Rig]]:
 
         def shared(name: str) -> Rig:
             if name not in rigs:
-                rigs[name] = stack.enter_context(opener(name)())
+                rigs[name] = stack.enter_context(RIGS[name]())
             rigs[name].reset()
             return rigs[name]
 
@@ -40,7 +47,7 @@ def _shared_rigs() -> Iterator[Callable[[str], Rig]]:
 
 def _fresh_rigs(name: str) -> Iterator[Opener]:
     with ExitStack() as stack:
-        yield lambda **changes: stack.enter_context(opener(name)(**changes))
+        yield lambda **changes: stack.enter_context(RIGS[name](**changes))
 
 
 @pytest.fixture(params=RIGS)
@@ -67,9 +74,6 @@ def xml_rig(request: pytest.FixtureRequest, _shared_rigs: Callable[[str], Rig]) 
     return _shared_rigs(request.param)
 
 
-PAGE_RIGS = ["s3-path", "s3-boto3", "obs-virtual"]
-
-
 @pytest.fixture(params=PAGE_RIGS)
 def open_page_rig(request: pytest.FixtureRequest) -> Iterator[Opener]:
     """Return what opens one rig per store whose pages are XML."""
@@ -82,7 +86,7 @@ def page_rig(request: pytest.FixtureRequest, _shared_rigs: Callable[[str], Rig])
     return _shared_rigs(request.param)
 
 
-@pytest.fixture(params=["s3-path", "s3-boto3", "obs-virtual", "glacier"])
+@pytest.fixture(params=KIND_RIGS)
 def kind_rig(request: pytest.FixtureRequest, _shared_rigs: Callable[[str], Rig]) -> Rig:
     """Return one rig of each store and engine, for how answers are read, whatever was asked and signed."""
     return _shared_rigs(request.param)

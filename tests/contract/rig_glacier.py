@@ -77,3 +77,8 @@ def _as_kept(upload: AnyUpload) -> Upload:
     starts = accumulate((part.size for part in parts), initial=0)
     ranges = {start: (start + part.size - 1, "0" * 64) for start, part in zip(starts, parts, strict=False)}
     return Upload(upload.upload_id, upload.key, upload.initiated, parts=ranges)
+
+
+RIGS = {"glacier": vault}
+ENGINES = ["glacier"]
+HAS_XML = False

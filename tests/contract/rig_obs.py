@@ -43,6 +43,9 @@ def _open(signatures: set[str], *, bucket: BucketSettings = _BUCKET, **changes: 
     assert obs.refused == []
 
 
+RIGS = {"obs-virtual": virtual_host, "obs-v2": path_v2, "obs-v4": path_v4}
+ENGINES = ["obs-virtual"]
+HAS_XML = True
 SIGNATURES = {"obs": virtual_host, "v2": path_v2, "v4": path_v4}
 
 

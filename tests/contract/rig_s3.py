@@ -51,3 +51,8 @@ def _open(style: str, *, bucket: BucketSettings = BUCKET, **changes: object) -> 
     with standing(s3, StoreKind.S3, S3Store, bucket, **changes) as rig:
         yield rig
     assert s3.refused == []
+
+
+RIGS = {"s3-path": path_style, "s3-virtual": virtual_host, "s3-boto3": by_boto3}
+ENGINES = ["s3-path", "s3-boto3"]
+HAS_XML = True

@@ -1,16 +1,17 @@
 """What the contract suite drives: a stand-in server, a store that asks it, and a say in what is true.
 
-A store joins the suite with one line in RIGS: the function that opens its rig, as `module:function`. Its
-arguments are the target's settings to change, `tls` (what the stand-in serves with), `host` (where it
-listens), `name` (what it is called) and `bucket`; it yields a Rig and has to leave nothing behind.
+A store joins the suite with a module rig_NAME.py beside this one. Its RIGS are the functions that open a rig,
+by name; their arguments are the target's settings to change, `tls` (what the stand-in serves with), `host`
+(where it listens), `name` (what it is called) and `bucket`; each yields a Rig and leaves nothing behind.
+Its ENGINES names one rig of each way to send requests, and HAS_XML says whether pages are XML: what is said
+of XML and of S3's markers is not asked of others.
 """
 
 import ssl
 import threading
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from typing import Any
 
 import pytest
@@ -26,19 +27,6 @@ from exporter.model.uploads import PartTotals
 from exporter.model.uploads import Upload as ListedUpload
 from exporter.stores.base import Store
 from exporter.stores.transport.client import Transport
-
-RIGS = {
-    "s3-path": "contract.rig_s3:path_style",
-    "s3-virtual": "contract.rig_s3:virtual_host",
-    "s3-boto3": "contract.rig_s3:by_boto3",
-    "obs-virtual": "contract.rig_obs:virtual_host",
-    "obs-v2": "contract.rig_obs:path_v2",
-    "obs-v4": "contract.rig_obs:path_v4",
-    "glacier": "contract.rig_glacier:vault",
-}
-JSON_RIGS = {"glacier"}
-"""Those whose pages are not XML: what is said of XML and of S3's markers is not asked of them."""
-XML_RIGS = [name for name in RIGS if name not in JSON_RIGS]
 
 __all__ = ["LIFECYCLE", "PARTS", "UPLOADS", "Part", "Upload"]
 
@@ -165,12 +153,6 @@ def standing(
             yield rig
         finally:
             rig.close()
-
-
-def opener(name: str) -> Callable[..., AbstractContextManager[Rig]]:
-    """Return the function that opens a rig."""
-    module, _, function = RIGS[name].partition(":")
-    return getattr(import_module(module), function)
 
 
 def some_uploads(count: int, **fields: object) -> list[Upload]:
