@@ -125,7 +125,7 @@ def spoiling(rig: Rig, upload_id: str, spoil: Callable[[Reply], Reply]) -> None:
 
 def hung_up(rig: Rig) -> bool:
     """Wait until the client has closed all its connections; false where it does not."""
-    for connection in list(rig.standin._sockets):
+    for connection in list(rig.standin.sockets):
         try:
             connection.settimeout(PATIENCE)
             said = connection.recv(1, socket.MSG_PEEK)

@@ -13,6 +13,7 @@ from servers import free_port
 from servers.standin import Reply
 
 from exporter.model.errors import Reason, StoppingError
+from exporter.stores.transport import response
 
 UPLOAD = Upload("k", "id-1", parts=[Part(1, 7)])
 IMPATIENT = replace(SCAN, request_timeout=0.4, retries=0)
@@ -160,7 +161,7 @@ class TestBodies:
     def test_a_body_over_the_cap_is_refused(
         self, rig: Rig, monkeypatch: pytest.MonkeyPatch, status: int, *, packed: bool
     ):
-        monkeypatch.setattr("exporter.stores.transport.response.MAX_BODY_BYTES", 100_000)
+        monkeypatch.setattr(response, "MAX_BODY_BYTES", 100_000)
         rig.fill([UPLOAD])
         padded = body(lambda text: text + b" " * 100_000)
         rig.fault(UPLOADS, reply=lambda reply: replace(padded(reply), status=status, gzip=packed))

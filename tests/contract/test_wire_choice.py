@@ -9,6 +9,7 @@ from contract.scans import bytes_of, received, scan, sized_uploads, summary_of
 
 from exporter.config.settings import BucketSettings
 from exporter.model.errors import Reason, StoreError
+from exporter.stores.s3 import store as s3_store
 from exporter.stores.s3.boto import BotoStore
 
 HELD = sized_uploads(20)
@@ -64,7 +65,7 @@ class TestAuto:
     def test_boto3_reads_all_where_it_is_told_to(
         self, open_wire: Opener, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr("exporter.stores.s3.store.WireSession", None)
+        monkeypatch.setattr(s3_store, "WireSession", None)
         caplog.set_level(logging.INFO)
         rig = open_wire(engine="boto3")
         rig.fill(HELD)

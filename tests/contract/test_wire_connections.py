@@ -28,7 +28,7 @@ HELD = sized_uploads(100)
 
 def hang_up(rig: Rig) -> None:
     """Close every connection, as a server does with idle ones."""
-    for connection in list(rig.standin._sockets):
+    for connection in list(rig.standin.sockets):
         with suppress(OSError):
             connection.shutdown(socket.SHUT_RDWR)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
+import io
 import json
 import math
 import re
 import subprocess
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -90,9 +91,10 @@ def flags(command: str, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
 
 def own_flags(command: str) -> set[str]:
     """Return a command's flags that are not in Prometheus' style."""
-    top = cli.parser()
-    [commands] = [action for action in top._actions if isinstance(action, argparse._SubParsersAction)]
-    options = {text for action in commands.choices[command]._actions for text in action.option_strings}
+    with redirect_stdout(io.StringIO()) as shown, pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    heads = [line for line in shown.getvalue().splitlines() if line.startswith("  -")]
+    options = {text for line in heads for text in re.findall(r"(?:^  |, )(--?[a-z][\w.-]*)", line)}
     return {text for text in options - {"-h", "--help"} if "." not in text}
 
 

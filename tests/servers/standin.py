@@ -151,7 +151,7 @@ class StandIn:
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Make a server for `host`; `name` is what `url` calls it, `clock` what its Date header says."""
-        self._handler = handler
+        self.handler = handler
         self._tls = tls
         self._name = name or (f"[{host}]" if ":" in host else host)
         self._clock = clock
@@ -160,7 +160,8 @@ class StandIn:
         self._stop = threading.Event()
         self._requests: list[Request] = []
         self._errors: list[BaseException] = []
-        self._sockets: set[socket.socket] = set()
+        self.sockets: set[socket.socket] = set()
+        """Those that are connected."""
         self._threads: list[threading.Thread] = []
         self.connections = 0
         """TCP connections accepted so far."""
@@ -178,7 +179,7 @@ class StandIn:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         with self._lock:
-            for connection in self._sockets:
+            for connection in self.sockets:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
@@ -217,7 +218,7 @@ class StandIn:
                 continue
             with self._lock:
                 self.connections += 1
-                self._sockets.add(connection)
+                self.sockets.add(connection)
                 if self._stop.is_set():
                     connection.shutdown(socket.SHUT_RDWR)
             self._start(self._serve, connection)
@@ -228,11 +229,11 @@ class StandIn:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._tls:
                 with self._lock:
-                    self._sockets.discard(connection)
+                    self.sockets.discard(connection)
                 connection.settimeout(30)
                 stream = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
                 with self._lock:
-                    self._sockets.add(stream)
+                    self.sockets.add(stream)
                 _shake_hands(stream)
             with stream.makefile("rb") as reader:
                 while self._converse(stream, reader):
@@ -241,7 +242,7 @@ class StandIn:
             pass  # the client went, or did not speak HTTP, or the test is over
         finally:
             with self._lock:
-                self._sockets.discard(stream)
+                self.sockets.discard(stream)
             stream.close()
 
     def _converse(self, stream: socket.socket, reader: BufferedReader) -> bool:
@@ -254,7 +255,7 @@ class StandIn:
         with self._lock:
             self._requests.append(request)
         try:
-            reply = self._handler(request)
+            reply = self.handler(request)
         except Exception as error:  # noqa: BLE001 - shown at the end of the block
             self._errors.append(error)
             reply = Reply(500, close=True)

@@ -269,7 +269,7 @@ class TestForetell:
         def make(target, transport):
             if target.name == "a":
                 raise KeyboardInterrupt
-            return FakeStore(before_page=lambda _: stopped.append(transport._stop.wait(20)))
+            return FakeStore(before_page=lambda _: stopped.append(transport.stop.wait(20)))
 
         monkeypatch.setattr(forecasting, "make_store", make)
         with pytest.raises(KeyboardInterrupt):

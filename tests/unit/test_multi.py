@@ -13,6 +13,7 @@ from servers.standin import Reply
 from unit.requesting import SOON, fine, outcomes, paths, start
 
 from exporter.model.errors import Reason
+from exporter.stores.transport import response
 from exporter.stores.transport.errors import from_curl
 from exporter.stores.transport.handles import HandleOptions
 from exporter.stores.transport.multi import MultiTransport
@@ -23,7 +24,7 @@ HANG = Reply(hang=True)
 class TestRequests:
     def test_many_are_in_flight_at_once_and_each_has_its_answer(self, multi, server, answering):
         together = threading.Barrier(100)
-        server._handler = lambda request: (together.wait(SOON), answering(request))[1]
+        server.handler = lambda request: (together.wait(SOON), answering(request))[1]
         start(multi, server, *paths(100))
         assert outcomes(multi, 100) == fine(paths(100))
 
@@ -178,7 +179,7 @@ class TestFailures:
         assert found == fine(["/one", "/two"]) | failed
 
     def test_bodies_have_a_cap(self, multi, server, answering, monkeypatch):
-        monkeypatch.setattr("exporter.stores.transport.response.MAX_BODY_BYTES", 100_000)
+        monkeypatch.setattr(response, "MAX_BODY_BYTES", 100_000)
         answering.replies["/large"] = Reply(body=b"x" * 100_001)
         answering.replies["/fits"] = Reply(body=b"x" * 100_000)
         start(multi, server, "/large", "/fits")
@@ -200,7 +201,7 @@ class TestFailures:
         assert from_curl("ListParts", found["/large"]).reason is Reason.BAD_RESPONSE
 
     def test_nothing_of_a_refused_answer_is_in_the_next(self, multi, server, answering, monkeypatch):
-        monkeypatch.setattr("exporter.stores.transport.response.MAX_BODY_BYTES", 100_000)
+        monkeypatch.setattr(response, "MAX_BODY_BYTES", 100_000)
         answering.replies["/large"] = Reply(headers={"X-Large": "yes"}, body=b"x" * 200_000)
         start(multi, server, "/large")
         outcomes(multi, 1)

@@ -216,7 +216,7 @@ class TestNumbersOfFiles:
         if hard != resource.RLIM_INFINITY and hard < 2 * HIGH:
             pytest.skip("this process may not open as many files")
         together = threading.Barrier(50)
-        server._handler = lambda request: (together.wait(SOON), answering(request))[1]
+        server.handler = lambda request: (together.wait(SOON), answering(request))[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (2 * HIGH, hard))
         with ExitStack() as files:
             files.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))

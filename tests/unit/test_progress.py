@@ -5,6 +5,7 @@ import logging
 
 import pytest
 from fakes import Clock, upload
+from servers import wait_until
 
 from exporter.cli.terminal.progress import Progress
 from exporter.model.uploads import Found
@@ -43,7 +44,7 @@ def test_a_log_line_takes_the_place_of_what_was_drawn(monkeypatch: pytest.Monkey
     logging.getLogger().addHandler(handler)
     try:
         with Progress(tty) as progress:
-            progress._drawn = True
+            wait_until("the line", lambda: "buckets" in tty.getvalue(), seconds=10)
             logging.getLogger("exporter.test").warning("hello")
             assert handler.stream is progress
         assert handler.stream is tty

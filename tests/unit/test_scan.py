@@ -5,22 +5,14 @@ from __future__ import annotations
 import threading
 
 import pytest
-from fakes import BUCKET, DAY, GONE, NOW, REFUSED, Clock, FakeStore, error, upload
+from fakes import DAY, GONE, NOW, REFUSED, Clock, FakeStore, error, upload
+from unit.scanning import scan
 
-from exporter.config.settings import ScanSettings
 from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Part
 from exporter.scan.counting import LISTED_BUT_ENDED, OUT_OF_TIME
 from exporter.scan.refusal_breaker import MAX_REFUSALS, PROBE_SECONDS
-from exporter.scan.scanner import Scanner
 from exporter.state.ledger import Ledger
-from exporter.stores.engine.store_client import StoreClient
-
-
-def scan(store, ledger=None, clock=None, stop=None, **settings):
-    clock = clock or Clock()
-    client = StoreClient(store, ScanSettings(**settings), stop or threading.Event(), clock.clocks())
-    return Scanner(client, (3600.0, DAY)).scan(BUCKET, ledger if ledger is not None else Ledger())
 
 
 class TestCounting:

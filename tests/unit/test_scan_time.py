@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from fakes import Clock, FakeStore, error, upload
-from unit.test_scan import scan
+from unit.scanning import scan
 
 from exporter.model.errors import Reason, StoppingError, StoreError
 

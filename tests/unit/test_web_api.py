@@ -10,8 +10,8 @@ import pytest
 from docs.documents import ROOT, cells, code
 from fakes import NOW
 from hostile import MALICIOUS_KEYS
+from unit.app_requests import ask
 from unit.sites import FAILURE, Shown
-from unit.test_web_app import ask
 
 from exporter.config.sharding import Shard
 

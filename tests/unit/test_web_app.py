@@ -3,12 +3,12 @@
 import asyncio
 import gzip
 import re
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
+from unit.app_requests import ask
 from unit.boards import HOSTILE, Drawn
 
 from exporter.metrics.exposition import CONTENT_TYPE_OPENMETRICS, CONTENT_TYPE_TEXT
@@ -25,35 +25,6 @@ PROMETHEUS_3 = (
     "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
     "text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
 )
-
-
-@dataclass
-class Answer:
-    """What an application sent."""
-
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-
-
-def ask(app: App, target: str = "/metrics", *headers: tuple[str, str], method: str = "GET") -> Answer:
-    answer = Answer()
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: dict[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            answer.status = message["status"]
-            answer.headers = {name.decode(): value.decode() for name, value in message["headers"]}
-        else:
-            answer.body += message["body"]
-
-    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    path, _, query = target.partition("?")
-    scope = {"type": "http", "method": method, "path": path, "headers": raw, "query_string": query.encode()}
-    asyncio.run(app(scope, receive, send))
-    return answer
 
 
 @pytest.fixture

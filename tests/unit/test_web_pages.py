@@ -10,9 +10,9 @@ import pytest
 from fakes import NOW
 from hostile import MALICIOUS_KEYS
 from lxml import html
+from unit.app_requests import ask
 from unit.boards import HOSTILE, NOTHING, SUMMARY, Drawn
 from unit.sites import FAILURE, Shown, found, worst
-from unit.test_web_app import ask
 
 from exporter.config.sharding import Shard
 from exporter.model.errors import Failure, Reason

@@ -84,7 +84,7 @@ class Transport:
     ) -> None:
         """Once `stop` is set, requests in flight are cancelled."""
         self.traffic = traffic
-        self._stop = stop
+        self.stop = stop
         self._options = HandleOptions(tls, proxy_url)
         self._monotonic = monotonic
         self._idle_handles: list[pycurl.Curl] = []
@@ -155,7 +155,7 @@ class Transport:
 
     def _remaining(self, call: Call) -> float:
         """Return the seconds left of a call. Raises StoreError and StoppingError."""
-        if self._stop.is_set():
+        if self.stop.is_set():
             raise StoppingError
         if call.sent >= MAX_REQUESTS_PER_CALL:
             raise StoreError(
@@ -202,7 +202,7 @@ class Transport:
         try:
             handle.perform()
         except pycurl.error as error:
-            if self._stop.is_set():
+            if self.stop.is_set():
                 raise StoppingError from None
             raise from_curl(operation, error) from None
         return buffer.finish(handle.getinfo(pycurl.RESPONSE_CODE))
@@ -219,7 +219,7 @@ class Transport:
         return about_to_send
 
     def _progress(self, *_: int) -> int:
-        return 1 if self._stop.is_set() else 0
+        return 1 if self.stop.is_set() else 0
 
 
 def _header_line(name: str, value: str) -> str:
