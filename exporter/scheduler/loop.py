@@ -5,18 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import schedule
 
 from exporter.model.errors import Failure, Reason, StoppingError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from exporter.config.settings import BucketSettings
     from exporter.scheduler.discovery import DiscoverySchedule
     from exporter.scheduler.publisher import Publisher
+    from exporter.scheduler.reconciler import Reconciler
     from exporter.scheduler.target import WatchedTarget
 
 log = logging.getLogger(__name__)
@@ -24,30 +25,19 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 1
 
 
-class Targets(Protocol):
-    """What is watched; see `exporter.scheduler.reconciler.Reconciler`."""
-
-    @property
-    def targets(self) -> Sequence[WatchedTarget]:
-        """The targets that are watched now."""
-
-    def found(self, watched: WatchedTarget, buckets: Sequence[BucketSettings]) -> None:
-        """Watch the buckets that a target was found to have."""
-
-
 class Loop:
     """Runs the scans of all targets on threads of their own. Nothing that a scan does ends it."""
 
     def __init__(
         self,
-        watched: Targets,
+        reconciler: Reconciler,
         publisher: Publisher,
         stop: threading.Event,
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make a loop that ends once `stop` is set."""
-        self._watched = watched
+        self._reconciler = reconciler
         self._publisher = publisher
         self._stop = stop
         self._monotonic = monotonic
@@ -78,7 +68,7 @@ class Loop:
 
     def tick(self) -> None:
         """Start what is due of each target, as far as it has workers left."""
-        for watched in self._watched.targets:
+        for watched in self._reconciler.targets:
             try:
                 self._start_due(watched)
             except Exception:  # a failing target must not stop the others
@@ -186,7 +176,7 @@ class Loop:
         fields: dict[str, object] = {"target": watched.settings.name}
         try:
             buckets = discovery.find()
-            self._watched.found(watched, buckets)
+            self._reconciler.found(watched, buckets)
             discovery.succeed(self._monotonic(), time.time())
             log.debug("buckets found", extra={"fields": fields | {"buckets": len(buckets)}})
         except StoppingError:

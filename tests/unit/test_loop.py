@@ -183,6 +183,18 @@ class TestFailures:
         assert house.tick()["target-1", "bucket-0"].success
 
 
+def test_what_the_board_refuses_is_neither_counted_nor_logged(caplog):
+    """Its target or bucket was given other settings while the scan ran."""
+
+    def behave(_):
+        raise error(Reason.ACCESS_DENIED, 403)
+
+    house = House(FakeScanner(behave), buckets=1)
+    house.board.declare([Entry("target-0", "bucket-0", "s3", 60.0, source="other settings")])
+    assert house.tick()["target-0", "bucket-0"].success is None
+    assert (house.failures, caplog.records) == ([], [])
+
+
 class TestStop:
     def test_ends_the_loop_and_starts_no_more(self):
         scanner = FakeScanner()
