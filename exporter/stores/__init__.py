@@ -1,6 +1,6 @@
-"""A question about a bucket in, one proven page out; all that is particular to one vendor.
+"""A request about a bucket in, one proven page out; and all that is particular to one vendor.
 
-That includes the permissions a store's calls need, and the command that aborts an upload.
+`registry` has one entry for each kind of store: its class, permissions, abort command and capabilities.
 
 Offers: `abort_command`, `base`, `engine.concurrency`, `engine.executor`, `engine.rate_limit`, `engine.retry`,
 `engine.store_client`, `pagination`, `permissions`, `prices`, `registry`, `transport.client`.

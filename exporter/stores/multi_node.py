@@ -32,7 +32,7 @@ class Node(NamedTuple):
 class MultiNodeStore:
     """The union of nodes as one store. An error of any node fails the scan: part of a union is no number.
 
-    Lifecycle rules and the list of buckets are the same on all nodes: the first is asked.
+    Lifecycle rules and the list of buckets are the same on all nodes, and read from the first.
     """
 
     def __init__(self, nodes: Sequence[Node]) -> None:

@@ -194,7 +194,7 @@ class TestOutcomes:
 
         outcome = self.run(broken())
         assert (outcome.reason, str(outcome)) == (Reason.INTERNAL, "unexpected RuntimeError")
-        assert "a flow failed unexpectedly" in caplog.text
+        assert "a task failed unexpectedly" in caplog.text
         assert "a bug of the test" in caplog.text
 
     def test_each_page_reaches_the_task_that_asked(self):

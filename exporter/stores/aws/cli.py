@@ -1,4 +1,4 @@
-"""Commands of the AWS CLI that ask where and how a target is asked. They hold no credentials."""
+"""Commands of the AWS CLI with a target's endpoint, region, profile and TLS settings, and without secrets."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ class Executor:
         except (StoreError, RestartError) as error:
             self._end(running, error)
         except Exception as error:  # a bug of the exporter ends one task, as any failure does
-            log.exception("a flow failed unexpectedly")
+            log.exception("a task failed unexpectedly")
             self._end(running, StoreError(Reason.INTERNAL, f"unexpected {type(error).__name__}"))
         else:
             running.retries = 0

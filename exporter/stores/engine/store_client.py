@@ -72,7 +72,7 @@ class StoreClient:
     ) -> Executor:
         """Return an executor of calls about one bucket. Raises StoreError and StoppingError.
 
-        Opening is a call of its own, with retries: the store may have to ask for credentials.
+        Opening is a call of its own, with retries: the store may have to request credentials.
         """
         session = self.call(lambda until: self.store.open(bucket, until), deadline)
         return Executor(
