@@ -34,6 +34,7 @@ _SUMMARY: dict[Definition, Callable[[Summary], float | None]] = {
     Definition(
         "mpu_pending_parts",
         "Parts of uploads in progress, without the uploads whose bytes are not known.",
+        on_dashboard=False,
     ): lambda summary: summary.parts,
     Definition(
         "mpu_oldest_initiated_timestamp_seconds",

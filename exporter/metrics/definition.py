@@ -28,7 +28,8 @@ class Kind(StrEnum):
 class Definition:
     """A metric: its name with the suffix of its type (_total, _info), its HELP text and its labels.
 
-    `see` is a link that the table in docs/metrics.md has beside the text, '' for none.
+    `see` is a link that the table in docs/metrics.md has beside the text, '' for none. `on_dashboard` says
+    whether a panel in helm/ shows the metric.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Definition:
     labels: tuple[str, ...] = BUCKET_LABELS
     kind: Kind = Kind.GAUGE
     see: str = ""
+    on_dashboard: bool = True
 
     def gauges(self) -> GaugeMetricFamily:
         """Return a family of gauges without samples, for a collector."""

@@ -21,10 +21,16 @@ _STATUS: dict[Definition, Callable[[TargetStatus], float | None]] = {
         ("target",),
     ): lambda status: status.settings.scan.interval,
     Definition(
-        "mpu_stale_after_seconds", "stale_after of the target; a bucket may have its own.", ("target",)
+        "mpu_stale_after_seconds",
+        "stale_after of the target; a bucket may have its own.",
+        ("target",),
+        on_dashboard=False,
     ): lambda status: status.settings.stale_after,
     Definition(
-        "mpu_target_buckets", "Buckets or vaults that this shard watches.", ("target",)
+        "mpu_target_buckets",
+        "Buckets or vaults that this shard watches.",
+        ("target",),
+        on_dashboard=False,  # which counts the buckets that were scanned
     ): lambda status: len(status.buckets),
     Definition(
         "mpu_discovery_success",
