@@ -90,7 +90,7 @@ class Service:
         registry = process_registry(shard)
         self._metrics = ExporterMetrics(registry)
         self._metrics.config_read(used=True, now=time.time())
-        self._state = StateDatabase(settings.state.path, failed=self._metrics.state_failed)
+        self._state = StateDatabase(settings.state.path, on_failure=self._metrics.state_failed)
         limit = TOP_UPLOADS_LIMIT if uploads else 0
         new_target = TargetFactory(self._metrics, self._state, shard, top_uploads_limit=limit)
         self._reconciler = Reconciler(self._board, self._state, new_target, shard=shard)

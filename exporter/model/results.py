@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from exporter.model.top_uploads import TopUploads
 
-from typing import TYPE_CHECKING, NamedTuple
-
 
 class Group(NamedTuple):
-    """Uploads of a bucket that have something in common; '' is the name of all that have no group shown.
+    """Uploads of a bucket with the same prefix or initiator; the name '' is that of all groups not shown.
 
-    `bytes` are those that are known, None where none are.
+    `bytes` is the sum over sized uploads, None where none is sized.
     """
 
     name: str
@@ -23,9 +21,9 @@ class Group(NamedTuple):
 
 
 class AbortRules(NamedTuple):
-    """After how many seconds lifecycle rules abort an upload: the shortest rule of each kind, None without.
+    """Seconds after which lifecycle rules abort an upload: the shortest of each scope, None without a rule.
 
-    `bucket` is of rules that cover all that is watched of the bucket, `prefix` of those that cover some.
+    `bucket` is of rules that cover all watched uploads of the bucket, `prefix` of those that cover some.
     """
 
     bucket: float | None = None
@@ -33,18 +31,17 @@ class AbortRules(NamedTuple):
 
 
 OTHER_CLASS = "other"
-
 DEFAULT_CLASS = "STANDARD"
-"""What S3 means where it names no storage class."""
+"""The storage class of uploads and parts where S3 names none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What one finished scan found in one bucket.
+    """The sums of one finished scan of one bucket.
 
-    Moments are Unix seconds, ages seconds at the scan's start. `parts`, `bytes`, `empty` and `stale_bytes`
-    are of the uploads whose bytes are known; they are None where uploads exist and none of them could be
-    sized, `stale_bytes` also where none of the stale ones could be.
+    Times are Unix seconds, ages are seconds at the scan's start. `parts`, `bytes`, `empty` and `stale_bytes`
+    are sums over the sized uploads; None where uploads exist and none of them is sized, `stale_bytes` also
+    where none of the stale ones is.
     """
 
     uploads: int
@@ -58,22 +55,22 @@ class Summary:
     oldest_initiated: float | None
     oldest_activity: float | None
     age_counts: tuple[int, ...]
-    """How many dated uploads are at most as old as each bound, then all of them; () without bounds."""
+    """Number of dated uploads at most as old as each bound, and last of all of them; () without bounds."""
     age_sum: float
     bytes_by_class: tuple[tuple[str, int], ...]
     """Sorted by storage class."""
     parts_known: bool
-    """False where the target is not asked for parts."""
+    """False for a target with `parts: never`."""
     overdue: int = 0
-    """How many are sized by what is remembered of them, though it was time to ask again."""
+    """Number of uploads sized by a record that was due to be checked again."""
     abort_scheduled: int | None = None
-    """How many the store said it will abort, by a lifecycle rule; None where sizes are not known."""
+    """Number of uploads with an abort date from the store; None where sizes are not known."""
     abort_overdue: int | None = None
-    """How many of these it should have aborted long ago."""
+    """Number of those whose abort date is more than two days ago."""
     abort_rules: AbortRules | None = None
-    """None where nobody asked for them, or they are not known."""
+    """None where they are not asked for, or could not be read."""
     prefixes: tuple[Group, ...] | None = None
-    """The largest groups, the last of them all others; None where nobody asked, or there are too many."""
+    """The largest groups, and last all others; None where not asked for, or with too many groups."""
     initiators: tuple[Group, ...] | None = None
 
 

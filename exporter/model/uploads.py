@@ -1,4 +1,4 @@
-"""The words of the project as immutable records, and the one error that stores raise."""
+"""Uploads, their parts, and what the parts add up to, as immutable records."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 class Upload(NamedTuple):
     """A multipart upload in progress.
 
-    `initiated` is Unix seconds, or None where the store's text could not be believed. `initiator` is who
-    began it, in the store's own words: an ARN or an id; '' where it does not say.
+    `initiated` is Unix seconds, None where the store's time is missing or not plausible. `initiator` is an
+    ARN or an id, as the store gives it; '' where it gives none.
     """
 
     key: str
@@ -26,7 +26,7 @@ class Upload(NamedTuple):
 class Part(NamedTuple):
     """A stored piece of an upload: bytes `start` to `start + size` for Glacier, else `start` is its number.
 
-    `size` is bytes and `modified` Unix seconds; None where the store's text could not be believed.
+    `size` is bytes and `modified` Unix seconds; None where the store's value is missing or not valid.
     """
 
     start: int | None
@@ -35,10 +35,7 @@ class Part(NamedTuple):
 
 
 class Parts(Collection[Part]):
-    """The parts of a page, column by column; None where the store's text could not be believed.
-
-    Of a page of 1,000 that is three lists instead of a thousand records.
-    """
+    """The parts of a page in columns, with None as in Part: three lists instead of a thousand records."""
 
     __slots__ = ("modified", "sizes", "starts")
 
@@ -51,7 +48,7 @@ class Parts(Collection[Part]):
         self.modified = modified
 
     def __len__(self) -> int:
-        """Return how many parts there are."""
+        """Return the number of parts."""
         return len(self.starts)
 
     def __contains__(self, part: object) -> bool:
@@ -70,11 +67,10 @@ class Parts(Collection[Part]):
 
 
 class PartTotals(NamedTuple):
-    """What the parts of one upload add up to.
+    """The sums over one upload's parts. Times are Unix seconds.
 
-    `bytes` is None where the size of any part is not known. `last_modified` is the newest part's
-    time in Unix seconds, None without parts or where the store gives no part times. `abort_at` is when the
-    store says that it will abort the upload, None where it does not say.
+    `bytes` is None where the size of any part is not known. `last_modified` is that of the newest part, None
+    without parts or part times. `abort_at` is when the store will abort the upload, None where it gives none.
     """
 
     parts: int
@@ -85,7 +81,7 @@ class PartTotals(NamedTuple):
 
 
 class Found(NamedTuple):
-    """An upload as a scan found it. Times are Unix seconds; None stands for what is not known."""
+    """An upload as a scan counted it. Times are Unix seconds; None where a value is not known."""
 
     upload: Upload
     activity: float | None

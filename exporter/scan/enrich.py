@@ -1,4 +1,4 @@
-"""What a target's scans find beyond sums: groups of uploads, and the rules that should clean up."""
+"""What a target's scans report beyond sums: groups of uploads, and the bucket's abort rules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter.scan.groups import Groups
-from exporter.scan.lifecycle import Lifecycle
+from exporter.scan.lifecycle import AbortRulesCache
 
 if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings, TargetSettings
@@ -19,35 +19,35 @@ log = logging.getLogger(__name__)
 
 
 class Enrichment:
-    """Of one target, as far as its settings ask for any. Scans of several buckets may use it at once."""
+    """Groups and abort rules of one target, as its settings ask for them. Safe to use from several scans."""
 
     def __init__(self, target: TargetSettings, client: StoreClient) -> None:
-        """Make it; nothing is asked yet."""
+        """Make it without any call."""
         self._target = target
-        self._lifecycle = Lifecycle(target, client) if target.lifecycle else None
-        self._told: set[tuple[str, str]] = set()
+        self._abort_rules = AbortRulesCache(target, client) if target.lifecycle else None
+        self._warned: set[tuple[str, str]] = set()
 
     def new_groups(self) -> Groups | None:
-        """Return what counts one scan's uploads by groups, None where nobody asked for any."""
+        """Return what counts one scan's uploads by groups, None where the settings ask for none."""
         return Groups(self._target.top) if self._target.top else None
 
     def enrich(
         self, summary: Summary, bucket: BucketSettings, groups: Groups | None, deadline: float
     ) -> Summary:
-        """Return a scan's sums with what else is known of the bucket. Raises StoppingError."""
-        if self._lifecycle:
-            summary = replace(summary, abort_rules=self._lifecycle.rules(bucket, deadline))
+        """Return the summary with abort rules and largest groups, by `deadline`. Raises StoppingError."""
+        if self._abort_rules:
+            summary = replace(summary, abort_rules=self._abort_rules.get(bucket, deadline))
         if groups:
-            self._tell(bucket, groups)
+            self._warn_of_overflow(bucket, groups)
             largest = partial(groups.largest, uploads=summary.uploads, sizes_known=summary.bytes is not None)
             summary = replace(summary, prefixes=largest("prefix"), initiators=largest("initiator"))
         return summary
 
-    def _tell(self, bucket: BucketSettings, groups: Groups) -> None:
-        """Say once where a bucket has too many groups, and again where it had fewer meanwhile."""
-        too_many = {(bucket.name, by) for by in groups.too_many}
-        for _, by in sorted(too_many - self._told):
+    def _warn_of_overflow(self, bucket: BucketSettings, groups: Groups) -> None:
+        """Log once that a bucket has too many groups, and again after it had fewer."""
+        overflowed = {(bucket.name, by) for by in groups.overflowed}
+        for _, by in sorted(overflowed - self._warned):
             fields = {"target": self._target.name, "bucket": bucket.name, "by": by}
             log.warning("too many groups of uploads: none of them is shown", extra={"fields": fields})
-        self._told -= {told for told in self._told if told[0] == bucket.name}
-        self._told |= too_many
+        self._warned -= {each for each in self._warned if each[0] == bucket.name}
+        self._warned |= overflowed

@@ -1,4 +1,4 @@
-"""A bucket's uploads by what they have in common: found uploads in, the largest groups out."""
+"""Uploads in; the largest groups of a bucket out, by key prefix and by initiator."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ if TYPE_CHECKING:
     from exporter.config.settings import TopSettings
     from exporter.model.uploads import Found
 
-MOST_GROUPS = 10_000
-"""A bucket with more is told nothing about: its groups could no longer be counted exactly."""
-LONGEST_NAME = 100
+MAX_GROUPS = 10_000
+"""Maximum number of groups that are counted; a bucket with more has none shown."""
+MAX_NAME_LENGTH = 100
 _ROLE = ":assumed-role/"
-"""What stands before a role's name and, after a slash, its session's."""
+"""Is followed by a role's name, a slash, and the session's name."""
 
 Counts = dict[str, list[int]]
-"""By the group's name: its uploads, those of which the bytes are known, and these bytes."""
+"""By group name: the number of uploads, that of sized uploads, and the bytes of these."""
 
 
 class Groups:
     """Counts one scan's uploads by the groups that a target asks for. For one thread."""
 
     def __init__(self, top: TopSettings) -> None:
-        """Begin with no upload."""
+        """Make it empty."""
         self._limit = top.limit
-        ways: dict[str, Callable[[Found], str]] = {
+        name_functions: dict[str, Callable[[Found], str]] = {
             "prefix": partial(_prefix, depth=top.depth),
             "initiator": _initiator,
         }
-        self._ways = [(by, ways[by]) for by in dict.fromkeys(top.by)]
+        self._name_functions = [(by, name_functions[by]) for by in dict.fromkeys(top.by)]
         self._counts: dict[str, Counts | None] = {by: {} for by in top.by}
 
     def add(self, found: Found) -> None:
         """Count an upload."""
-        for by, name_of in self._ways:
+        for by, name_of in self._name_functions:
             counts = self._counts[by]
             if counts is None:
                 continue
             name = name_of(found)
             group = counts.get(name)
             if group is None:
-                if len(counts) >= MOST_GROUPS:
+                if len(counts) >= MAX_GROUPS:
                     self._counts[by] = None
                     continue
                 group = counts[name] = [0, 0, 0]
@@ -57,15 +57,15 @@ class Groups:
                 group[2] += found.bytes
 
     @property
-    def too_many(self) -> list[str]:
-        """By what the uploads have too many groups."""
+    def overflowed(self) -> list[str]:
+        """The kinds of groups ("prefix", "initiator") of which there are more than MAX_GROUPS."""
         return [by for by, counts in self._counts.items() if counts is None]
 
     def largest(self, by: str, uploads: int, *, sizes_known: bool) -> tuple[Group, ...] | None:
-        """Return the largest groups, and as '' all others of the bucket's `uploads`.
+        """Return the largest groups, and last one named '' of all others of the bucket's `uploads`.
 
-        They are ordered by bytes, then by uploads, then by name. None where there are too many, or nobody
-        asked for them.
+        They are ordered by bytes, then by uploads, then by name. None where there are too many groups, or the
+        settings do not ask for them.
         """
         counts = self._counts.get(by)
         if counts is None:
@@ -85,22 +85,22 @@ def _group(name: str, uploads: int, sized: int, size: int) -> Group:
 
 
 def _prefix(found: Found, depth: int) -> str:
-    """Return the folders that a key begins with, at most so many; '' where it is in none."""
+    """Return the first `depth` folders of a key, or as many as it has; '' for none."""
     key = found.upload.key
     rest = key.split("/", depth)[-1]
     return _label(key[: len(key) - len(rest)])
 
 
 def _initiator(found: Found) -> str:
-    """Return who began an upload; sessions of a role are one."""
+    """Return the initiator of an upload; a role session is cut after the role's name."""
     account, role, name = found.upload.initiator.partition(_ROLE)
     return _label(account + role + (name.partition("/")[0] if role else ""))
 
 
 def _label(text: str) -> str:
-    """Return a text that a stranger chose as a label can carry it: printable, and not long."""
+    """Return a label value for any text: printable, and at most MAX_NAME_LENGTH long."""
     text = one_line(text)
-    if len(text) <= LONGEST_NAME:
+    if len(text) <= MAX_NAME_LENGTH:
         return text
     digest = blake2b(text.encode(), digest_size=4).hexdigest()
-    return f"{text[: LONGEST_NAME - 9]}~{digest}"
+    return f"{text[: MAX_NAME_LENGTH - 9]}~{digest}"

@@ -1,4 +1,4 @@
-"""The lifecycle rules that should abort what nobody completes, asked for once an hour."""
+"""The lifecycle rules that abort uploads, read from the store once an hour."""
 
 from __future__ import annotations
 
@@ -15,55 +15,55 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ASK_AGAIN_SECONDS = 3600.0
+CACHE_SECONDS = 3600.0
 
 
-class Lifecycle:
-    """What is known of the rules of one target's buckets. Scans of several buckets may use it at once."""
+class AbortRulesCache:
+    """The abort rules of one target's buckets. Several scans may use it at once, each for its own bucket."""
 
     def __init__(self, target: TargetSettings, client: StoreClient) -> None:
-        """Make it without knowing any."""
+        """Make it empty."""
         self._target = target
         self._client = client
         self._monotonic = client.clocks.monotonic
-        self._known: dict[str, tuple[float, AbortRules | None]] = {}
-        self._told: set[tuple[str, Reason]] = set()
+        self._cache: dict[str, tuple[float, AbortRules | None]] = {}
+        self._warned: set[tuple[str, Reason]] = set()
 
-    def rules(self, bucket: BucketSettings, deadline: float) -> AbortRules | None:
-        """Return a bucket's rules, of the last hour; None where they cannot be known.
+    def get(self, bucket: BucketSettings, deadline: float) -> AbortRules | None:
+        """Return a bucket's rules as they were at most an hour ago; None where they could not be read.
 
-        A failure is told once, and fails nothing. Raises StoppingError.
+        A failure is logged once, and does not fail the scan. Raises StoppingError.
         """
-        known = self._known.get(bucket.name)
-        if known and self._monotonic() < known[0] + ASK_AGAIN_SECONDS:
-            return known[1]
-        asked = self._monotonic()
-        rules, for_good = self._ask(bucket, deadline)
-        if for_good:
-            self._known[bucket.name] = asked, rules
+        now = self._monotonic()
+        cached = self._cache.get(bucket.name)
+        if cached and now < cached[0] + CACHE_SECONDS:
+            return cached[1]
+        rules, is_final = self._read(bucket, deadline)
+        if is_final:
+            self._cache[bucket.name] = now, rules
         else:
-            self._known.pop(bucket.name, None)
+            self._cache.pop(bucket.name, None)
         return rules
 
-    def _ask(self, bucket: BucketSettings, deadline: float) -> tuple[AbortRules | None, bool]:
-        """Return the rules, and whether the answer stands for an hour.
+    def _read(self, bucket: BucketSettings, deadline: float) -> tuple[AbortRules | None, bool]:
+        """Return the rules, and whether the answer may be cached: any but a failure that may pass.
 
-        The scan waits for it, so all tries together take no longer than one call may.
+        The scan waits for it, so all attempts together take no longer than one call may.
         """
         client = self._client
         deadline = min(deadline, self._monotonic() + client.settings.request_timeout)
         try:
             rules = client.call(lambda until: client.store.abort_rules(bucket, until), deadline)
         except StoreError as error:
-            self._tell(bucket, error)
+            self._warn_once(bucket, error)
             return None, not error.retryable
-        self._told -= {told for told in self._told if told[0] == bucket.name}
+        self._warned -= {each for each in self._warned if each[0] == bucket.name}
         return rules, True
 
-    def _tell(self, bucket: BucketSettings, error: StoreError) -> None:
-        if (bucket.name, error.reason) in self._told:
+    def _warn_once(self, bucket: BucketSettings, error: StoreError) -> None:
+        if (bucket.name, error.reason) in self._warned:
             return
-        self._told.add((bucket.name, error.reason))
+        self._warned.add((bucket.name, error.reason))
         fields = {"target": self._target.name, "bucket": bucket.name, "reason": error.reason.value}
         text = "the bucket's lifecycle rules are not known"
         log.warning(text, extra={"fields": fields | {"error": str(error)}})

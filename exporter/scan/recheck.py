@@ -1,4 +1,4 @@
-"""When an upload is asked about again: the longer it has been idle, the later, but never later than a cap."""
+"""When an upload is checked again: the longer it has been idle, the later, up to a maximum delay."""
 
 from __future__ import annotations
 
@@ -9,26 +9,23 @@ _PHASES = 2**32
 
 @dataclass(frozen=True, slots=True)
 class Recheck:
-    """The rule of one target: `factor` of the time an upload had been idle, at most `at_least` seconds.
+    """The delay of one target's uploads: `factor` times their idle time, `at_least` seconds at most.
 
-    What was read is thus never older than one scan interval plus that. Uploads whose delay has reached the
-    cap are asked at a phase of their own, so that those first seen together do not stay due together.
+    A record is thus never older than `at_least` plus one scan interval. Uploads that have reached the maximum
+    are due at a phase of their own, so that those first seen together do not stay due together.
     """
 
     factor: float = 0.1
     at_least: float = 86400.0
 
-    def due(self, identity: int, asked: float, activity: float) -> float:
-        """Return the Unix time from which on to ask again.
-
-        `asked` is when the upload was last asked about, `activity` its last activity as it was then known.
-        """
-        delay = self.delay(asked, activity)
+    def due(self, row_id: int, checked_at: float, idle_since: float) -> float:
+        """Return the Unix time of the next check, from the times of the last one and of the last activity."""
+        delay = self.delay(checked_at, idle_since)
         if delay < self.at_least:
-            return asked + delay
-        phase = identity % _PHASES / _PHASES * self.at_least
-        return asked + self.at_least - (asked - phase) % self.at_least
+            return checked_at + delay
+        phase = row_id % _PHASES / _PHASES * self.at_least
+        return checked_at + self.at_least - (checked_at - phase) % self.at_least
 
-    def delay(self, asked: float, activity: float) -> float:
-        """Return for how many seconds at most an upload is left alone that was asked about at `asked`."""
-        return min(self.at_least, self.factor * max(0.0, asked - activity))
+    def delay(self, checked_at: float, idle_since: float) -> float:
+        """Return the number of seconds from the last check to the next one, at most."""
+        return min(self.at_least, self.factor * max(0.0, checked_at - idle_since))

@@ -196,7 +196,7 @@ class Reconciler:
         if target.discover is None:
             return target.buckets
         own = bucket_name(target, "")
-        names = (name.bucket for name in self._state.names() if name._replace(bucket="") == own)
+        names = (name.bucket for name in self._state.bucket_names() if name._replace(bucket="") == own)
         known = [bucket_settings(target, name) for name in sorted(names) if matches(target, name)]
         return self._shard.own_buckets(target.name, known)
 

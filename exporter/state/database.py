@@ -1,4 +1,4 @@
-"""Where the ledgers of all buckets are kept: one SQLite database, in a file or in memory."""
+"""The SQLite database of all ledgers, in a file or in memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import logging
 import sqlite3
 import threading
 import time
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from exporter.state.file_lock import FileLock
 from exporter.state.sqlite_file import in_memory, is_broken, is_busy, open_file, set_aside
@@ -22,24 +22,17 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 WAIT_SECONDS = 60.0
-"""How long another process may keep the file: a rolling update starts one before it ends the other."""
-_LOOK_SECONDS = 0.2
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+"""How long another process may hold the file: a rolling update starts one before it ends the other."""
+_RETRY_SECONDS = 0.2
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class StateError(Exception):
     """The state file cannot be used; the text says why, and what to do."""
 
 
-class Stop(Protocol):
-    """What says that the process is ending: a `threading.Event`."""
-
-    def wait(self, timeout: float) -> bool:
-        """Wait for it, at most so many seconds; returns whether it is."""
-
-
 class BucketName(NamedTuple):
-    """What makes a bucket this one and no other: what is remembered under it is of nothing else."""
+    """The identity of a bucket in the database: buckets of different stores or accounts never share one."""
 
     target: str
     store: str
@@ -49,20 +42,20 @@ class BucketName(NamedTuple):
 
 
 class StateDatabase:
-    """The database. Safe to use from many threads; each use is short, and a transaction at most.
+    """The database. Safe to use from many threads; each use is short, one transaction at most.
 
-    Trouble with the file is never a scan's: what cannot be written is kept by those who want to write it,
-    and a file that turns out to be damaged is set aside and begun anew.
+    Errors of the file do not fail a scan: callers keep in memory what could not be written, and a damaged
+    file is set aside and replaced by a new one.
     """
 
-    def __init__(self, path: Path | None = None, *, failed: Callable[[], None] = lambda: None) -> None:
-        """Make it; without a path it is in memory and open at once. `failed` is called at each failure."""
+    def __init__(self, path: Path | None = None, *, on_failure: Callable[[], None] = lambda: None) -> None:
+        """Make it; without a path it is in memory and open at once. `on_failure` is called at each error."""
         self.path = path
         self.salt = b""
-        """What ids are hashed with, so that a hash tells nothing to who has not the file."""
-        self._failed = failed
+        """The key of the hash that row ids are made with: without the file, an id reveals nothing."""
+        self._on_failure = on_failure
         self.lock = threading.RLock()
-        """Held while a bucket's number is used: another file may give it to another bucket."""
+        """Held while a bucket's number is used: in a new file the number may be that of another bucket."""
         self._file_lock = FileLock(path.with_name(f"{path.name}.lock")) if path else None
         self._numbers: dict[BucketName, int] = {}
         self._failing = False
@@ -71,25 +64,29 @@ class StateDatabase:
             self._use(in_memory())
 
     def open(
-        self, stop: Stop, *, wait: float = WAIT_SECONDS, monotonic: Callable[[], float] = time.monotonic
+        self,
+        stop: threading.Event,
+        *,
+        wait: float = WAIT_SECONDS,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> bool:
-        """Open the file, waiting for another process that uses it; false where `stop` came first.
+        """Open the file, waiting for another process that uses it; false if `stop` is set meanwhile.
 
-        Raises StateError where the wait was in vain or the file's folder cannot be used. Where the disk is
-        full, it goes on in memory, with a warning.
+        Raises StateError if the file is still in use after `wait` seconds, or its folder cannot be used. If
+        the disk is full, the database is in memory, and a warning is logged.
         """
         if self.path is None:
             return True
-        deadline, told = monotonic() + wait, False
+        deadline, warned = monotonic() + wait, False
         while not self._open(self.path):
             if monotonic() >= deadline:
                 text = f"state.path: {self.path} is used by another process: each needs a file of its own"
                 raise StateError(text)
-            if not told:
-                told = True
+            if not warned:
+                warned = True
                 text = "the state file is used by another process: waiting for it"
                 log.warning(text, extra={"fields": {"path": str(self.path), "seconds": wait}})
-            if stop.wait(_LOOK_SECONDS):
+            if stop.wait(_RETRY_SECONDS):
                 return False
         return True
 
@@ -103,7 +100,7 @@ class StateDatabase:
                 self._file_lock.release()
 
     def keep_only(self, names: Iterable[BucketName]) -> None:
-        """Forget all buckets but these."""
+        """Delete all buckets but these."""
         kept = {_text(name) for name in names}
 
         def forget(connection: sqlite3.Connection) -> None:
@@ -116,13 +113,13 @@ class StateDatabase:
             self.write(forget)
             self._numbers.clear()
 
-    def names(self) -> list[BucketName]:
-        """Return the buckets of which anything is remembered."""
+    def bucket_names(self) -> list[BucketName]:
+        """Return the names of all buckets in the database."""
         texts = [text for (text,) in self.read("SELECT name FROM buckets")]
         return [BucketName(*json.loads(str(text))) for text in texts]
 
-    def number(self, name: BucketName) -> int | None:
-        """Return what a bucket is called in the tables, having added it where it is new; None on failure."""
+    def bucket_number(self, name: BucketName) -> int | None:
+        """Return a bucket's number in the tables, and add the bucket if it is new; None on failure."""
         with self.lock:
             if name not in self._numbers:
                 text = _text(name)
@@ -136,12 +133,12 @@ class StateDatabase:
             return self._numbers[name]
 
     def read(self, sql: str, values: Iterable[object] = ()) -> list[tuple[object, ...]]:
-        """Return the rows; none where they cannot be read, as if nothing had been remembered."""
+        """Return the rows of a query; [] if it fails, as if nothing had been stored."""
         rows = self._attempt(lambda connection: connection.execute(sql, tuple(values)).fetchall())
         return [] if rows is None else rows
 
     def write(self, work: Callable[[sqlite3.Connection], object]) -> bool:
-        """Do the work in a transaction of its own; false, and nothing of it is done, where that fails."""
+        """Do the work in a transaction of its own; false, with all of it rolled back, if that fails."""
 
         def transaction(connection: sqlite3.Connection) -> bool:
             connection.execute("BEGIN IMMEDIATE")
@@ -172,15 +169,15 @@ class StateDatabase:
                 return None
 
     def _fail(self, error: sqlite3.Error) -> None:
-        self._failed()
+        self._on_failure()
         if is_broken(error) and self.path:
-            self._begin_anew(self.path, str(error))
+            self._replace_file(self.path, str(error))
         elif not self._failing:
             self._failing = True
             text = "the state file cannot be used: what is new is kept in memory until it can"
             log.warning(text, extra={"fields": self._fields() | {"error": str(error)}})
 
-    def _begin_anew(self, path: Path, reason: str) -> None:
+    def _replace_file(self, path: Path, reason: str) -> None:
         if self._connection is not None:
             self._connection.close()
         self._connection = None
@@ -188,7 +185,7 @@ class StateDatabase:
             set_aside(path, reason)
             self._use(open_file(path, self.salt))
         except (OSError, sqlite3.Error) as error:
-            self._use_memory(str(error))
+            self._fall_back_to_memory(str(error))
 
     def _open(self, path: Path) -> bool:
         """Open the file; false where another process uses it."""
@@ -203,16 +200,16 @@ class StateDatabase:
             if is_busy(error):
                 self._file_lock.release()
                 return False
-            self._use_memory(str(error))
+            self._fall_back_to_memory(str(error))
         except OSError as error:
-            if error.errno not in _FULL:
+            if error.errno not in _DISK_FULL:
                 self._file_lock.release()
                 text = f"state.path: {path}: {error.strerror}: the folder has to be there and writable"
                 raise StateError(text) from None
-            self._use_memory(str(error.strerror))
+            self._fall_back_to_memory(str(error.strerror))
         return True
 
-    def _use_memory(self, reason: str) -> None:
+    def _fall_back_to_memory(self, reason: str) -> None:
         text = "the state file cannot be used: remembering in memory until the next start"
         log.warning(text, extra={"fields": self._fields() | {"error": reason}})
         self._use(in_memory(self.salt or None))

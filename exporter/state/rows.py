@@ -144,13 +144,13 @@ class LedgerRows:
     def _read(self, sql: str, *values: object) -> list[tuple[object, ...]]:
         """Run a query whose first parameter is the bucket's number; [] where that fails."""
         with self._database.lock:
-            number = self._database.number(self._name)
+            number = self._database.bucket_number(self._name)
             return [] if number is None else self._database.read(sql, (number, *values))
 
     def _write(self, work: Callable[[sqlite3.Connection, int], None]) -> bool:
         """Write the pending rows, and do the work, in one transaction; true where that succeeds."""
         with self._database.lock:
-            number = self._database.number(self._name)
+            number = self._database.bucket_number(self._name)
             if number is not None and self._write_as(number, work):
                 self._pending.clear()
                 self._flush_at = BATCH

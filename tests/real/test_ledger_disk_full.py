@@ -73,7 +73,7 @@ def test_what_is_new_waits_in_memory_and_is_written_once_there_is_room(small_dis
 
 def test_failures_are_counted(small_disk: Path):
     failures = []
-    state = StateDatabase(small_disk / "state.db", failed=lambda: failures.append(1))
+    state = StateDatabase(small_disk / "state.db", on_failure=lambda: failures.append(1))
     assert state.open(threading.Event())
     fill_up(small_disk)
     work = [state.write(lambda connection: connection.execute("INSERT INTO salt VALUES (zeroblob(600000))"))]

@@ -106,4 +106,4 @@ class House:
         return {(entry.target, entry.bucket): entry for entry in self.board.entries()}
 
     def remembered(self):
-        return {(name.target, name.bucket) for name in self.state.names()}
+        return {(name.target, name.bucket) for name in self.state.bucket_names()}

@@ -14,7 +14,7 @@ from exporter.config.settings import TopSettings
 from exporter.model.results import Group
 from exporter.model.uploads import Found, Upload
 from exporter.scan import groups as module
-from exporter.scan.groups import LONGEST_NAME, Groups
+from exporter.scan.groups import MAX_NAME_LENGTH, Groups
 
 
 @dataclass
@@ -143,7 +143,7 @@ class TestNames:
         assert shown.encode()
         assert shown != name_of(f"{odd}{odd}/k")
 
-    @pytest.mark.parametrize("text", ['a"b\\c{}', "ä🪣", "<script>", "a" * (LONGEST_NAME - 1)])
+    @pytest.mark.parametrize("text", ['a"b\\c{}', "ä🪣", "<script>", "a" * (MAX_NAME_LENGTH - 1)])
     def test_what_is_printable_stays(self, text: str):
         assert name_of(f"{text}/k") == f"{text}/"
 
@@ -151,22 +151,22 @@ class TestNames:
         bucket = Bucket()
         for end in "ab":
             bucket.add("x" * 1000 + end + "/k")
-        assert [len(name) for name in names(bucket)] == [LONGEST_NAME, LONGEST_NAME, 0]
+        assert [len(name) for name in names(bucket)] == [MAX_NAME_LENGTH, MAX_NAME_LENGTH, 0]
         assert len(set(names(bucket))) == 3
 
 
 class TestTooMany:
     def test_none_is_shown_of_a_family_with_too_many(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(module, "MOST_GROUPS", 10)
+        monkeypatch.setattr(module, "MAX_GROUPS", 10)
         bucket = Bucket()
         for number in range(10):
             bucket.add(f"{number}/", initiator="one")
         assert bucket.largest() is not None
-        assert bucket.groups.too_many == []
+        assert bucket.groups.overflowed == []
         bucket.add("10/", initiator="one")
         bucket.add("0/", initiator="one")
         assert bucket.largest() is None
-        assert bucket.groups.too_many == ["prefix"]
+        assert bucket.groups.overflowed == ["prefix"]
         assert bucket.largest("initiator") == (Group("one", 12, 120), Group("", 0, 0))
 
 
@@ -174,7 +174,7 @@ def test_memory_is_bounded_however_many_groups_there_are():
     bucket = Bucket()
     tracemalloc.start()
     try:
-        for number in range(3 * module.MOST_GROUPS):
+        for number in range(3 * module.MAX_GROUPS):
             bucket.add(f"{number:0500}/k", initiator=f"{number:0500}")
         _, peak = tracemalloc.get_traced_memory()
     finally:

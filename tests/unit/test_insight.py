@@ -148,7 +148,7 @@ class TestGroups:
         assert [group.uploads for group in found.prefixes or ()] == [3, 2, 2, 0]
 
     def test_too_many_are_told_once_and_again_after_there_were_fewer(self, monkeypatch, caplog):
-        monkeypatch.setattr(groups, "MOST_GROUPS", 2)
+        monkeypatch.setattr(groups, "MAX_GROUPS", 2)
         scans = BucketScanner(self.few(), lifecycle=False, top=TopSettings())
         with caplog.at_level(logging.WARNING):
             assert scans.summary().prefixes is None

@@ -236,7 +236,7 @@ def test_a_bucket_that_was_forgotten_is_remembered_anew(path: Path):
     remember(memory, range(3, 5))
     assert memory.rows.flush()
     assert [record is not None for record in kept(memory, range(5))] == [False] * 3 + [True] * 2
-    assert [name.bucket for name in memory.state.names()] == [NAME.bucket]
+    assert [name.bucket for name in memory.state.bucket_names()] == [NAME.bucket]
 
 
 class TestSecrecy:
