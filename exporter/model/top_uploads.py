@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from itertools import count
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
@@ -28,16 +29,17 @@ class BoundedHeap(Generic[T]):
 
     def __init__(self, limit: int) -> None:
         """Begin empty."""
-        self._limit = limit
+        self._limit = limit or math.inf
         self._numbers = count()
         self._heap: list[tuple[Any, int, T]] = []
 
     def add(self, rank: Any, item: T) -> None:  # noqa: ANN401 - ranks of one heap compare
         """Keep an item, or drop it."""
-        if not self._limit or len(self._heap) < self._limit:
-            heapq.heappush(self._heap, (rank, -next(self._numbers), item))
-        elif rank > self._heap[0][0]:
-            heapq.heapreplace(self._heap, (rank, -next(self._numbers), item))
+        heap = self._heap
+        if len(heap) < self._limit:
+            heapq.heappush(heap, (rank, -next(self._numbers), item))
+        elif rank > heap[0][0]:
+            heapq.heapreplace(heap, (rank, -next(self._numbers), item))
 
     def ranked(self) -> list[tuple[Any, T]]:
         """Return ranks and items, the greatest rank first."""

@@ -76,7 +76,7 @@ def _ask(options: argparse.Namespace, targets: Sequence[TargetSettings]) -> int:
 def _probe(targets: Sequence[TargetSettings], names: frozenset[str], *, every: bool) -> int:
     """Make one call of each kind and print what is allowed."""
     from exporter.cli.formats.probe import failures, probe_table  # noqa: PLC0415 - likewise
-    from exporter.cli.probe import probe  # noqa: PLC0415 - loads the SDKs, which a mere check does without
+    from exporter.cli.probe import probe  # noqa: PLC0415 - loads the stores, which a mere check does without
     from exporter.cli.report import warn  # noqa: PLC0415 - likewise
     from exporter.cli.terminal.table import terminal_width  # noqa: PLC0415 - only this needs it
 
@@ -89,7 +89,7 @@ def _probe(targets: Sequence[TargetSettings], names: frozenset[str], *, every: b
 
 def _estimate(targets: Sequence[TargetSettings], names: frozenset[str]) -> int:
     """List every bucket once and print what its scans will ask."""
-    from exporter.cli.forecast import forecast  # noqa: PLC0415 - loads the SDKs, which a mere check does without
+    from exporter.cli.forecast import forecast  # noqa: PLC0415 - loads the stores, which a mere check does without
     from exporter.cli.formats.forecast import estimate_table  # noqa: PLC0415 - only this flag needs it
     from exporter.cli.terminal.table import terminal_width  # noqa: PLC0415 - only this needs it
 

@@ -59,7 +59,7 @@ def serve(  # noqa: PLR0913 - what can be chosen of serving
     `problems` returns what was wrong with it when it was last read. `shard` says which buckets are watched.
     """
     from exporter.service import Service  # noqa: PLC0415 - likewise
-    from exporter.state.database import StateError  # noqa: PLC0415 - loads the SDKs; a wrong config is told before
+    from exporter.state.database import StateError  # noqa: PLC0415 - loads libcurl; a wrong config is reported before
     from exporter.web.server.server import ListenError  # noqa: PLC0415 - likewise uvicorn
 
     try:
