@@ -22,7 +22,10 @@ def in_turn(
     """
     named = (names,) if isinstance(names, str) else names
     rows = [(case,) if isinstance(names, str) else tuple(case) for case in cases]
-    labels = list(ids) if ids is not None else [", ".join(map(str, row)) for row in rows]
+    labels = ids if ids is not None else [", ".join(map(str, row)) for row in rows]
+    plain = [
+        label.encode("ascii", "backslashreplace").decode() for label in labels
+    ]  # workers send UTF-8 alone
 
     def decorate(test: Callable[..., None]) -> Callable[..., None]:
         signature = inspect.signature(test)
@@ -30,7 +33,7 @@ def in_turn(
 
         @functools.wraps(test)
         def go_through(*bound: Any, subtests: pytest.Subtests, **fixtures: Any) -> None:
-            for label, row in zip(labels, rows, strict=True):
+            for label, row in zip(plain, rows, strict=True):
                 with subtests.test(label):
                     for fixture in fixtures.values():
                         getattr(fixture, "reset", _nothing)()
