@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from exporter.cli.oneshot import OneShot
 from exporter.model.errors import Failure, StoreError
-from exporter.scan.forecast import AGE_BOUNDS, Estimate, Listing, estimate_all, read_groups
+from exporter.scan.forecast import AGE_BOUNDS, Estimate, Listing, age_groups, estimate_target
 from exporter.state.ledger import Ledger
 from exporter.stores.registry import make_store
 
@@ -92,7 +92,7 @@ def forecast(targets: Sequence[TargetSettings], names: frozenset[str] = frozense
     for name, group in groupby(outcomes, key=lambda outcome: outcome.target.name):
         buckets, target = list(group), settings[name]
         listings = [outcome.value for outcome in buckets if isinstance(outcome.value, Listing)]
-        estimates = iter(estimate_all(listings, target.scan))
+        estimates = iter(estimate_target(listings, target.scan))
         for outcome in buckets:
             failed = isinstance(outcome.value, Failure)
             result = str(outcome.value) if failed else next(estimates)
@@ -110,6 +110,6 @@ def _lister(session: TargetSession) -> Callable[[BucketSettings], Listing]:
     def list_one(bucket: BucketSettings) -> Listing:
         summary = scanner.scan(bucket, Ledger()).summary
         # some stores answer an empty bucket with an error instead of a page
-        return Listing(max(1, pages[bucket.name]), read_groups(summary))
+        return Listing(max(1, pages[bucket.name]), age_groups(summary))
 
     return list_one

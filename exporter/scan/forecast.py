@@ -1,4 +1,4 @@
-"""What a month of scans will ask, foretold from one listing: age groups in, an Estimate out."""
+"""Forecast of the requests of a month of scans: one listing's age groups in, an Estimate out."""
 
 from __future__ import annotations
 
@@ -23,146 +23,146 @@ AGE_BOUNDS = tuple(
     _YOUNGEST_SECONDS * 2 ** (step / _STEPS_PER_DOUBLING)
     for step in range(_DOUBLINGS * _STEPS_PER_DOUBLING + 1)
 )
-"""Bounds of age groups so narrow that all of a group's uploads are asked about alike."""
+"""Bounds of age groups, so narrow that all uploads of a group can be treated alike."""
 
 
-class Group(NamedTuple):
-    """So many uploads that have been idle for so many seconds."""
+class AgeGroup(NamedTuple):
+    """A number of uploads with the same idle time in seconds."""
 
-    idle: float
+    idle_seconds: float
     uploads: int
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What one listing of a bucket found, and how many requests it took."""
+    """The uploads of one bucket by age, and the number of requests that listing them takes."""
 
     requests: int
-    groups: tuple[Group, ...]
+    groups: tuple[AgeGroup, ...]
 
     @property
     def uploads(self) -> int:
-        """How many there are."""
+        """The number of uploads."""
         return sum(group.uploads for group in self.groups)
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """How many requests scans will make: the first, a later one on average, and all of a month.
+    """Numbers of requests: of the first scan, of a later one on average, and of all scans of a month.
 
-    `plain` is what a month would take where every upload is asked about at every scan.
+    `month_always` is that of a month with every upload asked about at every scan (`parts: always`).
     """
 
     uploads: int
-    first: float
-    steady: float
+    first_scan: float
+    later_scan: float
     month: float
-    plain: float
+    month_always: float
 
     @property
-    def times_less(self) -> float:
-        """How many times as much the plain loop asks."""
-        return self.plain / self.month
+    def savings_factor(self) -> float:
+        """By what factor the ledger reduces the requests of a month."""
+        return self.month_always / self.month
 
 
-class _Asks(NamedTuple):
-    """From scan `begin` on, before scan `end`, an upload is asked about with this chance in each."""
+class _QuestionRate(NamedTuple):
+    """The probability that an upload is asked about in each scan from number `begin` to before `end`."""
 
     begin: int
     end: int
-    chance: float
+    probability: float
 
 
-def read_groups(summary: Summary) -> tuple[Group, ...]:
+def age_groups(summary: Summary) -> tuple[AgeGroup, ...]:
     """Return the age groups of a bucket that was scanned with AGE_BOUNDS.
 
-    An upload counts as idle since its initiation, an undated one since now.
+    The initiation stands for the last activity, the scan's start for that of an undated upload.
     """
     lowest = AGE_BOUNDS[0] / 4  # stands, with the first bound, for half of it
     idles = [math.sqrt(low * high) for low, high in pairwise((lowest, *AGE_BOUNDS))]
     counts = [high - low for low, high in pairwise((0, *summary.age_counts))]
-    dated = [Group(*pair) for pair in zip((*idles, AGE_BOUNDS[-1]), counts, strict=True)]
-    return tuple(group for group in (Group(0.0, summary.undated), *dated) if group.uploads)
+    dated = [AgeGroup(*pair) for pair in zip((*idles, AGE_BOUNDS[-1]), counts, strict=True)]
+    return tuple(group for group in (AgeGroup(0.0, summary.undated), *dated) if group.uploads)
 
 
-def estimate(listing: Listing, scan: ScanSettings, room: float = math.inf) -> Estimate:
-    """Foretell a month of scans of one bucket, of which each may ask about `room` uploads at most."""
+def estimate(listing: Listing, scan: ScanSettings, max_questions: float = math.inf) -> Estimate:
+    """Forecast a month of scans of one bucket, each of which asks about `max_questions` uploads at most."""
     scans = math.ceil(MONTH_SECONDS / scan.interval)
     if scan.max_requests is not None:
-        room = min(room, max(0, scan.max_requests - listing.requests))
-    asked = _asked(_due(listing.groups, scan, scans), listing.uploads, room)
+        max_questions = min(max_questions, max(0, scan.max_requests - listing.requests))
+    asked = _questions_per_scan(_due_per_scan(listing.groups, scan, scans), listing.uploads, max_questions)
     first = listing.requests + next(asked)
     later = listing.requests * (scans - 1) + math.fsum(asked)
     return Estimate(
         uploads=listing.uploads,
-        first=first,
-        steady=later / (scans - 1) if scans > 1 else first,
+        first_scan=first,
+        later_scan=later / (scans - 1) if scans > 1 else first,
         month=first + later,
-        plain=float(scans) * (listing.requests + listing.uploads),
+        month_always=float(scans) * (listing.requests + listing.uploads),
     )
 
 
-def estimate_all(listings: Sequence[Listing], scan: ScanSettings) -> list[Estimate]:
-    """Foretell the scans of one target's buckets, which share what it may be sent a second."""
+def estimate_target(listings: Sequence[Listing], scan: ScanSettings) -> list[Estimate]:
+    """Forecast the scans of one target's buckets, which share its requests per second."""
     if scan.requests_per_second is None:
         return [estimate(listing, scan) for listing in listings]
-    most = scan.requests_per_second * min(scan.interval, scan.timeout)
-    left = max(0.0, most - sum(listing.requests for listing in listings))
+    limit = scan.requests_per_second * min(scan.interval, scan.timeout)
+    left = max(0.0, limit - sum(listing.requests for listing in listings))
     uploads = max(1, sum(listing.uploads for listing in listings))
     return [estimate(listing, scan, left * listing.uploads / uploads) for listing in listings]
 
 
-def total(estimates: Sequence[Estimate]) -> Estimate:
+def sum_estimates(estimates: Sequence[Estimate]) -> Estimate:
     """Add estimates up."""
     return Estimate(
         uploads=sum(each.uploads for each in estimates),
-        first=math.fsum(each.first for each in estimates),
-        steady=math.fsum(each.steady for each in estimates),
+        first_scan=math.fsum(each.first_scan for each in estimates),
+        later_scan=math.fsum(each.later_scan for each in estimates),
         month=math.fsum(each.month for each in estimates),
-        plain=math.fsum(each.plain for each in estimates),
+        month_always=math.fsum(each.month_always for each in estimates),
     )
 
 
-def _due(groups: Iterable[Group], scan: ScanSettings, scans: int) -> Iterator[float]:
-    """Yield scan by scan how many uploads are due."""
+def _due_per_scan(groups: Iterable[AgeGroup], scan: ScanSettings, scans: int) -> Iterator[float]:
+    """Yield the number of uploads that come due in each scan."""
     changes = [0.0] * (scans + 1)
     for group in groups:
-        for asks in _asks(group.idle, scan, scans):
-            changes[asks.begin] += group.uploads * asks.chance
-            changes[asks.end] -= group.uploads * asks.chance
+        for rate in _question_rates(group.idle_seconds, scan, scans):
+            changes[rate.begin] += group.uploads * rate.probability
+            changes[rate.end] -= group.uploads * rate.probability
     return accumulate(changes[:scans])
 
 
-def _asked(due: Iterable[float], uploads: int, room: float) -> Iterator[float]:
-    """Yield scan by scan how many uploads are asked about; those for whom there is no room wait."""
+def _questions_per_scan(due: Iterable[float], uploads: int, max_questions: float) -> Iterator[float]:
+    """Yield the number of uploads that each scan asks about; those beyond `max_questions` wait."""
     waiting = 0.0
     for more in due:
         waiting = min(float(uploads), waiting + more)  # none waits twice
-        asked = min(waiting, room)
+        asked = min(waiting, max_questions)
         waiting -= asked
         yield asked
 
 
-def _asks(idle: float, scan: ScanSettings, scans: int) -> Iterator[_Asks]:
-    """Yield when an upload is asked about that has been idle for so long, and stays idle."""
+def _question_rates(idle: float, scan: ScanSettings, scans: int) -> Iterator[_QuestionRate]:
+    """Yield when an upload is asked about that has been idle for `idle` seconds, and stays idle."""
     if scan.parts == "never":
         return
     recheck = Recheck(scan.recheck_factor, scan.recheck_at_least)
-    begin = scans if scan.parts == "always" else _scans_in_a_row(idle, scan, scans)
-    yield _Asks(0, begin, 1.0)
+    begin = scans if scan.parts == "always" else _initial_scans(idle, scan, scans)
+    yield _QuestionRate(0, begin, 1.0)
     while begin < scans:
         asked = (begin - 1) * scan.interval
         if recheck.delay(asked, -idle) >= recheck.at_least:
-            yield _Asks(begin, scans, min(1.0, scan.interval / scan.recheck_at_least))
+            yield _QuestionRate(begin, scans, min(1.0, scan.interval / scan.recheck_at_least))
             return
         begin = max(begin, math.ceil(recheck.due(0, asked, -idle) / scan.interval))
         if begin < scans:
-            yield _Asks(begin, begin + 1, 1.0)
+            yield _QuestionRate(begin, begin + 1, 1.0)
         begin += 1
 
 
-def _scans_in_a_row(idle: float, scan: ScanSettings, scans: int) -> int:
-    """Return how many scans, the first included, ask one after the other, since the delay is so short."""
+def _initial_scans(idle: float, scan: ScanSettings, scans: int) -> int:
+    """Return the number of scans, from the first on, that all ask, since the delay is below an interval."""
     if scan.recheck_factor == 0 or scan.recheck_at_least <= scan.interval:
         return scans
     longest = scan.interval / scan.recheck_factor

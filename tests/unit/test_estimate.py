@@ -20,13 +20,13 @@ from exporter.model.uploads import Upload
 from exporter.scan.forecast import (
     AGE_BOUNDS,
     MONTH_SECONDS,
+    AgeGroup,
     Estimate,
-    Group,
     Listing,
+    age_groups,
     estimate,
-    estimate_all,
-    read_groups,
-    total,
+    estimate_target,
+    sum_estimates,
 )
 from exporter.scan.recheck import Recheck
 from exporter.scan.scanner import Scanner
@@ -36,7 +36,7 @@ from exporter.stores.engine.store_client import StoreClient
 
 NOW = 1_790_000_000.0
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
-ISSUE = Listing(10, (Group(10 * DAY, 9_900),))
+ISSUE = Listing(10, (AgeGroup(10 * DAY, 9_900),))
 MIXES = {
     "just begun": lambda chance: chance.uniform(0, 10 * MINUTE),
     "of today": lambda chance: chance.uniform(0, DAY),
@@ -72,7 +72,7 @@ def listed(idles: list[float], requests: int = 1) -> Listing:
     tally = Tally(now=NOW, stale_after=DAY, ages=AGE_BOUNDS, with_parts=False)
     for number, idle in enumerate(idles):
         tally.add_counted(Upload(f"key-{number}", "id", NOW - idle))
-    return Listing(requests, read_groups(tally.summary()))
+    return Listing(requests, age_groups(tally.summary()))
 
 
 def compare(idles: list[float], settings: ScanSettings, close: float) -> None:
@@ -80,9 +80,9 @@ def compare(idles: list[float], settings: ScanSettings, close: float) -> None:
     room = math.inf if settings.max_requests is None else settings.max_requests - 1
     asked, forecasts = simulated(idles, settings, room), estimate(listed(idles), settings)
     assert forecasts.uploads == len(idles)
-    assert forecasts.first == pytest.approx(1 + asked[0])
+    assert forecasts.first_scan == pytest.approx(1 + asked[0])
     assert forecasts.month == pytest.approx(len(asked) + sum(asked), rel=close)
-    assert forecasts.steady == pytest.approx(1 + sum(asked[1:]) / (len(asked) - 1), rel=close)
+    assert forecasts.later_scan == pytest.approx(1 + sum(asked[1:]) / (len(asked) - 1), rel=close)
 
 
 def some(mix: str, number: int = 300) -> list[float]:
@@ -106,11 +106,11 @@ class TestRemembered:
 
     def test_the_issues_uploads_are_asked_once_a_day(self):
         month = estimate(ISSUE, ScanSettings())
-        assert month.first == 9_910
-        assert month.steady == pytest.approx(10 + 9_900 / 288)
+        assert month.first_scan == 9_910
+        assert month.later_scan == pytest.approx(10 + 9_900 / 288)
         assert month.month == pytest.approx(10 * 8640 + 9_900 * 31, rel=0.001)
-        assert month.plain == 9_910 * 8640 == 85_622_400
-        assert month.times_less > 200
+        assert month.month_always == 9_910 * 8640 == 85_622_400
+        assert month.savings_factor > 200
 
     def test_an_upload_begun_now_is_asked_at_every_scan_for_an_hour(self):
         settings = ScanSettings(interval=5 * MINUTE)
@@ -120,7 +120,7 @@ class TestRemembered:
 
     def test_scans_further_apart_than_any_delay_ask_about_every_upload(self):
         month = estimate(ISSUE, ScanSettings(interval=2 * DAY))
-        assert month.month == month.plain == 15 * 9_910
+        assert month.month == month.month_always == 15 * 9_910
 
     @pytest.mark.parametrize("interval", [MONTH_SECONDS, 90 * DAY])
     def test_a_month_may_have_a_single_scan(self, interval: float):
@@ -145,7 +145,7 @@ def test_a_month_is_as_scans_have_it(most: int | None):
         asked.append(1 + sum(store.asked.values()) - before)
         clock.now += settings.interval
     month = estimate(listed(ages), settings)
-    assert month.first == asked[0]
+    assert month.first_scan == asked[0]
     assert month.month == pytest.approx(sum(asked), rel=0.04)
 
 
@@ -153,7 +153,7 @@ class TestOtherParts:
     def test_always_asks_about_every_upload_at_every_scan(self):
         month = estimate(ISSUE, ScanSettings(parts="always"))
         assert month == Estimate(9_900, 9_910, 9_910, 85_622_400, 85_622_400)
-        assert month.times_less == 1
+        assert month.savings_factor == 1
 
     def test_never_only_lists(self):
         assert estimate(ISSUE, ScanSettings(parts="never")) == Estimate(9_900, 10, 10, 86_400, 85_622_400)
@@ -165,7 +165,7 @@ class TestOtherParts:
 class TestBudgets:
     def test_a_first_scan_is_cut_and_the_rest_has_its_turn_later(self):
         free, capped = estimate(ISSUE, ScanSettings()), estimate(ISSUE, ScanSettings(max_requests=1000))
-        assert capped.first == 1000
+        assert capped.first_scan == 1000
         assert capped.month == pytest.approx(free.month, rel=0.001)
 
     def test_no_scan_asks_more_than_it_may(self):
@@ -182,23 +182,23 @@ class TestBudgets:
 
     def test_a_rate_is_shared_by_the_buckets_of_a_target(self):
         settings = ScanSettings(parts="always", requests_per_second=1.0)
-        one, other = estimate_all(
-            [Listing(10, (Group(0, 2_000),)), Listing(10, (Group(0, 5_000),))], settings
+        one, other = estimate_target(
+            [Listing(10, (AgeGroup(0, 2_000),)), Listing(10, (AgeGroup(0, 5_000),))], settings
         )
-        assert (one.steady, other.steady) == (pytest.approx(90), pytest.approx(210))
+        assert (one.later_scan, other.later_scan) == (pytest.approx(90), pytest.approx(210))
 
     def test_a_rate_that_does_for_the_listings_alone_leaves_no_requests(self):
-        [month] = estimate_all([ISSUE], ScanSettings(requests_per_second=0.01))
+        [month] = estimate_target([ISSUE], ScanSettings(requests_per_second=0.01))
         assert month.month == 86_400
 
     def test_a_rate_that_is_never_reached_changes_nothing(self):
-        [month] = estimate_all([ISSUE], ScanSettings(requests_per_second=1000.0))
+        [month] = estimate_target([ISSUE], ScanSettings(requests_per_second=1000.0))
         assert month == estimate(ISSUE, ScanSettings())
 
     def test_a_target_without_uploads_has_nothing_to_share(self):
         settings = ScanSettings(requests_per_second=1.0)
-        assert estimate_all([Listing(1, ())], settings) == [Estimate(0, 1, 1, 8640, 8640)]
-        assert estimate_all([], settings) == []
+        assert estimate_target([Listing(1, ())], settings) == [Estimate(0, 1, 1, 8640, 8640)]
+        assert estimate_target([], settings) == []
 
 
 class TestGroups:
@@ -206,9 +206,9 @@ class TestGroups:
         idles = [0.0, 59.0, 61.0, HOUR, 10 * DAY, 100 * 365 * DAY]
         groups = listed(idles).groups
         assert [group.uploads for group in groups] == [2, 1, 1, 1, 1]
-        assert groups[0].idle == pytest.approx(30)
-        assert groups[2].idle == pytest.approx(HOUR, rel=0.03)
-        assert groups[-1].idle == AGE_BOUNDS[-1]
+        assert groups[0].idle_seconds == pytest.approx(30)
+        assert groups[2].idle_seconds == pytest.approx(HOUR, rel=0.03)
+        assert groups[-1].idle_seconds == AGE_BOUNDS[-1]
 
     def test_bounds_are_close_to_each_other(self):
         assert all(high / low < 1.05 for low, high in pairwise(AGE_BOUNDS))
@@ -217,8 +217,8 @@ class TestGroups:
     def test_an_upload_without_a_date_counts_as_begun_now(self):
         tally = Tally(now=NOW, stale_after=DAY, ages=AGE_BOUNDS, with_parts=False)
         tally.add_counted_all([Upload("a", "1"), Upload("b", "2"), Upload("c", "3", NOW - DAY)])
-        groups = read_groups(tally.summary())
-        assert groups[0] == Group(0.0, 2)
+        groups = age_groups(tally.summary())
+        assert groups[0] == AgeGroup(0.0, 2)
         assert [group.uploads for group in groups] == [2, 1]
 
     def test_no_uploads_are_no_groups(self):
@@ -227,7 +227,7 @@ class TestGroups:
 
 def test_estimates_add_up():
     one, other = Estimate(1, 2, 3, 4, 50), Estimate(10, 20, 30, 40, 500)
-    assert total([one, other]) == Estimate(11, 22, 33, 44, 550)
+    assert sum_estimates([one, other]) == Estimate(11, 22, 33, 44, 550)
 
 
 def targets(*names: str) -> tuple[TargetSettings, ...]:
@@ -248,7 +248,7 @@ class TestForetell:
         one, two = forecast(targets("prod"))
         assert (one.bucket, one.outcome) == ("one", "internal: unexpected RuntimeError; please report it")
         assert isinstance(two.outcome, Estimate)
-        assert (two.outcome.uploads, two.outcome.first) == (25, 28)
+        assert (two.outcome.uploads, two.outcome.first_scan) == (25, 28)
         assert "asking failed unexpectedly" in caplog.text
         assert not store.asked
 

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from exporter.cli.terminal.table import Column, table
-from exporter.scan.forecast import Estimate, total
+from exporter.scan.forecast import Estimate, sum_estimates
 from exporter.text.quoting import one_line
 
 if TYPE_CHECKING:
@@ -47,17 +47,23 @@ def _rows(forecasts: Iterable[Forecast]) -> Iterator[tuple[str, ...]]:
         estimates = [each.outcome for each in buckets if isinstance(each.outcome, Estimate)]
         if len(buckets) > 1 and estimates:
             of = "" if len(estimates) == len(buckets) else f" of {len(estimates):,} of {len(buckets):,}"
-            yield (target.name, f"(total{of})", *_cells(total(estimates), price))
+            yield (target.name, f"(total{of})", *_cells(sum_estimates(estimates), price))
 
 
 def _cells(outcome: Estimate | str, price: float | None) -> tuple[str, ...]:
     if isinstance(outcome, str):
         return (f"failed: {one_line(outcome)}",)
-    requests = (outcome.first, outcome.steady, outcome.month, outcome.plain, outcome.times_less)
+    requests = (
+        outcome.first_scan,
+        outcome.later_scan,
+        outcome.month,
+        outcome.month_always,
+        outcome.savings_factor,
+    )
     return (
         f"{outcome.uploads:,}",
         *map(_number, requests),
-        *(_money(number, price) for number in (outcome.month, outcome.plain)),
+        *(_money(number, price) for number in (outcome.month, outcome.month_always)),
     )
 
 
