@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,21 @@ class TestCredentials:
             for file, text in zip(files, (key.access_key_id, key.secret, key.token), strict=True):
                 file.write_text(f"{text}\n")
             assert list_page(rig) == []
+
+
+class TestClock:
+    @pytest.mark.parametrize("kind", SIGNATURES)
+    @pytest.mark.parametrize("seconds", [3600.0, -40 * 86400.0])
+    def test_a_call_is_made_once_more_with_the_server_s_time(
+        self, open_obs: Opener, kind: str, seconds: float
+    ):
+        rig = open_obs(kind)
+        rig.server.skew = seconds
+        date = {"Date": formatdate(time.time() + seconds, usegmt=True)}
+        rig.fault(UPLOADS, reply=lambda reply: replace(reply, headers={**reply.headers, **date}))
+        assert [list_page(rig) for _ in range(2)] == [[], []]
+        assert rig.traffic.requests == {UPLOADS: 3}
+        assert rig.traffic.failures == {}
 
 
 class TestTls:

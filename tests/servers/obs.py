@@ -68,7 +68,7 @@ class Obs(S3):
         if signature != sign(key.secret, string_to_sign(request, prefix, self._resource(request))):
             return 403, "SignatureDoesNotMatch", "The request signature we calculated does not match."
         date = request.headers.get(f"{prefix}date") or request.headers["date"]
-        if abs(parsedate_to_datetime(date).timestamp() - self._now()) > _SKEW_SECONDS:
+        if abs(parsedate_to_datetime(date).timestamp() - self._now() - self.skew) > _SKEW_SECONDS:
             return (
                 403,
                 "RequestTimeTooSkewed",
