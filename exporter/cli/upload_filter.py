@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from exporter.config.settings import TargetSettings
     from exporter.model.top_uploads import Order
-    from exporter.model.uploads import Found, Upload
+    from exporter.model.uploads import CountedUpload, Upload
 
 
 class FoundUpload(NamedTuple):
@@ -21,7 +21,7 @@ class FoundUpload(NamedTuple):
 
     target: TargetSettings
     bucket: str
-    found: Found
+    found: CountedUpload
 
     @property
     def upload(self) -> Upload:
@@ -65,7 +65,7 @@ class UploadSelection:
         self._bucket = bucket
         self._heap: BoundedHeap[FoundUpload] = BoundedHeap(upload_filter.limit)
 
-    def add(self, found: Found) -> None:
+    def add(self, found: CountedUpload) -> None:
         """Add an upload if it matches."""
         if not self._passes(found):
             return
@@ -74,7 +74,7 @@ class UploadSelection:
         row = FoundUpload(self._target, self._bucket, found)
         self._heap.add((rank is not None, rank or 0.0), row)
 
-    def _passes(self, found: Found) -> bool:
+    def _passes(self, found: CountedUpload) -> bool:
         criteria = self._filter
         for since, least in (
             (found.upload.initiated, criteria.older_than),

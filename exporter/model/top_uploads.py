@@ -8,7 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 if TYPE_CHECKING:
-    from exporter.model.uploads import Found
+    from exporter.model.uploads import CountedUpload
 
 T = TypeVar("T")
 
@@ -16,7 +16,7 @@ Order = Literal["age", "idle", "bytes"]
 ORDERS: tuple[Order, ...] = ("age", "idle", "bytes")
 
 
-def rank_of(order: Order, found: Found) -> float | None:
+def rank_of(order: Order, found: CountedUpload) -> float | None:
     """Return a number that is greater the further up an upload stands in an order; None if not known."""
     if order == "bytes":
         return found.bytes
@@ -52,15 +52,15 @@ class TopUploads:
 
     def __init__(self, limit: int) -> None:
         """Keep at most `limit` uploads by each order."""
-        self._heaps: dict[Order, BoundedHeap[Found]] = {order: BoundedHeap(limit) for order in ORDERS}
+        self._heaps: dict[Order, BoundedHeap[CountedUpload]] = {order: BoundedHeap(limit) for order in ORDERS}
 
-    def add(self, found: Found) -> None:
+    def add(self, found: CountedUpload) -> None:
         """Add an upload to each order in which its rank is known."""
         for order, heap in self._heaps.items():
             rank = rank_of(order, found)
             if rank is not None:
                 heap.add(rank, found)
 
-    def ranked(self, order: Order) -> list[tuple[float, Found]]:
+    def ranked(self, order: Order) -> list[tuple[float, CountedUpload]]:
         """Return ranks and uploads by this order, the top one first."""
         return self._heaps[order].ranked()

@@ -80,7 +80,7 @@ class PartTotals(NamedTuple):
     abort_at: float | None = None
 
 
-class Found(NamedTuple):
+class CountedUpload(NamedTuple):
     """An upload as a scan counted it. Times are Unix seconds; None where a value is not known."""
 
     upload: Upload

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.config.settings import TopSettings
-    from exporter.model.uploads import Found
+    from exporter.model.uploads import CountedUpload
 
 MAX_GROUPS = 10_000
 """Maximum number of groups that are counted; a bucket with more has none shown."""
@@ -31,14 +31,14 @@ class Groups:
     def __init__(self, top: TopSettings) -> None:
         """Make it empty."""
         self._limit = top.limit
-        name_functions: dict[str, Callable[[Found], str]] = {
+        name_functions: dict[str, Callable[[CountedUpload], str]] = {
             "prefix": partial(_prefix, depth=top.depth),
             "initiator": _initiator,
         }
         self._name_functions = [(by, name_functions[by]) for by in dict.fromkeys(top.by)]
         self._counts: dict[str, Counts | None] = {by: {} for by in top.by}
 
-    def add(self, found: Found) -> None:
+    def add(self, found: CountedUpload) -> None:
         """Count an upload."""
         for by, name_of in self._name_functions:
             counts = self._counts[by]
@@ -84,14 +84,14 @@ def _group(name: str, uploads: int, sized: int, size: int) -> Group:
     return Group(name, uploads, size if sized or not uploads else None)
 
 
-def _prefix(found: Found, depth: int) -> str:
+def _prefix(found: CountedUpload, depth: int) -> str:
     """Return the first `depth` folders of a key, or as many as it has; '' for none."""
     key = found.upload.key
     rest = key.split("/", depth)[-1]
     return _label(key[: len(key) - len(rest)])
 
 
-def _initiator(found: Found) -> str:
+def _initiator(found: CountedUpload) -> str:
     """Return the initiator of an upload; a role session is cut after the role's name."""
     account, role, name = found.upload.initiator.partition(_ROLE)
     return _label(account + role + (name.partition("/")[0] if role else ""))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from exporter.config.settings import BucketSettings
     from exporter.model.results import Summary
-    from exporter.model.uploads import Found, Upload
+    from exporter.model.uploads import CountedUpload, Upload
     from exporter.scan.enrich import Enrichment
     from exporter.state.ledger import Ledger
     from exporter.stores.engine.executor import Executor
@@ -33,7 +33,7 @@ MAX_RESTARTS = 2
 LISTING_SHARE = 0.25
 """The last share of a scan's time is kept for the listing: counts and ages matter most."""
 
-UploadObserver = Callable[["Found"], None]
+UploadObserver = Callable[["CountedUpload"], None]
 """Is called with each upload that a scan counts."""
 
 
@@ -136,7 +136,7 @@ def _combined(observers: Sequence[UploadObserver]) -> UploadObserver | None:
     if len(observers) < 2:  # noqa: PLR2004 - none or one
         return observers[0] if observers else None
 
-    def observe(found: Found) -> None:
+    def observe(found: CountedUpload) -> None:
         for observer in observers:
             observer(found)
 

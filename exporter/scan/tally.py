@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from exporter.model.results import DEFAULT_CLASS, OTHER_CLASS, Summary
-from exporter.model.uploads import Found
+from exporter.model.uploads import CountedUpload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -45,7 +45,7 @@ class Tally:
         stale_after: float,
         ages: Sequence[float],
         with_parts: bool,
-        observer: Callable[[Found], None] | None = None,
+        observer: Callable[[CountedUpload], None] | None = None,
     ) -> None:
         """Make an empty tally of a scan that started at `now` (Unix seconds).
 
@@ -86,7 +86,7 @@ class Tally:
         if self._observer:
             parts = totals.parts if totals.bytes is not None else None
             storage_class = totals.storage_class or upload.storage_class or DEFAULT_CLASS
-            self._observer(Found(upload, last, parts, totals.bytes, storage_class, totals.abort_at))
+            self._observer(CountedUpload(upload, last, parts, totals.bytes, storage_class, totals.abort_at))
         if totals.bytes is None:
             self._unsized += 1
             return
@@ -115,7 +115,7 @@ class Tally:
         self._add_activity(upload.initiated)
         if self._observer:
             storage_class = upload.storage_class or DEFAULT_CLASS
-            self._observer(Found(upload, upload.initiated, None, None, storage_class))
+            self._observer(CountedUpload(upload, upload.initiated, None, None, storage_class))
 
     def add_counted_all(self, uploads: Collection[Upload]) -> None:
         """Count a page of uploads of a target without parts."""

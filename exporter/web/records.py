@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exporter.model.results import Group, Summary
-    from exporter.model.uploads import Found
+    from exporter.model.uploads import CountedUpload
 
 Record = dict[str, Any]
 
@@ -53,7 +53,7 @@ def _groups(groups: Sequence[Group] | None) -> list[Record] | None:
 
 
 def upload_record(  # noqa: PLR0913 - where the upload is, and as of when
-    target: str, store: str, bucket: str, found: Found, *, now: float, abort_command: str | None
+    target: str, store: str, bucket: str, found: CountedUpload, *, now: float, abort_command: str | None
 ) -> Record:
     """Return an upload; its ages are as of `now` (Unix seconds)."""
     upload = found.upload

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from exporter.model.top_uploads import Order
-    from exporter.model.uploads import Found
+    from exporter.model.uploads import CountedUpload
     from exporter.web.bucket_rows import BucketRow
     from exporter.web.query import Query
 
@@ -28,7 +28,7 @@ class TopUpload(NamedTuple):
     """An upload of a bucket, as of its last successful scan at `seen` (Unix seconds)."""
 
     row: BucketRow
-    found: Found
+    found: CountedUpload
     seen: float
 
     @property

@@ -14,7 +14,7 @@ from exporter.model.errors import Failure, Reason
 from exporter.model.results import ScanResult
 from exporter.model.targets import Discovery, ScanTimes, TargetStatus
 from exporter.model.top_uploads import TopUploads
-from exporter.model.uploads import Found, Upload
+from exporter.model.uploads import CountedUpload, Upload
 from exporter.state.board import Entry
 from exporter.web.app import App
 
@@ -22,13 +22,13 @@ PRICE_LIST = PriceList(Prices("USD", 0.023))
 FAILURE = "ListMultipartUploads: AccessDenied: User is not authorized to perform this action"
 
 
-def found(key: str, number: int = 1, **known: object) -> Found:
+def found(key: str, number: int = 1, **known: object) -> CountedUpload:
     """Return an upload `number` hours old, with as many parts of a MiB."""
     upload = Upload(key, f"id-{number}", NOW - 3600.0 * number, "STANDARD", "arn:aws:iam::1:user/ci")
-    return Found(upload, NOW - 1800.0 * number, number, number << 20, "STANDARD")._replace(**known)
+    return CountedUpload(upload, NOW - 1800.0 * number, number, number << 20, "STANDARD")._replace(**known)
 
 
-def worst(*uploads: Found, limit: int = 100) -> TopUploads:
+def worst(*uploads: CountedUpload, limit: int = 100) -> TopUploads:
     kept = TopUploads(limit)
     for upload in uploads:
         kept.add(upload)

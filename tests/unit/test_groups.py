@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from exporter.config.settings import TopSettings
 from exporter.model.results import Group
-from exporter.model.uploads import Found, Upload
+from exporter.model.uploads import CountedUpload, Upload
 from exporter.scan import groups as module
 from exporter.scan.groups import MAX_NAME_LENGTH, Groups
 
@@ -31,7 +31,7 @@ class Bucket:
     def add(self, key: str, size: int | None = 10, initiator: str = "") -> None:
         self.uploads += 1
         upload = Upload(key, f"id-{self.uploads}", initiator=initiator)
-        self.groups.add(Found(upload, None, None if size is None else 1, size, "STANDARD"))
+        self.groups.add(CountedUpload(upload, None, None if size is None else 1, size, "STANDARD"))
 
     def largest(self, by: str = "prefix", *, sizes_known: bool = True) -> tuple[Group, ...] | None:
         return self.groups.largest(by, self.uploads, sizes_known=sizes_known)
@@ -131,7 +131,7 @@ class TestOrder:
 
 def test_what_is_asked_for_twice_is_counted_once():
     groups = Groups(TopSettings(("prefix", "prefix")))
-    groups.add(Found(Upload("a/k", "id"), None, 1, 10, "STANDARD"))
+    groups.add(CountedUpload(Upload("a/k", "id"), None, 1, 10, "STANDARD"))
     assert groups.largest("prefix", 1, sizes_known=True) == (Group("a/", 1, 10), Group("", 0, 0))
 
 

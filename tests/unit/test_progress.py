@@ -8,7 +8,7 @@ from fakes import Clock, upload
 from servers import wait_until
 
 from exporter.cli.terminal.progress import Progress
-from exporter.model.uploads import Found
+from exporter.model.uploads import CountedUpload
 
 
 class Tty(io.StringIO):
@@ -16,8 +16,8 @@ class Tty(io.StringIO):
         return True
 
 
-def found(number: int, parts: int | None = 2, size: int | None = 2048) -> Found:
-    return Found(upload(number), None, parts, size, "STANDARD")
+def found(number: int, parts: int | None = 2, size: int | None = 2048) -> CountedUpload:
+    return CountedUpload(upload(number), None, parts, size, "STANDARD")
 
 
 def test_it_adds_up_over_buckets_and_a_bucket_that_starts_over_counts_once():

@@ -9,17 +9,19 @@ from hypothesis import strategies as st
 
 from exporter.cli.upload_filter import FoundUpload, UploadFilter, UploadSelection, merge_selections
 from exporter.config.settings import StoreKind, TargetSettings
-from exporter.model.uploads import Found, Upload
+from exporter.model.uploads import CountedUpload, Upload
 
 TARGET = TargetSettings("prod", StoreKind.S3, ())
 
 
-def found(number: int, age: float | None = None, idle: float | None = None, size: int | None = None) -> Found:
+def found(
+    number: int, age: float | None = None, idle: float | None = None, size: int | None = None
+) -> CountedUpload:
     upload = Upload(f"key-{number}", f"id-{number}", None if age is None else NOW - age)
-    return Found(upload, None if idle is None else NOW - idle, None, size, "STANDARD")
+    return CountedUpload(upload, None if idle is None else NOW - idle, None, size, "STANDARD")
 
 
-def select(wanted: UploadFilter, *buckets: list[Found]) -> tuple[list[str], tuple[int, int, int]]:
+def select(wanted: UploadFilter, *buckets: list[CountedUpload]) -> tuple[list[str], tuple[int, int, int]]:
     """Return the keys that are shown, and how many were wanted, undated and unsized."""
     selections = []
     for number, uploads in enumerate(buckets):

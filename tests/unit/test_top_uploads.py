@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.model.top_uploads import ORDERS, TopUploads
-from exporter.model.uploads import Found, Upload
+from exporter.model.uploads import CountedUpload, Upload
 
 moments = st.none() | st.floats(0, 1e9)
 found = st.builds(
-    Found,
+    CountedUpload,
     st.builds(Upload, st.text(max_size=3), st.just("id"), moments),
     moments,
     st.just(1),
@@ -25,7 +25,7 @@ BADNESS = {
 
 
 @given(st.lists(found, max_size=30), st.integers(1, 8))
-def test_each_order_holds_the_worst_and_begins_with_the_very_worst(uploads: list[Found], limit: int):
+def test_each_order_holds_the_worst_and_begins_with_the_very_worst(uploads: list[CountedUpload], limit: int):
     worst = TopUploads(limit)
     for each in uploads:
         worst.add(each)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.model.errors import Reason
-    from exporter.model.uploads import Found
+    from exporter.model.uploads import CountedUpload
 
 REDRAW_SECONDS = 0.2
 _ERASE = "\r\x1b[K"
@@ -31,7 +31,7 @@ class _Count:
     parts: int = 0
     bytes: int = 0
 
-    def add(self, found: Found) -> None:
+    def add(self, found: CountedUpload) -> None:
         self.uploads += 1
         self.parts += found.parts or 0
         self.bytes += found.bytes or 0
@@ -75,7 +75,7 @@ class Progress:
         with self._lock:
             self.done += 1
 
-    def watch(self, target: str, bucket: str) -> Callable[[Found], None]:
+    def watch(self, target: str, bucket: str) -> Callable[[CountedUpload], None]:
         """Return a function that counts the bucket's uploads, beginning from 0."""
         count = self._counts[target, bucket] = _Count()
         return count.add
