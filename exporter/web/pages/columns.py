@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from exporter.model.uploads import age_at
 from exporter.text.humanize import DASH, human_bytes, human_count, human_seconds
 from exporter.web.bucket_rows import HEALTHS, age_groups
 from exporter.web.pages.age_chart import sparkline
@@ -75,7 +76,7 @@ def _before_scan(read: Callable[[Summary], float | None]) -> Callable[[BucketRow
         seconds = read(entry.summary) if entry.summary else None
         if seconds is None or entry.last_success is None:
             return Cell()
-        return Cell(human_seconds(max(0.0, entry.last_success - seconds)), moment(seconds))
+        return Cell(human_seconds(age_at(entry.last_success, seconds)), moment(seconds))
 
     return cell
 
@@ -85,7 +86,7 @@ def _next_scan(row: BucketRow, now: float) -> Cell:
     if times is None:
         return Cell()
     if times.running_since is not None:
-        return Cell("now", f"for {human_seconds(max(0.0, now - times.running_since))}")
+        return Cell("now", f"for {human_seconds(age_at(now, times.running_since))}")
     return Cell(f"in {human_seconds(times.due - now)}" if times.due > now else "due")
 
 

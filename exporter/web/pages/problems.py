@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from exporter.model.uploads import age_at
 from exporter.text.humanize import human_seconds
 
 if TYPE_CHECKING:
@@ -38,5 +39,5 @@ def _of_discovery(status: TargetStatus, now: float) -> DiscoveryProblem | None:
         return None
     last = "never had so far"
     if discovery.last_success is not None:
-        last = f"last had {human_seconds(max(0.0, now - discovery.last_success))} ago"
+        last = f"last had {human_seconds(age_at(now, discovery.last_success))} ago"
     return DiscoveryProblem(status.settings.name, last, str(discovery.failure or ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from exporter.model.uploads import age_at
 from exporter.text.humanize import DASH, human_seconds, utc_text
 
 if TYPE_CHECKING:
@@ -61,4 +62,4 @@ def time_ago(seconds: float | None, now: float) -> Cell:
     """Return a cell with the time since a moment, and the moment below it."""
     if seconds is None:
         return Cell()
-    return Cell(f"{human_seconds(max(0.0, now - seconds))} ago", moment(seconds))
+    return Cell(f"{human_seconds(age_at(now, seconds))} ago", moment(seconds))
