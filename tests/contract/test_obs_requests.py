@@ -1,5 +1,6 @@
 """What the OBS store asks for, byte by byte: names, markers, addresses."""
 
+import time
 from typing import Any, NoReturn
 
 import pytest
@@ -43,6 +44,10 @@ class TestNames:
         with pytest.raises(StoreError) as raised:
             obs_rig.size(Upload("\udc80", "id"))
         assert (raised.value.reason, obs_rig.standin.requests) == (Reason.UNSUPPORTED, [])
+
+    def test_a_marker_of_buckets_that_is_no_unicode_is_refused_before_anything_is_sent(self, obs_rig: Rig):
+        error = failure(obs_rig.store.list_buckets, ("\udc80",), time.monotonic() + 10)
+        assert (error.reason, obs_rig.standin.requests) == (Reason.UNSUPPORTED, [])
 
     @pytest.mark.parametrize("signature", SIGNATURES)
     def test_only_what_is_configured_is_asked_for(self, open_obs: Opener, signature: str):

@@ -57,7 +57,7 @@ class CustomerKey:
         )
 
 
-def is_not_needed(error: StoreError) -> bool:
+def is_key_not_needed(error: StoreError) -> bool:
     """Whether a refusal may mean that this upload is not encrypted with a customer key."""
     return error.status == HTTPStatus.BAD_REQUEST and error.code in _NOT_NEEDED
 

@@ -150,9 +150,9 @@ class WireSession(Generic[K]):
     def completed(self, timeout: float) -> list[CompletedCall]:
         """Wait for the calls that end next, at most `timeout` seconds."""
         completed, self._not_sent = self._not_sent, []
-        for label, outcome, sendings in self._multi.completed(0.0 if completed else timeout):
+        for label, outcome, times_sent in self._multi.completed(0.0 if completed else timeout):
             call: WireCall[K] = label  # type: ignore[assignment]  # the label given to `start`
-            for _ in range(sendings - 1):
+            for _ in range(times_sent - 1):
                 self._target.transport.traffic.sent(call.operation)
             page = self._outcome(call, outcome)
             if page is not None:

@@ -97,8 +97,8 @@ class ObsCredentials:
 
     def _static_keys(self) -> Keys | None:
         """Return the keys of the config or the environment, None where neither has any."""
-        own = self._credentials
-        secrets = (own.access_key_id, own.secret_access_key, own.session_token)
+        configured = self._credentials
+        secrets = (configured.access_key_id, configured.secret_access_key, configured.session_token)
         try:
             texts = [
                 _read(each) if any(secrets) else self._environ.get(name, "")
@@ -192,8 +192,10 @@ class ObsCredentials:
     def _fetch_for_server(self) -> _TemporaryKeys:
         """Ask the metadata service, with a session token where it issues them."""
         put = {"X-Metadata-Token-Ttl-Seconds": str(_LIFETIME_SECONDS)}
-        asked = self._metadata("PUT", "/meta-data/latest/api/token", put)
-        token = asked.body.decode("latin-1").strip() if asked.status == HTTPStatus.OK else ""
+        token_response = self._metadata("PUT", "/meta-data/latest/api/token", put)
+        token = (
+            token_response.body.decode("latin-1").strip() if token_response.status == HTTPStatus.OK else ""
+        )
         headers = {"X-Metadata-Token": token} if token.isascii() and token.isprintable() and token else {}
         operation = "GetSecurityKey"
         response = self._metadata("GET", "/openstack/latest/securitykey", headers)

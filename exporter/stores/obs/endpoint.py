@@ -22,7 +22,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def sign_region(target: TargetSettings) -> str:
-    """Return the region for signatures; only `v4` needs one."""
+    """Return the region for signatures, '' if none is configured; only `v4` needs one."""
     return target.region or (_DEFAULT_REGION if target.signature == "v4" else "")
 
 

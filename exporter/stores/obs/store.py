@@ -9,7 +9,7 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from exporter.model.errors import StoreError
+from exporter.model.errors import Reason, StoreError
 from exporter.stores.base import BUCKETS_OPERATION, LIFECYCLE_OPERATION, UPLOADS_OPERATION, operations_of
 from exporter.stores.engine.wire import WireSession, WireTarget
 from exporter.stores.errors import refusal
@@ -36,8 +36,8 @@ class ObsStore:
     """Lists uploads and parts through the wire engine, signed by esdk-obs-python.
 
     With addressing_style `auto` the bucket's name goes into the host name under signature `obs`, and into
-    the path under `v2` and `v4` and where endpoint_url has an IP address. Neither a delimiter nor an encoding
-    is ever asked for.
+    the path under `v2` and `v4` and where endpoint_url has an IP address. No delimiter and no encoding are
+    requested.
     """
 
     has_part_times = True
@@ -49,7 +49,7 @@ class ObsStore:
         clock: Callable[[], float] = time.time,
         metadata_url: str = METADATA_URL,
     ) -> None:
-        """Make the store of a target; `metadata_url` is where a server with an agency asks for keys."""
+        """`clock` is Unix seconds; `metadata_url` is the metadata service of a server with an agency."""
         self.operations = operations_of(target)
         self._target = target
         self._transport = transport
@@ -108,7 +108,11 @@ class ObsStore:
     def _get(self, signer: ObsSigner, request: ObsRequest) -> Response:
         """Return the response (status 200) to a request that blocks this thread. Raises StoreError."""
         now = self._wire.clock() + self._wire.clock_offset
-        url, headers = signer.sign(request, self._credentials.keys(), now)
+        try:
+            url, headers = signer.sign(request, self._credentials.keys(), now)
+        except UnicodeError:
+            what = f"{request.operation}: the marker is not Unicode and cannot be sent"
+            raise StoreError(Reason.UNSUPPORTED, what) from None
         response = self._transport.send(Request(request.operation, "GET", url, tuple(headers.items())))
         if response.status != HTTPStatus.OK:
             raise refusal(request.operation, response, *read_error(response))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.model.errors import StoreError
 from exporter.stores.aws.client import AwsClient
 from exporter.stores.aws.route import read_route
-from exporter.stores.aws.sse_customer_key import ALGORITHM, CustomerKey, is_not_needed
+from exporter.stores.aws.sse_customer_key import ALGORITHM, CustomerKey, is_key_not_needed
 from exporter.stores.base import BUCKETS_OPERATION, LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION
 from exporter.stores.errors import gone_error, is_gone
 from exporter.stores.parsing.lifecycle import NO_RULES, has_no_rules, read_rules
@@ -96,7 +96,7 @@ class BotoStore:
         try:
             return self._client.call_api(call, "list_parts", parameters | options, region)
         except StoreError as error:
-            if not is_not_needed(error):
+            if not is_key_not_needed(error):
                 raise
         return self._client.call_api(call, "list_parts", parameters, region)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from exporter.stores.aws.sse_customer_key import is_not_needed
+from exporter.stores.aws.sse_customer_key import is_key_not_needed
 from exporter.stores.engine.wire import page_arguments
 from exporter.stores.parsing.pages import error_fields, read_error, read_page
 from exporter.stores.s3.boto import expected_bucket_name
@@ -85,7 +85,7 @@ class S3Bucket:
         if call.request.upload is None:
             moved = not self._redirected and self._is_in_other_region(response, error)
             return self._redirect(call) if moved else False
-        if call.optional_headers and is_not_needed(error):
+        if call.optional_headers and is_key_not_needed(error):
             call.optional_headers = False
             return True
         return False

@@ -33,7 +33,7 @@ MAX_REQUESTS_PER_CALL = 6
 
 
 class Traffic(Protocol):
-    """Counts requests."""
+    """The counters of a target's requests."""
 
     def sent(self, operation: str) -> None:
         """Count a request."""
@@ -127,20 +127,18 @@ class Transport:
 
     @property
     def idle_multis(self) -> Sequence[MultiTransport]:
-        """Those that were given back and not borrowed again."""
+        """The MultiTransports that were given back and are not borrowed."""
         return tuple(self._idle_multis)
 
     def borrow(self) -> MultiTransport:
-        """Return what sends many requests at once from one thread, with the connections that it kept."""
+        """Return a MultiTransport for one thread, with the connections that it has kept."""
         with self._lock:
-            return (
-                self._idle_multis.pop()
-                if self._idle_multis
-                else MultiTransport(self._options, self._monotonic)
-            )
+            if self._idle_multis:
+                return self._idle_multis.pop()
+        return MultiTransport(self._options, self._monotonic)
 
     def give_back(self, multi: MultiTransport) -> None:
-        """Take back what was borrowed; its requests in flight are cancelled."""
+        """Take back a borrowed MultiTransport; its requests in flight are cancelled."""
         multi.cancel()
         with self._lock:
             self._idle_multis.append(multi)

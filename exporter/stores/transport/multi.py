@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from exporter.stores.transport.handles import HandleOptions
 
 _SPARE_CONNECTIONS = 4
-_DIED = {pycurl.E_GOT_NOTHING, pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR}
+_CONNECTION_DIED = {pycurl.E_GOT_NOTHING, pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR}
 """Errors of requests on a kept connection that the server has closed."""
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 _EVENTS = {
@@ -37,13 +37,13 @@ Completed = tuple[object, "Response | pycurl.error", int]
 class _Slot:
     """A handle, which keeps its options, and the response that it receives."""
 
-    __slots__ = ("buffer", "deadline", "fresh", "handle", "label", "sendings")
+    __slots__ = ("buffer", "deadline", "fresh", "handle", "label", "times_sent")
 
     def __init__(self, handle: pycurl.Curl) -> None:
         self.handle = handle
         self.buffer = ResponseBuffer()
         self.label: object = None
-        self.sendings = 0
+        self.times_sent = 0
         self.deadline = 0.0
         self.fresh = False
         handle.setopt(pycurl.HEADERFUNCTION, self.buffer.header)
@@ -56,7 +56,7 @@ class _Slot:
         self.handle.setopt(pycurl.FRESH_CONNECT, on)
 
     def _about_to_send(self, *_: object) -> int:
-        self.sendings += 1  # libcurl sends again where a kept connection has died
+        self.times_sent += 1  # libcurl sends again where a kept connection has died
         return int(pycurl.PREREQFUNC_OK)
 
 
@@ -89,7 +89,7 @@ class MultiTransport:
         set_request(self._idle[-1].handle, url, headers, timeout)
         slot = self._idle.pop()
         slot.label = label
-        slot.sendings = 0
+        slot.times_sent = 0
         slot.deadline = self._monotonic() + timeout
         self._busy[slot.handle] = slot
         self._multi.add_handle(slot.handle)
@@ -101,6 +101,20 @@ class MultiTransport:
             self.advance(end)
             if (completed := self._collect()) or self._monotonic() >= end:
                 return completed
+
+    def advance(self, until: float) -> None:
+        """Wait for libcurl's sockets and timer, at most `until` (monotonic clock), and let it act on them."""
+        now = self._monotonic()
+        if self._timer > now:
+            milliseconds = math.ceil(max(0.0, min(self._timer, until) - now) * 1000)
+            for file, events in self._poll.poll(milliseconds):
+                action = pycurl.CSELECT_IN if events & _READABLE else 0
+                action |= pycurl.CSELECT_OUT if events & select.POLLOUT else 0
+                self._multi.socket_action(file, action)
+            now = self._monotonic()
+        if self._timer <= now:
+            self._timer = math.inf
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
 
     def cancel(self) -> None:
         """Cancel the requests in flight; idle connections are kept."""
@@ -128,7 +142,7 @@ class MultiTransport:
 
     @property
     def in_flight_buffers(self) -> list[ResponseBuffer]:
-        """What the requests in flight have received so far."""
+        """The responses of the requests in flight, as far as received."""
         return [slot.buffer for slot in self._busy.values()]
 
     def _new_slot(self, url: str) -> _Slot:
@@ -137,20 +151,6 @@ class MultiTransport:
         self._multi.setopt(pycurl.M_MAXCONNECTS, len(self._busy) + _SPARE_CONNECTIONS)
         return _Slot(handle)
 
-    def advance(self, until: float) -> None:
-        """Wait for libcurl's sockets and timer, at most `until` (monotonic clock), and let it act on them."""
-        now = self._monotonic()
-        if self._timer > now:
-            milliseconds = math.ceil(max(0.0, min(self._timer, until) - now) * 1000)
-            for file, events in self._poll.poll(milliseconds):
-                action = pycurl.CSELECT_IN if events & _READABLE else 0
-                action |= pycurl.CSELECT_OUT if events & select.POLLOUT else 0
-                self._multi.socket_action(file, action)
-            now = self._monotonic()
-        if self._timer <= now:
-            self._timer = math.inf
-            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-
     def _collect(self) -> list[Completed]:
         completed: list[Completed] = []
         more = 1
@@ -158,7 +158,7 @@ class MultiTransport:
             more, fine, failed = self._multi.info_read()
             completed += [self._finish(handle, None) for handle in fine]
             for handle, code, text in failed:
-                if not (code in _DIED and self._connect_anew(handle)):
+                if not (code in _CONNECTION_DIED and self._connect_anew(handle)):
                     completed.append(self._finish(handle, pycurl.error(code, text)))
         return completed
 
@@ -182,7 +182,7 @@ class MultiTransport:
         slot = self._busy[handle]
         response = slot.buffer.finish(handle.getinfo(pycurl.RESPONSE_CODE))
         self._release(slot)
-        return slot.label, error or response, slot.sendings
+        return slot.label, error or response, slot.times_sent
 
     def _release(self, slot: _Slot) -> None:
         self._multi.remove_handle(slot.handle)
@@ -191,10 +191,10 @@ class MultiTransport:
         del self._busy[slot.handle]
         self._idle.append(slot)
 
-    def _watch_socket(self, what: int, file: int, *_: object) -> None:
+    def _watch_socket(self, event: int, file: int, *_: object) -> None:
         """M_SOCKETFUNCTION: register a socket for the events that libcurl waits for."""
-        if what != pycurl.POLL_REMOVE:
-            self._poll.register(file, _EVENTS[what])
+        if event != pycurl.POLL_REMOVE:
+            self._poll.register(file, _EVENTS[event])
             return
         self._poll.unregister(file)
 
