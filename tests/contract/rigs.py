@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from asking import Asker
 from fakes import Recorder
+from sequential_client import SequentialClient
 from servers.s3 import LIFECYCLE, PARTS, UPLOADS, Listing, Part, Upload, error
 from servers.standin import Fault, Faults, Reply, StandIn
 
@@ -76,7 +76,7 @@ class Rig:
         """Give this reply instead of the true one."""
         self.fault(operation, on, reply=lambda _: reply)
 
-    def asker(self, **changes: object) -> Asker:
+    def client(self, **changes: object) -> SequentialClient:
         scan = self.target.scan
         settings: dict[str, Any] = {
             "request_timeout": scan.request_timeout,
@@ -84,24 +84,24 @@ class Rig:
             "stop": self.stop,
             "jitter": self.jitter,
         }
-        asker = Asker(**settings | changes)
+        client = SequentialClient(**settings | changes)
         if "deadline" not in changes:
-            asker.deadline = asker.monotonic() + scan.timeout
-        return asker
+            client.deadline = client.monotonic() + scan.timeout
+        return client
 
-    def pages(self, **asker: object) -> Iterator[Sequence[ListedUpload]]:
-        return self.asker(**asker).pages(self.store, self.bucket)
+    def pages(self, **client: object) -> Iterator[Sequence[ListedUpload]]:
+        return self.client(**client).pages(self.store, self.bucket)
 
-    def uploads(self, **asker: object) -> list[ListedUpload]:
-        return [upload for page in self.pages(**asker) for upload in page]
+    def uploads(self, **client: object) -> list[ListedUpload]:
+        return [upload for page in self.pages(**client) for upload in page]
 
-    def ids(self, **asker: object) -> list[str]:
+    def ids(self, **client: object) -> list[str]:
         """Return the upload ids listed, in order."""
-        return [upload.upload_id for upload in self.uploads(**asker)]
+        return [upload.upload_id for upload in self.uploads(**client)]
 
-    def size(self, upload: Upload, **asker: object) -> PartTotals:
+    def size(self, upload: Upload, **client: object) -> PartTotals:
         listed = ListedUpload(upload.key, upload.upload_id, upload.initiated, upload.storage_class)
-        return self.asker(**asker).size(self.store, self.bucket, listed)
+        return self.client(**client).size(self.store, self.bucket, listed)
 
     def reset(self) -> None:
         """Forget what was set and seen, so that another test finds the rig as new; connections are kept."""
@@ -171,9 +171,9 @@ def failure(ask: Callable[..., object], *arguments: object, **options: object) -
     return caught.value
 
 
-def refused(rig: Rig, upload: Upload | None = None, **asker: object) -> StoreError:
+def refused(rig: Rig, upload: Upload | None = None, **client: object) -> StoreError:
     """List the bucket, or size the upload, which has to fail; return why."""
-    return failure(rig.size, upload, **asker) if upload else failure(rig.ids, **asker)
+    return failure(rig.size, upload, **client) if upload else failure(rig.ids, **client)
 
 
 def fields(**changes: str | None) -> Callable[[Listing], Listing]:

@@ -212,7 +212,7 @@ class TestAmazon:
 
         def ids(name: str) -> list[str]:
             bucket = BucketSettings(name, region=homes[name])
-            return [upload.upload_id for page in rig.asker().pages(rig.store, bucket) for upload in page]
+            return [upload.upload_id for page in rig.client().pages(rig.store, bucket) for upload in page]
 
         with ThreadPoolExecutor(20) as pool:
             assert list(pool.map(ids, homes)) == [[name] for name in homes]

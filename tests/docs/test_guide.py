@@ -27,7 +27,7 @@ from docs.documents import (
     table,
 )
 from servers import need
-from unit.boards import full_registry
+from unit.example_board import full_registry
 
 from exporter.cli import main as cli
 from exporter.config.load import load

@@ -9,7 +9,7 @@ import pytest
 from docs.documents import ROOT
 from prometheus_client import generate_latest
 from servers.promtool import promtool_check_metrics
-from unit.boards import full_registry
+from unit.example_board import full_registry
 
 from exporter.metrics.definition import Definition, Kind
 from exporter.metrics.reference import DEFINITIONS

@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from servers import need
 from servers.browser import DESKTOP, PHONE, SMALL_PHONE, browser, browsing
-from unit.sites import FAILURE, Shown
+from unit.example_app import FAILURE, ExampleApp
 
 from exporter.model.errors import Failure, Reason
 from exporter.model.targets import Discovery
@@ -32,7 +32,7 @@ ROWS = "table.list tbody.card th"
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    shown = Shown()
+    shown = ExampleApp()
     refused = Discovery(success=False, failure=Failure(Reason.ACCESS_DENIED, "ListBuckets: <b>no</b>"))
     shown.watched[0] = replace(shown.watched[0], discovery=refused)
     shown.app.config_problems = lambda: [f"config.yaml:1: targets[0].endpoint_url: {'x' * 500} is no URL"]

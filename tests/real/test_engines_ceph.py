@@ -9,10 +9,10 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 import pytest
-from asking import Asker
 from fakes import Recorder
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sequential_client import SequentialClient
 from servers.ceph import Ceph, User
 from servers.fill import ODD, Made, Truth, fill, odd_keys
 
@@ -91,12 +91,12 @@ class Engine:
         return result.summary
 
     def uploads(self, bucket: str) -> list[Upload]:
-        pages = Asker().pages(self.store, BucketSettings(bucket))
+        pages = SequentialClient().pages(self.store, BucketSettings(bucket))
         return [upload for page in pages for upload in page]
 
     def sizes(self, bucket: str, uploads: list[Upload]) -> list[PartTotals]:
         def size(upload: Upload) -> PartTotals:
-            return Asker().size(self.store, BucketSettings(bucket), upload)
+            return SequentialClient().size(self.store, BucketSettings(bucket), upload)
 
         with ThreadPoolExecutor(8) as pool:
             return list(pool.map(size, uploads))

@@ -6,8 +6,8 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from asking import Asker
 from fakes import Recorder
+from sequential_client import SequentialClient
 from servers.ceph import OTHER, Ceph, User
 from servers.fill import Made, Truth, fill, odd_keys
 
@@ -40,13 +40,13 @@ class Asked:
         self.store.close()
 
     def uploads(self) -> list[Upload]:
-        return [upload for page in Asker().pages(self.store, self.bucket) for upload in page]
+        return [upload for page in SequentialClient().pages(self.store, self.bucket) for upload in page]
 
     def sizes(self, uploads: list[Upload]) -> list[tuple[int, int | None]]:
         """Return parts and bytes of each upload."""
 
         def size(upload: Upload) -> tuple[int, int | None]:
-            totals = Asker().size(self.store, self.bucket, upload)
+            totals = SequentialClient().size(self.store, self.bucket, upload)
             return totals.parts, totals.bytes
 
         with ThreadPoolExecutor(16) as pool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from servers.standin import StandIn
-from unit.requesting import Answering
+from unit.multi_requests import Answering
 
 from exporter.stores.transport.handles import HandleOptions
 from exporter.stores.transport.multi import MultiTransport

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fakes import BUCKET, GONE
-from unit.executing import PAGE, Stream, failing, task_for
+from unit.scripted_calls import PAGE, Stream, failing, task_for
 
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.base import PageRequest

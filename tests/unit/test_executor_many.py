@@ -8,7 +8,7 @@ import pytest
 from fakes import GONE, REFUSED, error
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unit.executing import Stream, failing
+from unit.scripted_calls import Stream, failing
 
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.engine.concurrency import ConcurrencyLimit

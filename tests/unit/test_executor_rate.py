@@ -2,7 +2,7 @@
 
 import pytest
 from fakes import BUCKET, upload
-from unit.executing import PAGE, Stream, failing
+from unit.scripted_calls import PAGE, Stream, failing
 
 from exporter.model.errors import Reason, StoppingError, StoreError
 from exporter.stores.base import PageRequest

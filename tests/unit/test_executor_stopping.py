@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from unit.executing import Stream, failing
+from unit.scripted_calls import Stream, failing
 
 from exporter.model.errors import StoppingError
 

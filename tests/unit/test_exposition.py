@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from servers.promtool import promtool_check_metrics
-from unit.boards import HOSTILE, NOTHING, SUMMARY, Drawn
+from unit.example_board import HOSTILE, NOTHING, SUMMARY, ExampleBoard
 
 from exporter.metrics.buckets import BoardCollector
 from exporter.metrics.exposition import CONTENT_TYPE_OPENMETRICS, CONTENT_TYPE_TEXT, Exposition, gzip
@@ -32,15 +32,15 @@ def blocks(text: bytes) -> dict[str, list[str]]:
     return found
 
 
-def assert_as_the_library(drawn: Drawn) -> None:
+def assert_as_the_library(drawn: ExampleBoard) -> None:
     assert blocks(drawn.text.render()) == blocks(generate_latest(drawn.full()))
     assert blocks(drawn.openmetrics.render()) == blocks(generate_openmetrics(drawn.full()))
 
 
 @pytest.fixture
-def drawn() -> Drawn:
+def drawn() -> ExampleBoard:
     """Return a board with a bucket in each state there is."""
-    drawn = Drawn("media", "empty", "failing", "kept", "new", HOSTILE)
+    drawn = ExampleBoard("media", "empty", "failing", "kept", "new", HOSTILE)
     drawn.publish("media")
     drawn.publish("empty", NOTHING)
     drawn.publish("kept")
@@ -54,7 +54,7 @@ def drawn() -> Drawn:
 class Counting(BoardCollector):
     """Notes which buckets it is asked to render."""
 
-    def __init__(self, drawn: Drawn):
+    def __init__(self, drawn: ExampleBoard):
         super().__init__(drawn.board)
         self.rendered: list[str] = []
 
@@ -65,7 +65,7 @@ class Counting(BoardCollector):
 
 class TestOncePerChange:
     def test_a_bucket_is_rendered_when_it_is_new_or_changed_and_only_then(self):
-        drawn = Drawn("a", "b")
+        drawn = ExampleBoard("a", "b")
         counting = Counting(drawn)
         exposition = Exposition(counting, drawn.registry)
         exposition.render()
@@ -77,13 +77,13 @@ class TestOncePerChange:
         assert counting.rendered == ["a", "b", "b"]
 
     def test_the_exporters_own_counters_are_always_fresh(self):
-        drawn = Drawn("a")
+        drawn = ExampleBoard("a")
         assert b"own_work_total 0.0\n" in drawn.text.render()
         drawn.counter.inc()
         assert b"own_work_total 1.0\n" in drawn.text.render()
 
     def test_a_bucket_that_vanishes_takes_its_series_along(self):
-        drawn = Drawn("stays", "goes")
+        drawn = ExampleBoard("stays", "goes")
         drawn.publish("stays")
         drawn.publish("goes")
         assert b'bucket="goes"' in drawn.text.render()
@@ -92,14 +92,14 @@ class TestOncePerChange:
         assert b'bucket="goes"' not in drawn.openmetrics.render()
 
     def test_a_head_without_samples_is_not_shown(self):
-        drawn = Drawn("a")
+        drawn = ExampleBoard("a")
         drawn.board.fail(("prod", "a"), Failure(Reason.TLS, "expired"), 0.1)
         assert b"mpu_scan_failing" in drawn.text.render()
         drawn.publish("a")
         assert b"mpu_scan_failing" not in drawn.text.render()
 
     def test_values_older_than_keep_for_vanish_though_nothing_was_published(self):
-        drawn = Drawn("a", keep_for=100.0)
+        drawn = ExampleBoard("a", keep_for=100.0)
         drawn.publish("a")
         drawn.board.fail(("prod", "a"), Failure(Reason.CONNECTION, "refused"), 0.1)
         assert b"mpu_pending_bytes{" in drawn.text.render()
@@ -109,7 +109,7 @@ class TestOncePerChange:
 
     @pytest.mark.slow
     def test_scrapes_and_scans_at_the_same_time_do_not_disturb_each_other(self):
-        drawn = Drawn(*map(str, range(50)))
+        drawn = ExampleBoard(*map(str, range(50)))
         stop = threading.Event()
         failures: list[BaseException] = []
 
@@ -139,11 +139,11 @@ class TestOncePerChange:
 
 
 class TestAsTheLibrary:
-    def test_both_formats_are_what_the_library_makes_of_the_full_collector(self, drawn: Drawn):
+    def test_both_formats_are_what_the_library_makes_of_the_full_collector(self, drawn: ExampleBoard):
         assert_as_the_library(drawn)
 
     def test_also_when_families_come_up_later(self):
-        drawn = Drawn("a", "b")
+        drawn = ExampleBoard("a", "b")
         assert_as_the_library(drawn)
         drawn.board.fail(("prod", "a"), Failure(Reason.TIMEOUT, "too slow"), 30.0)
         assert_as_the_library(drawn)
@@ -154,17 +154,17 @@ class TestAsTheLibrary:
 
     @given(st.text(), st.floats(), st.integers(0, 2**63))
     def test_whatever_the_names_and_numbers_are(self, name: str, moment: float, size: int):
-        drawn = Drawn(name)
+        drawn = ExampleBoard(name)
         drawn.publish(name, replace(SUMMARY, bytes=size, oldest_initiated=moment, age_sum=moment))
         assert_as_the_library(drawn)
 
     def test_without_age_bounds_there_is_no_histogram(self):
-        drawn = Drawn("a", ages=())
+        drawn = ExampleBoard("a", ages=())
         drawn.publish("a", replace(SUMMARY, age_counts=()))
         assert b"mpu_upload_age_seconds" not in drawn.text.render()
         assert_as_the_library(drawn)
 
-    def test_content_types_name_the_formats(self, drawn: Drawn):
+    def test_content_types_name_the_formats(self, drawn: ExampleBoard):
         assert drawn.text.content_type == CONTENT_TYPE_TEXT == "text/plain; version=0.0.4; charset=utf-8"
         assert drawn.openmetrics.content_type == CONTENT_TYPE_OPENMETRICS
         assert drawn.openmetrics.render().endswith(b"\n# EOF\n")
@@ -174,7 +174,7 @@ class TestGolden:
     """Committed text; `REWRITE_EXPECTED=1 pytest tests/unit/test_exposition.py` rewrites it."""
 
     @pytest.mark.parametrize("name", ["text", "openmetrics"])
-    def test_the_exposition_is_as_committed(self, drawn: Drawn, name: str):
+    def test_the_exposition_is_as_committed(self, drawn: ExampleBoard, name: str):
         shown = getattr(drawn, name).render().decode()
         golden = GOLDEN / f"{name}.txt"
         if os.environ.get("REWRITE_EXPECTED"):

@@ -47,7 +47,7 @@ class FakeScanner:
         return ScanResult(tally.summary(), NOW, 0.5, "parts are refused" if self.unsized else "")
 
 
-class House:
+class LoopSetup:
     """A loop over some targets with fake scanners."""
 
     def __init__(self, *scanners, buckets=3, workers=2):
@@ -76,38 +76,38 @@ class House:
 
 class TestWork:
     def test_one_tick_scans_all_that_is_due(self):
-        entries = House(FakeScanner(), buckets=20).tick()
+        entries = LoopSetup(FakeScanner(), buckets=20).tick()
         assert all(entry.success for entry in entries.values())
 
     def test_never_more_workers_than_the_target_has(self):
         barrier = threading.Barrier(2)
         scanner = FakeScanner(lambda _: barrier.wait(10))
-        House(scanner, buckets=6, workers=2).tick()
+        LoopSetup(scanner, buckets=6, workers=2).tick()
         assert scanner.most == 2
 
     def test_a_second_tick_while_scans_run_starts_no_overlap(self):
         release = threading.Event()
         scanner = FakeScanner(lambda _: release.wait(10))
-        house = House(scanner, buckets=1)
-        house.loop.tick()
-        house.clock.now = 1e6
-        house.loop.tick()
+        setup = LoopSetup(scanner, buckets=1)
+        setup.loop.tick()
+        setup.clock.now = 1e6
+        setup.loop.tick()
         release.set()
-        assert house.loop.join(10) == []
+        assert setup.loop.join(10) == []
         assert len(scanner.scanned) == 1
 
     def test_a_bucket_keeps_its_ledger(self):
         scanner = FakeScanner()
-        house = House(scanner, buckets=1)
-        house.tick()
-        house.clock.now = 1e6
-        house.tick()
+        setup = LoopSetup(scanner, buckets=1)
+        setup.tick()
+        setup.clock.now = 1e6
+        setup.tick()
         (_, first), (_, second) = scanner.scanned
         assert first is second
 
     def test_logs_one_line_for_a_scan(self, caplog):
         with caplog.at_level(logging.INFO):
-            House(FakeScanner(), buckets=1).tick()
+            LoopSetup(FakeScanner(), buckets=1).tick()
         (record,) = caplog.records
         assert (record.getMessage(), record.fields["bucket"], record.fields["uploads"]) == (
             "scan finished",
@@ -118,7 +118,7 @@ class TestWork:
     def test_warns_of_unsized_uploads_and_says_why(self, caplog):
         scanner = FakeScanner()
         scanner.unsized = 2
-        House(scanner, buckets=1).tick()
+        LoopSetup(scanner, buckets=1).tick()
         (record,) = caplog.records
         assert (record.levelno, record.fields["unsized"], record.fields["error"]) == (
             logging.WARNING,
@@ -133,13 +133,13 @@ class TestFailures:
             if bucket.name == "bucket-1":
                 raise error(Reason.ACCESS_DENIED, 403)
 
-        house = House(FakeScanner(behave))
-        entries = house.tick()
+        setup = LoopSetup(FakeScanner(behave))
+        entries = setup.tick()
         failed = entries["target-0", "bucket-1"]
         why = Failure(Reason.ACCESS_DENIED, "a access_denied of the test")
         assert (failed.success, failed.failure) == (False, why)
         assert [entry.success for entry in entries.values()] == [True, False, True]
-        assert house.failures == [("target-0", Reason.ACCESS_DENIED)]
+        assert setup.failures == [("target-0", Reason.ACCESS_DENIED)]
         (line,) = [record for record in caplog.records if record.levelno == logging.ERROR]
         assert (line.fields["reason"], line.fields["error"]) == ("access_denied", why.message)
 
@@ -147,40 +147,40 @@ class TestFailures:
         def behave(_):
             raise ZeroDivisionError
 
-        house = House(FakeScanner(behave), FakeScanner())
-        entries = house.tick()
+        setup = LoopSetup(FakeScanner(behave), FakeScanner())
+        entries = setup.tick()
         assert entries["target-0", "bucket-0"].failure.reason is Reason.INTERNAL
         assert entries["target-1", "bucket-0"].success
-        house.clock.now = 1e6
-        assert house.tick()["target-0", "bucket-0"].failure.reason is Reason.INTERNAL
+        setup.clock.now = 1e6
+        assert setup.tick()["target-0", "bucket-0"].failure.reason is Reason.INTERNAL
 
     def test_stopping_is_none(self):
         def behave(_):
             raise StoppingError
 
-        house = House(FakeScanner(behave), buckets=1)
-        assert house.tick()["target-0", "bucket-0"].success is None
-        assert house.failures == []
+        setup = LoopSetup(FakeScanner(behave), buckets=1)
+        assert setup.tick()["target-0", "bucket-0"].success is None
+        assert setup.failures == []
 
     def test_of_a_target_that_does_not_answer_show_on_all_its_buckets_with_few_requests(self):
         def behave(_):
             raise error(Reason.CONNECTION)
 
         broken, fine = FakeScanner(behave), FakeScanner()
-        house = House(broken, fine, buckets=50, workers=1)
-        house.tick()
-        entries = house.tick()
+        setup = LoopSetup(broken, fine, buckets=50, workers=1)
+        setup.tick()
+        entries = setup.tick()
         assert len(broken.scanned) == 3
         assert {entry.failure.reason for key, entry in entries.items() if key[0] == "target-0"} == {
             Reason.CONNECTION
         }
         assert all(entry.success for key, entry in entries.items() if key[0] == "target-1")
-        assert len(house.failures) == 3
+        assert len(setup.failures) == 3
 
     def test_in_one_targets_queue_do_not_reach_the_next_target(self):
-        house = House(FakeScanner(), FakeScanner())
-        house.targets[0].queue = broken_queue()
-        assert house.tick()["target-1", "bucket-0"].success
+        setup = LoopSetup(FakeScanner(), FakeScanner())
+        setup.targets[0].queue = broken_queue()
+        assert setup.tick()["target-1", "bucket-0"].success
 
 
 def test_what_the_board_refuses_is_neither_counted_nor_logged(caplog):
@@ -189,22 +189,22 @@ def test_what_the_board_refuses_is_neither_counted_nor_logged(caplog):
     def behave(_):
         raise error(Reason.ACCESS_DENIED, 403)
 
-    house = House(FakeScanner(behave), buckets=1)
-    house.board.declare([Entry("target-0", "bucket-0", "s3", 60.0, source="other settings")])
-    assert house.tick()["target-0", "bucket-0"].success is None
-    assert (house.failures, caplog.records) == ([], [])
+    setup = LoopSetup(FakeScanner(behave), buckets=1)
+    setup.board.declare([Entry("target-0", "bucket-0", "s3", 60.0, source="other settings")])
+    assert setup.tick()["target-0", "bucket-0"].success is None
+    assert (setup.failures, caplog.records) == ([], [])
 
 
 class TestStop:
     def test_ends_the_loop_and_starts_no_more(self):
         scanner = FakeScanner()
-        house = House(scanner, buckets=50, workers=1)
-        scanner.behave = lambda _: house.stop.set()
-        thread = threading.Thread(target=house.loop.run)
+        setup = LoopSetup(scanner, buckets=50, workers=1)
+        scanner.behave = lambda _: setup.stop.set()
+        thread = threading.Thread(target=setup.loop.run)
         thread.start()
         thread.join(10)
         assert not thread.is_alive()
-        assert house.loop.join(10) == []
+        assert setup.loop.join(10) == []
         assert len(scanner.scanned) == 1
 
     def test_a_probe_that_is_given_up_does_not_say_that_the_target_answers(self, caplog):
@@ -215,31 +215,31 @@ class TestStop:
             raise StoppingError
 
         scanner = FakeScanner(refuse)
-        house = House(scanner, buckets=4, workers=1)
-        house.tick()
-        scanner.behave, house.clock.now = give_up, 100.0
+        setup = LoopSetup(scanner, buckets=4, workers=1)
+        setup.tick()
+        scanner.behave, setup.clock.now = give_up, 100.0
         with caplog.at_level(logging.INFO):
-            house.tick()
+            setup.tick()
         assert "target answers again" not in caplog.text
 
     def test_join_says_when_a_scan_does_not_end(self):
         release = threading.Event()
-        house = House(FakeScanner(lambda _: release.wait(30)), buckets=1)
-        house.loop.tick()
-        assert house.loop.join(0.05) == ["target-0"]
+        setup = LoopSetup(FakeScanner(lambda _: release.wait(30)), buckets=1)
+        setup.loop.tick()
+        assert setup.loop.join(0.05) == ["target-0"]
         release.set()
-        assert house.loop.join(10) == []
+        assert setup.loop.join(10) == []
 
     def test_ticks_go_on(self):
         scanner = FakeScanner()
-        house = House(scanner, buckets=1)
-        thread = threading.Thread(target=house.loop.run)
+        setup = LoopSetup(scanner, buckets=1)
+        thread = threading.Thread(target=setup.loop.run)
         thread.start()
         deadline = time.monotonic() + 10
         while len(scanner.scanned) < 2 and time.monotonic() < deadline:
-            house.clock.now += 1000.0
+            setup.clock.now += 1000.0
             time.sleep(0.05)
-        house.stop.set()
+        setup.stop.set()
         thread.join(10)
         assert len(scanner.scanned) >= 2
 
@@ -262,43 +262,43 @@ def wait_for(condition):
 def test_a_target_holds_no_more_than_its_workers_however_often_it_ticks():
     release = threading.Event()
     scanner = FakeScanner(lambda _: release.wait(10))
-    house = House(scanner, buckets=6, workers=2)
+    setup = LoopSetup(scanner, buckets=6, workers=2)
     for _ in range(3):
-        house.loop.tick()
+        setup.loop.tick()
     assert wait_for(lambda: scanner.running == 2)
     time.sleep(0.1)
     assert len(scanner.scanned) == 2
     release.set()
-    assert house.loop.join(10) == []
+    assert setup.loop.join(10) == []
     assert scanner.most == 2
 
 
 def test_a_worker_that_ended_is_free_again_and_forgotten():
-    house = House(FakeScanner(), buckets=1, workers=1)
+    setup = LoopSetup(FakeScanner(), buckets=1, workers=1)
     for number in range(4):
-        house.clock.now = number * 1000.0
-        house.tick()
-    assert len(house.targets[0].scanner.scanned) == 4
-    assert house.loop.threads == 0
+        setup.clock.now = number * 1000.0
+        setup.tick()
+    assert len(setup.targets[0].scanner.scanned) == 4
+    assert setup.loop.threads == 0
 
 
 def test_each_bucket_has_a_ledger_of_its_own():
     scanner = FakeScanner()
-    House(scanner, buckets=2).tick()
+    LoopSetup(scanner, buckets=2).tick()
     (_, first), (_, second) = scanner.scanned
     assert first is not second
 
 
 def test_a_failure_shows_how_long_it_took_and_a_hold_does_not(caplog):
-    house = House(FakeScanner(), buckets=5, workers=1)
+    setup = LoopSetup(FakeScanner(), buckets=5, workers=1)
 
     def behave(_):
-        house.clock.now += 7.0
+        setup.clock.now += 7.0
         raise error(Reason.CONNECTION)
 
-    house.targets[0].scanner.behave = behave
-    house.tick()
-    entries = house.tick()
+    setup.targets[0].scanner.behave = behave
+    setup.tick()
+    entries = setup.tick()
     assert [e.duration for e in entries.values()] == [7.0, 7.0, 7.0, None, None]
 
 
@@ -306,8 +306,8 @@ def test_our_own_bug_is_in_the_log_with_its_traceback(caplog):
     def behave(_):
         raise LookupError("a bug of the test")
 
-    house = House(FakeScanner(behave), buckets=1)
-    assert house.tick()["target-0", "bucket-0"].failure.reason is Reason.INTERNAL
+    setup = LoopSetup(FakeScanner(behave), buckets=1)
+    assert setup.tick()["target-0", "bucket-0"].failure.reason is Reason.INTERNAL
     assert any(record.exc_info for record in caplog.records)
 
 
@@ -315,54 +315,54 @@ def test_a_worker_that_cannot_be_started_leaves_its_bucket_to_the_next(monkeypat
     def refuse(_):
         raise RuntimeError("can't start new thread")
 
-    house = House(FakeScanner(), buckets=1, workers=1)
+    setup = LoopSetup(FakeScanner(), buckets=1, workers=1)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
-        house.loop.tick()
-    (entry,) = house.board.entries()
+        setup.loop.tick()
+    (entry,) = setup.board.entries()
     assert (entry.success, entry.failure.reason) == (False, Reason.INTERNAL)
-    house.clock.now = 1000.0
-    assert house.tick()["target-0", "bucket-0"].success is True
+    setup.clock.now = 1000.0
+    assert setup.tick()["target-0", "bucket-0"].success is True
 
 
 def test_a_scan_that_does_not_end_shows_as_timed_out():
     release = threading.Event()
-    house = House(FakeScanner(lambda _: release.wait(30)), buckets=1)
-    house.loop.tick()
-    house.clock.now = 1e6
-    house.loop.tick()
-    (entry,) = house.board.entries()
+    setup = LoopSetup(FakeScanner(lambda _: release.wait(30)), buckets=1)
+    setup.loop.tick()
+    setup.clock.now = 1e6
+    setup.loop.tick()
+    (entry,) = setup.board.entries()
     assert (entry.success, entry.failure.reason) == (False, Reason.TIMEOUT)
-    assert house.failures == [("target-0", Reason.TIMEOUT)]
+    assert setup.failures == [("target-0", Reason.TIMEOUT)]
     release.set()
-    assert house.loop.join(10) == []
-    assert house.board.entries()[0].success is True
+    assert setup.loop.join(10) == []
+    assert setup.board.entries()[0].success is True
 
 
 def test_a_scan_may_take_its_time_and_that_of_a_last_request():
     release = threading.Event()
-    house = House(FakeScanner(lambda _: release.wait(30)), buckets=1)
-    house.loop.tick()
-    scan = house.targets[0].settings.scan
+    setup = LoopSetup(FakeScanner(lambda _: release.wait(30)), buckets=1)
+    setup.loop.tick()
+    scan = setup.targets[0].settings.scan
     shown = []
     for now in (scan.timeout + scan.request_timeout - 1.0, scan.timeout + scan.request_timeout + 1.0):
-        house.clock.now = now
-        house.loop.tick()
-        shown.append(house.board.entries()[0].success)
+        setup.clock.now = now
+        setup.loop.tick()
+        shown.append(setup.board.entries()[0].success)
     release.set()
-    assert house.loop.join(10) == []
+    assert setup.loop.join(10) == []
     assert shown == [None, False]
 
 
 def test_a_wall_clock_that_is_set_back_stops_no_scan(monkeypatch):
     scanner = FakeScanner()
-    house = House(scanner, buckets=1)
+    setup = LoopSetup(scanner, buckets=1)
     monkeypatch.setattr(schedule.Scheduler, "idle_seconds", property(lambda _: 7200.0))
     due_again = schedule.Scheduler.run_pending
-    monkeypatch.setattr(schedule.Scheduler, "run_pending", lambda self: due_again(self) or house.stop.set())
+    monkeypatch.setattr(schedule.Scheduler, "run_pending", lambda self: due_again(self) or setup.stop.set())
     rescheduled = []
     monkeypatch.setattr(schedule.Scheduler, "clear", lambda self: rescheduled.append(self))  # noqa: PLW0108
-    house.loop.run()
+    setup.loop.run()
     assert len(rescheduled) == 1
 
 
@@ -370,24 +370,24 @@ def test_what_is_remembered_and_cannot_be_had_is_our_own_bug_and_takes_no_later_
     def refuse(_):
         raise LookupError("a bug of the test")
 
-    house = House(FakeScanner(), buckets=1)
-    house.targets[0].new_ledger = refuse
-    assert house.tick()["target-0", "bucket-0"].failure.reason is Reason.INTERNAL
-    house.targets[0].new_ledger = lambda _: Ledger()
-    house.clock.now = 1000.0
-    assert house.tick()["target-0", "bucket-0"].success is True
+    setup = LoopSetup(FakeScanner(), buckets=1)
+    setup.targets[0].new_ledger = refuse
+    assert setup.tick()["target-0", "bucket-0"].failure.reason is Reason.INTERNAL
+    setup.targets[0].new_ledger = lambda _: Ledger()
+    setup.clock.now = 1000.0
+    assert setup.tick()["target-0", "bucket-0"].success is True
 
 
 def test_nothing_is_begun_once_the_stop_is_set():
     scanner = FakeScanner()
-    house = House(scanner)
-    house.stop.set()
-    house.tick()
+    setup = LoopSetup(scanner)
+    setup.stop.set()
+    setup.tick()
     assert scanner.scanned == []
 
 
 def test_a_bucket_with_other_settings_has_a_ledger_of_its_own():
-    watched = House(FakeScanner(), buckets=1).targets[0]
+    watched = LoopSetup(FakeScanner(), buckets=1).targets[0]
     before, after = BucketSettings("bucket-0"), BucketSettings("bucket-0", prefix="db/")
     assert watched.ledger(before) is not watched.ledger(after)
     assert watched.ledger(after) is watched.ledger(BucketSettings("bucket-0", prefix="db/"))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
-from unit.boards import SUMMARY, metric_values
+from unit.example_board import SUMMARY, metric_values
 
 from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
 from exporter.metrics.exporter import ExporterMetrics

@@ -10,7 +10,7 @@ import pycurl
 import pytest
 from servers import free_port
 from servers.standin import Reply
-from unit.requesting import SOON, fine, outcomes, paths, start
+from unit.multi_requests import SOON, fine, outcomes, paths, start
 
 from exporter.model.errors import Reason
 from exporter.stores.transport import response

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from fakes import Recorder
 from servers.standin import Reply, StandIn
-from unit.requesting import SOON, fine, outcomes, paths, start
+from unit.multi_requests import SOON, fine, outcomes, paths, start
 
 from exporter.stores.transport.client import Transport
 from exporter.stores.transport.handles import HandleOptions

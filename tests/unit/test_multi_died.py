@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pycurl
 import pytest
-from unit.requesting import SOON
+from unit.multi_requests import SOON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from unit.houses import House, target
+from unit.scheduler_setup import SchedulerSetup, target
 
 from exporter.config.settings import DiscoverSettings
 from exporter.config.sharding import Shard
@@ -17,12 +17,12 @@ LISTED = target("prod", *NAMES)
 FOUND = replace(LISTED, buckets=(), discover=DiscoverSettings(refresh=100.0))
 
 
-def house(*targets, shard=FIRST, state=None):
-    return House(*targets, shard=shard, state=state)
+def setup(*targets, shard=FIRST, state=None):
+    return SchedulerSetup(*targets, shard=shard, state=state)
 
 
-def scanned(house):
-    return sorted(house.targets["prod"].scanner.scanned)
+def scanned(setup):
+    return sorted(setup.targets["prod"].scanner.scanned)
 
 
 def test_both_have_something_here():
@@ -32,7 +32,7 @@ def test_both_have_something_here():
 
 
 def test_only_its_own_are_scanned_shown_and_remembered():
-    built = house(LISTED)
+    built = setup(LISTED)
     built.tick()
     assert scanned(built) == sorted(OURS)
     own = {("prod", name) for name in OURS}
@@ -43,17 +43,17 @@ def test_only_its_own_are_scanned_shown_and_remembered():
 
 @pytest.mark.parametrize("target", [LISTED, FOUND], ids=["listed", "found"])
 def test_what_other_shards_left_in_its_state_is_neither_shown_nor_kept(target):
-    before = House(LISTED)
+    before = SchedulerSetup(LISTED)
     before.tick()
     assert len(before.remembered()) == len(NAMES)
-    after = house(target, state=before.state)
+    after = setup(target, state=before.state)
     own = {("prod", name) for name in OURS}
     assert after.shown().keys() == after.remembered() == own
     assert all(entry.last_success for entry in after.shown().values())
 
 
 def test_another_bucket_of_another_shard_changes_nothing():
-    built = house(LISTED)
+    built = setup(LISTED)
     built.tick()
     before, watched = built.shown(), built.targets["prod"]
     built.apply(target("prod", *OURS, THEIRS[0]))
@@ -64,7 +64,7 @@ def test_another_bucket_of_another_shard_changes_nothing():
 
 
 def test_another_bucket_of_its_own_is_scanned_at_once():
-    built = house(target("prod", *OURS[1:], *THEIRS))
+    built = setup(target("prod", *OURS[1:], *THEIRS))
     built.tick()
     built.apply(LISTED)
     built.tick()
@@ -73,18 +73,18 @@ def test_another_bucket_of_its_own_is_scanned_at_once():
 
 class TestNoBucket:
     def test_a_target_of_which_it_has_none_is_known_all_the_same_and_never_scanned(self):
-        built = house(target("prod", *THEIRS))
+        built = setup(target("prod", *THEIRS))
         built.tick(1e6)
         [status] = built.reconciler.statuses()
         assert (status.settings.name, status.buckets, scanned(built)) == ("prod", (), [])
 
     def test_it_is_ready_at_once(self):
-        built = house(target("prod", *THEIRS))
+        built = setup(target("prod", *THEIRS))
         assert built.reconciler.all_discovered()
         assert built.board.all_shown()
 
     def test_where_they_are_found_it_is_ready_once_the_list_was_had(self):
-        built = house(FOUND)
+        built = setup(FOUND)
         built.lists["prod"] = []
         assert not built.reconciler.all_discovered()
         built.tick()

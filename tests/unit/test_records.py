@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from unit.boards import AGES, SUMMARY, Drawn
+from unit.example_board import AGES, SUMMARY, ExampleBoard
 
 from exporter.cli.formats.scan import scan_json
 from exporter.cli.oneshot import Outcome
@@ -27,7 +27,7 @@ def values_of_both(kind: StoreKind, summary: Summary) -> tuple[dict[str, Any], d
     """Return the values of a bucket as `scan --format=json` and as `/api/v1/targets` write them."""
     target, result = TargetSettings("t", kind, (BucketSettings("b"),)), ScanResult(summary, 2.0, 1.0)
     [by_command] = json.loads(scan_json(AGES, [Outcome(target, "b", result)]))["buckets"]
-    board = Drawn().board
+    board = ExampleBoard().board
     board.declare([Entry("t", "b", kind.value, 60.0, AGES)])
     board.publish(("t", "b"), result)
     statuses = [TargetStatus(target, target.buckets)]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from fakes import BUCKET, DAY, GONE, NOW, REFUSED, Clock, FakeStore, error, upload
-from unit.scanning import scan
+from unit.fake_scan import scan
 
 from exporter.config.settings import ScanSettings
 from exporter.model.errors import Reason, StoreError

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from fakes import Clock
-from unit.boards import SUMMARY
+from unit.example_board import SUMMARY
 
 from exporter.model.errors import Failure, Reason, StoreError
 from exporter.model.results import ScanResult

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from fakes import Clock, FakeStore, error, upload
-from unit.scanning import scan
+from unit.fake_scan import scan
 
 from exporter.model.errors import Reason, StoppingError, StoreError
 

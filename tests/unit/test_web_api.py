@@ -11,7 +11,7 @@ from docs.documents import ROOT, cells, code
 from fakes import NOW
 from hostile import MALICIOUS_KEYS
 from unit.app_requests import ask
-from unit.sites import FAILURE, Shown
+from unit.example_app import FAILURE, ExampleApp
 
 from exporter.config.sharding import Shard
 
@@ -59,14 +59,14 @@ def data(app: App, target: str) -> dict[str, Any]:
 class TestDocumented:
     @pytest.mark.parametrize("path", ["/api/v1/targets", "/api/v1/uploads"])
     def test_shard(self, path: str):
-        shown = Shown()
+        shown = ExampleApp()
         shown.app.shard = Shard(3, 1)
         shard = data(shown.app, path)["shard"]
         conforms(shard, "field of `shard`")
         assert shard == {"ordinal": 1, "total": 3}
 
     def test_targets(self):
-        [prod, archive] = data(Shown().app, "/api/v1/targets")["targets"]
+        [prod, archive] = data(ExampleApp().app, "/api/v1/targets")["targets"]
         for target in (prod, archive):
             conforms(target, "field of a target")
             for bucket in target["buckets"]:
@@ -76,20 +76,20 @@ class TestDocumented:
         conforms(prod["discovery"], "field of `discovery`")
 
     def test_uploads(self):
-        uploads = data(Shown().app, "/api/v1/uploads?limit=1000")["uploads"]
+        uploads = data(ExampleApp().app, "/api/v1/uploads?limit=1000")["uploads"]
         assert len(MALICIOUS_KEYS) == len(uploads)
         for upload in uploads:
             conforms(upload, "field of an upload")
 
     def test_the_envelope(self):
-        app = Shown().app
+        app = ExampleApp().app
         good, bad = (json.loads(ask(app, f"/api/v1/uploads{query}").body) for query in ("", "?limit=0"))
         assert fields("field").keys() == good.keys() | bad.keys()
 
 
 class TestTargets:
     def test_a_bucket_in_full(self):
-        [prod, archive] = data(Shown().app, "/api/v1/targets")["targets"]
+        [prod, archive] = data(ExampleApp().app, "/api/v1/targets")["targets"]
         assert prod["endpoints"] == ["https://ceph.example.com:8443"]
         assert prod["labels"] == {"team": "media"}
         assert prod["discovery"] == {
@@ -156,30 +156,31 @@ class TestTargets:
         ],
     )
     def test_they_are_chosen_by_target_and_bucket(self, query: str, expected: dict[str, list[str]]):
-        found = data(Shown().app, f"/api/v1/targets?{query}")["targets"]
+        found = data(ExampleApp().app, f"/api/v1/targets?{query}")["targets"]
         assert expected == {each["name"]: [bucket["name"] for bucket in each["buckets"]] for each in found}
 
     def test_a_parameter_that_there_is_not_is_told(self):
-        answer = ask(Shown().app, "/api/v1/targets?traget=prod")
+        answer = ask(ExampleApp().app, "/api/v1/targets?traget=prod")
         assert (answer.status, json.loads(answer.body)["error"]) == (
             400,
             "no such parameter: 'traget'; there are: target, bucket",
         )
 
     def test_no_secret_is_in_it(self):
-        assert b"pass" not in ask(Shown().app, "/api/v1/targets").body
+        assert b"pass" not in ask(ExampleApp().app, "/api/v1/targets").body
 
 
 class TestUploads:
     def test_every_key_comes_back_as_it_is(self):
-        uploads = data(Shown().app, "/api/v1/uploads?limit=1000&sort=bytes")["uploads"]
+        uploads = data(ExampleApp().app, "/api/v1/uploads?limit=1000&sort=bytes")["uploads"]
         assert list(reversed(MALICIOUS_KEYS)) == [upload["key"] for upload in uploads]
         assert [
-            upload["key"] for upload in data(Shown().app, "/api/v1/uploads?limit=1000&sort=age")["uploads"]
+            upload["key"]
+            for upload in data(ExampleApp().app, "/api/v1/uploads?limit=1000&sort=age")["uploads"]
         ][::-1] == MALICIOUS_KEYS
 
     def test_the_bytes_are_plain_ascii_and_no_html(self):
-        body = ask(Shown().app, "/api/v1/uploads?limit=1000").body
+        body = ask(ExampleApp().app, "/api/v1/uploads?limit=1000").body
         assert re.fullmatch(rb"[ -~]*\n", body)
         assert not re.search(b"[<>&]", body)
 
@@ -195,11 +196,11 @@ class TestUploads:
         ],
     )
     def test_what_makes_no_sense_is_told(self, query: str, error: str):
-        answer = ask(Shown().app, f"/api/v1/uploads?{query}")
+        answer = ask(ExampleApp().app, f"/api/v1/uploads?{query}")
         assert (answer.status, answer.headers["content-type"]) == (400, "application/json")
         assert {"status": "error", "version": 1, "error": error} == json.loads(answer.body)
 
     def test_what_was_used_is_told(self):
-        used = data(Shown().app, "/api/v1/uploads?sort=idle&limit=3&target=prod&bucket=media")
+        used = data(ExampleApp().app, "/api/v1/uploads?sort=idle&limit=3&target=prod&bucket=media")
         assert (used["sort"], used["limit"], len(used["uploads"])) == ("idle", 3, 3)
-        assert data(Shown().app, "/api/v1/uploads?bucket=logs")["uploads"] == []
+        assert data(ExampleApp().app, "/api/v1/uploads?bucket=logs")["uploads"] == []

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from unit.app_requests import ask
-from unit.boards import HOSTILE, Drawn
+from unit.example_board import HOSTILE, ExampleBoard
 
 from exporter.metrics.exposition import CONTENT_TYPE_OPENMETRICS, CONTENT_TYPE_TEXT
 from exporter.model.errors import Failure, Reason
@@ -28,8 +28,8 @@ PROMETHEUS_3 = (
 
 
 @pytest.fixture
-def drawn() -> Drawn:
-    drawn = Drawn("media", HOSTILE)
+def drawn() -> ExampleBoard:
+    drawn = ExampleBoard("media", HOSTILE)
     drawn.publish("media")
     drawn.publish(HOSTILE)
     return drawn
@@ -46,7 +46,7 @@ class TestRoutes:
             ("/-/ready", "text/plain; charset=utf-8"),
         ],
     )
-    def test_these_are_there(self, drawn: Drawn, path: str, content_type: str):
+    def test_these_are_there(self, drawn: ExampleBoard, path: str, content_type: str):
         answer = ask(drawn.app, path)
         assert answer.status == 200
         assert answer.headers["content-type"] == content_type
@@ -55,17 +55,17 @@ class TestRoutes:
         "path",
         ["", "/metrics/", "/Metrics", "//", "/favicon.ico", "/-/reload/", "/api/v1", "/../metrics"],
     )
-    def test_anything_else_is_not(self, drawn: Drawn, path: str):
+    def test_anything_else_is_not(self, drawn: ExampleBoard, path: str):
         answer = ask(drawn.app, path)
         assert (answer.status, answer.body) == (404, b"404 not found; see / for what is here\n")
 
     @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "get"])
     @pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy"])
-    def test_only_get_and_head_are_allowed(self, drawn: Drawn, method: str, path: str):
+    def test_only_get_and_head_are_allowed(self, drawn: ExampleBoard, method: str, path: str):
         answer = ask(drawn.app, path, method=method)
         assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
 
-    def test_a_post_to_nowhere_is_not_found(self, drawn: Drawn):
+    def test_a_post_to_nowhere_is_not_found(self, drawn: ExampleBoard):
         assert ask(drawn.app, "/nowhere", method="POST").status == 404
 
     @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ class TestRoutes:
         ],
     )
     @pytest.mark.parametrize("method", ["GET", "POST"])
-    def test_what_is_off_says_how_to_have_it(self, drawn: Drawn, path: str, flag: str, method: str):
+    def test_what_is_off_says_how_to_have_it(self, drawn: ExampleBoard, path: str, flag: str, method: str):
         answer = ask(drawn.app, path, method=method)
         assert (404, f"404 off: start with --web.enable-{flag} to have it\n".encode()) == (
             answer.status,
@@ -85,23 +85,23 @@ class TestRoutes:
         )
 
     @pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/ready", "/nowhere"])
-    def test_head_is_get_without_the_body(self, drawn: Drawn, path: str):
+    def test_head_is_get_without_the_body(self, drawn: ExampleBoard, path: str):
         head, get = ask(drawn.app, path, method="HEAD"), ask(drawn.app, path)
         assert head.body == b""
         assert replace(head, body=get.body) == get
         assert head.headers["content-length"] == str(len(get.body))
 
-    def test_the_metrics_may_live_elsewhere(self, drawn: Drawn):
+    def test_the_metrics_may_live_elsewhere(self, drawn: ExampleBoard):
         app = App(drawn.board, drawn.text, drawn.openmetrics, lambda: True, "/probe/metrics")
         assert ask(app, "/probe/metrics").body == drawn.text.render()
         assert ask(app, "/metrics").status == 404
         assert b'href="probe/metrics"' in ask(app, "/").body
 
-    def test_what_is_not_http_is_not_answered(self, drawn: Drawn):
+    def test_what_is_not_http_is_not_answered(self, drawn: ExampleBoard):
         asyncio.run(drawn.app({"type": "websocket"}, None, None))
 
     @pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/nowhere"])
-    def test_every_answer_carries_security_headers(self, drawn: Drawn, path: str):
+    def test_every_answer_carries_security_headers(self, drawn: ExampleBoard, path: str):
         headers = ask(drawn.app, path).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
@@ -131,17 +131,19 @@ class TestFormats:
             (",;,;=\x00\xff", CONTENT_TYPE_TEXT),
         ],
     )
-    def test_the_format_is_what_the_client_likes_best(self, drawn: Drawn, accept: str, content_type: str):
+    def test_the_format_is_what_the_client_likes_best(
+        self, drawn: ExampleBoard, accept: str, content_type: str
+    ):
         answer = ask(drawn.app, "/metrics", ("accept", accept))
         assert (answer.status, answer.headers["content-type"]) == (200, content_type)
         assert answer.body.endswith(b"# EOF\n") == (content_type == CONTENT_TYPE_OPENMETRICS)
 
-    def test_a_header_sent_twice_counts_as_one_list(self, drawn: Drawn):
+    def test_a_header_sent_twice_counts_as_one_list(self, drawn: ExampleBoard):
         headers = (("accept", "application/openmetrics-text"), ("accept", "text/plain;q=0.1"))
         answer = ask(drawn.app, "/metrics", *headers)
         assert answer.headers["content-type"] == CONTENT_TYPE_OPENMETRICS
 
-    def test_both_formats_say_the_same_by_the_librarys_own_parsers(self, drawn: Drawn):
+    def test_both_formats_say_the_same_by_the_librarys_own_parsers(self, drawn: ExampleBoard):
         drawn.counter.inc()
         drawn.board.fail(("prod", "media"), Failure(Reason.TIMEOUT, "too slow"), 1.0)
         text = parse_text(drawn.text.render().decode())
@@ -177,7 +179,7 @@ class TestFormats:
             ("xgzip", False),
         ],
     )
-    def test_gzip_is_sent_to_who_takes_it(self, drawn: Drawn, accept_encoding: str, packed: bool):  # noqa: FBT001
+    def test_gzip_is_sent_to_who_takes_it(self, drawn: ExampleBoard, accept_encoding: str, packed: bool):  # noqa: FBT001
         answer = ask(drawn.app, "/metrics", ("accept-encoding", accept_encoding))
         assert answer.headers.get("content-encoding") == ("gzip" if packed else None)
         assert answer.headers["vary"] == "Accept, Accept-Encoding"
@@ -186,7 +188,7 @@ class TestFormats:
 
 
 class TestHealth:
-    def test_ready_says_whether_first_scans_are_done_healthy_does_not_care(self, drawn: Drawn):
+    def test_ready_says_whether_first_scans_are_done_healthy_does_not_care(self, drawn: ExampleBoard):
         assert ask(drawn.app, "/-/ready").status == 200
         drawn.ready = False
         answer = ask(drawn.app, "/-/ready")

@@ -11,8 +11,8 @@ from fakes import NOW
 from hostile import MALICIOUS_KEYS
 from lxml import html
 from unit.app_requests import ask
-from unit.boards import HOSTILE, NOTHING, SUMMARY, Drawn
-from unit.sites import FAILURE, Shown, found, worst
+from unit.example_app import FAILURE, ExampleApp, found, worst
+from unit.example_board import HOSTILE, NOTHING, SUMMARY, ExampleBoard
 
 from exporter.config.sharding import Shard
 from exporter.model.errors import Failure, Reason
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def shown() -> Shown:
-    return Shown()
+def shown() -> ExampleApp:
+    return ExampleApp()
 
 
 def page(app: App, target: str = "/") -> Element:
@@ -54,7 +54,7 @@ def tiles(document: Element) -> dict[str, str]:
 
 
 class TestTotals:
-    def test_they_add_up_what_is_known_and_say_what_is_not(self, shown: Shown):
+    def test_they_add_up_what_is_known_and_say_what_is_not(self, shown: ExampleApp):
         assert tiles(page(shown.app)) == {
             "Buckets": "4 1 failing",
             "Uploads": "15 1 buckets not known",
@@ -65,17 +65,17 @@ class TestTotals:
         }
 
     def test_a_bucket_whose_bytes_are_not_known_counts_as_unsized(self):
-        drawn = Drawn("a")
+        drawn = ExampleBoard("a")
         drawn.publish("a", replace(SUMMARY, bytes=None, unsized=5))
         assert tiles(page(drawn.app))["Bytes"] == f"{DASH} 5 uploads unsized"
 
     def test_nothing_at_all(self):
-        shown = tiles(page(Drawn().app))
+        shown = tiles(page(ExampleBoard().app))
         assert (shown["Buckets"], shown["Uploads"], shown["Oldest"]) == ("0 none failing", DASH, DASH)
 
 
 class TestAges:
-    def test_each_number_has_a_bar(self, shown: Shown):
+    def test_each_number_has_a_bar(self, shown: ExampleApp):
         table = page(shown.app).xpath("//table[@class='ages']/tbody/tr")
         assert [(texts(row[0]), texts(row[2]), row.xpath("string(.//rect[2]/@width)")) for row in table] == [
             ("up to 1h", "3", "500"),
@@ -83,7 +83,7 @@ class TestAges:
             ("over 1d", "3", "500"),
         ]
 
-    def test_a_row_has_a_small_picture_with_words(self, shown: Shown):
+    def test_a_row_has_a_small_picture_with_words(self, shown: ExampleApp):
         label = page(shown.app).xpath("string(//svg[@role='img']/@aria-label)")
         assert label == "up to 1h: 1; 1h to 1d: 2; over 1d: 1"
 
@@ -106,15 +106,15 @@ class TestAges:
         ] == [label for label, _ in label_groups([(bound, 1) for bound in bounds])]
 
     def test_of_other_bounds_only_the_first_are_drawn(self):
-        drawn = Drawn("a", "b")
-        drawn.board.declare([Drawn.entry("a"), Drawn.entry("b", ages=(60.0,))])
+        drawn = ExampleBoard("a", "b")
+        drawn.board.declare([ExampleBoard.entry("a"), ExampleBoard.entry("b", ages=(60.0,))])
         drawn.publish("a")
         drawn.publish("b", replace(SUMMARY, age_counts=(1, 2)))
         assert len(page(drawn.app).xpath("//table[@class='ages']/tbody/tr")) == 3
 
 
 class TestRows:
-    def test_a_bucket_in_full(self, shown: Shown):
+    def test_a_bucket_in_full(self, shown: ExampleApp):
         cells = cells_of(page(shown.app), "backups")
         assert cells["Uploads"] == "5"
         assert cells["Bytes"] == "117.7 MiB 1 unsized"
@@ -128,7 +128,7 @@ class TestRows:
         assert cells["Next scan"].startswith("now for ")
         assert cells["Last success"].endswith(" ago 2026-09-21 14:13:20")
 
-    def test_a_failing_one_says_why_in_full_and_keeps_its_values(self, shown: Shown):
+    def test_a_failing_one_says_why_in_full_and_keeps_its_values(self, shown: ExampleApp):
         cells = cells_of(page(shown.app), "logs")
         assert ("failing", f"access_denied: {FAILURE}", "5") == (
             cells["Health"],
@@ -136,7 +136,7 @@ class TestRows:
             cells["Uploads"],
         )
 
-    def test_one_not_scanned_yet_has_no_numbers(self, shown: Shown):
+    def test_one_not_scanned_yet_has_no_numbers(self, shown: ExampleApp):
         cells = cells_of(page(shown.app), "tapes")
         assert cells["Health"] == "not scanned"
         for title in (
@@ -153,7 +153,7 @@ class TestRows:
             assert cells[title] == DASH
 
     def test_an_empty_one_has_zeros(self):
-        drawn = Drawn("empty")
+        drawn = ExampleBoard("empty")
         drawn.publish("empty", NOTHING)
         cells = cells_of(page(drawn.app), "empty")
         assert tuple(cells[title] for title in ("Uploads", "Bytes", "Stale", "Oldest", "Health")) == (
@@ -165,18 +165,18 @@ class TestRows:
         )
 
     def test_bytes_that_are_not_known_are_a_dash(self):
-        drawn = Drawn("a")
+        drawn = ExampleBoard("a")
         drawn.publish("a", replace(SUMMARY, bytes=None, unsized=0))
         assert cells_of(page(drawn.app), "a")["Bytes"] == DASH
 
     def test_without_prices_no_cost_is_shown(self):
-        drawn = Drawn()
-        drawn.board.declare([replace(Drawn.entry("a"), price_list=None)])
+        drawn = ExampleBoard()
+        drawn.board.declare([replace(ExampleBoard.entry("a"), price_list=None)])
         drawn.publish("a")
         assert "A month" not in cells_of(page(drawn.app), "a")
 
     def test_hostile_names_and_messages_stay_text(self):
-        drawn = Drawn(HOSTILE)
+        drawn = ExampleBoard(HOSTILE)
         drawn.publish(HOSTILE)
         message = "<script src=//evil></script>\u202e\x1b[2J"
         drawn.board.fail(("prod", HOSTILE), Failure(Reason.BAD_RESPONSE, message), 0.5)
@@ -209,10 +209,12 @@ class TestOrder:
             ("?sort=nonsense&order=sideways", "logs backups tapes media"),
         ],
     )
-    def test_rows_are_sorted_and_what_is_not_known_comes_last(self, shown: Shown, query: str, expected: str):
+    def test_rows_are_sorted_and_what_is_not_known_comes_last(
+        self, shown: ExampleApp, query: str, expected: str
+    ):
         assert expected.split() == order(page(shown.app, f"/{query}"))
 
-    def test_heads_say_how_and_link_to_the_other_way(self, shown: Shown):
+    def test_heads_say_how_and_link_to_the_other_way(self, shown: ExampleApp):
         document = page(shown.app, "/?sort=bytes&q=a&page=1")
         [head] = document.xpath("//th[@aria-sort]")
         assert (texts(head), head.get("aria-sort")) == ("Bytes ▼", "descending")
@@ -225,7 +227,7 @@ class TestOrder:
     @pytest.mark.parametrize(
         "key", ["name", "health", "uploads", "bytes", "stale", "oldest", "idle", "scanned", "next"]
     )
-    def test_every_column_sorts_both_ways(self, shown: Shown, key: str):
+    def test_every_column_sorts_both_ways(self, shown: ExampleApp, key: str):
         for way in ("asc", "desc"):
             assert {"media", "backups", "logs", "tapes"} == set(
                 order(page(shown.app, f"/?sort={key}&order={way}"))
@@ -246,13 +248,13 @@ class TestFilter:
             ("q=nothing", ""),
         ],
     )
-    def test_rows_are_chosen(self, shown: Shown, query: str, expected: str):
+    def test_rows_are_chosen(self, shown: ExampleApp, query: str, expected: str):
         document = page(shown.app, f"/?{query}")
         assert expected.split() == order(document)
         told = texts(document.xpath("//table[contains(@class, 'list')]/caption")[0])
         assert ("1 bucket" if expected else "No bucket is like that.") == told
 
-    def test_the_form_says_what_was_chosen(self, shown: Shown):
+    def test_the_form_says_what_was_chosen(self, shown: ExampleApp):
         document = page(shown.app, "/?q=%22%3E%3Cscript%3E&target=prod&health=failing&sort=bytes&order=asc")
         assert document.xpath("string(//input[@name='q']/@value)") == '"><script>'
         assert document.xpath("//option[@selected]/@value") == ["prod", "failing", "bytes", "asc"]
@@ -261,7 +263,7 @@ class TestFilter:
     @pytest.mark.parametrize(
         "query", ["%ff=%ff", "q=%00", "&&&", "=", "page=-1", "page=x", "page=99999999999", "a&" * 99]
     )
-    def test_any_query_is_answered(self, shown: Shown, query: str):
+    def test_any_query_is_answered(self, shown: ExampleApp, query: str):
         page(shown.app, f"/?{query}")
         page(shown.app, f"/uploads?{query}")
 
@@ -269,7 +271,7 @@ class TestFilter:
 class TestManyBuckets:
     def test_they_come_in_pages(self):
         names = [f"bucket-{number:03}" for number in range(2 * PAGE_SIZE + 1)]
-        drawn = Drawn(*names)
+        drawn = ExampleBoard(*names)
         found = []
         for number in (1, 2, 3):
             document = page(drawn.app, f"/?sort=name&page={number}")
@@ -280,15 +282,15 @@ class TestManyBuckets:
         assert links == ["./?sort=name&page=1#list", "./?sort=name&page=3#list"]
 
     def test_beyond_the_last_is_the_last(self):
-        drawn = Drawn(*map(str, range(PAGE_SIZE + 1)))
+        drawn = ExampleBoard(*map(str, range(PAGE_SIZE + 1)))
         assert len(order(page(drawn.app, "/?page=7"))) == 1
 
-    def test_one_page_has_no_links(self, shown: Shown):
+    def test_one_page_has_no_links(self, shown: ExampleApp):
         assert page(shown.app).xpath("//nav[@class='pages']") == []
 
 
 class TestUploads:
-    def test_hostile_keys_are_shown_as_text(self, shown: Shown):
+    def test_hostile_keys_are_shown_as_text(self, shown: ExampleApp):
         document = page(shown.app, "/uploads?limit=1000")
         assert document.xpath("//script") == []
         assert {one_line(key) for key in MALICIOUS_KEYS} == {head or "" for head in order(document)}
@@ -296,7 +298,7 @@ class TestUploads:
         assert all(code.text.isprintable() for code in document.xpath("//code"))
 
     def test_an_upload_in_full(self):
-        shown = Shown([])
+        shown = ExampleApp([])
         upload = found("dir/a file", 3, abort_at=NOW + 60)
         entry = shown.board.get(("prod", "media"))
         shown.board.declare([replace(entry, top_uploads=worst(upload))])
@@ -315,7 +317,7 @@ class TestUploads:
         assert "'--key=dir/a file'" in texts(document.xpath("//code")[0])
 
     def test_what_is_not_known_is_a_dash(self):
-        shown = Shown([])
+        shown = ExampleApp([])
         upload = found("a", activity=None, parts=None, bytes=None, storage_class="")
         upload = upload._replace(upload=upload.upload._replace(initiator=""))
         shown.board.declare([replace(shown.board.get(("prod", "media")), top_uploads=worst(upload))])
@@ -328,7 +330,7 @@ class TestUploads:
         ("sort", "expected"), [("age", "old idle big"), ("idle", "idle big old"), ("bytes", "big old idle")]
     )
     def test_orders(self, sort: str, expected: str):
-        shown = Shown([])
+        shown = ExampleApp([])
         uploads = (
             found("old", 9, activity=NOW, bytes=20),
             found("idle", 8, activity=NOW - 9000, bytes=10),
@@ -344,11 +346,11 @@ class TestUploads:
         assert order(page(shown.app, f"/uploads?sort={sort}&bucket=backups")) == ["big"]
         assert order(page(shown.app, f"/uploads?sort={sort}&target=archive")) == []
 
-    def test_it_says_of_how_many_buckets_nothing_is_known(self, shown: Shown):
+    def test_it_says_of_how_many_buckets_nothing_is_known(self, shown: ExampleApp):
         assert "Not in it are 1 buckets" in texts(page(shown.app, "/uploads").xpath("//p[@class='lead']")[0])
 
     def test_values_that_are_taken_down_take_their_uploads_along(self):
-        drawn = Drawn("a")
+        drawn = ExampleBoard("a")
         drawn.app = replace(drawn.app, uploads=True)
         result = ScanResult(SUMMARY, NOW, 1.0, "", worst(found("key")))
         for gone in ("expired", "missing"):
@@ -362,35 +364,35 @@ class TestUploads:
                 drawn.clock.now += 101
             assert order(page(drawn.app, "/uploads")) == []
 
-    def test_the_other_pages_link_to_it_where_it_is_on(self, shown: Shown):
+    def test_the_other_pages_link_to_it_where_it_is_on(self, shown: ExampleApp):
         assert page(shown.app).xpath("//nav//a[.='Worst uploads']/@href") == ["uploads"]
-        assert page(Shown(uploads=False).app).xpath("//nav//a[.='Worst uploads']") == []
+        assert page(ExampleApp(uploads=False).app).xpath("//nav//a[.='Worst uploads']") == []
 
 
 class TestReload:
     @pytest.mark.parametrize("method", ["POST", "PUT"])
-    def test_it_is_done_and_told(self, shown: Shown, method: str):
+    def test_it_is_done_and_told(self, shown: ExampleApp, method: str):
         answer = ask(shown.app, "/-/reload", method=method)
         assert (answer.status, answer.body) == (200, b"The config was read again.\n")
         assert shown.reloads == [[]]
 
-    def test_problems_are_told_line_by_line(self, shown: Shown):
+    def test_problems_are_told_line_by_line(self, shown: ExampleApp):
         shown.problems = ["config.yaml:1: a: is wrong", "config.yaml:2: \udcff: too"]
         answer = ask(shown.app, "/-/reload", method="POST")
         assert (answer.status, answer.body) == (500, b"config.yaml:1: a: is wrong\nconfig.yaml:2: ?: too\n")
 
     @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
-    def test_to_read_it_is_no_wish_to_change(self, shown: Shown, method: str):
+    def test_to_read_it_is_no_wish_to_change(self, shown: ExampleApp, method: str):
         answer = ask(shown.app, "/-/reload", method=method)
         assert (answer.status, answer.headers["allow"]) == (405, "POST, PUT")
         assert shown.reloads == []
 
-    def test_a_page_of_another_site_cannot(self, shown: Shown):
+    def test_a_page_of_another_site_cannot(self, shown: ExampleApp):
         for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)):
             assert status == ask(shown.app, "/-/reload", ("sec-fetch-site", site), method="POST").status
 
 
-def test_all_links_are_relative_for_whoever_serves_us_under_a_prefix(shown: Shown):
+def test_all_links_are_relative_for_whoever_serves_us_under_a_prefix(shown: ExampleApp):
     for target in ("/", "/uploads"):
         links = page(shown.app, target).xpath("//a/@href | //form/@action")
         assert len(links) > 6
@@ -398,26 +400,26 @@ def test_all_links_are_relative_for_whoever_serves_us_under_a_prefix(shown: Show
 
 
 @pytest.mark.parametrize("path", ["/", "/uploads"])
-def test_a_shard_s_pages_say_that_there_are_others(shown: Shown, path: str):
+def test_a_shard_s_pages_say_that_there_are_others(shown: ExampleApp, path: str):
     assert "Shard " not in texts(page(shown.app, path))
     shown.app.shard = Shard(3, 1)
     assert "Shard 1 of 3, counted from 0: other buckets are" in texts(page(shown.app, path))
 
 
-def test_the_number_of_failing_buckets_leads_to_them(shown: Shown):
+def test_the_number_of_failing_buckets_leads_to_them(shown: ExampleApp):
     [link] = page(shown.app).xpath("//dl//a/@href")
     assert (link, order(page(shown.app, "/?health=failing"))) == ("./?health=failing#list", ["logs"])
 
 
 def test_a_target_that_just_went_is_shown_without_its_settings():
-    shown = Shown(["a"])
+    shown = ExampleApp(["a"])
     shown.watched = []
     assert len(order(page(shown.app))) == 4
     assert page(shown.app, "/uploads").xpath("//code") == []
 
 
 def test_entries_of_one_bucket_name_in_two_targets_are_two_rows():
-    drawn = Drawn()
+    drawn = ExampleBoard()
     drawn.board.declare([Entry(name, "media", "s3", 60.0) for name in ("a", "b")])
     assert order(page(drawn.app)) == ["media", "media"]
 
@@ -425,19 +427,19 @@ def test_entries_of_one_bucket_name_in_two_targets_are_two_rows():
 class TestTroubles:
     """What is wrong apart from single buckets."""
 
-    def told(self, shown: Shown) -> list[str]:
+    def told(self, shown: ExampleApp) -> list[str]:
         return [texts(item) for item in page(shown.app).xpath("//section[@class='trouble']//li")]
 
-    def test_without_any_there_is_no_such_section(self, shown: Shown):
+    def test_without_any_there_is_no_such_section(self, shown: ExampleApp):
         assert page(shown.app).xpath("//section[@class='trouble']") == []
 
-    def test_a_list_of_buckets_that_cannot_be_had(self, shown: Shown):
+    def test_a_list_of_buckets_that_cannot_be_had(self, shown: ExampleApp):
         failed = Discovery(success=False, failure=Failure(Reason.ACCESS_DENIED, "ListBuckets: <no>"))
         shown.watched[0] = replace(shown.watched[0], discovery=failed)
         told = "The list of buckets of prod cannot be had, never had so far: access_denied: ListBuckets: <no>"
         assert self.told(shown) == [told]
 
-    def test_when_the_list_was_last_had(self, shown: Shown):
+    def test_when_the_list_was_last_had(self, shown: ExampleApp):
         failed = Discovery(success=False, failure=Failure(Reason.TIMEOUT, "slow"), last_success=NOW)
         shown.watched[0] = replace(shown.watched[0], discovery=failed)
         [told] = self.told(shown)
@@ -445,7 +447,7 @@ class TestTroubles:
             r"The list of buckets of prod cannot be had, last had .+ ago: timeout: slow", told
         )
 
-    def test_a_config_that_cannot_be_used(self, shown: Shown):
+    def test_a_config_that_cannot_be_used(self, shown: ExampleApp):
         shown.app.config_problems = lambda: [f"config.yaml:1: {HOSTILE}", "config.yaml:2: two"]
         [told] = self.told(shown)
         start = "The config cannot be used; what was read before stays in use: config.yaml:1: "

@@ -7,7 +7,7 @@ import urllib.request
 from contextlib import ExitStack
 
 import pytest
-from unit.boards import Drawn
+from unit.example_board import ExampleBoard
 from unit.web_clients import (
     BIG,
     GET,
@@ -178,7 +178,7 @@ class TestServingAndScanning:
             while not stop.is_set():
                 sum(range(10_000))
 
-        drawn = Drawn(*map(str, range(500)))
+        drawn = ExampleBoard(*map(str, range(500)))
         for number in range(500):
             drawn.publish(str(number))
         burning = [threading.Thread(target=burn) for _ in range(3)]
@@ -206,7 +206,7 @@ class TestServingAndScanning:
                 go_on.wait(10)
                 return b""
 
-        drawn = Drawn("a")
+        drawn = ExampleBoard("a")
         drawn.app.text = Stuck()
         with serving(drawn.app) as web, ExitStack() as clients:
             try:
@@ -239,7 +239,7 @@ class TestListen:
     def test_ipv4_and_ipv6_loopback(self):
         for listen, family in (("127.0.0.1:0", socket.AF_INET), ("[::1]:0", socket.AF_INET6)):
             try:
-                web = WebServer(Drawn("a").app, listen)
+                web = WebServer(ExampleBoard("a").app, listen)
             except ListenError:
                 assert family == socket.AF_INET6  # a machine without IPv6
                 continue
@@ -280,7 +280,7 @@ class TestListen:
 
 def test_the_end_of_serving_is_told():
     told = threading.Event()
-    web = WebServer(Drawn("media").app, "127.0.0.1:0", on_end=told.set)
+    web = WebServer(ExampleBoard("media").app, "127.0.0.1:0", on_end=told.set)
     web.start()
     assert not told.is_set()
     web.stop()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from unit.boards import Drawn
+from unit.example_board import ExampleBoard
 
 from exporter.web.auth.config import WebConfig
 from exporter.web.server.server import ConnectionLimits, WebServer
@@ -29,7 +29,7 @@ def serving(
     app: Any = None, limits: ConnectionLimits | None = None, web_config: Any = WebConfig
 ) -> Iterator[WebServer]:
     web = WebServer(
-        app or Drawn("media").app, "127.0.0.1:0", limits or ConnectionLimits(), web_config=web_config
+        app or ExampleBoard("media").app, "127.0.0.1:0", limits or ConnectionLimits(), web_config=web_config
     )
     web.start()
     try:

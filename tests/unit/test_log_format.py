@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
-from unit.boards import HOSTILE
+from unit.example_board import HOSTILE
 
 from exporter.cli import log_format as logs
 

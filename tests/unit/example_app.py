@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from fakes import NOW
 from hostile import MALICIOUS_KEYS
-from unit.boards import AGES, SUMMARY, Drawn
+from unit.example_board import AGES, SUMMARY, ExampleBoard
 
 from exporter.config.settings import BucketSettings, Prices, StoreKind, TargetSettings
 from exporter.model.cost import PriceList
@@ -35,13 +35,13 @@ def worst(*uploads: CountedUpload, limit: int = 100) -> TopUploads:
     return kept
 
 
-class Shown:
+class ExampleApp:
     """An application with 3 buckets of `prod` and one of `archive`: ok, incomplete, failing, waiting."""
 
     def __init__(self, keys: list[str] | None = None, *, uploads: bool = True) -> None:
         keys = MALICIOUS_KEYS if keys is None else keys
         prod, archive = ("media", "backups", "logs"), ("tapes",)
-        drawn = Drawn()
+        drawn = ExampleBoard()
         self.board = drawn.board
         self.board.declare(
             [

@@ -57,7 +57,7 @@ NOTHING = replace(
 PRICE_LIST = PriceList(Prices("EUR", default=0.02))
 
 
-class Drawn:
+class ExampleBoard:
     """A board, and the expositions and the application that show it."""
 
     def __init__(self, *buckets: str, ages: tuple[float, ...] = AGES, keep_for: float = 100.0):
@@ -90,7 +90,7 @@ class Drawn:
 
 def metric_values(summary: Summary) -> dict[str, float]:
     """Return by metric the first sample that is shown of a bucket with this summary."""
-    drawn = Drawn("media")
+    drawn = ExampleBoard("media")
     drawn.publish("media", summary)
     return {family.name: family.samples[0].value for family in drawn.collector.collect()}
 

@@ -18,7 +18,7 @@ from exporter.stores.pagination import Task, list_next_page, sum_parts, uploads_
 
 
 @dataclass
-class Asker:
+class SequentialClient:
     """How a store is asked: times are seconds, `deadline` is a reading of the monotonic clock."""
 
     request_timeout: float = 30.0

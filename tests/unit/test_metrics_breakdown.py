@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from unit.boards import PRICE_LIST, SUMMARY
+from unit.example_board import PRICE_LIST, SUMMARY
 
 from exporter.config.settings import Prices
 from exporter.metrics.buckets import BoardCollector

@@ -45,7 +45,7 @@ class Scanner:
         return result
 
 
-class House:
+class SchedulerSetup:
     """A reconciler with a loop, a board and a state; scanners are fakes."""
 
     def __init__(self, *targets, ages=(), shard=UNSHARDED, state=None):
