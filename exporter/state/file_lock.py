@@ -1,6 +1,6 @@
-"""One process at a time: a lock that the system takes back when its holder ends, however that happens.
+"""A lock file for one process at a time; the system releases it when its holder ends, however that happens.
 
-SQLite's own lock would not do: what is no database cannot be locked by it, and has to be set aside.
+SQLite's own lock is not enough: a file that is no database cannot be locked by it, but has to be set aside.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class FileLock:
-    """A lock on a file of its own beside the one that it guards."""
+    """A lock on a file of its own, beside the file that it protects."""
 
     def __init__(self, path: Path) -> None:
-        """Make a lock that nobody holds yet."""
+        """Make it without taking the lock."""
         self._path = path
         self._descriptor: int | None = None
 
@@ -36,7 +36,7 @@ class FileLock:
         return True
 
     def release(self) -> None:
-        """Give the lock back, if it is held; its file stays."""
+        """Release the lock if it is held; its file stays."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -1,4 +1,4 @@
-"""Opens the state file: a SQLite database that proves to be ours, or is set aside and made anew."""
+"""Opens the state file: a SQLite database that is verified, or else set aside and replaced by a new one."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x4D505531
-"""How SQLite tells our files from others: "MPU1"."""
+"""Identifies our files in SQLite's header: "MPU1"."""
 VERSION = 2
-"""Of the tables. A file of an earlier one is migrated, of a later one set aside."""
+"""Version of the tables. A file of an earlier one is migrated, a file of a later one is set aside."""
 MIGRATIONS = {1: "ALTER TABLE uploads ADD COLUMN abort_at REAL"}
-"""What makes a file of each earlier version one of the next."""
+"""SQL that turns a file of each earlier version into one of the next."""
 SALT_BYTES = 16
 _SCHEMA = """
 CREATE TABLE salt (bytes BLOB NOT NULL);
@@ -51,11 +51,11 @@ _VACUUM_PAGES = 256
 
 
 class ForeignError(Exception):
-    """A database, but none of ours, or of a version that we do not know."""
+    """A file that is not a database of this program, or of an unknown version."""
 
 
 def code_of(error: sqlite3.Error) -> int:
-    """Return SQLite's primary result code of an error, -1 where the module made it up."""
+    """Return SQLite's primary result code of an error, -1 for an error of the Python module itself."""
     return getattr(error, "sqlite_errorcode", -1) & 0xFF
 
 
@@ -65,7 +65,7 @@ def is_broken(error: sqlite3.Error) -> bool:
 
 
 def is_busy(error: sqlite3.Error) -> bool:
-    """Whether an error says that another process uses the file."""
+    """Whether an error says that another connection holds the file."""
     return code_of(error) in _BUSY
 
 
@@ -77,13 +77,13 @@ def in_memory(salt: bytes | None = None) -> sqlite3.Connection:
 
 
 def open_file(path: Path, salt: bytes | None = None) -> sqlite3.Connection:
-    """Return the database at `path`, proven sound; what is none of ours is set aside with a warning.
+    """Return the verified database at `path`; a file that cannot be used is set aside with a warning.
 
-    A new one gets this `salt`, None: a random one. Raises sqlite3.Error where the file can be neither used
-    nor replaced: it is in use, or the disk is full.
+    A new one gets this `salt`, or a random one for None. Raises sqlite3.Error where the file can be neither
+    used nor replaced: it is in use, or the disk is full.
     """
     try:
-        return _open_proven(path, salt)
+        return _open_verified(path, salt)
     except ForeignError as error:
         reason = str(error)
     except sqlite3.DatabaseError as error:
@@ -91,35 +91,35 @@ def open_file(path: Path, salt: bytes | None = None) -> sqlite3.Connection:
             raise
         reason = str(error)
     set_aside(path, reason)
-    return _open_proven(path, salt)
+    return _open_verified(path, salt)
 
 
 def set_aside(path: Path, reason: str) -> None:
-    """Rename a file that cannot be used, and what SQLite keeps beside it: nothing is deleted."""
+    """Rename a file that cannot be used, and SQLite's files beside it; nothing is deleted."""
     suffix = f".set-aside-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
     aside = path.with_name(path.name + suffix)
-    for end in ("-journal", "-wal", "-shm", ""):  # a log left behind would be played into the new file
+    for end in ("-journal", "-wal", "-shm", ""):  # SQLite would apply a left-over log to the new file
         with suppress(FileNotFoundError):
             os.rename(f"{path}{end}", f"{aside}{end}")  # noqa: PTH104 - names with endings are no paths
     text = "the state file cannot be read: it is set aside, and a new one is begun"
     log.warning(text, extra={"fields": {"path": str(path), "aside": aside.name, "error": reason}})
 
 
-def _open_proven(path: Path, salt: bytes | None) -> sqlite3.Connection:
-    _prove_head(path)
+def _open_verified(path: Path, salt: bytes | None) -> sqlite3.Connection:
+    _verify_header(path)
     connection = _connect(path)
     try:
-        _prove(connection, salt)
+        _verify(connection, salt)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _prove_head(path: Path) -> None:
-    """Raise ForeignError where a file is no database: SQLite would write to it before it says so.
+def _verify_header(path: Path) -> None:
+    """Raise ForeignError where a file is no database: SQLite would write to it before it reports that.
 
-    What is shorter than a page it takes for an empty database.
+    It takes a file shorter than a page for an empty database.
     """
     with suppress(FileNotFoundError), path.open("rb") as file:
         head = file.read(_SMALLEST_PAGE)
@@ -128,13 +128,13 @@ def _prove_head(path: Path) -> None:
 
 
 def _connect(path: Path | str) -> sqlite3.Connection:
-    """Connect without believing anything; `State` sees to it that one thread at a time uses it."""
+    """Connect without verification; StateDatabase lets one thread at a time use the connection."""
     if path != ":memory:":
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     return sqlite3.connect(path, timeout=0.0, isolation_level=None, check_same_thread=False)
 
 
-def _prove(connection: sqlite3.Connection, salt: bytes | None) -> None:
+def _verify(connection: sqlite3.Connection, salt: bytes | None) -> None:
     # exclusive: the log's index stays in our memory, which also works on network file systems
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.execute("BEGIN EXCLUSIVE")
@@ -147,13 +147,13 @@ def _prove(connection: sqlite3.Connection, salt: bytes | None) -> None:
     if version is None:
         _create(connection, salt)
         return
-    [[said]] = connection.execute("PRAGMA quick_check(1)")
-    if said != "ok":
-        raise ForeignError(said)
+    [[verdict]] = connection.execute("PRAGMA quick_check(1)")
+    if verdict != "ok":
+        raise ForeignError(verdict)
     for step in range(version, VERSION):
         connection.executescript(f"BEGIN; {MIGRATIONS[step]}; PRAGMA user_version = {step + 1}; COMMIT")
-    _prove_tables(connection)
-    _give_back_space(connection)
+    _verify_tables(connection)
+    _shrink(connection)
 
 
 def _read_version(connection: sqlite3.Connection) -> int | None:
@@ -171,7 +171,7 @@ def _read_version(connection: sqlite3.Connection) -> int | None:
 
 
 def _create(connection: sqlite3.Connection, salt: bytes | None) -> None:
-    """Make the tables, all or none of them."""
+    """Make all tables in one transaction."""
     marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
     salted = f"INSERT INTO salt VALUES (x'{(salt or os.urandom(SALT_BYTES)).hex()}');"  # noqa: S608 - hexadecimal
     try:
@@ -182,8 +182,8 @@ def _create(connection: sqlite3.Connection, salt: bytes | None) -> None:
         raise
 
 
-def _prove_tables(connection: sqlite3.Connection) -> None:
-    """Raise ForeignError where the tables are not what this version has."""
+def _verify_tables(connection: sqlite3.Connection) -> None:
+    """Raise ForeignError where the tables are not those of this version."""
     try:
         [[salt]] = connection.execute("SELECT bytes FROM salt")
         connection.execute("SELECT number, name, settings, notes FROM buckets LIMIT 1").fetchall()
@@ -199,18 +199,18 @@ def _prove_tables(connection: sqlite3.Connection) -> None:
         raise ForeignError("its salt is none")
 
 
-def _give_back_space(connection: sqlite3.Connection) -> None:
-    """Make a file smaller of which more than half is free; one that cannot be stays as it is."""
+def _shrink(connection: sqlite3.Connection) -> None:
+    """Vacuum a file of which more than half is free; on failure it stays as it is."""
     [[pages]] = connection.execute("PRAGMA page_count")
     [[free]] = connection.execute("PRAGMA freelist_count")
     if free > max(_VACUUM_PAGES, pages / 2):
         with suppress(sqlite3.OperationalError):
-            _copy_beside(connection)
+            _use_own_folder_for_copies(connection)
             connection.execute("VACUUM")
 
 
-def _copy_beside(connection: sqlite3.Connection) -> None:
-    """Have SQLite make its copies beside the file: in a container, all other folders may be read-only."""
+def _use_own_folder_for_copies(connection: sqlite3.Connection) -> None:
+    """Have SQLite write its temporary copy beside the file: other folders of a container may be read-only."""
     [_, _, file], *_ = connection.execute("PRAGMA database_list")
-    folder = os.path.dirname(file).replace("'", "''")  # noqa: PTH120 - SQLite's words, not a path of ours
+    folder = os.path.dirname(file).replace("'", "''")  # noqa: PTH120 - a text that SQLite returned
     connection.execute(f"PRAGMA temp_store_directory = '{folder}'")
