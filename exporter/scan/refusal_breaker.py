@@ -25,15 +25,15 @@ class RefusalBreaker:
     keeps it open. `is_tripped` is true while it is open or probing.
     """
 
-    def __init__(self, ledger: Ledger, now: float, *, remembers: bool) -> None:
+    def __init__(self, ledger: Ledger, now: float, *, across_scans: bool) -> None:
         """Make it for the scan that began at `now` (Unix seconds).
 
-        Where uploads are not remembered (`remembers`), each scan asks about all of them and counts refusals
-        for itself.
+        With `across_scans` refusals of several scans add up; without it each scan asks about all uploads, and
+        counts for itself.
         """
         self._ledger = ledger
         self._now = now
-        self._remembers = remembers
+        self._across_scans = across_scans
         self._succeeded = False
         state = ledger.refusals
         self.is_open = (
@@ -78,7 +78,7 @@ class RefusalBreaker:
             self._refusals_left -= 1
         elif error.status in REFUSED_STATUSES and not failed_before:
             self._refusals_left -= 1
-            if self._remembers:
+            if self._across_scans:
                 state = self._ledger.refusals
                 self._ledger.refusals = state._replace(consecutive=state.consecutive + 1)
         if not self._succeeded and self._refusals_left <= 0:

@@ -64,7 +64,7 @@ class Sizing:
         )
         self._budget = RequestBudget(settings, executor, retry_policy.deadline, self._monotonic)
         uses_records = self._counter.uses_records
-        self._breaker = RefusalBreaker(ledger, tally.now, remembers=uses_records)
+        self._breaker = RefusalBreaker(ledger, tally.now, across_scans=uses_records)
         self._by_urgency = self._budget.is_limited or (self._breaker.is_tripped and uses_records)
         self._queue = UrgencyQueue() if self._by_urgency else ListingOrderQueue()
         self._to_skip = 0 if uses_records else self._breaker.skipped_by_probe()

@@ -13,8 +13,8 @@ from exporter.state.ledger import Ledger
 from exporter.state.notes import RefusalState
 
 
-def breaker(ledger: Ledger, now: float = NOW, *, remembers: bool = True) -> RefusalBreaker:
-    return RefusalBreaker(ledger, now, remembers=remembers)
+def breaker(ledger: Ledger, now: float = NOW, *, across_scans: bool = True) -> RefusalBreaker:
+    return RefusalBreaker(ledger, now, across_scans=across_scans)
 
 
 def refused(ledger: Ledger, times: int = MAX_REFUSALS, **how: bool) -> RefusalBreaker:
@@ -90,6 +90,6 @@ def test_an_answer_closes_it():
 def test_refusals_add_up_over_scans_only_where_uploads_are_remembered():
     ledger = Ledger()
     refused(ledger, 20)
-    refused(ledger, 20, remembers=False)
+    refused(ledger, 20, across_scans=False)
     assert not refused(ledger, 29).is_open
     assert refused(ledger, 1).is_open
