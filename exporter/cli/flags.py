@@ -59,14 +59,14 @@ def shard_flags(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=_whole_number,
         default=1,
-        help="so many processes share the buckets (default: 1)",
+        help="number of processes that share the buckets (default: 1)",
     )
     parser.add_argument(
         "--shard.ordinal",
         dest="shard_ordinal",
         metavar="I",
         type=_whole_number,
-        help="which of them this is (default: 0, or of several the number at the end of the pod's name)",
+        help="number of this process among them (default: 0, or of several the one that ends the pod's name)",
     )
 
 
