@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +24,22 @@ every_value_set = pytest.mark.parametrize("values", VALUE_SETS, ids=lambda path:
 
 def render(values: str | Path = "", chart: Path = CHART, release: str = "demo") -> list[dict[str, Any]]:
     """Return every object of the chart for values given as YAML, after the schema has passed them."""
-    given = helm.values_from_yaml(values.read_text() if isinstance(values, Path) else values)
+    given = values.read_text() if isinstance(values, Path) else values
+    render_texts = _render_once if chart == CHART else _render_texts
+    texts = render_texts(given, chart, release)
+    return [document for text in texts for document in yaml.load_all(text, LOADER) if document]
+
+
+def _render_texts(values: str, chart: Path, release: str) -> list[str]:
+    given = helm.values_from_yaml(values)
     with helm.Chart.load(chart) as loaded:
         loaded.validate_schema(given)
         files = loaded.render(given, name=release, namespace="mon")
-    texts = [text for name, text in files.items() if name.endswith(".yaml")]
-    return [document for text in texts for document in yaml.load_all(text, LOADER) if document]
+    return [text for name, text in files.items() if name.endswith(".yaml")]
+
+
+_render_once = cache(_render_texts)
+"""Of the chart that does not change."""
 
 
 def render_notes(values: str | Path = "") -> str:

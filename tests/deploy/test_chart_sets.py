@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import helm_python as helm
 import kubernetes_validate
-import pytest
 import yaml
+from cases import in_turn
 from charts import (
     CHART,
     KUBERNETES,
@@ -44,7 +44,7 @@ def test_passes_a_strict_lint(values: Path):
 
 
 @every_value_set
-@pytest.mark.parametrize("version", KUBERNETES)
+@in_turn("version", KUBERNETES)
 def test_renders_only_what_kubernetes_knows(values: Path, version: str):
     documents = render(values)
     assert {"Service", "Pod"} < kinds(documents)

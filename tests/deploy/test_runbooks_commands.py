@@ -74,7 +74,7 @@ def test_the_rule_for_s3_is_one_that_aborts_everything_after_a_week():
 
 def test_the_rule_for_obs_is_one_that_the_exporter_reads_as_such():
     [rules] = blocks(PAGES["MpuNoAbortRule"], "xml")
-    read = read_rules(SimpleNamespace(body=rules.encode()), watched=None)
+    read = read_rules(SimpleNamespace(body=rules.encode()), watched_prefix=None)
     assert (read.bucket, read.prefix) == (7 * DAY_SECONDS, None)
 
 
