@@ -110,7 +110,7 @@ def uploads_flags(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         type=_limit,
         default=DEFAULT_LIMIT,
-        help=f"show so many, 0 for all (default: {DEFAULT_LIMIT})",
+        help=f"maximum number shown, 0 for all (default: {DEFAULT_LIMIT})",
     )
     _output_flags(parser, ("table", "json", "csv", "commands"))
 
