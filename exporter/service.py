@@ -22,8 +22,8 @@ from exporter.scheduler.discovery import BucketDiscovery, DiscoverySchedule
 from exporter.scheduler.loop import Loop
 from exporter.scheduler.publisher import Publisher
 from exporter.scheduler.reconciler import Reconciler, bucket_name
-from exporter.scheduler.target import WatchedTarget
 from exporter.scheduler.target_queue import TargetQueue
+from exporter.scheduler.watched_target import WatchedTarget
 from exporter.state.board import Board
 from exporter.state.database import StateDatabase
 from exporter.state.ledger import Ledger
@@ -168,7 +168,7 @@ class Service:
         self._state.close()
 
     def stop(self) -> None:
-        """Ask everything to end; from any thread but the one in `run`, signal handlers on it included."""
+        """Make `run` return. Never call it on the thread in `run`, where signal handlers run, too."""
         self._stop.set()
         self._reconciler.cancel()
 

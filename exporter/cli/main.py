@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 from exporter import __version__
 from exporter.cli import flags, log_format
 from exporter.cli.errors import UsageError
-from exporter.cli.exit import SIGNAL_BASE, USAGE_ERROR
+from exporter.cli.exit_codes import SIGNAL_BASE, USAGE_ERROR
 from exporter.config.problems import ConfigError
 
 if TYPE_CHECKING:

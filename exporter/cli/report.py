@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from exporter.cli.exit import OK, TARGET_FAILED
+from exporter.cli.exit_codes import OK, TARGET_FAILED
 from exporter.model.errors import Failure
 from exporter.text.quoting import one_line
 

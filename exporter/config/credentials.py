@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from exporter.config.file_changes import CachedFile
-from exporter.config.keys import Key, as_metadata, duration_key, key, setting
+from exporter.config.key_definition import Key, as_metadata, duration_key, key, setting
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from exporter.config.credentials import Credentials
 from exporter.config.document import as_list, as_mapping
 from exporter.config.durations import parse_duration
-from exporter.config.keys import list_keys
+from exporter.config.key_definition import list_keys
 from exporter.config.settings import ScanSettings, StoreKind, TargetSettings
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ LOOK_SECONDS = 1.0
 """Time between two looks at watched files."""
 
 CLOCK_STEP_SECONDS = 2.0
-"""A file changed less long ago may change again with the same time: clocks of file systems are coarse."""
+"""A file changed less than this ago is not cached: a second change may have the same timestamp."""
 
 
 class ChangedFiles:
@@ -32,9 +32,9 @@ class ChangedFiles:
         self._used = self._seen = self._digests()
 
     def look(self) -> bool:
-        """Return whether there is a change to use: other contents than those used, the same at the last look.
+        """Return, once per change, whether the contents differ from those in use.
 
-        A change is returned once.
+        They must be equal at two looks in a row, so that a file that is being written is not used.
         """
         before, self._seen = self._seen, self._digests()
         if not before == self._seen != self._used:

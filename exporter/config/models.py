@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, create_
 from exporter.config import credentials, field_types, settings
 from exporter.config.credentials import Secret
 from exporter.config.field_types import FileName, Price, SecretText, Section
-from exporter.config.keys import REQUIRED, list_keys
+from exporter.config.key_definition import REQUIRED, list_keys
 from exporter.config.settings import BucketSettings, Prices, Settings
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
     from pydantic.fields import FieldInfo
 
-    from exporter.config.keys import Key
+    from exporter.config.key_definition import Key
 
 _NAMES = vars(credentials) | vars(settings) | vars(field_types) | {"Path": Path}
 """What annotations of settings may name: at run time the settings do not import their field types."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.config.credentials import Secret
-from exporter.config.keys import list_keys
+from exporter.config.key_definition import list_keys
 from exporter.config.models import SettingsSection
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from exporter.config.credentials import Credentials, Secret
 from exporter.config.durations import parse_duration
-from exporter.config.keys import Key, as_metadata, duration_key, key, setting
+from exporter.config.key_definition import Key, as_metadata, duration_key, key, setting
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -37,7 +37,9 @@ UNSHARDED = Shard()
 
 
 def _owning_ordinal(total: int, target: str, bucket: str) -> int:
-    """Return the ordinal with the highest score: one ordinal more takes buckets, and moves no other.
+    """Return the ordinal with the highest score (rendezvous hashing).
+
+    A new shard takes over some buckets; no bucket moves between the other shards.
 
     Neither the scores nor what they are made of may ever change: every bucket would move.
     """

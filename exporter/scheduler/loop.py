@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from exporter.scheduler.discovery import DiscoverySchedule
     from exporter.scheduler.publisher import Publisher
     from exporter.scheduler.reconciler import Reconciler
-    from exporter.scheduler.target import WatchedTarget
+    from exporter.scheduler.watched_target import WatchedTarget
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings
     from exporter.model.errors import Failure, Reason
     from exporter.model.results import ScanResult
-    from exporter.scheduler.target import WatchedTarget
+    from exporter.scheduler.watched_target import WatchedTarget
     from exporter.state.board import Board
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exporter.config.settings import BucketSettings, Settings, TargetSettings
-    from exporter.scheduler.target import WatchedTarget
+    from exporter.scheduler.watched_target import WatchedTarget
     from exporter.state.database import StateDatabase
 
 STAGGER_SECONDS = 0.02

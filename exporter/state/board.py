@@ -52,7 +52,7 @@ class Entry:
     fresh_at: float = 0.0
     """Monotonic time of the last success."""
     source: object = None
-    """What is watched here: a scan's outcome with another source is of earlier settings, and is refused."""
+    """Target and bucket with their present settings; the board refuses an outcome whose source differs."""
 
 
 class Board:

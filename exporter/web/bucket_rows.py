@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Health = Literal["failing", "incomplete", "waiting", "ok"]
 HEALTHS: tuple[Health, ...] = ("failing", "incomplete", "waiting", "ok")
-"""The most urgent first: the last scan failed; it left uploads unsized; none has ended yet; none of these."""
+"""Most urgent first: the last scan failed; it left uploads unsized; no scan has ended yet; all is well."""
 Cost = tuple[str, float]
 """Currency, and amount per month."""
 AgeGroups = tuple[tuple[float | None, int], ...]

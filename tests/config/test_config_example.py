@@ -15,7 +15,7 @@ from typing import get_args
 import yaml
 from servers import need_package
 
-from exporter.config.keys import list_keys
+from exporter.config.key_definition import list_keys
 from exporter.config.load import load
 from exporter.config.schema import SCHEMA_FILE
 from exporter.config.settings import StoreKind

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.config.credentials import Credentials, Secret
-from exporter.config.keys import list_keys
+from exporter.config.key_definition import list_keys
 from exporter.config.load import load
 from exporter.config.problems import ConfigError
 from exporter.config.settings import (

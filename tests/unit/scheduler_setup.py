@@ -15,8 +15,8 @@ from exporter.scheduler.discovery import DiscoverySchedule
 from exporter.scheduler.loop import Loop
 from exporter.scheduler.publisher import Publisher
 from exporter.scheduler.reconciler import Reconciler, bucket_name
-from exporter.scheduler.target import WatchedTarget
 from exporter.scheduler.target_queue import TargetQueue
+from exporter.scheduler.watched_target import WatchedTarget
 from exporter.state.board import Board
 from exporter.state.database import StateDatabase
 from exporter.state.ledger import Ledger

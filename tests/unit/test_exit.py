@@ -9,7 +9,7 @@ import pytest
 
 HANGING = """
 import signal, threading, time
-from exporter.cli.exit import exit_interrupted, handle_termination
+from exporter.cli.signals import exit_interrupted, handle_termination
 handle_termination(exit_interrupted)
 threading.Thread(target=time.sleep, args=[60]).start()  # not a daemon: Python waits for it
 print("ready", flush=True)

@@ -15,8 +15,8 @@ from exporter.model.results import ScanResult
 from exporter.scan.tally import Tally
 from exporter.scheduler.loop import Loop
 from exporter.scheduler.publisher import Publisher
-from exporter.scheduler.target import WatchedTarget
 from exporter.scheduler.target_queue import TargetQueue
+from exporter.scheduler.watched_target import WatchedTarget
 from exporter.state.board import Board, Entry
 from exporter.state.ledger import Ledger
 

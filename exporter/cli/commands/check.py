@@ -6,7 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from exporter.cli.arguments import select_targets
-from exporter.cli.exit import OK, TARGET_FAILED, exit_interrupted, handle_termination
+from exporter.cli.exit_codes import OK, TARGET_FAILED
+from exporter.cli.signals import exit_interrupted, handle_termination
 from exporter.config.load import load
 from exporter.config.problems import ConfigError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import shtab
 
-from exporter.cli.exit import OK
+from exporter.cli.exit_codes import OK
 
 
 def run(options: argparse.Namespace) -> int:

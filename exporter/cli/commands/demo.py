@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from exporter.cli.commands.serve import serve
 from exporter.cli.demo.run import run_demo
-from exporter.cli.exit import exit_quietly, handle_termination
+from exporter.cli.signals import exit_quietly, handle_termination
 
 if TYPE_CHECKING:
     import argparse

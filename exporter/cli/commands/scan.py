@@ -8,10 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter.cli.arguments import require_found, require_writable, select_targets
-from exporter.cli.exit import exit_interrupted, handle_termination
 from exporter.cli.formats.scan import scan_json, scan_metrics, scan_table
 from exporter.cli.oneshot import OneShot
 from exporter.cli.report import exit_code, report_failures
+from exporter.cli.signals import exit_interrupted, handle_termination
 from exporter.cli.terminal.output import write_output
 from exporter.cli.terminal.progress import Progress
 from exporter.cli.terminal.table import terminal_width

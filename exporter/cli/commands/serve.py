@@ -12,8 +12,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter import __version__
-from exporter.cli.exit import OK, USAGE_ERROR, exit_quietly, force_exit_later, handle_termination
+from exporter.cli.exit_codes import OK, USAGE_ERROR
 from exporter.cli.shard import choose_shard
+from exporter.cli.signals import exit_quietly, force_exit_later, handle_termination
 from exporter.config.load import load
 from exporter.config.reload import Reloader
 from exporter.config.sharding import UNSHARDED, Shard

@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter.cli.arguments import require_found, require_writable, select_targets
-from exporter.cli.exit import exit_interrupted, handle_termination
 from exporter.cli.formats.uploads import (
     UploadReport,
     uploads_commands,
@@ -19,6 +18,7 @@ from exporter.cli.formats.uploads import (
 )
 from exporter.cli.oneshot import OneShot
 from exporter.cli.report import exit_code, report_failures, warn
+from exporter.cli.signals import exit_interrupted, handle_termination
 from exporter.cli.terminal.output import write_output
 from exporter.cli.terminal.progress import Progress
 from exporter.cli.terminal.table import terminal_width

@@ -1,4 +1,4 @@
-"""Exit codes, and how signals end a command."""
+"""How SIGTERM, SIGINT and SIGHUP end a command."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from exporter.cli.exit_codes import OK, SIGNAL_BASE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-OK, USAGE_ERROR, TARGET_FAILED = 0, 1, 2
-SIGNAL_BASE = 128
-"""A command interrupted by signal N exits with this plus N, as shells report it."""
 FORCED_EXIT_SECONDS = 4.5
 """A stopping process exits after this time whatever still runs; people wait no longer than 5 s."""
 

@@ -35,7 +35,7 @@ class Key:
 
     @property
     def store_names(self) -> str:
-        """The kinds of store that take the key: `s3, obs and gcs`."""
+        """The kinds of store that take the key: `s3 and obs`."""
         return " and ".join(filter(None, (", ".join(self.stores[:-1]), *self.stores[-1:])))
 
     @property
