@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 from exporter.cli.oneshot import OneShot, attempt
 from exporter.model.errors import Failure, GoneError
 from exporter.stores.base import LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION, PageRequest
-from exporter.stores.engine.retry import Deadline, RetryPolicy
+from exporter.stores.engine.retry import Deadline
 from exporter.stores.pagination import list_next_page, uploads_paginator
 from exporter.stores.permissions import missing_permission
 from exporter.stores.registry import store_type
@@ -117,10 +117,10 @@ def _rules(session: TargetSession, bucket: BucketSettings) -> AbortRules:
 
 def _call(session: TargetSession, bucket: BucketSettings, task: Task[T]) -> T:
     """Return the task's result, with retries as in a scan. Raises StoreError and StoppingError."""
-    scan, deadline = session.target.scan, _deadline(session)
+    deadline = _deadline(session)
     executor = session.scanner().open(bucket, deadline)
     try:
-        executor.start(task, None, RetryPolicy(scan.request_timeout, scan.retries, Deadline(deadline)))
+        executor.start(task, None, session.client.retry_policy(Deadline(deadline)))
         [(_, outcome)] = executor.completed()
     finally:
         executor.close()

@@ -10,7 +10,6 @@ from exporter.state.ledger import ContiguousParts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.config.settings import ScanSettings
     from exporter.model.errors import StoreError
     from exporter.model.uploads import Upload
     from exporter.scan.priority import DueUpload
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from exporter.state.ledger import Ledger
     from exporter.state.rows import UploadRecord
     from exporter.stores.base import PartSum
+    from exporter.stores.engine.store_client import StoreClient
 
 MIN_ENDED = 10
 """Below this number, uploads that end while a scan is under way are what every busy bucket has."""
@@ -45,22 +45,21 @@ class UploadCounter:
     `warning` says why uploads were left unsized, or are not sized as lately as promised; '' for no reason.
     """
 
-    def __init__(  # noqa: PLR0913 - what it depends on
+    def __init__(
         self,
-        settings: ScanSettings,
+        client: StoreClient,
         tally: Tally,
         ledger: Ledger,
         recheck: Recheck,
-        *,
-        has_part_times: bool,
         on_calls_saved: Callable[[int], None],
     ) -> None:
         """Make it for one pass; `on_calls_saved` is called with the number of calls that records saved."""
+        settings = client.settings
         self.warning = ""
         self.uses_records = settings.parts == "remembered"
-        self.keeps_records = self.uses_records or not has_part_times
+        self.keeps_records = self.uses_records or not client.store.has_part_times
         """Also where all uploads are asked about: without part times, activity is a change between scans."""
-        self._settings = settings
+        self._keep_for = settings.keep_for
         self._tally = tally
         self._ended_tally = tally.empty_copy()
         self._ledger = ledger
@@ -95,7 +94,7 @@ class UploadCounter:
         if record.parts is None:
             return False
         due_at = self._recheck.due(row_id, record.checked_at, record.idle_since)
-        return reason == OVER_BUDGET or self._tally.now <= due_at + self._settings.keep_for
+        return reason == OVER_BUDGET or self._tally.now <= due_at + self._keep_for
 
     def add_sized(self, query: PartsQuery, totals: PartTotals) -> None:
         """Count an upload whose parts were listed."""
@@ -106,16 +105,9 @@ class UploadCounter:
             return
         now, contiguous = self._tally.now, None
         if part_sum.contiguous_parts >= self._parts_per_page:
-            contiguous = ContiguousParts(part_sum.contiguous_parts, part_sum.contiguous_bytes)
-        record = self._ledger.record_parts(
-            row_id,
-            upload,
-            totals,
-            now,
-            before,
-            contiguous=contiguous,
-            read_in_full_at=before.read_in_full_at if before and part_sum.skipped_parts else now,
-        )
+            read_at = before.read_in_full_at if before and part_sum.skipped_parts else now
+            contiguous = ContiguousParts(part_sum.contiguous_parts, part_sum.contiguous_bytes, read_at)
+        record = self._ledger.record_parts(row_id, upload, totals, now, before, contiguous=contiguous)
         self._tally.add_sized(upload, totals, record.idle_since if record.dated else None)
         if part_sum.skipped_parts:
             listed = totals.parts - part_sum.skipped_parts

@@ -14,7 +14,7 @@ from exporter.scan.sizing import Sizing
 from exporter.scan.tally import Tally
 from exporter.stores.engine.concurrency import ConcurrencyLimit
 from exporter.stores.engine.rate_limit import RateLimit
-from exporter.stores.engine.retry import Deadline, RetryPolicy
+from exporter.stores.engine.retry import Deadline
 from exporter.stores.pagination import RestartError, list_next_page, uploads_paginator
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from exporter.model.results import Summary
     from exporter.model.uploads import CountedUpload, Upload
     from exporter.scan.enrich import Enrichment
+    from exporter.scan.groups import Groups
     from exporter.state.ledger import Ledger
     from exporter.stores.engine.executor import Executor
     from exporter.stores.engine.store_client import StoreClient
@@ -73,38 +74,42 @@ class Scanner:
         ledger: Ledger,
         new_observers: Callable[[], Sequence[UploadObserver]] = tuple,
     ) -> ScanResult:
-        """Return what the bucket's uploads are and hold.
+        """Return the sums over the bucket's uploads.
 
         `new_observers` is called at the start, and again where the listing starts over: what the observers
-        before were given no longer counts then.
-
-        Raises StoreError where the listing failed or did not end within `scan.timeout`, StoppingError where
-        the client's `stop` was set. An upload that cannot be sized is counted and fails nothing.
+        before were given no longer counts then. Raises StoreError where the listing failed or did not end
+        within `scan.timeout`, StoppingError where the client's `stop` was set.
         """
-        clocks = self.client.clocks
-        started, now, calls = clocks.monotonic(), clocks.wall(), 0
+        started, now, calls = self.client.clocks.monotonic(), self.client.clocks.wall(), 0
         deadline = started + self._settings.timeout
         for _ in range(1 + MAX_RESTARTS):
             ledger.begin()
-            top_uploads = TopUploads(self._top_uploads_limit) if self._top_uploads_limit else None
-            groups = self._enrichment.new_groups() if self._enrichment else None
-            observers: list[UploadObserver] = [each.add for each in (top_uploads, groups) if each]
-            observers += new_observers()
+            top_uploads, groups = self._new_collectors()
+            observers = [*(each.add for each in (top_uploads, groups) if each), *new_observers()]
             tally = self._tally(bucket, now, observers)
+            listing = _Pass(self, bucket, ledger, tally, deadline, calls_before=calls)
             try:
-                done = _Pass(self, bucket, ledger, tally, deadline, calls_before=calls)
-                summary = done.run()
+                summary = listing.run()
             except RestartError:
-                calls = done.calls
+                calls = listing.calls
                 continue
             if self._enrichment:
                 summary = self._enrichment.enrich(summary, bucket, groups, deadline)
-            warning = (done.warning or OUT_OF_TIME) if summary.unsized or summary.overdue else ""
-            finished, duration = clocks.wall(), clocks.monotonic() - started
-            result = ScanResult(summary, finished, duration, warning, top_uploads, done.calls)
-            ledger.commit(result)
+            ledger.commit(result := self._result(listing, summary, started, top_uploads))
             return result
         raise StoreError(Reason.BAD_RESPONSE, "the store forgot its own marker again and again")
+
+    def _new_collectors(self) -> tuple[TopUploads | None, Groups | None]:
+        top_uploads = TopUploads(self._top_uploads_limit) if self._top_uploads_limit else None
+        return top_uploads, self._enrichment.new_groups() if self._enrichment else None
+
+    def _result(
+        self, listing: _Pass, summary: Summary, started: float, top_uploads: TopUploads | None
+    ) -> ScanResult:
+        clocks = self.client.clocks
+        duration = clocks.monotonic() - started
+        warning = (listing.warning or OUT_OF_TIME) if summary.unsized or summary.overdue else ""
+        return ScanResult(summary, clocks.wall(), duration, warning, top_uploads, listing.calls)
 
     def open(self, bucket: BucketSettings, deadline: float) -> Executor:
         """Return an executor of calls about the bucket, under the target's limits, before `deadline`.
@@ -156,12 +161,12 @@ class _Pass:
         *,
         calls_before: int,
     ) -> None:
-        settings = scanner.client.settings
-        self._settings = settings
+        client = scanner.client
+        self._settings = settings = client.settings
         self._bucket = bucket
         self._tally = tally
-        self._monotonic = scanner.client.clocks.monotonic
-        self._policy = RetryPolicy(settings.request_timeout, settings.retries, Deadline(deadline))
+        self._monotonic = client.clocks.monotonic
+        self._policy = client.retry_policy(Deadline(deadline))
         self._sizing_deadline = Deadline(deadline - LISTING_SHARE * settings.timeout)
         self._listing = uploads_paginator()
         self._page_length = 0
@@ -170,14 +175,9 @@ class _Pass:
         self._executor = scanner.open(bucket, deadline)
         max_calls = math.inf if settings.max_requests is None else settings.max_requests
         self._sizing = Sizing(
-            scanner.client,
-            bucket,
-            ledger,
-            tally,
+            *(client, bucket, ledger, tally),
             executor=self._executor,
-            retry_policy=RetryPolicy(
-                settings.request_timeout, settings.retries, self._sizing_deadline, max_calls
-            ),
+            retry_policy=client.retry_policy(self._sizing_deadline, max_calls),
             on_calls_saved=scanner.on_calls_saved,
         )
 

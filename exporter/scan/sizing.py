@@ -54,22 +54,14 @@ class Sizing:
         self._executor = executor
         self._retry_policy = retry_policy
         self._recheck = Recheck(settings.recheck_factor, settings.recheck_at_least)
-        self._counter = UploadCounter(
-            settings,
-            tally,
-            ledger,
-            self._recheck,
-            has_part_times=client.store.has_part_times,
-            on_calls_saved=on_calls_saved,
-        )
+        self._counter = UploadCounter(client, tally, ledger, self._recheck, on_calls_saved)
         self._budget = RequestBudget(settings, executor, retry_policy.deadline, self._monotonic)
         uses_records = self._counter.uses_records
         self._breaker = RefusalBreaker(ledger, tally.now, across_scans=uses_records)
         self._by_urgency = self._budget.is_limited or (self._breaker.is_tripped and uses_records)
         self._queue = UrgencyQueue() if self._by_urgency else ListingOrderQueue()
         self._to_skip = 0 if uses_records else self._breaker.skipped_by_probe()
-        if self._breaker.is_open:
-            self._counter.warning = self._breaker.message
+        self._counter.warning = self._breaker.message if self._breaker.is_open else ""
 
     @property
     def warning(self) -> str:

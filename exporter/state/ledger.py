@@ -21,10 +21,14 @@ MAX_CLASS_LENGTH = 41
 
 
 class ContiguousParts(NamedTuple):
-    """The start of a part list up to its first gap: parts 1 to `parts` exist, and hold `bytes` together."""
+    """The start of a part list up to its first gap: parts 1 to `parts` exist, and hold `bytes` together.
+
+    `read_in_full_at` is when they were last all read (Unix seconds).
+    """
 
     parts: int
     bytes: int
+    read_in_full_at: float | None
 
 
 class Ledger:
@@ -76,26 +80,23 @@ class Ledger:
         before: UploadRecord | None,
         *,
         contiguous: ContiguousParts | None = None,
-        read_in_full_at: float | None = None,
     ) -> UploadRecord:
         """Store the totals of an upload's parts, as the scan that began at `now` got them; return the record.
 
         Without part times, the last activity is when the parts were last seen to change; at first sight, it
         is the initiation. `contiguous` is None where the list is too short to be worth storing.
         """
-        sized = before if before and before.parts is not None else None
-        activity = _last_activity(upload, totals, now, sized)
-        unchanged_since = sized.idle_since if sized and not sized.dated else now
+        idle_since, dated = _idle_since(upload, totals, now, before)
         record = UploadRecord(
             checked_at=now,
-            idle_since=unchanged_since if activity is None else activity,
-            dated=activity is not None,
+            idle_since=idle_since,
+            dated=dated,
             parts=totals.parts,
             bytes=totals.bytes,
             storage_class=_class_to_store(upload, totals),
             contiguous_parts=contiguous.parts if contiguous else None,
             contiguous_bytes=contiguous.bytes if contiguous else None,
-            read_in_full_at=read_in_full_at if contiguous else None,
+            read_in_full_at=contiguous.read_in_full_at if contiguous else None,
             abort_at=totals.abort_at,
         )
         self._put(row_id, record, before)
@@ -146,6 +147,17 @@ class Ledger:
         stored = self.rows.notes()
         notes = read_notes(stored[1]) if stored else Notes()
         return notes if stored and stored[0] == self._settings else notes._replace(result=None)
+
+
+def _idle_since(
+    upload: Upload, totals: PartTotals, now: float, before: UploadRecord | None
+) -> tuple[float, bool]:
+    """Return the last activity and true; where it is not known, the first sight of these parts and false."""
+    sized = before if before and before.parts is not None else None
+    activity = _last_activity(upload, totals, now, sized)
+    if activity is not None:
+        return activity, True
+    return sized.idle_since if sized and not sized.dated else now, False
 
 
 def _last_activity(

@@ -63,8 +63,8 @@ class TestParts:
 
     def test_the_contiguous_start_is_kept_with_when_it_was_read_in_full(self):
         ledger, each = Ledger(), upload(1)
-        start = ContiguousParts(1200, 70)
-        record(ledger, each, PartTotals(1500, 99, NOW), NOW, contiguous=start, read_in_full_at=NOW - 5)
+        start = ContiguousParts(1200, 70, NOW - 5)
+        record(ledger, each, PartTotals(1500, 99, NOW), NOW, contiguous=start)
         assert record_of(ledger, each)[-4:-1] == (1200, 70, NOW - 5)
 
     @pytest.mark.parametrize("other", [("key-1", "id-2"), ("key-2", "id-1"), ("key-1i", "d-1")])

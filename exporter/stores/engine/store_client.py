@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from exporter.model.errors import StoppingError, StoreError
 from exporter.stores.engine.executor import Executor
-from exporter.stores.engine.retry import pause_before
+from exporter.stores.engine.retry import RetryPolicy, pause_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from exporter.stores.base import Store
     from exporter.stores.engine.concurrency import ConcurrencyLimit
     from exporter.stores.engine.rate_limit import RateLimit
-    from exporter.stores.engine.retry import Stop
+    from exporter.stores.engine.retry import Deadline, Stop
 
 T = TypeVar("T")
 
@@ -43,6 +44,10 @@ class StoreClient:
     settings: ScanSettings
     stop: Stop
     clocks: Clocks = field(default_factory=Clocks)
+
+    def retry_policy(self, deadline: Deadline, max_calls: float = math.inf) -> RetryPolicy:
+        """Return the policy of an executor's calls."""
+        return RetryPolicy(self.settings.request_timeout, self.settings.retries, deadline, max_calls)
 
     def call(self, request: Callable[[float], T], deadline: float) -> T:
         """Make one call, which blocks this thread, and retry it until `deadline`.
