@@ -141,7 +141,7 @@ class WireSession(Generic[K]):
 
     def start(self, request: PageRequest, deadline: float, label: object) -> None:
         """Send a call, which ends before `deadline` (monotonic clock)."""
-        call = WireCall[K](request, deadline, label)
+        call: WireCall[K] = WireCall(request, deadline, label)
         try:
             self._send(call)
         except StoreError as error:
