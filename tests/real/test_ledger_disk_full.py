@@ -50,7 +50,7 @@ def test_what_is_new_waits_in_memory_and_is_written_once_there_is_room(small_dis
     with caplog.at_level(logging.INFO):
         remember(memory, range(1000, 9000))
         assert not memory.rows.flush()
-        assert [known and known.asked for known in kept(memory, range(1000, 9000))] == [
+        assert [known and known.checked_at for known in kept(memory, range(1000, 9000))] == [
             START + number for number in range(1000, 9000)
         ]
         settle(memory, 9000)  # cannot be kept either, and does no harm
