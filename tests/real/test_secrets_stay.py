@@ -189,7 +189,7 @@ def test_the_sdks_own_debug_lines_would_tell_and_are_not_written(tmp_path: Path)
 
 def test_a_library_that_nobody_thought_of_writes_no_debug_line():
     code = (
-        "import logging; from exporter import logs; logs.configure('debug', 'logfmt');"
+        "import logging; from exporter.cli import log_format; log_format.configure('debug', 'logfmt');"
         "logging.getLogger('http.unheard').debug('Authorization: x');"
         "logging.getLogger('exporter.x').debug('ours')"
     )
