@@ -58,7 +58,7 @@ class UploadCounter:
         self.warning = ""
         self.uses_records = settings.parts == "remembered"
         self.keeps_records = self.uses_records or not client.store.has_part_times
-        """Also where all uploads are asked about: without part times, activity is a change between scans."""
+        """Also with `parts: always`, if the store has no part times: activity is a change between scans."""
         self._keep_for = settings.keep_for
         self._tally = tally
         self._ended_tally = tally.empty_copy()

@@ -152,7 +152,7 @@ def _question_rates(idle: float, scan: ScanSettings, scans: int) -> Iterator[_Qu
     yield _QuestionRate(0, begin, 1.0)
     while begin < scans:
         asked = (begin - 1) * scan.interval
-        if recheck.delay(asked, -idle) >= recheck.at_least:
+        if recheck.delay(asked, -idle) >= recheck.max_delay:
             yield _QuestionRate(begin, scans, min(1.0, scan.interval / scan.recheck_at_least))
             return
         begin = max(begin, math.ceil(recheck.due(0, asked, -idle) / scan.interval))
@@ -162,7 +162,7 @@ def _question_rates(idle: float, scan: ScanSettings, scans: int) -> Iterator[_Qu
 
 
 def _initial_scans(idle: float, scan: ScanSettings, scans: int) -> int:
-    """Return the number of scans, from the first on, that all ask, since the delay is below an interval."""
+    """Return how many scans in a row, from the first, ask: until the delay exceeds one interval."""
     if scan.recheck_factor == 0 or scan.recheck_at_least <= scan.interval:
         return scans
     longest = scan.interval / scan.recheck_factor

@@ -9,23 +9,23 @@ _PHASES = 2**32
 
 @dataclass(frozen=True, slots=True)
 class Recheck:
-    """The delay of one target's uploads: `factor` times their idle time, `at_least` seconds at most.
+    """The delay between two checks of an upload: `factor` times its idle time, at most `max_delay` seconds.
 
-    A record is thus never older than `at_least` plus one scan interval. Uploads that have reached the maximum
-    are due at a phase of their own, so that those first seen together do not stay due together.
+    A record is thus never older than `max_delay` plus one scan interval. Uploads that have reached it are due
+    at a phase of their own, so that those first seen together do not stay due together.
     """
 
     factor: float = 0.1
-    at_least: float = 86400.0
+    max_delay: float = 86400.0
 
     def due(self, row_id: int, checked_at: float, idle_since: float) -> float:
         """Return the Unix time of the next check, from the times of the last one and of the last activity."""
         delay = self.delay(checked_at, idle_since)
-        if delay < self.at_least:
+        if delay < self.max_delay:
             return checked_at + delay
-        phase = row_id % _PHASES / _PHASES * self.at_least
-        return checked_at + self.at_least - (checked_at - phase) % self.at_least
+        phase = row_id % _PHASES / _PHASES * self.max_delay
+        return checked_at + self.max_delay - (checked_at - phase) % self.max_delay
 
     def delay(self, checked_at: float, idle_since: float) -> float:
-        """Return the number of seconds from the last check to the next one, at most."""
-        return min(self.at_least, self.factor * max(0.0, checked_at - idle_since))
+        """Return the maximum number of seconds from the last check to the next one."""
+        return min(self.max_delay, self.factor * max(0.0, checked_at - idle_since))

@@ -53,7 +53,10 @@ class RefusalBreaker:
 
     @property
     def max_calls(self) -> int | None:
-        """Maximum number of uploads asked about at once, None for no maximum: no more than may be refused."""
+        """Maximum number of uploads asked about at once: the refusals left before the breaker opens.
+
+        None, for no maximum, once one has succeeded, and while the breaker is open.
+        """
         return None if self.is_open or self._succeeded else self._refusals_left
 
     def skipped_by_probe(self) -> int:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from exporter.stores.engine.retry import Deadline
 
 OVERSIZED_SHARE = 4
-"""An upload that needs more calls than a scan ever has is let through by this share of the room: 1/4."""
+"""An upload that needs more calls than the whole budget starts while 1/4 of the budget is free."""
 
 
 class RequestBudget:
@@ -56,7 +56,7 @@ class RequestBudget:
     def reserve(self, calls: int) -> bool:
         """Reserve the calls that an upload needs, of which the first is sent at once; false without room.
 
-        An upload that needs more than a scan ever has room for would wait for ever: a share is enough for it.
+        One that needs more than the whole budget would wait for ever: for it a share of the budget is enough.
         """
         limit = self._settings.max_requests
         if limit is not None:

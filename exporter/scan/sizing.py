@@ -148,16 +148,17 @@ class Sizing:
         return None
 
     def _new_part_sum(self, record: UploadRecord | None) -> PartSum:
-        """Return what adds up the parts; it begins with the stored ones until all have to be read again.
+        """Return what adds up the parts, prefilled with the contiguous ones of the record.
 
-        That is now, where the next check would come too late for it.
+        Not prefilled, so that all parts are read, if at the next check the last full reading would be older
+        than the maximum delay.
         """
         part_sum = self._new_sum()
         if not (self._counter.uses_records and record and record.contiguous_parts):
             return part_sum
         if record.read_in_full_at is not None:
             next_check = self._now + self._recheck.delay(self._now, record.idle_since)
-            if next_check < record.read_in_full_at + self._recheck.at_least:
+            if next_check < record.read_in_full_at + self._recheck.max_delay:
                 activity = record.idle_since if record.dated else None
                 part_sum.restart(record.contiguous_parts, record.contiguous_bytes or 0, activity)
         return part_sum

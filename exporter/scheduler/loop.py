@@ -89,10 +89,12 @@ class Loop:
             self._start_discovery(watched, watched.discovery)
         while (bucket := self._next_for_new_worker(watched)) is not None:
             self._start_worker(watched, bucket)
-        for hold in watched.queue.holds(now):
+        for hold in watched.queue.take_held(now):
             self._publisher.hold(watched, hold.bucket, hold.failure)
         limit = scan.timeout + scan.request_timeout
-        for bucket in watched.queue.overdue(now, limit):  # the SDK's own credential chain has no deadline
+        for bucket in watched.queue.take_overdue(
+            now, limit
+        ):  # the SDK's own credential chain has no deadline
             failure = Failure(Reason.TIMEOUT, "the scan does not end; what hangs?")
             self._publisher.fail(watched, bucket, failure, limit)
 

@@ -103,7 +103,7 @@ class TargetQueue:
             slot.began = now
             return slot.bucket
 
-    def holds(self, now: float) -> list[Hold]:
+    def take_held(self, now: float) -> list[Hold]:
         """Return the buckets that came due while the circuit breaker is open; each once an interval."""
         with self._lock:
             cause = self._breaker.failure
@@ -116,7 +116,7 @@ class TargetQueue:
             failure = Failure(cause.reason, f"not tried, the target fails as a whole: {cause.message}")
             return [Hold(slot.bucket, failure) for slot in due]
 
-    def overdue(self, now: float, limit: float) -> list[BucketSettings]:
+    def take_overdue(self, now: float, limit: float) -> list[BucketSettings]:
         """Return the buckets whose scan has run for longer than `limit` seconds, each once a scan."""
         with self._lock:
             slots = [slot for slot in self._slots.values() if slot.running and not slot.overdue]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from exporter.state.notes import RefusalState
 
 MAX_CLASS_LENGTH = 41
-"""Maximum length of a stored storage class: one more than that of a class with a name of its own."""
+"""Maximum length of a stored storage class: one more than the tally accepts, so that it stays refused."""
 
 
 class ContiguousParts(NamedTuple):

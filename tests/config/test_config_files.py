@@ -35,7 +35,11 @@ PLACEHOLDERS = {
     f"{', '.join(KINDS)} or {LAST_KIND}": "{kinds}",
     ", ".join(TARGET_KEYS): "{keys of a target}",
     TARGET_KEYS["store"].description: "{meaning of store}",
-    f"prefix: is for store {TARGET_KEYS['prefix'].store_names} only": "prefix: is for store {kinds} only",
+    **{
+        f"{name}: is for store {each.store_names} only": f"{name}: is for store {{kinds}} only"
+        for name, each in TARGET_KEYS.items()
+        if len(each.stores) > 1
+    },
 }
 """What grows with every key or kind of store, and how the expected texts call it."""
 

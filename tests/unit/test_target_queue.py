@@ -92,7 +92,7 @@ class TestTargetThatFails:
         made = queue()
         fail_in_a_row(made, failure=Failure(reason, "why"))
         assert made.take(0.0) is None
-        (hold,) = made.holds(0.0)
+        (hold,) = made.take_held(0.0)
         why = Failure(reason, "not tried, the target fails as a whole: why")
         assert (hold.bucket.name, hold.failure) == ("bucket-3", why)
 
@@ -100,7 +100,7 @@ class TestTargetThatFails:
         made = queue()
         fail_in_a_row(made, count=2)
         assert made.take(0.0) is not None
-        assert made.holds(0.0) == []
+        assert made.take_held(0.0) == []
 
     def test_a_success_between_breaks_the_row(self):
         made = queue(buckets=5)
@@ -123,7 +123,7 @@ class TestTargetThatFails:
             for bucket in take_all(made, float(now)):
                 made.finish(bucket, float(now), REFUSED if bucket.name in bad else None)
             if now > 2 * INTERVAL:
-                assert made.holds(float(now)) == []
+                assert made.take_held(float(now)) == []
 
     def test_one_bucket_that_fails_again_and_again_is_nothing_new(self):
         made = queue(buckets=2)
@@ -133,7 +133,7 @@ class TestTargetThatFails:
             bad = made.take(now)
             made.finish(bad, now, REFUSED)
             now += 2 * INTERVAL
-        assert made.holds(now) == []
+        assert made.take_held(now) == []
         assert made.take(now) == bad
 
     def test_a_bucket_that_did_not_fail_before_is_the_first_probe(self):
@@ -144,9 +144,9 @@ class TestTargetThatFails:
     def test_a_held_bucket_is_named_once_an_interval(self):
         made = queue()
         fail_in_a_row(made)
-        assert len(made.holds(0.0)) == 1
-        assert made.holds(1.0) == []
-        assert made.holds(1.5 * INTERVAL)
+        assert len(made.take_held(0.0)) == 1
+        assert made.take_held(1.0) == []
+        assert made.take_held(1.5 * INTERVAL)
 
     def test_one_probe_at_a_time_after_a_pause(self):
         made = queue()
@@ -165,7 +165,7 @@ class TestTargetThatFails:
     def test_one_successful_probe_frees_the_held_at_once(self):
         made = queue(buckets=6)
         fail_in_a_row(made)
-        held = {hold.bucket.name for hold in made.holds(0.0)}
+        held = {hold.bucket.name for hold in made.take_held(0.0)}
         probe = made.take(PROBE_SECONDS)
         made.finish(probe, PROBE_SECONDS, None)
         assert held - {probe.name} == {bucket.name for bucket in take_all(made, PROBE_SECONDS)} - {probe.name}
@@ -179,7 +179,7 @@ class TestTargetThatFails:
 def test_the_bucket_that_was_the_probe_is_not_scanned_again_at_once():
     made = queue(buckets=6)
     fail_in_a_row(made)
-    made.holds(0.0)
+    made.take_held(0.0)
     probe = made.take(60.0)
     made.finish(probe, 60.0, None)
     taken = []
@@ -203,7 +203,7 @@ def test_a_bucket_whose_scan_still_runs_is_not_held():
     made = queue(buckets=5)
     running = made.take(0.0)
     fail_in_a_row(made)
-    assert running.name not in {hold.bucket.name for hold in made.holds(0.0)}
+    assert running.name not in {hold.bucket.name for hold in made.take_held(0.0)}
 
 
 def test_no_second_probe_while_one_runs_though_an_older_scan_ends():
@@ -219,7 +219,7 @@ def test_a_hold_says_what_failed_last():
     made = queue(buckets=8)
     fail_in_a_row(made)
     made.finish(made.take(60.0), 60.0, Failure(Reason.TLS, "expired"))
-    (said,) = {hold.failure for hold in made.holds(60.0)}
+    (said,) = {hold.failure for hold in made.take_held(60.0)}
     assert said == Failure(Reason.TLS, "not tried, the target fails as a whole: expired")
 
 
@@ -234,11 +234,11 @@ def test_an_internal_failure_says_nothing_of_the_target():
 def test_a_scan_that_does_not_end_is_named_once():
     made = queue(buckets=2)
     running = made.take(0.0)
-    assert made.overdue(90.0, 90.0) == []
-    assert made.overdue(91.0, 90.0) == [running]
-    assert made.overdue(92.0, 90.0) == []
+    assert made.take_overdue(90.0, 90.0) == []
+    assert made.take_overdue(91.0, 90.0) == [running]
+    assert made.take_overdue(92.0, 90.0) == []
     made.finish(running, 93.0, None)
-    assert made.overdue(1e6, 90.0) == []
+    assert made.take_overdue(1e6, 90.0) == []
 
 
 class TestBucketThatIsOutForAMoment:

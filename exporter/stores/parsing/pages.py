@@ -41,9 +41,9 @@ def read_page(request: PageRequest, response: Response, bucket: str | None, now:
 
 
 def read_uploads(response: Response, bucket: str | None, now: float) -> Page[Upload]:
-    """Return the page of uploads in `answer`, which has to name `bucket` if it names one (None: any).
+    """Return the page of uploads in `response`. If it names a bucket, that has to be `bucket` (None: any).
 
-    `now` is our clock, used where the answer does not carry the store's. Raises StoreError (bad_response).
+    `now` is our clock, used where the response does not carry the store's. Raises StoreError (bad_response).
     """
     document = _parse_checked(response, "ListMultipartUploadsResult", UPLOADS_OPERATION, bucket)
     keys, ids, initiated, classes = document.columns("Upload", "Key", "UploadId", "Initiated", "StorageClass")
@@ -62,7 +62,7 @@ def read_uploads(response: Response, bucket: str | None, now: float) -> Page[Upl
 
 
 def read_parts(response: Response, bucket: str | None, now: float) -> Page[Part]:
-    """Return the page of parts in `answer`; see `read_uploads`."""
+    """Return the page of parts in `response`; see `read_uploads`."""
     document = _parse_checked(response, "ListPartsResult", PARTS_OPERATION, bucket)
     texts, sizes, modified = document.columns("Part", "PartNumber", "Size", "LastModified")
     numbers = _integers(texts)
