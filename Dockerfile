@@ -52,10 +52,12 @@ ENV PATH=/opt/mpu-exporter/bin:$PATH \
     TZ=UTC \
     PYTHONUNBUFFERED=1
 COPY --from=build /opt/mpu-exporter /opt/mpu-exporter
-# The slim images come without bytecode of the standard library. Importing once stores that of the modules in use (jinja2
-# comes with the first page), and proves that the image works. Then the base's own pip goes: nothing is installed into a
-# running exporter. A volume for the state takes over owner and mode of the folder that it covers.
-RUN python -c "import exporter.service, exporter.cli.main, jinja2" \
+# The slim images come without bytecode of the standard library. Importing once stores that of the modules in use (SDKs come
+# with the first target of their store, jinja2 with the first page), and proves that the image works. Then the base's own pip
+# goes: nothing is installed into a running exporter. A volume for the state takes over owner and mode of the folder that it
+# covers.
+RUN python -W ignore -c "import exporter.service, exporter.cli.main, jinja2, \
+      exporter.stores.glacier.store, exporter.stores.obs.store, exporter.stores.s3.store" \
  && find /usr/lib /usr/local/lib -depth -type d \( -name pip -o -name 'pip-*.dist-info' -o -name ensurepip \) -exec rm -rf {} + \
  && rm -f /usr/local/bin/pip* \
  && install --directory --owner=65532 --group=0 --mode=0775 /var/lib/mpu-exporter

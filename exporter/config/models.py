@@ -20,6 +20,7 @@ from exporter.config.settings import BucketSettings, Prices, Settings
 
 if TYPE_CHECKING:
     import dataclasses
+    from collections.abc import Callable
 
     from pydantic import SecretStr
     from pydantic.fields import FieldInfo
@@ -108,9 +109,14 @@ def _written_list(item: Any, name: str) -> Any:  # noqa: ANN401 - a type
     return Annotated[dict[get_args(item)], closed]  # type: ignore[misc]
 
 
+def _member_of(kinds: type[StrEnum]) -> Callable[[str], StrEnum]:
+    """Return a function, as pydantic reads the signature, which enumerations hide from Python 3.12 on."""
+    return lambda value: kinds(value)  # noqa: PLW0108 - a function has one
+
+
 def _written_class(hint: type) -> Any:  # noqa: ANN401 - a type
     if issubclass(hint, StrEnum):
-        return Annotated[Literal[tuple(kind.value for kind in hint)], AfterValidator(hint)]
+        return Annotated[Literal[tuple(kind.value for kind in hint)], AfterValidator(_member_of(hint))]
     if hint is BucketSettings:
         model = make_model(hint)
         return Annotated[model, BeforeValidator(_read_bucket, json_schema_input_type=str | model)]

@@ -91,10 +91,8 @@ class Loop:
             self._start_worker(watched, bucket)
         for hold in watched.queue.take_held(now):
             self._publisher.hold(watched, hold.bucket, hold.failure)
-        limit = scan.timeout + scan.request_timeout
-        for bucket in watched.queue.take_overdue(
-            now, limit
-        ):  # the SDK's own credential chain has no deadline
+        limit = scan.timeout + scan.request_timeout  # an SDK's credential chain has no deadline
+        for bucket in watched.queue.take_overdue(now, limit):
             failure = Failure(Reason.TIMEOUT, "the scan does not end; what hangs?")
             self._publisher.fail(watched, bucket, failure, limit)
 

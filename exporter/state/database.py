@@ -8,6 +8,7 @@ import logging
 import sqlite3
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from exporter.state.file_lock import FileLock
@@ -216,6 +217,7 @@ class StateDatabase:
 
     def _use(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        weakref.finalize(self, connection.close)  # a ledger in memory has no owner that closes it
         self._numbers.clear()
         [[self.salt]] = connection.execute("SELECT bytes FROM salt")
 

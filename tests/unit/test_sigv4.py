@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count
-from types import FrameType
+from types import CodeType, FrameType
 
 import pytest
 from botocore.auth import SIGV4_TIMESTAMP, S3SigV4Auth
@@ -70,12 +70,22 @@ def interrupted(at: int, interrupt: Callable[[], None]) -> Iterator[None]:
     """Interrupt the signing within this block before step `at` of the interpreter, as a thread might."""
     steps = count()
 
-    def trace(frame: FrameType, event: str, _: object) -> object:
-        if frame.f_code.co_filename != sigv4.__file__:
-            return None
-        frame.f_trace_opcodes = True
-        if event == "opcode" and next(steps) == at:
+    def step(code: CodeType) -> None:
+        if code.co_filename == sigv4.__file__ and next(steps) == at:
             interrupt()
+
+    with (monitored if sys.version_info >= (3, 12) else traced)(step):
+        yield
+
+
+@contextmanager
+def traced(step: Callable[[CodeType], None]) -> Iterator[None]:
+    """Call `step` before each instruction; from Python 3.12 on, code that has run before is not traced so."""
+
+    def trace(frame: FrameType, event: str, _: object) -> object:
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            step(frame.f_code)
         return trace
 
     before = sys.gettrace()
@@ -84,6 +94,20 @@ def interrupted(at: int, interrupt: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         sys.settrace(before)
+
+
+@contextmanager
+def monitored(step: Callable[[CodeType], None]) -> Iterator[None]:
+    """Call `step` before each instruction."""
+    tool, instruction = 4, sys.monitoring.events.INSTRUCTION
+    sys.monitoring.use_tool_id(tool, "steps")
+    sys.monitoring.register_callback(tool, instruction, lambda code, _: step(code))
+    sys.monitoring.set_events(tool, instruction)
+    try:
+        yield
+    finally:
+        sys.monitoring.set_events(tool, 0)
+        sys.monitoring.free_tool_id(tool)
 
 
 class TestAgainstTheDocumentation:
