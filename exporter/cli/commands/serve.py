@@ -78,11 +78,7 @@ def serve(  # noqa: PLR0913 - what can be chosen of serving
         print(f"--web.listen-address: {error}", file=sys.stderr)
         return USAGE_ERROR
     handle_termination(lambda *_: _stop(service))
-    fields = {"version": __version__, "scheme": service.scheme, "port": service.port}
-    log.info("mpu-exporter is listening", extra={"fields": fields | {"targets": len(settings.targets)}})
-    if shard.total > 1:
-        text = "this is one shard of several: the buckets of the others are not watched here"
-        log.info(text, extra={"fields": {"ordinal": shard.ordinal, "total": shard.total}})
+    _log_start(service, len(settings.targets), shard)
     on_start(service)
     try:
         service.run()
@@ -91,6 +87,14 @@ def serve(  # noqa: PLR0913 - what can be chosen of serving
         return USAGE_ERROR
     log.info("mpu-exporter has stopped")
     return OK
+
+
+def _log_start(service: Service, targets: int, shard: Shard) -> None:
+    fields = {"version": __version__, "scheme": service.scheme, "port": service.port, "targets": targets}
+    log.info("mpu-exporter is listening", extra={"fields": fields})
+    if shard.total > 1:
+        text = "this is one shard of several: the buckets of the others are not watched here"
+        log.info(text, extra={"fields": {"ordinal": shard.ordinal, "total": shard.total}})
 
 
 def _stop(service: Service) -> None:
