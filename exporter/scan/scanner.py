@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from exporter.model.errors import Reason, StoreError
 from exporter.model.results import ScanResult
 from exporter.model.top_uploads import TopUploads
-from exporter.scan.counting import OUT_OF_TIME, PartsQuery
+from exporter.scan.outcomes import OUT_OF_TIME, PartsQuery
 from exporter.scan.sizing import Sizing
 from exporter.scan.tally import Tally
 from exporter.stores.engine.concurrency import ConcurrencyLimit

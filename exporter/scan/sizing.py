@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from exporter.model.errors import GoneError, StoreError
 from exporter.model.uploads import PartTotals, Upload
-from exporter.scan.counting import OUT_OF_TIME, OVER_BUDGET, PartsQuery, UploadCounter
+from exporter.scan.outcomes import OUT_OF_TIME, OVER_BUDGET, OutcomeRecorder, PartsQuery
 from exporter.scan.priority import DueUpload, ListingOrderQueue, UrgencyQueue
 from exporter.scan.recheck import Recheck
 from exporter.scan.refusal_breaker import RefusalBreaker
@@ -54,19 +54,19 @@ class Sizing:
         self._executor = executor
         self._retry_policy = retry_policy
         self._recheck = Recheck(settings.recheck_factor, settings.recheck_at_least)
-        self._counter = UploadCounter(client, tally, ledger, self._recheck, on_calls_saved)
+        self._outcomes = OutcomeRecorder(client, tally, ledger, self._recheck, on_calls_saved)
         self._budget = RequestBudget(settings, executor, retry_policy.deadline, self._monotonic)
-        uses_records = self._counter.uses_records
+        uses_records = self._outcomes.uses_records
         self._breaker = RefusalBreaker(ledger, tally.now, across_scans=uses_records)
         self._by_urgency = self._budget.is_limited or (self._breaker.is_tripped and uses_records)
         self._queue = UrgencyQueue() if self._by_urgency else ListingOrderQueue()
         self._to_skip = 0 if uses_records else self._breaker.skipped_by_probe()
-        self._counter.warning = self._breaker.message if self._breaker.is_open else ""
+        self._outcomes.warning = self._breaker.message if self._breaker.is_open else ""
 
     @property
     def warning(self) -> str:
         """Why uploads were not sized, or not as lately as promised; '' where no reason is known."""
-        return self._counter.warning
+        return self._outcomes.warning
 
     @property
     def queue_length(self) -> int:
@@ -78,17 +78,17 @@ class Sizing:
 
         `listed` is true for the last page of the listing.
         """
-        if self._counter.keeps_records:
+        if self._outcomes.keeps_records:
             records = zip(uploads, self._ledger.look_up(uploads), strict=True)
             saved = sum(self._add_upload(upload, row_id, record) for upload, (row_id, record) in records)
-            self._counter.on_calls_saved(saved)
+            self._outcomes.on_calls_saved(saved)
         else:
             for upload in uploads:
                 self._queue.add(DueUpload(upload, 0, None))
         if self._by_urgency:
             for due in self._queue.trim(self._max_queue_length(listed=listed)):
                 reason = self._breaker.message if self._breaker.is_tripped else OVER_BUDGET
-                self._counter.add_unasked(due, reason)
+                self._outcomes.add_unasked(due, reason)
 
     def _max_queue_length(self, *, listed: bool) -> int:
         limit = self._budget.max_uploads(listed=listed)
@@ -96,14 +96,14 @@ class Sizing:
 
     def _add_upload(self, upload: Upload, row_id: int, record: UploadRecord | None) -> int:
         """Count an upload or queue it; returns the number of calls that its record saves."""
-        if not self._counter.uses_records or record is None or record.parts is None:
+        if not self._outcomes.uses_records or record is None or record.parts is None:
             urgency = (record.failed_at or 0.0) if record else 0.0
             self._queue.add(DueUpload(upload, row_id, record, urgency))
             return 0
         now, checked_at = self._now, record.checked_at
         due_at = self._recheck.due(row_id, checked_at, record.idle_since)
         if checked_at == now or checked_at < now < due_at:  # later than now: a clock was wrong
-            return self._counter.add_current(upload, record)
+            return self._outcomes.add_current(upload, record)
         self._queue.add(DueUpload(upload, row_id, record, max(due_at, record.failed_at or due_at)))
         return 0
 
@@ -126,13 +126,13 @@ class Sizing:
     def _start(self, due: DueUpload) -> None:
         reason = self._reason_not_to_ask()
         if reason is not None:
-            self._counter.add_unasked(due, reason)
+            self._outcomes.add_unasked(due, reason)
             return
         part_sum = self._new_part_sum(due.record)
         parts = (due.record.parts or 0) if due.record else 0
-        calls = self._counter.calls_to_list(parts - part_sum.contiguous_parts)
+        calls = self._outcomes.calls_to_list(parts - part_sum.contiguous_parts)
         if not self._budget.reserve(calls):
-            self._counter.add_unasked(due, OVER_BUDGET)
+            self._outcomes.add_unasked(due, OVER_BUDGET)
             return
         task = sum_parts(self._bucket, due.upload, part_sum)
         self._executor.start(task, PartsQuery(due, part_sum, calls), self._retry_policy)
@@ -154,7 +154,7 @@ class Sizing:
         than the maximum delay.
         """
         part_sum = self._new_sum()
-        if not (self._counter.uses_records and record and record.contiguous_parts):
+        if not (self._outcomes.uses_records and record and record.contiguous_parts):
             return part_sum
         if record.read_in_full_at is not None:
             next_check = self._now + self._recheck.delay(self._now, record.idle_since)
@@ -168,14 +168,14 @@ class Sizing:
         self._budget.release(query.calls)
         if isinstance(outcome, PartTotals):
             self._breaker.succeeded()
-            self._counter.add_sized(query, outcome)
+            self._outcomes.add_sized(query, outcome)
         elif isinstance(outcome, GoneError):
-            self._counter.add_ended(query.due.upload)
+            self._outcomes.add_ended(query.due.upload)
         else:
             record = query.due.record
-            self._counter.add_failed(query.due, outcome)
+            self._outcomes.add_failed(query.due, outcome)
             self._breaker.failed(outcome, failed_before=bool(record and record.failed_at))
 
     def finish(self) -> None:
         """Count what can only be counted at the end of the pass."""
-        self._counter.finish()
+        self._outcomes.finish()

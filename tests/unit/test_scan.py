@@ -10,7 +10,7 @@ from unit.fake_scan import scan
 
 from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Part
-from exporter.scan.counting import LISTED_BUT_ENDED, OUT_OF_TIME
+from exporter.scan.outcomes import LISTED_BUT_ENDED, OUT_OF_TIME
 from exporter.scan.refusal_breaker import MAX_REFUSALS, PROBE_SECONDS
 from exporter.state.ledger import Ledger
 

@@ -8,7 +8,7 @@ from fakes import BUCKET, DAY, NOW, REFUSED, Clock, FakeStore, error, upload
 from exporter.config.settings import ScanSettings
 from exporter.model.errors import Reason
 from exporter.model.uploads import Part
-from exporter.scan.counting import OVER_BUDGET
+from exporter.scan.outcomes import OVER_BUDGET
 from exporter.scan.scanner import Scanner
 from exporter.state.ledger import Ledger
 from exporter.stores.engine.store_client import StoreClient

@@ -39,7 +39,7 @@ class PartsQuery(NamedTuple):
     calls: int
 
 
-class UploadCounter:
+class OutcomeRecorder:
     """Counts each upload of one pass by what is known of it, and stores in the ledger what was learnt.
 
     `warning` says why uploads were left unsized, or are not sized as lately as promised; '' for no reason.
