@@ -161,7 +161,9 @@ class Service:
         self._web.begin_to_stop()
         self._reconciler.cancel()
         if left := self._loop.join(STOP_SECONDS):
-            log.info("scans did not end in time and are left behind", extra={"fields": {"targets": left}})
+            log.info(
+                "scans were still running at the stop and were abandoned", extra={"fields": {"targets": left}}
+            )
         self._web.stop(STOP_SECONDS / 2)
         self._web_config.stop()
         self._reconciler.close()

@@ -66,7 +66,7 @@ def shard_flags(parser: argparse.ArgumentParser) -> None:
         dest="shard_ordinal",
         metavar="I",
         type=_whole_number,
-        help="number of this process among them (default: 0, or of several the one that ends the pod's name)",
+        help="number of this process (default: 0, or of several the number that ends $POD_NAME or host name)",
     )
 
 
@@ -98,12 +98,19 @@ def scan_flags(parser: argparse.ArgumentParser) -> None:
 def uploads_flags(parser: argparse.ArgumentParser) -> None:
     """Add the filter, sort and output flags of `uploads`."""
     parser.add_argument(
-        "--older-than", metavar="AGE", type=_duration, help="initiated so long ago: 90s, 1h30m, 7d"
+        "--older-than", metavar="AGE", type=_duration, help="initiated at least this long ago: 90s, 1h30m, 7d"
     )
-    parser.add_argument("--idle-for", metavar="AGE", type=_duration, help="without a new part for so long")
-    parser.add_argument("--min-bytes", metavar="SIZE", type=_size, help="holding as much: 1GiB, 500MB, 1000")
     parser.add_argument(
-        "--sort", choices=("age", "idle", "bytes"), default="age", help="the worst first by (default: age)"
+        "--idle-for", metavar="AGE", type=_duration, help="without a new part for at least this long"
+    )
+    parser.add_argument(
+        "--min-bytes", metavar="SIZE", type=_size, help="holding at least this much: 1GiB, 500MB, 1000"
+    )
+    parser.add_argument(
+        "--sort",
+        choices=("age", "idle", "bytes"),
+        default="age",
+        help="sort order, worst first (default: age)",
     )
     parser.add_argument(
         "--limit",
@@ -121,7 +128,9 @@ def completion_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def _output_flags(parser: argparse.ArgumentParser, formats: Sequence[str]) -> None:
-    parser.add_argument("--format", choices=formats, default=formats[0], help=f"how (default: {formats[0]})")
+    parser.add_argument(
+        "--format", choices=formats, default=formats[0], help=f"output format (default: {formats[0]})"
+    )
     parser.add_argument(
         "--output",
         metavar="FILE",
@@ -170,7 +179,7 @@ def web_flags(parser: argparse.ArgumentParser) -> None:
         "--web.enable-uploads",
         dest="enable_uploads",
         action="store_true",
-        help="serve /uploads and /api/v1/uploads, which show keys (default: off); the demo does",
+        help="serve /uploads and /api/v1/uploads, which show keys (default: off)",
     )
     web_config_flags(parser)
 

@@ -70,7 +70,7 @@ COMMANDS = {
         "Show the exporter at work on a server of its own.",
         (flags.web_flags, flags.demo_flags),
         ("mpu-exporter demo", "mpu-exporter demo --web.listen-address=127.0.0.1:8080"),
-        "It needs the extra: pip install 'mpu-exporter[demo]'.",
+        "Listens on 127.0.0.1:19340, shows uploads, and needs its extra: pip install 'mpu-exporter[demo]'.",
     ),
     "completion": Command(
         "Print what makes a shell complete commands and flags.",
@@ -82,7 +82,7 @@ COMMANDS = {
     ),
 }
 _EXITS = """\
-exit codes: 0 fine; 1 bad config or usage; 2 a target or bucket failed; 128 + N ended by signal N"""
+exit codes: 0 fine; 1 bad config or usage; 2 a target or bucket failed; 128 + N by signal N (serve: 0)"""
 
 
 class _Parser(argparse.ArgumentParser):

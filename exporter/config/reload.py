@@ -61,7 +61,7 @@ class Reloader:
         if not problems:
             log.info("the config was read again", extra={"fields": fields})
         elif not (is_retry and problems == before):
-            text = "the config cannot be used: what was read before stays"
+            text = "the new config is invalid: the previous one stays in use"
             log.error(text, extra={"fields": fields | {"error": "; ".join(problems)}})
         return problems
 

@@ -60,7 +60,7 @@ class ScanSettings:
     interval: Duration = duration_key("5m", "Time from the start of one scan of a bucket to the next.")
     timeout: Duration = duration_key("1h", "Time limit of the scan of one bucket.")
     request_timeout: Duration = duration_key("30s", "Time limit of one request, from connect to last byte.")
-    retries: int = key(3, "Retries of one request: throttled, 5xx, connection lost.", ge=0, le=10)
+    retries: int = key(3, "Retries of one request: throttled, 5xx, timeout, connection lost.", ge=0, le=10)
     keep_for: DurationOrZero = duration_key(
         "24h", "Time for which failing scans keep the last good values; 0s: not at all."
     )
@@ -71,7 +71,7 @@ class ScanSettings:
     page_size: int | None = key(
         None, "Uploads and parts per page; null: the store decides. Glacier: at most 50.", ge=1, le=1000
     )
-    concurrency: int = key(32, "ListParts requests in flight per bucket.", ge=1, le=1024)
+    concurrency: int = key(32, "Requests in flight per bucket.", ge=1, le=1024)
     workers: int = key(2, "Buckets of a target scanned at the same time.", ge=1, le=64)
     max_requests: int | None = key(
         None, "Requests per scan; sizing stops there, listing does not; null: no limit.", ge=1
@@ -248,9 +248,11 @@ class TargetSettings:
 
 @dataclass(frozen=True, slots=True)
 class StateSettings:
-    """Where the ledger is kept, which remembers uploads between scans."""
+    """Where uploads and results are remembered between scans."""
 
-    path: Path | None = key(None, "A file of the ledger's own, kept over restarts; null: in memory only.")
+    path: Path | None = key(
+        None, "SQLite file that remembers uploads and results across restarts; null: in memory only."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +260,7 @@ class Settings:
     """The config file of mpu-exporter. Top-level keys that begin with x- are ignored."""
 
     scan: ScanSettings = key(ScanSettings(), "How buckets are scanned; targets may override each key.")
-    state: StateSettings = key(StateSettings(), "Where the ledger is kept.")
+    state: StateSettings = key(StateSettings(), "Where uploads and results are remembered.")
     ages: tuple[Duration, ...] = key(
         tuple(map(parse_duration, _AGES)),
         "Bounds of mpu_upload_age_seconds, ascending; []: no such metric.",

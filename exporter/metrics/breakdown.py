@@ -50,7 +50,7 @@ _ABORTS: dict[Definition, Callable[[Summary], float | None]] = {
 
 
 def _of_groups(by: str, what: str) -> tuple[Definition, Definition]:
-    labels, rest = (*BUCKET_LABELS, by), "the largest groups, and all others without a name"
+    labels, rest = (*BUCKET_LABELS, by), "one series per largest group, all others under an empty name"
     return (
         Definition(f"mpu_{by}_uploads", f"Uploads in progress by {what}: {rest}.", labels, see="#groups"),
         Definition(

@@ -42,7 +42,7 @@ _SUMMARY: dict[Definition, Callable[[Summary], float | None]] = {
     ): lambda summary: summary.oldest_initiated,
     Definition(
         "mpu_oldest_activity_timestamp_seconds",
-        "The least recent last activity of an upload in progress (its newest part, else its initiation); "
+        "Last activity (newest part, else initiation) of the upload in progress that has been idle longest; "
         "no sample when there is none.",
     ): lambda summary: summary.oldest_activity,
     Definition(

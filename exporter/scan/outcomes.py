@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from exporter.stores.engine.store_client import StoreClient
 
 MIN_ENDED = 10
-"""Below this number, uploads that end while a scan is under way are what every busy bucket has."""
+"""Fewer uploads than this that end during a scan are normal for a busy bucket."""
 DEFAULT_PAGE_SIZE = 1000
 """Number of parts on a page where scan.page_size is not set."""
 OUT_OF_TIME = "no time was left to list their parts, or their sizes cannot be read"
 LISTED_BUT_ENDED = "the store lists uploads that it does not have"
 OVER_BUDGET = (
-    "scan.max_requests or scan.requests_per_second leaves no request for them: they wait for their turn"
+    "scan.max_requests or scan.requests_per_second leaves no request for them: "
+    "they are asked about in a later scan"
 )
 
 

@@ -59,7 +59,7 @@ class CircuitBreaker:
             return
         if self._failure is None:
             log.warning(
-                "target fails as a whole; its buckets wait for one scan to succeed",
+                "the whole target fails: one bucket at a time is tried until the target answers",
                 extra={"fields": {"target": self._target, "reason": failure.reason.value}},
             )
         self._failure = failure

@@ -93,7 +93,10 @@ class Loop:
             self._publisher.hold(watched, hold.bucket, hold.failure)
         limit = scan.timeout + scan.request_timeout  # an SDK's credential chain has no deadline
         for bucket in watched.queue.take_overdue(now, limit):
-            failure = Failure(Reason.TIMEOUT, "the scan does not end; what hangs?")
+            failure = Failure(
+                Reason.TIMEOUT,
+                "the scan is still running after scan.timeout: one of its calls does not return",
+            )
             self._publisher.fail(watched, bucket, failure, limit)
 
     def _next_for_new_worker(self, watched: WatchedTarget) -> BucketSettings | None:
@@ -185,7 +188,7 @@ class Loop:
             failure = Failure.of(error)
             if discovery.fail(self._monotonic(), failure):
                 why = {"reason": failure.reason.value, "error": failure.message}
-                log.error("the list of buckets cannot be had", extra={"fields": fields | why})  # noqa: TRY400
+                log.error("the list of buckets cannot be read", extra={"fields": fields | why})  # noqa: TRY400
         except Exception as error:  # a bug of the exporter: shown, and not allowed to end the loop
             log.exception("discovery failed unexpectedly", extra={"fields": fields})
             discovery.fail(self._monotonic(), Failure.of(error))

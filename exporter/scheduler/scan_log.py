@@ -31,7 +31,7 @@ class ScanLog:
         cost = {"duration": round(result.duration, 3), "requests": result.requests}
         if not (summary.unsized or summary.overdue):
             if failures := self._repeats.recovered(target, bucket):
-                log.info("scans are all right again", extra={"fields": fields | {"failures": failures}})
+                log.info("scans succeed again", extra={"fields": fields | {"failures": failures}})
             log.info("scan finished", extra={"fields": fields | found | cost})
             return
         problem = "uploads unsized" if summary.unsized else "uploads not asked again in time"

@@ -122,7 +122,7 @@ def test_trouble_is_a_section_of_its_own(browser: Browser, url: str):
     [section] = browser.driver.find_elements(By.CSS_SELECTOR, "section.trouble")
     assert (section.aria_role, section.accessible_name) == ("region", "Trouble")
     assert "config.yaml:1: targets[0].endpoint_url: xxx" in section.text
-    assert "cannot be had, never had so far: access_denied: ListBuckets: <b>no</b>" in section.text
+    assert "cannot be read, never read so far: access_denied: ListBuckets: <b>no</b>" in section.text
 
 
 def test_the_failing_buckets_are_a_click_away(browser: Browser, url: str):

@@ -24,9 +24,9 @@ def test_failures_that_repeat_make_one_line_and_their_end_another(tmp_path: Path
             wait_until("failures", lambda: len(server.requests) >= 5, log=exporter.log)
             [failed] = told("scan failed")
             s3.faults.clear()
-            wait_until("a recovery", lambda: bool(told("scans are all right again")), log=exporter.log)
+            wait_until("a recovery", lambda: bool(told("scans succeed again")), log=exporter.log)
             wait_until("a scan", lambda: bool(told("scan finished")), log=exporter.log)
-            [recovered], [finished, *_] = told("scans are all right again"), told("scan finished")
+            [recovered], [finished, *_] = told("scans succeed again"), told("scan finished")
     assert failed.keys() >= {"target", "bucket", "reason", "duration", "requests", "error"}
     assert (failed["level"], failed["reason"], failed["requests"]) == ("error", "access_denied", 1)
     assert recovered["failures"] >= 4

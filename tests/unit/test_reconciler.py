@@ -228,7 +228,7 @@ class TestFinding:
         setup.lists["prod"] = StoreError(Reason.TLS, "no")
         for _ in range(3):
             setup.tick(61)
-        assert [record.getMessage() for record in caplog.records] == ["the list of buckets cannot be had"]
+        assert [record.getMessage() for record in caplog.records] == ["the list of buckets cannot be read"]
 
     def test_our_own_bug_is_internal_and_ends_nothing(self, setup):
         setup.lists["prod"] = ZeroDivisionError()

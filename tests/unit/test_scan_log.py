@@ -98,7 +98,7 @@ def test_a_recovery_is_told_and_what_follows_is_news_again(scans, caplog):
     assert lines(caplog) == [
         ("ERROR", "scan failed", None),
         ("DEBUG", "scan failed", None),
-        ("INFO", "scans are all right again", 2),
+        ("INFO", "scans succeed again", 2),
         ("INFO", "scan finished", None),
         ("INFO", "scan finished", None),
         ("ERROR", "scan failed", None),

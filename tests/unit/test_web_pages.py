@@ -252,7 +252,7 @@ class TestFilter:
         document = page(shown.app, f"/?{query}")
         assert expected.split() == order(document)
         told = texts(document.xpath("//table[contains(@class, 'list')]/caption")[0])
-        assert ("1 bucket" if expected else "No bucket is like that.") == told
+        assert ("1 bucket" if expected else "No bucket matches.") == told
 
     def test_the_form_says_what_was_chosen(self, shown: ExampleApp):
         document = page(shown.app, "/?q=%22%3E%3Cscript%3E&target=prod&health=failing&sort=bytes&order=asc")
@@ -347,7 +347,9 @@ class TestUploads:
         assert order(page(shown.app, f"/uploads?sort={sort}&target=archive")) == []
 
     def test_it_says_of_how_many_buckets_nothing_is_known(self, shown: ExampleApp):
-        assert "Not in it are 1 buckets" in texts(page(shown.app, "/uploads").xpath("//p[@class='lead']")[0])
+        assert "Missing buckets, as no scan of them has succeeded since the start: 1." in texts(
+            page(shown.app, "/uploads").xpath("//p[@class='lead']")[0]
+        )
 
     def test_values_that_are_taken_down_take_their_uploads_along(self):
         drawn = ExampleBoard("a")
@@ -436,7 +438,9 @@ class TestTroubles:
     def test_a_list_of_buckets_that_cannot_be_had(self, shown: ExampleApp):
         failed = Discovery(success=False, failure=Failure(Reason.ACCESS_DENIED, "ListBuckets: <no>"))
         shown.watched[0] = replace(shown.watched[0], discovery=failed)
-        told = "The list of buckets of prod cannot be had, never had so far: access_denied: ListBuckets: <no>"
+        told = (
+            "The list of buckets of prod cannot be read, never read so far: access_denied: ListBuckets: <no>"
+        )
         assert self.told(shown) == [told]
 
     def test_when_the_list_was_last_had(self, shown: ExampleApp):
@@ -444,7 +448,7 @@ class TestTroubles:
         shown.watched[0] = replace(shown.watched[0], discovery=failed)
         [told] = self.told(shown)
         assert re.fullmatch(
-            r"The list of buckets of prod cannot be had, last had .+ ago: timeout: slow", told
+            r"The list of buckets of prod cannot be read, last had .+ ago: timeout: slow", told
         )
 
     def test_a_config_that_cannot_be_used(self, shown: ExampleApp):

@@ -112,7 +112,7 @@ def uploads_commands(report: UploadReport) -> str:
             f"# {len(report.uploads)} uploads in progress as of {utc_text(report.now)} UTC."
             " Each command aborts one,"
         ),
-        "# and its parts are lost. Made for bash and zsh, and for whoever has credentials of their own.",
+        "# and its parts are lost. Run them in bash or zsh, with your own credentials.",
     ]
     for row in report.uploads:
         found = row.found

@@ -69,7 +69,7 @@ _PARSER_ERRORS = (
     botocore.parsers.ResponseParserError,
     *(ValueError, LookupError, TypeError, AttributeError, RuntimeError),
 )
-_CHAIN_ADVICE = "give the target credentials, or its SDK chain a source of them"
+_CHAIN_ADVICE = "set credentials for the target, or provide them by environment, profile or role"
 _ANY_ROLE_ADVICE = "check the role's ARN, its duration, and the credentials that take it"
 _REFUSED_ROLE_ADVICE = (
     "let the caller use sts:AssumeRole, and the role's trust policy name the caller "

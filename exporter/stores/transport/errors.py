@@ -57,4 +57,6 @@ def from_curl(operation: str, error: pycurl.error) -> StoreError:
     if code in _TLS or ("SSL routines" in text and _ALERT in text):
         advice = "check tls.ca_file, the certificate, and whether endpoint_url speaks TLS"
         return StoreError(Reason.TLS, f"{text}; {advice}")
-    return StoreError(Reason.CONNECTION, f"{text}; check endpoint_url and the way there", retryable=True)
+    return StoreError(
+        Reason.CONNECTION, f"{text}; check endpoint_url, DNS, firewall and proxy", retryable=True
+    )

@@ -37,7 +37,7 @@ def _of_discovery(status: TargetStatus, now: float) -> DiscoveryProblem | None:
     discovery = status.discovery
     if discovery is None or discovery.success is not False:
         return None
-    last = "never had so far"
+    last = "never read so far"
     if discovery.last_success is not None:
         last = f"last had {human_seconds(age_at(now, discovery.last_success))} ago"
     return DiscoveryProblem(status.settings.name, last, str(discovery.failure or ""))
