@@ -32,7 +32,8 @@ def substitute(text: str, environ: Mapping[str, str]) -> tuple[str, list[str]]:
             return "${"
         if name is None:
             errors.append(_malformed(token.start()))
-        elif name not in environ and default is None:
+            return ""
+        if name not in environ and default is None:
             errors.append(
                 f"the environment variable {name} is not set: set it, or write ${{{name}:-default}}"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -110,3 +111,9 @@ def test_typed_as_if_written_there(tmp_path: Path, written: str, value: str, exp
 
 def test_keys_are_left_alone(tmp_path: Path):
     assert read(tmp_path, "${A}: 1").data == {"${A}": 1}
+
+
+def test_the_process_s_own_environment_is_read_like_any_other(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MPU_TEST", "1")
+    text, errors = substitute("${MPU_TEST} ${}", os.environ)
+    assert (text, len(errors)) == ("1 }", 1)
