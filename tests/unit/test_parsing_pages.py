@@ -154,6 +154,20 @@ class TestProof:
             body = f"{mark}{declared}\n{page('é').body.decode()}".encode()
             assert keys_of(Response(200, {}, body)) == ["é"]
 
+    @pytest.mark.parametrize("before", ["\n", "\r\n \t", "\ufeff", "\ufeff\n\n", "\n\ufeff"])
+    def test_blank_lines_and_a_byte_order_mark_before_the_declaration_are_skipped(self, before: str):
+        declared = f'{before}<?xml version="1.0" encoding="UTF-8"?>\n'.encode()
+        read = Response(200, {}, declared + page("k", raw("\x01")).body)
+        refused = Response(403, {}, declared + b"<Error><Code>AccessDenied</Code></Error>")
+        assert (keys_of(read), read_error(refused.body)[0]) == (["k", "\x01"], "AccessDenied")
+
+    @pytest.mark.parametrize("before", ["x", "\u2028", "<?xml ?>", "\n<!DOCTYPE a>"])
+    def test_nothing_else_before_the_declaration_is(self, before: str):
+        declared = f'{before}<?xml version="1.0"?>'.encode()
+        with pytest.raises(StoreError) as caught:
+            keys_of(Response(200, {}, declared + page("k").body))
+        assert caught.value.reason is Reason.BAD_RESPONSE
+
     def test_more_to_repair_than_any_page_has_is_refused(self, monkeypatch):
         monkeypatch.setattr(xmltree, "MAX_REPAIRS", 3)
         assert keys_of(page("\x01\x02\x03")) == ["\x01\x02\x03"]

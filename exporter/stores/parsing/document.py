@@ -28,6 +28,8 @@ _ROW_WISE_MAX_ITEMS = 20
 _ENCODING_ERRORS = {etree.ErrorTypes.ERR_UNKNOWN_ENCODING, etree.ErrorTypes.ERR_UNSUPPORTED_ENCODING}
 MAX_REPAIRS = 4_000_000
 """Four times what a page of 1,000 keys of control characters only needs; 64 MiB of zeros exceed it."""
+# some servers send blank lines or a byte order mark before the declaration, which XML does not allow
+_BLANK_HEAD = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)+(?=<\?xml\s)")
 # the beginning of a document without a DOCTYPE and certainly in UTF-8
 _PLAIN_HEAD = re.compile(
     rb"(?:\xef\xbb\xbf)?"
@@ -154,6 +156,8 @@ class _Parsers(threading.local):
 
 def _parse(body: bytes) -> tuple[etree._Element, bool]:
     """Return the root, and whether forbidden characters had to be replaced."""
+    if blank := _BLANK_HEAD.match(body):
+        body = body[blank.end() :]
     try:
         return _parse_strict(body), False
     except (etree.XMLSyntaxError, expat.ExpatError, ValueError, LookupError) as error:
