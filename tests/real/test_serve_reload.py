@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 RELOADS = 100
 SCAN = {"interval": "1s", "retries": 0, "request_timeout": "5s"}
-READ, REFUSED = 'msg="the config was read again"', 'msg="the config cannot be used'
+READ, REFUSED = 'msg="the config was read again"', 'msg="the new config is invalid'
 
 
 @pytest.fixture
