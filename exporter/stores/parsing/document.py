@@ -28,7 +28,7 @@ _ROW_WISE_MAX_ITEMS = 20
 _ENCODING_ERRORS = {etree.ErrorTypes.ERR_UNKNOWN_ENCODING, etree.ErrorTypes.ERR_UNSUPPORTED_ENCODING}
 MAX_REPAIRS = 4_000_000
 """Four times what a page of 1,000 keys of control characters only needs; 64 MiB of zeros exceed it."""
-# some servers send blank lines or a byte order mark before the declaration, which XML does not allow
+# what some servers send before the declaration, though XML does not allow it
 _BLANK_HEAD = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)+(?=<\?xml\s)")
 # the beginning of a document without a DOCTYPE and certainly in UTF-8
 _PLAIN_HEAD = re.compile(
@@ -156,8 +156,7 @@ class _Parsers(threading.local):
 
 def _parse(body: bytes) -> tuple[etree._Element, bool]:
     """Return the root, and whether forbidden characters had to be replaced."""
-    if blank := _BLANK_HEAD.match(body):
-        body = body[blank.end() :]
+    body = body[match.end() :] if (match := _BLANK_HEAD.match(body)) else body
     try:
         return _parse_strict(body), False
     except (etree.XMLSyntaxError, expat.ExpatError, ValueError, LookupError) as error:
