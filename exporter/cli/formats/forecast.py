@@ -25,7 +25,7 @@ _COST_COLUMNS = 2
 _DECIMALS_BELOW = 100
 _ASSUMPTIONS = """\
 Requests include the listing's. Month: 30 days of scans, the first one included. Steady scan: one after the
-first, on average. Plain month: every upload is asked about at every scan. {cost}
+first, on average. Plain month: every upload is asked about at every scan.{cost}
 Assumed: every upload has been idle since its initiation (without a date: since now), as a listing does not
 tell when parts came; one that still grows costs a request per scan. A part list longer than 1,000 costs up to
 one more request per further 1,000. New uploads and retries are not foreseen."""
@@ -36,8 +36,8 @@ def estimate_table(forecasts: Sequence[Forecast], width: int | None = None) -> s
     with_cost = any(each.target.price_per_1000_requests is not None for each in forecasts)
     columns = _COLUMNS if with_cost else _COLUMNS[:-_COST_COLUMNS]
     rows = [row[: len(columns)] for row in _rows(forecasts)]
-    cost = "Cost: a month's, by the set price." if with_cost else ""
-    return "\n".join((table(columns, rows, width), "", _ASSUMPTIONS.replace(" {cost}", f" {cost}".rstrip())))
+    cost = " Cost: a month's, by the set price." if with_cost else ""
+    return "\n".join((table(columns, rows, width), "", _ASSUMPTIONS.format(cost=cost)))
 
 
 def _rows(forecasts: Iterable[Forecast]) -> Iterator[tuple[str, ...]]:
