@@ -95,6 +95,8 @@ class FakeStore:
     before_parts: Callable[[Upload], None] = lambda _: None
     before_page: Callable[[int], None] = lambda _: None
     has_part_times: bool = True
+    lists_by_key: bool = False
+    encodes_keys: bool = False
     operations: tuple[str, ...] = ("ListMultipartUploads", "ListParts")
     signing_region: str = "nowhere-1"
     rules: list[AbortRules | Exception] = field(default_factory=lambda: [AbortRules()])

@@ -126,6 +126,8 @@ class MonthStore:
     clock: Clock
     page_size: int = 1000
     has_part_times: bool = True
+    lists_by_key: bool = False
+    encodes_keys: bool = False
     in_columns: bool = True
     failing: dict[str, StoreError] = field(default_factory=dict)
     listing_errors: list[StoreError] = field(default_factory=list)

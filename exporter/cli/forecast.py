@@ -49,6 +49,8 @@ class _CountingStore:
         self.pages: Counter[str] = Counter()
         self.operations = store.operations
         self.has_part_times = store.has_part_times
+        self.lists_by_key = store.lists_by_key
+        self.encodes_keys = store.encodes_keys
         self.signing_region = store.signing_region
         self.new_part_sum = store.new_part_sum
         self.abort_rules = store.abort_rules

@@ -34,7 +34,8 @@ class StoreError(Exception):
     """A request that failed, or an answer that is not valid.
 
     `code` is the store's own error code, '' without one; `status` the HTTP status, 0 without one; `retryable`
-    whether another try may help; `retry_after` the seconds that the server asked to wait; `requests` the
+    whether another try may help; `garbled` marks an answer that cannot be read, though a store may have sent
+    it; `retry_after` the seconds that the server asked to wait; `requests` the
     number of calls of the scan that this error ended, None where it ended none. The message is for people:
     it holds no secret, no signature and no object key.
     """
@@ -48,6 +49,7 @@ class StoreError(Exception):
         status: int = 0,
         retryable: bool = False,
         retry_after: float | None = None,
+        garbled: bool = False,
     ) -> None:
         """Make an error; see the class for what the fields mean."""
         super().__init__(message)
@@ -57,6 +59,7 @@ class StoreError(Exception):
         self.status = status
         self.retryable = retryable
         self.retry_after = retry_after
+        self.garbled = garbled
 
 
 @dataclass(frozen=True, slots=True)

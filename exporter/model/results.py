@@ -72,6 +72,10 @@ class Summary:
     prefixes: tuple[Group, ...] | None = None
     """The largest groups, and last all others; None where not asked for, or with too many groups."""
     initiators: tuple[Group, ...] | None = None
+    unlisted: int = 0
+    """Number of uploads that the listing lacks although the store has them; in all other sums, too."""
+    denied: int = 0
+    """Number of uploads that the store lists and then denies; in no other number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ class ScanResult:
     """One finished scan. `finished` is Unix seconds, `duration` seconds.
 
     `warning` says why uploads were left unsized, or are sized by old records; '' where there is none.
+    `notices` say what the store does that had to be worked around, and what was left out, a sentence each.
     `top_uploads` is None where none were asked for. `requests` is the number of calls made.
     """
 
@@ -88,3 +93,4 @@ class ScanResult:
     warning: str = ""
     top_uploads: TopUploads | None = None
     requests: int = 0
+    notices: tuple[str, ...] = ()

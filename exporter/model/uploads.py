@@ -81,7 +81,11 @@ class PartTotals(NamedTuple):
 
 
 class CountedUpload(NamedTuple):
-    """An upload as a scan counted it. Times are Unix seconds; None where a value is not known."""
+    """An upload as a scan counted it. Times are Unix seconds; None where a value is not known.
+
+    An `unlisted` one is lacking in the bucket's listing although the store has it; a `denied` one is listed
+    although the store denies it, and counts in no sum.
+    """
 
     upload: Upload
     activity: float | None
@@ -89,6 +93,8 @@ class CountedUpload(NamedTuple):
     bytes: int | None
     storage_class: str
     abort_at: float | None = None
+    unlisted: bool = False
+    denied: bool = False
 
 
 def age_at(now: float, moment: float | None) -> float | None:

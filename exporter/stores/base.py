@@ -50,11 +50,17 @@ class FoundBucket(NamedTuple):
 
 
 class PageRequest(NamedTuple):
-    """A request for one page after `marker`: of the parts of `upload`, or of the bucket's uploads if None."""
+    """A request for one page after `marker`: of the parts of `upload`, or of the bucket's uploads if None.
+
+    `by_name` marks a question about the uploads of one key, which is then the bucket's prefix. `encoded` asks
+    for keys in percent-encoding, which a store may ignore.
+    """
 
     bucket: BucketSettings
     upload: Upload | None
     marker: Marker | None
+    by_name: bool = False
+    encoded: bool = False
 
 
 CompletedCall = tuple[object, "Page[Any] | StoreError"]
@@ -122,6 +128,14 @@ class Store(Protocol):
     @property
     def has_part_times(self) -> bool:
         """Whether parts come with the time of their upload."""
+
+    @property
+    def lists_by_key(self) -> bool:
+        """Whether uploads can be listed by the prefix of their keys, and so asked for by name."""
+
+    @property
+    def encodes_keys(self) -> bool:
+        """Whether keys can be asked for in percent-encoding."""
 
     @property
     def signing_region(self) -> str:

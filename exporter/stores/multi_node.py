@@ -41,6 +41,8 @@ class MultiNodeStore:
         self._first = nodes[0].store
         self.operations = self._first.operations
         self.has_part_times = self._first.has_part_times
+        self.lists_by_key = self._first.lists_by_key
+        self.encodes_keys = self._first.encodes_keys
 
     @property
     def signing_region(self) -> str:

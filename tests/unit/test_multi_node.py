@@ -43,6 +43,8 @@ class BucketSession:
 class Store:
     operations = ()
     has_part_times = True
+    lists_by_key = False
+    encodes_keys = False
 
     def __init__(self, opened):
         self.opened = opened

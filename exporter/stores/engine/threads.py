@@ -25,8 +25,10 @@ class BlockingStore(Protocol):
     It raises StoreError where it failed or the answer did not prove itself, StoppingError at a stop.
     """
 
-    def list_uploads(self, bucket: BucketSettings, marker: Marker | None, deadline: float) -> Page[Upload]:
-        """Return the page of the bucket's uploads after `marker`."""
+    def list_uploads(
+        self, bucket: BucketSettings, marker: Marker | None, deadline: float, *, encoded: bool = False
+    ) -> Page[Upload]:
+        """Return the page of the bucket's uploads after `marker`; keys `encoded`, where the store can."""
 
     def list_parts(
         self, bucket: BucketSettings, upload: Upload, marker: Marker | None, deadline: float
@@ -81,7 +83,8 @@ class ThreadedSession:
     def _outcome(self, request: PageRequest, deadline: float) -> Page[Any] | StoreError | StoppingError:
         try:
             if request.upload is None:
-                return self._store.list_uploads(request.bucket, request.marker, deadline)
+                options = {"encoded": True} if request.encoded else {}
+                return self._store.list_uploads(request.bucket, request.marker, deadline, **options)
             return self._store.list_parts(request.bucket, request.upload, request.marker, deadline)
         except (StoreError, StoppingError) as error:
             return error

@@ -20,7 +20,6 @@ from exporter.stores.transport.errors import from_curl
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.config.settings import BucketSettings
     from exporter.stores.base import CompletedCall, PageRequest
     from exporter.stores.transport.client import Transport
     from exporter.stores.transport.response import Response
@@ -221,17 +220,16 @@ class WireSession(Generic[K]):
         return error.reason is Reason.CREDENTIALS and target.keys.refresh(call.deadline) != call.keys
 
 
-def page_arguments(
-    bucket: BucketSettings, request: PageRequest, page_size: int | None
-) -> list[QueryArgument]:
+def page_arguments(request: PageRequest, page_size: int | None) -> list[QueryArgument]:
     """Return the query of a page in the order in which boto3 sends it; what is empty is left out."""
     if request.upload is None:
         key_marker, id_marker = request.marker or ("", "")
         options: list[QueryArgument] = [
-            ("prefix", bucket.prefix),
+            ("prefix", request.bucket.prefix),
             ("key-marker", key_marker),
             ("upload-id-marker", id_marker),
             ("max-uploads", page_size),
+            ("encoding-type", "url" if request.encoded else None),
         ]
         return [("uploads", None), *(option for option in options if option[1])]
     arguments: list[QueryArgument] = [("uploadId", request.upload.upload_id)]

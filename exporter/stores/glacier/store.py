@@ -41,6 +41,8 @@ class GlacierStore:
     """
 
     has_part_times = False
+    lists_by_key = False
+    encodes_keys = False
 
     def __init__(
         self, target: TargetSettings, transport: Transport, clock: Callable[[], float] = time.time
@@ -57,7 +59,14 @@ class GlacierStore:
         """The region requests are signed for."""
         return self._client.region
 
-    def list_uploads(self, bucket: BucketSettings, marker: Marker | None, deadline: float) -> Page[Upload]:
+    def list_uploads(
+        self,
+        bucket: BucketSettings,
+        marker: Marker | None,
+        deadline: float,
+        *,
+        encoded: bool = False,  # noqa: ARG002 - there are no keys
+    ) -> Page[Upload]:
         """Return the page of the vault's uploads after `marker`."""
         with self._transport.call(UPLOADS_OPERATION, deadline) as call:
             answer = self._ask(call, "list_multipart_uploads", bucket, marker)

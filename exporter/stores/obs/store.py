@@ -41,6 +41,8 @@ class ObsStore:
     """
 
     has_part_times = True
+    lists_by_key = True
+    encodes_keys = True
 
     def __init__(
         self,

@@ -31,7 +31,7 @@ class ObsBucket:
     def sign(self, call: WireCall[Keys], keys: Keys, now: float) -> tuple[str, list[str]]:
         """Return URL and header lines. Raises UnicodeError and StoreError."""
         upload = call.request.upload
-        arguments = page_arguments(self._bucket, call.request, self._page_size)
+        arguments = page_arguments(call.request, self._page_size)
         key = upload.key if upload else ""
         signed = self._signer.sign(ObsRequest(call.operation, self._bucket.name, key, arguments), keys, now)
         return signed.url, signed.header_lines()

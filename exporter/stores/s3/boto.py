@@ -52,9 +52,11 @@ class BotoStore:
         """The region that requests are signed for, except for buckets in other regions."""
         return self._client.region
 
-    def list_uploads(self, bucket: BucketSettings, marker: Marker | None, deadline: float) -> Page[Upload]:
+    def list_uploads(
+        self, bucket: BucketSettings, marker: Marker | None, deadline: float, *, encoded: bool = False
+    ) -> Page[Upload]:
         """Return the page after `marker`, which is the pair (key marker, upload id marker)."""
-        return self.list_uploads_with_route(bucket, marker, deadline)[0]
+        return self.list_uploads_with_route(bucket, marker, deadline, encoded=encoded)[0]
 
     def list_parts(
         self, bucket: BucketSettings, upload: Upload, marker: Marker | None, deadline: float
@@ -116,14 +118,14 @@ class BotoStore:
             return read_rules(response, bucket.prefix)
 
     def list_uploads_with_route(
-        self, bucket: BucketSettings, marker: Marker | None, deadline: float
+        self, bucket: BucketSettings, marker: Marker | None, deadline: float, *, encoded: bool = False
     ) -> tuple[Page[Upload], Route | None]:
         """Return a page as `list_uploads` does, and the route it took after any redirect; see `route`."""
         with self._transport.call(UPLOADS_OPERATION, deadline) as call:
             response = self._client.call_api(
                 call,
                 "list_multipart_uploads",
-                self._uploads_parameters(bucket, marker),
+                self._uploads_parameters(bucket, marker, encoded=encoded),
                 self._bucket_region(bucket),
             )
             page = read_uploads(response, expected_bucket_name(bucket.name), self._clock())
@@ -152,7 +154,9 @@ class BotoStore:
         """Return the bucket's region if known; a configured endpoint_url serves all buckets."""
         return None if self._target.endpoint_url else bucket.region
 
-    def _uploads_parameters(self, bucket: BucketSettings, marker: Marker | None) -> dict[str, Any]:
+    def _uploads_parameters(
+        self, bucket: BucketSettings, marker: Marker | None, *, encoded: bool = False
+    ) -> dict[str, Any]:
         key_marker, id_marker = marker or ("", "")
         return self._parameters(
             bucket,
@@ -160,6 +164,7 @@ class BotoStore:
             KeyMarker=key_marker,
             UploadIdMarker=id_marker,
             MaxUploads=self._target.scan.page_size,
+            EncodingType="url" if encoded else None,
         )
 
     def _parameters(self, bucket: BucketSettings, **options: str | int | None) -> dict[str, Any]:

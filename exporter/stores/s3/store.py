@@ -36,6 +36,8 @@ class S3Store:
     """
 
     has_part_times = True
+    lists_by_key = True
+    encodes_keys = True
 
     def __init__(
         self, target: TargetSettings, transport: Transport, clock: Callable[[], float] = time.time

@@ -67,7 +67,7 @@ class S3Bucket:
         """Return URL and header lines; see `WireBucket`."""
         request = call.request
         route = self._route_with_key(call) if request.upload and call.optional_headers else self._route
-        arguments = page_arguments(self._bucket, request, self._page_size)
+        arguments = page_arguments(request, self._page_size)
         return route.request(keys, request.upload.key if request.upload else "", arguments, now)
 
     def read_page(self, request: PageRequest, response: Response, now: float) -> Page[Any]:
@@ -111,7 +111,7 @@ class S3Bucket:
         """Have boto3 find the bucket, which it does with the call itself, and keep the route it took."""
         self._redirected = True
         page, route = self._routes.boto.list_uploads_with_route(
-            self._bucket, call.request.marker, call.deadline
+            call.request.bucket, call.request.marker, call.deadline, encoded=call.request.encoded
         )
         self._routes.put(self._bucket, route)
         self._route = route or self._route
