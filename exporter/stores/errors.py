@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from exporter.model.errors import GoneError, Reason, StoreError
+from exporter.stores.refusal_cause import Asked, read_cause
 from exporter.text.redaction import redact
 
 if TYPE_CHECKING:
@@ -51,18 +52,23 @@ _ADVICE = {
     Reason.BAD_RESPONSE: "not what a store answers: check endpoint_url, region and any proxy",
 }
 _MAX_MESSAGE_LENGTH = 300
+NOTHING_KNOWN = Asked()
 
 
-def refusal(operation: str, answer: Response, code: str, message: str) -> StoreError:
+def refusal(
+    operation: str, answer: Response, code: str, message: str, asked: Asked = NOTHING_KNOWN
+) -> StoreError:
     """Return the error for an answer whose status is not 200.
 
     `code` and `message` are the store's own, '' where its body did not say. A 404 without a code proves
     nothing (a proxy, a wrong port) and is a bad response.
     """
-    reason = _reason(answer, code)
+    reason, advice = _reason(answer, code), ""
+    if cause := read_cause(answer, code, message, reason, asked):
+        reason, advice = cause.reason or reason, cause.advice
     said = _said(code, message) or f" ({describe_body(answer)})"
     text = f"{operation}: HTTP {answer.status}{said}"
-    if advice := _ADVICE.get(reason):
+    if advice := advice or _ADVICE.get(reason, ""):
         text = f"{text}; {advice}"
     return StoreError(
         reason,

@@ -32,6 +32,10 @@ CODES = [
     (500, "InternalError", Reason.SERVER_ERROR),
     (400, "ThrottlingException", Reason.THROTTLED),
     (400, "InvalidRequest", Reason.BAD_RESPONSE),
+    (400, "InvalidBucketName", Reason.BAD_RESPONSE),
+    (400, "UnsupportedAlgorithm", Reason.CREDENTIALS),
+    (403, "SecondLevelDomainForbidden", Reason.UNSUPPORTED),
+    (404, "XAdminUserNotFound", Reason.CREDENTIALS),
     (418, "Teapot", Reason.BAD_RESPONSE),
 ]
 STATUSES = [
@@ -193,3 +197,15 @@ class TestText:
     def test_it_says_what_to_do(self, rig: Rig):
         rig.answer(UPLOADS, rig.refusal(403, "AccessDenied"))
         assert "grant the permission" in str(refused(rig))
+
+    def test_it_names_the_bucket_whose_name_the_store_does_not_accept(self, page_rig: Rig, operation: str):
+        page_rig.answer(operation, page_rig.refusal(400, "InvalidBucketName"))
+        assert f"; {page_rig.bucket.name} is not a bucket's name" in str(refused(page_rig, asked(operation)))
+
+    def test_a_wrong_signature_points_to_the_path_of_the_endpoint_if_there_is_one(self, open_engine: Opener):
+        for path, hint in (("", False), ("/", False), ("/s3", True)):
+            rig = open_engine()
+            rig.retarget(endpoint_url=f"{rig.standin.url}{path}")
+            rig.server.answer = lambda *_, rig=rig: rig.refusal(403, "SignatureDoesNotMatch")
+            error = refused(rig)
+            assert (error.reason, "path of endpoint_url" in str(error)) == (Reason.CREDENTIALS, hint)

@@ -249,11 +249,18 @@ class TestHuawei:
         assert read_server(target, region).host == host
 
     def test_the_location_is_asked_for_and_file_systems_are_found_too(self, open_obs: Opener):
-        for signature in ("obs", "v2", "v4"):
+        rig = open_obs("obs")
+        fill(rig, "media", "pfs-shared")
+        found = finder(rig).find()
+        assert [(bucket.name, bucket.region) for bucket in found] == [
+            ("media", "eu-west-101"),
+            ("pfs-shared", "eu-west-101"),
+        ]
+
+    def test_servers_of_another_kind_are_not_sent_a_header_that_they_may_refuse(self, open_obs: Opener):
+        for signature in ("v2", "v4"):
             rig = open_obs(signature)
             fill(rig, "media", "pfs-shared")
-            found = finder(rig).find()
-            assert [(bucket.name, bucket.region) for bucket in found] == [
-                ("media", "eu-west-101"),
-                ("pfs-shared", "eu-west-101"),
-            ]
+            assert [bucket.name for bucket in finder(rig).find()] == ["media", "pfs-shared"]
+            sent = {name.lower() for request in rig.standin.requests for name in request.headers}
+            assert {name for name in sent if "location" in name} == set()

@@ -30,6 +30,7 @@ from exporter.stores.base import (
     VAULTS_OPERATION,
 )
 from exporter.stores.errors import describe_body, log_safe, refusal
+from exporter.stores.refusal_cause import Asked
 from exporter.stores.transport.client import Call, Request, Transport
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class AwsClient:
         """
         self._invoke(call, method, parameters, region)
         if call.last_response is None or call.last_response.status != HTTPStatus.OK:
-            raise self._refusal(call.operation, call)
+            raise self._refusal(call.operation, call, parameters)
         return call.last_response
 
     def prepare(
@@ -161,7 +162,7 @@ class AwsClient:
         except botocore.exceptions.ClientError as error:
             if error.operation_name not in {operation, *_AUXILIARY_OPERATIONS}:
                 raise self._no_credentials(call, error) from error
-            raise self._refusal(operation, call) from None
+            raise self._refusal(operation, call, parameters) from None
         except (botocore.exceptions.BotoCoreError, *_PROVIDER_ERRORS, *_PARSER_ERRORS) as error:
             if not isinstance(error, _NAME_ERRORS):
                 self._client = None  # it caches missing credentials and a wrong region
@@ -236,10 +237,11 @@ class AwsClient:
         text += _REFUSED_ROLE_ADVICE if refused else _ANY_ROLE_ADVICE
         return StoreError(Reason.CREDENTIALS, text, code=code, status=response.status)
 
-    def _refusal(self, operation: str, call: Call) -> StoreError:
+    def _refusal(self, operation: str, call: Call, parameters: dict[str, Any]) -> StoreError:
         if call.last_response is None:
             return StoreError(Reason.INTERNAL, f"{operation}: the SDK failed without an answer")
-        return refusal(operation, call.last_response, *self._read_error(call.last_response))
+        asked = Asked(parameters.get("Bucket", ""), self._target.endpoint_url)
+        return refusal(operation, call.last_response, *self._read_error(call.last_response), asked)
 
 
 class _OtherRequestFirstError(Exception):

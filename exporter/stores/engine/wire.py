@@ -15,6 +15,7 @@ import pycurl
 from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION, Page
 from exporter.stores.errors import gone_error, is_gone, refusal
+from exporter.stores.refusal_cause import Asked
 from exporter.stores.transport.errors import from_curl
 
 if TYPE_CHECKING:
@@ -76,9 +77,11 @@ class WireTarget(Generic[K]):
         fetch_keys: Callable[[float], K],
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        endpoint_url: str | None = None,
     ) -> None:
-        """`fetch_keys` is that of `KeyCache`; `clock` is Unix seconds."""
+        """`fetch_keys` is that of `KeyCache`; `clock` is Unix seconds; `endpoint_url` as configured."""
         self.transport = transport
+        self.endpoint_url = endpoint_url
         self.clock = clock
         self.monotonic = monotonic
         self.keys = KeyCache(fetch_keys, monotonic)
@@ -197,7 +200,8 @@ class WireSession(Generic[K]):
 
     def _refused(self, call: WireCall[K], response: Response) -> Page[Any] | None:
         """Send a refused call once more where that helps. Raises StoreError."""
-        error = refusal(call.operation, response, *self._bucket.read_error(response))
+        asked = Asked(call.request.bucket.name, self._target.endpoint_url)
+        error = refusal(call.operation, response, *self._bucket.read_error(response), asked)
         if call.request.upload and is_gone(error):
             raise gone_error(call.operation, error)
         recovered = self._bucket.recover(call, response, error)

@@ -20,6 +20,7 @@ from exporter.stores.obs.wire import ObsBucket, read_error
 from exporter.stores.parsing.lifecycle import NO_RULES, has_no_rules, read_rules
 from exporter.stores.parsing.pages import read_buckets
 from exporter.stores.part_sums import NumberedPartSum
+from exporter.stores.refusal_cause import Asked
 from exporter.stores.transport.client import Request
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ class ObsStore:
         with self._transport.call(BUCKETS_OPERATION, deadline) as call:
             signer = self._signer(BUCKETS_OPERATION, None)
             arguments = [("marker", marker[0])] if marker else []
-            request = ObsRequest(call.operation, "", "", arguments, {signer.location_header: "true"})
+            # for S3-compatible servers it is an unknown header, which some refuse
+            headers = {signer.location_header: "true"} if self._target.signature == "obs" else {}
+            request = ObsRequest(call.operation, "", "", arguments, headers)
             return read_buckets(self._get(signer, request))
 
     def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
@@ -117,5 +120,5 @@ class ObsStore:
             raise StoreError(Reason.UNSUPPORTED, what) from None
         response = self._transport.send(Request(request.operation, "GET", url, tuple(headers.items())))
         if response.status != HTTPStatus.OK:
-            raise refusal(request.operation, response, *read_error(response))
+            raise refusal(request.operation, response, *read_error(response), Asked(request.bucket))
         return response

@@ -48,7 +48,7 @@ class S3Store:
         self._transport = transport
         self._boto = BotoStore(target, transport, clock)
         self._routes = RouteCache(self._boto)
-        self._wire = WireTarget(transport, self._boto.credentials, clock)
+        self._wire = WireTarget(transport, self._boto.credentials, clock, endpoint_url=target.endpoint_url)
         self._logged: set[str] = set()
 
     @property
