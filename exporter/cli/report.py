@@ -1,4 +1,4 @@
-"""Failures of a one-shot command on standard error, and its exit code."""
+"""Failures and notices of a one-shot command on standard error, and its exit code."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from exporter.cli.oneshot import Outcome
+    from exporter.model.results import ScanResult
 
 
 def warn(text: str) -> None:
@@ -26,6 +27,12 @@ def report_failures(outcomes: Iterable[Outcome[Any]]) -> None:
         if isinstance(value, Failure):
             where = f"{target.name}/{bucket}" if bucket else target.name
             warn(f"{where}: {value}")
+
+
+def report_notices(target: str, bucket: str, result: ScanResult) -> None:
+    """Write to standard error what a scan found odd about the store's answers, a line each."""
+    for text in dict.fromkeys((*result.summary.contradictions, *result.notices)):
+        warn(f"{target}/{bucket}: {text}")
 
 
 def exit_code(outcomes: Iterable[Outcome[Any]]) -> int:

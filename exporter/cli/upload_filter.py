@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from exporter.config.settings import TargetSettings
+    from exporter.model.results import ScanResult
     from exporter.model.top_uploads import Order
     from exporter.model.uploads import CountedUpload, Upload
 
@@ -43,15 +44,29 @@ class UploadFilter:
 
 @dataclass(slots=True)
 class Counts:
-    """Number of matching uploads, and of those left out because their date or size is not known."""
+    """Number of matching uploads, and of those left out because their date or size is not known.
+
+    `denied` is the number of matching ones that the store denies; in no other number.
+    """
 
     matched: int = 0
     undated: int = 0
     unsized: int = 0
+    denied: int = 0
+
+    def add(self, other: Counts) -> None:
+        """Add the counts of another bucket."""
+        self.matched += other.matched
+        self.undated += other.undated
+        self.unsized += other.unsized
+        self.denied += other.denied
 
 
-_Rank = tuple[bool, float]
-"""Whether the value that the order goes by is known, and its rank: unknown values come last."""
+_Rank = tuple[bool, bool, float]
+"""Whether the store has it, whether the value that the order goes by is known, and its rank.
+
+Denied uploads come last, after those whose value is not known.
+"""
 
 
 class UploadSelection:
@@ -60,6 +75,8 @@ class UploadSelection:
     def __init__(self, upload_filter: UploadFilter, target: TargetSettings, bucket: str) -> None:
         """Begin empty."""
         self.counts = Counts()
+        self.result: ScanResult | None = None
+        """Of the scan whose uploads these are, once it has ended."""
         self._filter = upload_filter
         self._target = target
         self._bucket = bucket
@@ -67,15 +84,18 @@ class UploadSelection:
 
     def add(self, found: CountedUpload) -> None:
         """Add an upload if it matches."""
-        if not self._passes(found):
+        if found.nameless or not self._passes(found):
             return
-        self.counts.matched += 1
+        if found.denied:
+            self.counts.denied += 1
+        else:
+            self.counts.matched += 1
         rank = rank_of(self._filter.order, found)
         row = FoundUpload(self._target, self._bucket, found)
-        self._heap.add((rank is not None, rank or 0.0), row)
+        self._heap.add((not found.denied, rank is not None, rank or 0.0), row)
 
     def _passes(self, found: CountedUpload) -> bool:
-        criteria = self._filter
+        criteria, counts = self._filter, Counts() if found.denied else self.counts
         for since, least in (
             (found.upload.initiated, criteria.older_than),
             (found.activity, criteria.idle_for),
@@ -83,14 +103,14 @@ class UploadSelection:
             if least is None:
                 continue
             if since is None:
-                self.counts.undated += 1
+                counts.undated += 1
                 return False
             if criteria.now - since < least:
                 return False
         if criteria.min_bytes is None:
             return True
         if found.bytes is None:
-            self.counts.unsized += 1
+            counts.unsized += 1
             return False
         return found.bytes >= criteria.min_bytes
 
@@ -105,8 +125,6 @@ def merge_selections(selections: Iterable[UploadSelection], limit: int) -> tuple
     total = Counts()
     for selection in selections:
         ranked += selection.ranked()
-        total.matched += selection.counts.matched
-        total.undated += selection.counts.undated
-        total.unsized += selection.counts.unsized
+        total.add(selection.counts)
     ranked.sort(key=itemgetter(0), reverse=True)  # stable: of equal ranks, the first bucket's first
     return [row for _, row in ranked[: limit or None]], total

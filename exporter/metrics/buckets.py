@@ -9,6 +9,7 @@ from prometheus_client.utils import floatToGoString
 
 from exporter.metrics.breakdown import breakdown, labels_of
 from exporter.metrics.definition import BUCKET_LABELS, Definition, Kind
+from exporter.stores.registry import store_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -69,6 +70,20 @@ _SUMMARY: dict[Definition, Callable[[Summary], float | None]] = {
         "Uploads in progress whose initiation time is missing or implausible; left out of every age.",
     ): lambda summary: summary.undated,
 }
+_ASKED_BY_NAME: dict[Definition, Callable[[Summary], float | None]] = {
+    Definition(
+        "mpu_unlisted_uploads",
+        "Uploads in progress that the store has though its listing of the bucket lacks them; counted in all "
+        "other metrics.",
+        see="#what-a-listing-hides",
+        on_dashboard=False,
+    ): lambda summary: summary.unlisted if summary.parts_known else None,
+    Definition(
+        "mpu_denied_uploads",
+        "Uploads that the store lists and then denies when asked by name; counted in no other metric.",
+        on_dashboard=False,
+    ): lambda summary: summary.denied if summary.parts_known else None,
+}
 _AGES = Definition(
     "mpu_upload_age_seconds",
     "Ages of uploads in progress at the start of the last scan; a snapshot, never rate() it.",
@@ -86,8 +101,8 @@ _SCAN: dict[Definition, Callable[[Entry], float | None]] = {
     ): lambda entry: entry.success,
     Definition(
         "mpu_scan_complete",
-        "1 if the bucket's last scan finished and left no upload unsized, else 0; "
-        "no sample until a first scan has ended.",
+        "1 if the bucket's last scan finished, left no upload unsized, and found none unlisted or denied, "
+        "else 0; no sample until a first scan has ended.",
     ): lambda entry: None if entry.success is None else entry.complete,
     Definition("mpu_scan_duration_seconds", "Duration of the bucket's last scan."): lambda entry: (
         entry.duration
@@ -102,7 +117,7 @@ _FAILING = Definition(
     "1 while the bucket's last scan failed, by reason; else no sample.",
     labels=(*BUCKET_LABELS, "reason"),
 )
-OF_UPLOADS = (*_SUMMARY, _AGES, _CLASSES)
+OF_UPLOADS = (*_SUMMARY, *_ASKED_BY_NAME, _AGES, _CLASSES)
 OF_SCANS = (*_SCAN, _FAILING)
 
 
@@ -120,7 +135,10 @@ class BoardCollector:
     def families(self, entries: Sequence[Entry]) -> Iterator[Metric]:
         """Yield every family with the samples of `entries`; a family without samples is left out."""
         for family in (
-            *_gauges(_SUMMARY, ((entry, entry.summary) for entry in entries if entry.summary)),
+            *_gauges(_SUMMARY, _summaries(entries)),
+            *_gauges(
+                _ASKED_BY_NAME, _summaries(each for each in entries if store_type(each.store).lists_by_key)
+            ),
             _ages(entries),
             _classes(entries),
             *breakdown(entries),
@@ -129,6 +147,10 @@ class BoardCollector:
         ):
             if family.samples:
                 yield family
+
+
+def _summaries(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Summary]]:
+    return ((entry, entry.summary) for entry in entries if entry.summary)
 
 
 def _gauges(

@@ -77,6 +77,20 @@ class Summary:
     denied: int = 0
     """Number of uploads that the store lists and then denies; in no other number."""
 
+    @property
+    def complete(self) -> bool:
+        """Whether all uploads are sized, and the listing holds those that the store has, and no others."""
+        return not (self.unsized or self.unlisted or self.denied)
+
+    @property
+    def contradictions(self) -> tuple[str, ...]:
+        """In which ways the listing and the store's other answers disagree, a sentence each."""
+        found = (
+            (self.unlisted, "the store's listing lacks uploads that the store has", "counted all the same"),
+            (self.denied, "the store lists uploads that it denies having", "not counted"),
+        )
+        return tuple(f"{what}: {number:,}, {counted}" for number, what, counted in found if number)
+
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:

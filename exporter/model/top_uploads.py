@@ -48,19 +48,29 @@ class BoundedHeap(Generic[T]):
 
 
 class TopUploads:
-    """Keeps the top uploads by each order. For one thread while uploads are added."""
+    """Keeps the top uploads by each order, and apart from them those that the store denies.
+
+    For one thread while uploads are added.
+    """
 
     def __init__(self, limit: int) -> None:
-        """Keep at most `limit` uploads by each order."""
-        self._heaps: dict[Order, BoundedHeap[CountedUpload]] = {order: BoundedHeap(limit) for order in ORDERS}
+        """Keep at most `limit` uploads by each order, and as many denied ones."""
+        self._heaps: _Heaps = {order: BoundedHeap(limit) for order in ORDERS}
+        self._denied: _Heaps = {order: BoundedHeap(limit) for order in ORDERS}
 
     def add(self, found: CountedUpload) -> None:
-        """Add an upload to each order in which its rank is known."""
-        for order, heap in self._heaps.items():
+        """Add an upload to each order in which its rank is known; one without a name is left out."""
+        if found.nameless:
+            return
+        for order, heap in (self._denied if found.denied else self._heaps).items():
             rank = rank_of(order, found)
             if rank is not None:
                 heap.add(rank, found)
 
-    def ranked(self, order: Order) -> list[tuple[float, CountedUpload]]:
-        """Return ranks and uploads by this order, the top one first."""
-        return self._heaps[order].ranked()
+    def ranked(self, order: Order) -> list[tuple[tuple[bool, float], CountedUpload]]:
+        """Return ranks and uploads by this order, the top one first; denied ones rank below all others."""
+        known = [((True, rank), found) for rank, found in self._heaps[order].ranked()]
+        return known + [((False, rank), found) for rank, found in self._denied[order].ranked()]
+
+
+_Heaps = dict[Order, BoundedHeap["CountedUpload"]]

@@ -96,6 +96,11 @@ class CountedUpload(NamedTuple):
     unlisted: bool = False
     denied: bool = False
 
+    @property
+    def nameless(self) -> bool:
+        """Whether it is known by a hash only: an unlisted one, counted but in no list of uploads."""
+        return self.unlisted and not self.upload.upload_id
+
 
 def age_at(now: float, moment: float | None) -> float | None:
     """Return the seconds from `moment` to `now` (Unix seconds), at least 0; None if it is not known."""

@@ -39,7 +39,9 @@ class Groups:
         self._counts: dict[str, Counts | None] = {by: {} for by in top.by}
 
     def add(self, found: CountedUpload) -> None:
-        """Count an upload."""
+        """Count an upload, unless the store denies it."""
+        if found.denied:
+            return
         for by, name_of in self._name_functions:
             counts = self._counts[by]
             if counts is None:

@@ -21,6 +21,11 @@ BUCKETS_LIMIT = 10_000
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
+def without_numbers(problem: str) -> str:
+    """Return what texts of the same problem have in common."""
+    return _NUMBER.sub("#", problem)
+
+
 @dataclass(slots=True)
 class _Logged:
     """When a problem was last logged, and how often it came up since."""
@@ -49,7 +54,7 @@ class RepeatFilter:
 
         Texts that differ in numbers only (a duration, a port) are the same problem.
         """
-        now, problem = self._monotonic(), _NUMBER.sub("#", problem)
+        now, problem = self._monotonic(), without_numbers(problem)
         with self._lock:
             known = self._buckets.setdefault((target, bucket), _Bucket())
             _drop_oldest(self._buckets, BUCKETS_LIMIT)

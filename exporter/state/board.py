@@ -42,6 +42,8 @@ class Entry:
     """Of the last scan; None where it finished, or none has ended yet."""
     warning: str = ""
     """Why the last scan, though it finished, left uploads unsized."""
+    notices: tuple[str, ...] = ()
+    """What the last scan, if it finished, had to work around or to leave out."""
     duration: float | None = None
     last_success: float | None = None
     summary: Summary | None = None
@@ -109,9 +111,10 @@ class Board:
             lambda entry: replace(
                 entry,
                 success=True,
-                complete=not summary.unsized,
+                complete=summary.complete,
                 failure=None,
                 warning=result.warning,
+                notices=result.notices,
                 duration=result.duration,
                 last_success=result.finished,
                 summary=summary,
@@ -161,6 +164,7 @@ def _failed(entry: Entry, failure: Failure, duration: float | None) -> Entry:
         complete=False,
         failure=failure,
         warning="",
+        notices=(),
         duration=duration if duration is not None else entry.duration,
         missing=missing,
         summary=None if missing >= MISSING_SCANS else entry.summary,

@@ -59,6 +59,8 @@ class StoreType:
     """The API's name of the call that lists the account's buckets."""
     has_abort_dates: bool = False
     """Whether answers to ListParts say when the store will abort the upload."""
+    lists_by_key: bool = True
+    """Whether uploads can be listed by the prefix of their keys, and so asked for by name."""
 
 
 def store_type(kind: str) -> StoreType:
@@ -116,5 +118,6 @@ _TYPES = {
         abort_command=glacier_abort.abort_command,
         other_permission=other_permission,
         buckets_operation=VAULTS_OPERATION,
+        lists_by_key=False,
     ),
 }

@@ -91,6 +91,7 @@ def _bucket(row: BucketRow) -> Json:
         "health": row.health,
         "reason": entry.failure.reason.value if entry.failure else None,
         "message": (entry.failure.message if entry.failure else entry.warning) or None,
+        "notices": list(entry.notices),
         "last_success": entry.last_success,
         "duration_seconds": entry.duration,
         "next_scan": times.due if times else None,

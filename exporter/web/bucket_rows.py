@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 Health = Literal["failing", "incomplete", "waiting", "ok"]
 HEALTHS: tuple[Health, ...] = ("failing", "incomplete", "waiting", "ok")
-"""Most urgent first: the last scan failed; it left uploads unsized; no scan has ended yet; all is well."""
+"""Most urgent first: the last scan failed; it left uploads unsized, or found the listing at odds with other
+answers; no scan has ended yet; all is well."""
 Cost = tuple[str, float]
 """Currency, and amount per month."""
 AgeGroups = tuple[tuple[float | None, int], ...]
@@ -47,9 +48,13 @@ class BucketRow:
         return "ok" if self.entry.complete else "incomplete"
 
     @property
-    def failure_text(self) -> str:
-        """Why its last scan failed, or left uploads unsized; '' where it did neither."""
-        return str(self.entry.failure or self.entry.warning)
+    def texts(self) -> tuple[str, ...]:
+        """Why its last scan failed; else why it is not complete, and what it had to work around."""
+        entry = self.entry
+        if entry.failure:
+            return (str(entry.failure),)
+        contradictions = entry.summary.contradictions if entry.success and entry.summary else ()
+        return tuple(dict.fromkeys(filter(None, (entry.warning, *contradictions, *entry.notices))))
 
     @property
     def cost(self) -> Cost | None:
@@ -71,6 +76,9 @@ class Totals:
     """Number of buckets without any values."""
     unsized: int
     """Number of uploads whose bytes are not known."""
+    unlisted: int
+    denied: int
+    """Number of uploads that stores list and then deny; not among `uploads`."""
     uploads: int | None
     bytes: int | None
     stale: int | None
@@ -112,6 +120,8 @@ def total(rows: Sequence[BucketRow]) -> Totals:
         unsized=sum(
             summary.uploads if summary.bytes is None else summary.unsized for _, summary in summaries
         ),
+        unlisted=sum(summary.unlisted for _, summary in summaries),
+        denied=sum(summary.denied for _, summary in summaries),
         uploads=_sum(summary.uploads for _, summary in summaries),
         bytes=_sum(summary.bytes for _, summary in summaries),
         stale=_sum(summary.stale for _, summary in summaries),

@@ -23,6 +23,7 @@ Record = dict[str, Any]
 def values_record(store: str, ages: Sequence[float], summary: Summary) -> Record:
     """Return what a scan found in a bucket of this kind of store; `ages` are its histogram's bounds."""
     with_parts = summary.parts_known
+    by_name = with_parts and store_type(store).lists_by_key
     with_abort_dates = store_type(store).has_abort_dates
     rules = summary.abort_rules
     counts = group_by_age(ages, summary.age_counts)
@@ -35,6 +36,8 @@ def values_record(store: str, ages: Sequence[float], summary: Summary) -> Record
         "empty_uploads": summary.empty,
         "unsized_uploads": summary.unsized if with_parts else None,
         "undated_uploads": summary.undated,
+        "unlisted_uploads": summary.unlisted if by_name else None,
+        "denied_uploads": summary.denied if by_name else None,
         "recheck_overdue_uploads": summary.overdue if with_parts else None,
         "abort_scheduled_uploads": summary.abort_scheduled if with_abort_dates else None,
         "abort_overdue_uploads": summary.abort_overdue if with_abort_dates else None,
@@ -55,7 +58,7 @@ def _groups(groups: Sequence[Group] | None) -> list[Record] | None:
 def upload_record(  # noqa: PLR0913 - where the upload is, and as of when
     target: str, store: str, bucket: str, found: CountedUpload, *, now: float, abort_command: str | None
 ) -> Record:
-    """Return an upload; its ages are as of `now` (Unix seconds)."""
+    """Return an upload; its ages are as of `now` (Unix seconds). A denied one has no abort command."""
     upload = found.upload
     return {
         "target": target,
@@ -72,5 +75,7 @@ def upload_record(  # noqa: PLR0913 - where the upload is, and as of when
         "storage_class": found.storage_class or None,
         "initiator": upload.initiator or None,
         "abort_at": found.abort_at,
-        "abort_command": abort_command,
+        "unlisted": found.unlisted,
+        "denied": found.denied,
+        "abort_command": None if found.denied else abort_command,
     }

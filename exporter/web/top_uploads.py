@@ -43,8 +43,8 @@ class TopUpload(NamedTuple):
 
     @property
     def command(self) -> str | None:
-        """The command that aborts it; None while its target is being removed."""
-        if self.row.status is None:
+        """The command that aborts it; None for one that the store denies, and while its target is removed."""
+        if self.row.status is None or self.found.denied:
             return None
         return abort_command(self.row.status.settings, self.row.entry.bucket, self.found.upload)
 
@@ -61,7 +61,7 @@ def order_and_limit(query: Query, *, lenient: bool = False) -> tuple[Order, int]
 
 
 def merge_top_uploads(rows: Sequence[BucketRow], order: Order, limit: int) -> list[TopUpload]:
-    """Return at most `limit` uploads of these buckets, the first in this order first."""
+    """Return at most `limit` uploads of these buckets, the first in this order first, denied ones last."""
     merged = heapq.merge(*(_of_bucket(row, order) for row in rows), key=itemgetter(0), reverse=True)
     return [top_upload for _, top_upload in islice(merged, limit)]
 
@@ -71,7 +71,7 @@ def count_never_scanned(rows: Iterable[BucketRow]) -> int:
     return sum(row.entry.top_uploads is None for row in rows)
 
 
-def _of_bucket(row: BucketRow, order: Order) -> Iterator[tuple[float, TopUpload]]:
+def _of_bucket(row: BucketRow, order: Order) -> Iterator[tuple[tuple[bool, float], TopUpload]]:
     entry = row.entry
     if entry.top_uploads is None:
         return

@@ -155,6 +155,8 @@ class TestFormats:
             "bytes": 2**30,
             "storage_class": "STANDARD",
             "abort_at": None,
+            "unlisted": False,
+            "denied": False,
             "abort_command": "aws s3api abort-multipart-upload --bucket=other --key=idle --upload-id=id-idle "
             f"--endpoint-url={server.url} --region=eu-west-1",
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from fakes import NOW, Clock, upload
 
 from exporter.model.errors import Failure, Reason
@@ -151,6 +152,21 @@ def test_all_are_tried_when_each_was_and_a_failure_is_a_try():
     assert not made.all_shown()
     made.fail(("prod", "other"), Failure(Reason.TIMEOUT, "why"), 1.0)
     assert made.all_shown()
+
+
+@pytest.mark.parametrize("number", ["unsized", "unlisted", "denied"])
+def test_a_scan_that_left_something_open_or_found_the_listing_wrong_is_not_complete(number: str):
+    made, found = board(Clock()), result(0)
+    made.publish(KEY, replace(found, summary=replace(found.summary, **{number: 1})))
+    assert (entry(made).success, entry(made).complete) == (True, False)
+
+
+def test_notices_are_those_of_the_last_scan():
+    made = board(Clock())
+    made.publish(KEY, replace(result(), notices=("one",)))
+    assert entry(made).notices == ("one",)
+    made.fail(KEY, Failure(Reason.TLS, "no"), 1.0)
+    assert entry(made).notices == ()
 
 
 def test_a_failed_scan_is_not_complete():

@@ -121,6 +121,12 @@ class TestOrder:
         bucket.uploads += 3
         assert bucket.largest() == (Group("a/", 1, 10), Group("", 3, None))
 
+    def test_an_upload_that_the_store_denies_is_in_no_group(self):
+        bucket = Bucket()
+        bucket.add("a/1")
+        bucket.groups.add(CountedUpload(Upload("a/2", "id"), None, None, None, "STANDARD", denied=True))
+        assert bucket.largest() == (Group("a/", 1, 10), Group("", 0, 0))
+
     def test_a_bucket_without_uploads_has_no_others(self):
         assert Bucket().largest() == (Group("", 0, 0),)
 

@@ -26,6 +26,8 @@ DISTINCT = replace(
     stale_bytes=8,
     oldest_initiated=9.0,
     oldest_activity=10.0,
+    unlisted=13,
+    denied=12,
 )
 
 
@@ -37,8 +39,9 @@ def test_each_gauge_shows_its_own_number():
             *("uploads_in_progress", "undated_uploads", "unsized_uploads", "empty_uploads", "pending_parts"),
             *("pending_bytes", "stale_uploads", "stale_bytes"),
             *("oldest_initiated_timestamp_seconds", "oldest_activity_timestamp_seconds"),
+            *("unlisted_uploads", "denied_uploads"),
         )
-    ] == [11, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+    ] == [11, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 12]
 
 
 def test_what_is_not_known_has_no_sample():

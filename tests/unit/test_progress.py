@@ -28,6 +28,7 @@ def test_it_adds_up_over_buckets_and_a_bucket_that_starts_over_counts_once():
     media(found(1))
     media(found(2, None, None))
     other(found(3))
+    other(found(4)._replace(parts=None, bytes=None, denied=True))
     again = progress.watch("prod", "media")
     again(found(1))
     for operation in ("ListMultipartUploads", "ListParts", "HeadBucket"):

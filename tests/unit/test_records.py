@@ -52,6 +52,23 @@ def test_abort_dates_are_null_where_the_store_never_says_them(
         assert expected == (values["abort_scheduled_uploads"], values["abort_overdue_uploads"])
 
 
+@pytest.mark.parametrize(
+    ("kind", "parts_known", "expected"),
+    [
+        ("s3", True, (2, 3)),
+        ("obs", True, (2, 3)),
+        ("glacier", True, (None, None)),
+        ("s3", False, (None, None)),
+    ],
+)
+def test_what_a_listing_hides_is_null_where_nothing_is_asked_by_name(
+    kind: str, parts_known: object, expected: tuple[int | None, int | None]
+):
+    summary = replace(SUMMARY, unlisted=2, denied=3, parts_known=parts_known)
+    for values in values_of_both(StoreKind(kind), summary):
+        assert expected == (values["unlisted_uploads"], values["denied_uploads"])
+
+
 def test_what_needs_parts_is_null_where_parts_are_not_asked_for():
     counted = replace(
         SUMMARY, parts_known=False, parts=None, bytes=None, empty=None, stale_bytes=None, unsized=0

@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+import threading
 
 import pytest
+from fakes import Recorder
 
-from exporter.config.settings import StoreKind
-from exporter.stores.registry import store_type
+from exporter.config.settings import StoreKind, TargetSettings
+from exporter.stores.registry import make_store, store_type
+from exporter.stores.transport.client import Transport
 
 SDKS = ("botocore", "boto3", "obs")
 LOADED = f"import sys; print([name for name in {SDKS} if name in sys.modules])"
@@ -32,3 +35,10 @@ def test_a_store_loads_its_own_sdk_only(kind: str, sdks: list[str]):
 
 def test_every_kind_of_the_config_has_an_entry_and_s3_alone_has_abort_dates():
     assert [kind for kind in StoreKind if store_type(kind).has_abort_dates] == ["s3"]
+
+
+@pytest.mark.parametrize("kind", list(StoreKind))
+def test_a_kind_says_as_its_stores_do_whether_they_list_by_key(kind: StoreKind):
+    target = TargetSettings("t", kind, (), region="eu-west-1", endpoint_url="https://obs.example.com")
+    store = make_store(target, Transport(Recorder(), threading.Event()))
+    assert store.lists_by_key is store_type(kind).lists_by_key

@@ -9,6 +9,7 @@ from unit.example_board import SUMMARY
 
 from exporter.model.errors import Failure, Reason, StoreError
 from exporter.model.results import ScanResult
+from exporter.scheduler.conditions import CONDITIONS_LIMIT, Conditions
 from exporter.scheduler.repeat_filter import BUCKETS_LIMIT, LOG_AGAIN_SECONDS, MESSAGES_LIMIT, RepeatFilter
 from exporter.scheduler.scan_log import ScanLog
 
@@ -118,6 +119,74 @@ def test_unsized_uploads_are_a_warning_once_an_hour_and_a_line_each_scan(scans, 
         ("WARNING", "scan finished, uploads unsized", 2),
     ]
     assert {record.fields["error"] for record in caplog.records} == {"HTTP 403"}
+
+
+def told(caplog) -> list[tuple[str, str, object]]:
+    """Return the lines but those of the scans themselves, each with its number or its notice."""
+    return [
+        (record.levelname, record.message, record.fields.get("uploads") or record.fields.get("notice"))
+        for record in caplog.records
+        if not record.message.startswith("scan finished")
+    ]
+
+
+def test_a_listing_that_hides_uploads_is_told_when_it_begins_and_when_it_is_over(scans, caplog):
+    for unlisted, denied in ((0, 0), (40, 0), (39, 7), (0, 7), (0, 0), (0, 0)):
+        scans.finished("prod", "media", result(replace(FINE, unlisted=unlisted, denied=denied)))
+        scans.finished("prod", "other", result())
+    assert told(caplog) == [
+        ("WARNING", "the listing lacks uploads that the store has", 40),
+        ("WARNING", "the store lists uploads and denies that it has them", 7),
+        ("INFO", "the listing has all uploads again", None),
+        ("INFO", "the store lists no uploads any more that it denies", None),
+    ]
+
+
+def test_the_line_of_such_a_scan_has_the_numbers(scans, caplog):
+    scans.finished("prod", "media", result(replace(FINE, unlisted=40, denied=7)))
+    fields = caplog.records[0].fields
+    assert (caplog.records[0].message, fields["unlisted"], fields["denied"]) == ("scan finished", 40, 7)
+
+
+def test_a_notice_is_told_once_though_its_numbers_and_its_example_change(scans, caplog):
+    for texts in (
+        ('3 keys are outside the prefix, the first is "a/1"',),
+        ('12 keys are outside the prefix, the first is "b \\" 2"', "the store's prefix is not obeyed"),
+        ("the store's prefix is not obeyed",),
+    ):
+        scans.finished("prod", "media", replace(result(), notices=texts))
+    assert told(caplog) == [
+        ("WARNING", "the scan has a notice", '3 keys are outside the prefix, the first is "a/1"'),
+        ("WARNING", "the scan has a notice", "the store's prefix is not obeyed"),
+        ("INFO", "the scan's notice is over", '3 keys are outside the prefix, the first is "a/1"'),
+    ]
+
+
+def test_a_listing_that_is_wrong_now_and_then_warns_once_an_hour(scans, clock, caplog):
+    for unlisted in (5, 0) * 18:  # three hours, every five minutes
+        scans.finished("prod", "media", result(replace(FINE, unlisted=unlisted)))
+        clock.now += 300.0
+    begun = [level for level, message, _ in told(caplog) if message.startswith("the listing lacks")]
+    assert (len(begun), begun.count("WARNING")) == (18, 3)
+
+
+def test_a_failed_scan_ends_no_condition(scans, caplog):
+    scans.finished("prod", "media", result(replace(FINE, denied=1)))
+    fail(scans)
+    scans.finished("prod", "media", result(replace(FINE, denied=1)))
+    assert [line for line in told(caplog) if "denies" in line[1]] == [
+        ("WARNING", "the store lists uploads and denies that it has them", 1)
+    ]
+
+
+def test_conditions_that_are_remembered_are_bounded():
+    conditions = Conditions()
+    for number in range(BUCKETS_LIMIT + 1):
+        conditions.update("prod", f"bucket {number}", ["odd"])
+    assert conditions.update("prod", "bucket 1", ["odd"]).begun == []
+    assert conditions.update("prod", "bucket 0", ["odd"]).begun == ["odd"]
+    many = ["x" * length for length in range(1, CONDITIONS_LIMIT + 2)]
+    assert conditions.update("prod", "last", many).begun == many[:CONDITIONS_LIMIT]
 
 
 def test_a_bug_of_ours_comes_with_its_traceback(scans, caplog):

@@ -1,4 +1,4 @@
-"""The worst uploads of many: by each order the right ones, and no more than asked for."""
+"""The worst uploads of many: by each order the right ones, and no more than asked for, denied ones apart."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ found = st.builds(
     st.just(1),
     st.none() | st.integers(0, 2**60),
     st.just("STANDARD"),
+    denied=st.booleans(),
 )
 BADNESS = {
     "age": lambda each: each.upload.initiated,
@@ -30,5 +31,12 @@ def test_each_order_holds_the_worst_and_begins_with_the_very_worst(uploads: list
     for each in uploads:
         worst.add(each)
     for order in ORDERS:
-        known = [each for each in uploads if BADNESS[order](each) is not None]
-        assert sorted(known, key=BADNESS[order])[:limit] == [found for _, found in worst.ranked(order)]
+        known = sorted((each for each in uploads if BADNESS[order](each) is not None), key=BADNESS[order])
+        there, denied = ([each for each in known if each.denied is kind][:limit] for kind in (False, True))
+        assert [*there, *denied] == [found for _, found in worst.ranked(order)]
+
+
+def test_an_upload_that_is_known_by_its_hash_only_is_in_no_list():
+    worst = TopUploads(5)
+    worst.add(CountedUpload(Upload("", "", 1.0), 1.0, 1, 1, "STANDARD", unlisted=True))
+    assert [worst.ranked(order) for order in ORDERS] == [[], [], []]

@@ -65,6 +65,20 @@ def test_what_cannot_be_judged_is_left_out_and_counted():
     assert select(wanted, uploads) == (["key-3"], (1, 2, 1))
 
 
+def test_denied_ones_come_last_and_are_in_no_other_count():
+    denied = [found(0, 9.0)._replace(denied=True), found(1)._replace(denied=True)]
+    uploads = [*denied, found(2), found(3, 1.0)._replace(unlisted=True)]
+    assert select(UploadFilter(NOW), uploads) == (["key-3", "key-2", "key-0", "key-1"], (2, 0, 0))
+    assert select(UploadFilter(NOW, limit=2), uploads) == (["key-3", "key-2"], (2, 0, 0))
+    assert select(UploadFilter(NOW, older_than=5.0), uploads) == (["key-0"], (0, 1, 0))
+    assert select(UploadFilter(NOW, min_bytes=1), denied) == ([], (0, 0, 0))
+
+
+def test_an_upload_that_is_known_by_its_hash_only_is_in_no_list():
+    nameless = CountedUpload(Upload("", "", NOW), NOW, 1, 5, "STANDARD", unlisted=True)
+    assert select(UploadFilter(NOW), [nameless]) == ([], (0, 0, 0))
+
+
 known = st.none() | st.integers(0, 5).map(float)
 uploads_of = st.lists(st.tuples(known, known, st.none() | st.integers(0, 5)), max_size=12)
 

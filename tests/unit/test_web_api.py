@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,7 @@ from docs.documents import ROOT, cells, code
 from fakes import NOW
 from hostile import MALICIOUS_KEYS
 from unit.app_requests import ask
-from unit.example_app import FAILURE, ExampleApp
+from unit.example_app import FAILURE, ExampleApp, found, worst
 
 from exporter.config.sharding import Shard
 
@@ -104,6 +105,7 @@ class TestTargets:
             "health": "failing",
             "reason": "access_denied",
             "message": FAILURE,
+            "notices": [],
             "last_success": NOW,
             "duration_seconds": 0.5,
             "next_scan": NOW + 10,
@@ -119,6 +121,8 @@ class TestTargets:
             "empty_uploads": 1,
             "unsized_uploads": 0,
             "undated_uploads": 1,
+            "unlisted_uploads": 0,
+            "denied_uploads": 0,
             "recheck_overdue_uploads": 0,
             "abort_scheduled_uploads": 3,
             "abort_overdue_uploads": 1,
@@ -166,6 +170,14 @@ class TestTargets:
             "no such parameter: 'traget'; there are: target, bucket",
         )
 
+    def test_notices_are_in_it(self):
+        shown = ExampleApp()
+        entry = shown.board.get(("prod", "media"))
+        shown.board.declare([replace(entry, notices=("keys outside the prefix are left out: 3",))])
+        [media] = data(shown.app, "/api/v1/targets?bucket=media")["targets"][0]["buckets"]
+        conforms(media, "field of a bucket")
+        assert media["notices"] == ["keys outside the prefix are left out: 3"]
+
     def test_no_secret_is_in_it(self):
         assert b"pass" not in ask(ExampleApp().app, "/api/v1/targets").body
 
@@ -199,6 +211,17 @@ class TestUploads:
         answer = ask(ExampleApp().app, f"/api/v1/uploads?{query}")
         assert (answer.status, answer.headers["content-type"]) == (400, "application/json")
         assert {"status": "error", "version": 1, "error": error} == json.loads(answer.body)
+
+    def test_a_denied_upload_comes_last_without_a_command_and_an_unlisted_one_as_any_other(self):
+        shown = ExampleApp([])
+        uploads = (found("denied", 9, denied=True), found("there", 1), found("unlisted", 2, unlisted=True))
+        entry = shown.board.get(("prod", "media"))
+        shown.board.declare([replace(entry, top_uploads=worst(*uploads, limit=2))])
+        shown_uploads = data(shown.app, "/api/v1/uploads")["uploads"]
+        assert [
+            (each["key"], each["unlisted"], each["denied"], each["abort_command"] is None)
+            for each in shown_uploads
+        ] == [("unlisted", True, False, False), ("there", False, False, False), ("denied", False, True, True)]
 
     def test_what_was_used_is_told(self):
         used = data(ExampleApp().app, "/api/v1/uploads?sort=idle&limit=3&target=prod&bucket=media")

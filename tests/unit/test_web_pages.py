@@ -69,6 +69,12 @@ class TestTotals:
         drawn.publish("a", replace(SUMMARY, bytes=None, unsized=5))
         assert tiles(page(drawn.app))["Bytes"] == f"{DASH} 5 uploads unsized"
 
+    def test_uploads_that_listings_hide_and_that_stores_deny_are_told(self):
+        drawn = ExampleBoard("a", "b")
+        for bucket in "ab":
+            drawn.publish(bucket, replace(SUMMARY, unlisted=2, denied=1))
+        assert tiles(page(drawn.app))["Uploads"] == "10 4 unlisted, 2 denied, not counted"
+
     def test_nothing_at_all(self):
         shown = tiles(page(ExampleBoard().app))
         assert (shown["Buckets"], shown["Uploads"], shown["Oldest"]) == ("0 none failing", DASH, DASH)
@@ -135,6 +141,26 @@ class TestRows:
             cells["why"],
             cells["Uploads"],
         )
+
+    def test_one_whose_listing_is_at_odds_says_how_and_what_else_was_found(self, shown: ExampleApp):
+        summary = replace(SUMMARY, unsized=0, unlisted=1200, denied=3)
+        shown.board.publish(("prod", "media"), ScanResult(summary, NOW, 1.0, notices=("odd one", "odd two")))
+        cells = cells_of(page(shown.app, "/?q=odd+two"), "media")
+        assert (cells["Health"], cells["Uploads"]) == (
+            "incomplete",
+            "5 1,200 unlisted, 3 denied, not counted",
+        )
+        assert cells["why"] == (
+            "the store's listing lacks uploads that the store has: 1,200, counted all the same "
+            "the store lists uploads that it denies having: 3, not counted odd one odd two"
+        )
+
+    def test_one_that_fails_says_nothing_of_what_was_odd_before(self, shown: ExampleApp):
+        shown.board.publish(
+            ("prod", "media"), ScanResult(replace(SUMMARY, denied=3), NOW, 1.0, notices=("odd",))
+        )
+        shown.board.fail(("prod", "media"), Failure(Reason.TLS, "handshake"), 0.5)
+        assert cells_of(page(shown.app), "media")["why"] == "tls: handshake"
 
     def test_one_not_scanned_yet_has_no_numbers(self, shown: ExampleApp):
         cells = cells_of(page(shown.app), "tapes")
@@ -315,6 +341,24 @@ class TestUploads:
             "why": "",
         }
         assert "'--key=dir/a file'" in texts(document.xpath("//code")[0])
+
+    def test_one_that_the_store_denies_comes_last_and_has_no_command(self):
+        shown = ExampleApp([])
+        uploads = worst(found("denied", 9, denied=True), found("unlisted", 3, unlisted=True), found("a"))
+        entry = shown.board.get(("prod", "media"))
+        summary = replace(SUMMARY, denied=4)
+        shown.board.declare([replace(entry, top_uploads=uploads, summary=summary)])
+        document = page(shown.app, "/uploads")
+        assert order(document) == ["unlisted", "a", "denied"]
+        assert [name in texts(code) for code in document.xpath("//code") for name in ("unlisted", "=a ")] == [
+            *(True, False),
+            *(False, True),
+        ]
+        lead = texts(document.xpath("//p[@class='lead']")[0])
+        assert "Uploads that their stores list and then deny: 4; they come last, and have no command." in lead
+        listed, _, denied = document.xpath("//tbody[@class='card']//th")
+        assert "its listing lacks it" in texts(listed)
+        assert "The store denies that it has this upload" in texts(denied)
 
     def test_what_is_not_known_is_a_dash(self):
         shown = ExampleApp([])

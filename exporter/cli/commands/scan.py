@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from exporter.cli.arguments import require_found, require_writable, select_targets
 from exporter.cli.formats.scan import scan_json, scan_metrics, scan_table
 from exporter.cli.oneshot import OneShot
-from exporter.cli.report import exit_code, report_failures
+from exporter.cli.report import exit_code, report_failures, report_notices
 from exporter.cli.signals import exit_interrupted, handle_termination
 from exporter.cli.terminal.output import write_output
 from exporter.cli.terminal.progress import Progress
 from exporter.cli.terminal.table import terminal_width
 from exporter.config.load import load
+from exporter.model.results import ScanResult
 from exporter.scan.enrich import Enrichment
 from exporter.state.ledger import Ledger
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from exporter.cli.oneshot import Outcome, TargetSession
     from exporter.config.settings import BucketSettings
-    from exporter.model.results import ScanResult
 
     Outcomes = Sequence[Outcome[ScanResult]]
 
@@ -46,6 +46,9 @@ def run(options: argparse.Namespace) -> int:
         "prometheus": partial(scan_metrics, settings.ages),
     }
     write_output(write[options.format](outcomes), options.output)
+    for target, bucket, value in outcomes:
+        if isinstance(value, ScanResult):
+            report_notices(target.name, bucket, value)
     report_failures(outcomes)
     return exit_code(outcomes)
 

@@ -17,7 +17,7 @@ from exporter.cli.formats.uploads import (
     uploads_table,
 )
 from exporter.cli.oneshot import OneShot
-from exporter.cli.report import exit_code, report_failures, warn
+from exporter.cli.report import exit_code, report_failures, report_notices, warn
 from exporter.cli.signals import exit_interrupted, handle_termination
 from exporter.cli.terminal.output import write_output
 from exporter.cli.terminal.progress import Progress
@@ -52,7 +52,10 @@ def run(options: argparse.Namespace) -> int:
     rows, counts = merge_selections(selections, upload_filter.limit)
     report = UploadReport(rows, counts, upload_filter.now, outcomes)
     write_output(_text(options, report), options.output)
-    _warn_of_left_out(counts, len(rows))
+    _warn_of_left_out(counts, sum(not row.found.denied for row in rows))
+    for target, bucket, value in outcomes:
+        if isinstance(value, UploadSelection) and value.result:
+            report_notices(target.name, bucket, value.result)
     report_failures(outcomes)
     return exit_code(outcomes)
 
@@ -76,7 +79,8 @@ def _selector(
             selections.append(UploadSelection(upload_filter, session.target, bucket.name))
             return selections[-1].add, progress.watch(session.target.name, bucket.name)
 
-        scanner.scan(bucket, Ledger(), new_observers)
+        result = scanner.scan(bucket, Ledger(), new_observers)
+        selections[-1].result = result
         return selections[-1]
 
     return select

@@ -39,14 +39,19 @@ _COLUMNS = (
     Column("unsized", right=True, spare=True),
     Column("took", right=True, spare=True),
 )
+_AT_ODDS = (Column("unlisted", right=True), Column("denied", right=True))
+"""Shown only where the listing and the store's other answers disagree."""
 
 
 def scan_table(width: int | None, outcomes: Outcomes) -> str:
     """Return a row per bucket, no wider than `width`."""
-    return table(_COLUMNS, [_row(outcome) for outcome in outcomes], width) + "\n"
+    values = [each.value for each in outcomes if not isinstance(each.value, Failure)]
+    at_odds = _AT_ODDS if any(each.summary.contradictions for each in values) else ()
+    rows = [_row(outcome, at_odds) for outcome in outcomes]
+    return table((*_COLUMNS, *at_odds), rows, width) + "\n"
 
 
-def _row(outcome: Outcome[ScanResult]) -> list[str]:
+def _row(outcome: Outcome[ScanResult], at_odds: Sequence[Column]) -> list[str]:
     names, value = [outcome.target.name, outcome.bucket or "(all)"], outcome.value
     if isinstance(value, Failure):
         return [*names, one_line(f"failed: {value}")]
@@ -61,6 +66,7 @@ def _row(outcome: Outcome[ScanResult]) -> list[str]:
         human_seconds(age_at(began, summary.oldest_activity)),
         f"{summary.unsized:,}",
         human_seconds(value.duration),
+        *([f"{summary.unlisted:,}", f"{summary.denied:,}"] if at_odds else []),
     ]
 
 
@@ -82,6 +88,7 @@ def _entry(ages: tuple[float, ...], outcome: Outcome[ScanResult]) -> dict[str, o
     done = {
         "success": True,
         "message": value.warning or None,
+        "notices": list(value.notices),
         "finished": value.finished,
         "duration_seconds": value.duration,
         "requests": value.requests,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from exporter.cli.oneshot import Outcome
     from exporter.cli.upload_filter import Counts, FoundUpload
+    from exporter.model.uploads import CountedUpload
     from exporter.web.records import Record
 
 _COLUMNS = (
@@ -36,8 +37,10 @@ _COLUMNS = (
 )
 CSV_HEAD = (
     *("target", "store", "bucket", "key", "upload_id", "initiated", "age_seconds", "last_activity"),
-    *("idle_seconds", "parts", "bytes", "storage_class", "initiator", "abort_at"),
+    *("idle_seconds", "parts", "bytes", "storage_class", "initiator", "abort_at", "unlisted", "denied"),
 )
+_AT_ODDS = Column("listing")
+"""Shown only where the listing and the store's other answers disagree about an upload."""
 
 
 class UploadReport(NamedTuple):
@@ -51,6 +54,7 @@ class UploadReport(NamedTuple):
 
 def uploads_table(report: UploadReport, width: int | None = None) -> str:
     """Return one line per upload; keys with line breaks are quoted."""
+    at_odds = [_AT_ODDS] if any(row.found.unlisted or row.found.denied for row in report.uploads) else []
     cells = [
         (
             row.target.name,
@@ -62,10 +66,17 @@ def uploads_table(report: UploadReport, width: int | None = None) -> str:
             human_count(row.found.parts),
             one_line(row.found.storage_class),
             one_line(row.upload.upload_id),
+            *(_at_odds(row.found) for _ in at_odds),
         )
         for row in report.uploads
     ]
-    return table(_COLUMNS, cells, width) + "\n"
+    return table((*_COLUMNS, *at_odds), cells, width) + "\n"
+
+
+def _at_odds(found: CountedUpload) -> str:
+    if found.denied:
+        return "denied"
+    return "unlisted" if found.unlisted else ""
 
 
 def uploads_json(report: UploadReport) -> str:
@@ -73,6 +84,7 @@ def uploads_json(report: UploadReport) -> str:
     document = {
         "time": report.now,
         "matched": report.counts.matched,
+        "denied": report.counts.denied,
         "left_out": {"undated": report.counts.undated, "unsized": report.counts.unsized},
         "uploads": [_record(row, report.now) for row in report.uploads],
         "failures": [
@@ -105,16 +117,18 @@ def uploads_csv(report: UploadReport) -> str:
 def uploads_commands(report: UploadReport) -> str:
     """Return one abort command per line, each after a comment that says what it aborts.
 
-    Comments hold no keys: an interactive zsh expands what stands in them.
+    Comments hold no keys: an interactive zsh expands what stands in them. Denied uploads have no command.
     """
+    rows, denied = [row for row in report.uploads if not row.found.denied], report.counts.denied
     lines = [
-        (
-            f"# {len(report.uploads)} uploads in progress as of {utc_text(report.now)} UTC."
-            " Each command aborts one,"
-        ),
+        (f"# {len(rows)} uploads in progress as of {utc_text(report.now)} UTC. Each command aborts one,"),
         "# and its parts are lost. Run them in bash or zsh, with your own credentials.",
     ]
-    for row in report.uploads:
+    if denied:
+        lines.append(
+            f"# Left out are uploads that the store lists and then denies, nothing to abort: {denied:,}"
+        )
+    for row in rows:
         found = row.found
         what = (
             f"{human_seconds(age_at(report.now, row.upload.initiated))} old",
@@ -134,7 +148,9 @@ def _record(each: FoundUpload, now: float) -> Record:
 
 
 def _csv_value(value: object) -> object:
-    """Return texts quoted for CSV, and durations in whole seconds."""
+    """Return texts quoted for CSV, durations in whole seconds, and booleans as in JSON."""
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, str):
         return csv_cell(one_line(value))
     return round(value) if isinstance(value, float) else value

@@ -32,7 +32,7 @@ class _Count:
     bytes: int = 0
 
     def add(self, found: CountedUpload) -> None:
-        self.uploads += 1
+        self.uploads += not found.denied
         self.parts += found.parts or 0
         self.bytes += found.bytes or 0
 

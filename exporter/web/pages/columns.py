@@ -8,7 +8,7 @@ from exporter.model.uploads import age_at
 from exporter.text.humanize import DASH, human_bytes, human_count, human_seconds
 from exporter.web.bucket_rows import HEALTHS, age_groups
 from exporter.web.pages.age_chart import sparkline
-from exporter.web.pages.values import Cell, moment, money, time_ago
+from exporter.web.pages.values import Cell, at_odds, moment, money, time_ago
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +48,7 @@ def _of_summary(read: Callable[[Summary], float | None]) -> Callable[[BucketRow]
 
 def _uploads(row: BucketRow, _: float) -> Cell:
     summary = row.entry.summary
-    return Cell(human_count(summary.uploads if summary else None))
+    return Cell(human_count(summary.uploads), at_odds(summary)) if summary else Cell()
 
 
 def _ages(row: BucketRow, _: float) -> Cell:

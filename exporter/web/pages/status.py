@@ -9,7 +9,7 @@ from exporter.web.bucket_rows import HEALTHS, sort_rows, total, total_ages
 from exporter.web.pages.age_chart import chart
 from exporter.web.pages.columns import COLUMNS, NAME
 from exporter.web.pages.layout import render_page
-from exporter.web.pages.values import ALL, Cell, Choice, Moment, moment, money
+from exporter.web.pages.values import ALL, Cell, Choice, Moment, at_odds, moment, money
 from exporter.web.query import QueryError
 
 if TYPE_CHECKING:
@@ -53,11 +53,11 @@ class _Head(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """A bucket: its name, its further cells, and why its last scan failed or was incomplete."""
+    """A bucket: its name, its further cells, and why its last scan failed, or what it found odd."""
 
     name: Cell
     cells: Sequence[tuple[Column, Cell]]
-    failure: str
+    texts: Sequence[str]
 
 
 class _Pager(NamedTuple):
@@ -117,7 +117,7 @@ def _filter(rows: Sequence[BucketRow], query: Query) -> list[BucketRow]:
 
 
 def _texts(row: BucketRow) -> tuple[str, ...]:
-    return row.entry.bucket, row.entry.target, row.failure_text
+    return row.entry.bucket, row.entry.target, *row.texts
 
 
 def _pager(query: Query, buckets: int) -> _Pager:
@@ -141,7 +141,7 @@ def _tiles(totals: Totals) -> list[_Tile]:
             f"{human_count(failing)} failing" if failing else "none failing",
             "./?health=failing#list" if failing else "",
         ),
-        _Tile("Uploads", human_count(totals.uploads), _count(totals.unknown, "buckets not known")),
+        _Tile("Uploads", human_count(totals.uploads), _uploads_note(totals)),
         _Tile("Bytes", human_bytes(totals.bytes), _count(totals.unsized, "uploads unsized")),
         _Tile("Stale", human_count(totals.stale), human_bytes(totals.stale_bytes) if totals.stale else ""),
         _Tile("Oldest", human_seconds(totals.oldest_age), moment(totals.oldest) if totals.oldest else ""),
@@ -149,6 +149,10 @@ def _tiles(totals: Totals) -> list[_Tile]:
     if totals.costs:
         tiles.append(_Tile("A month", ", ".join(map(money, totals.costs)), "where prices are known"))
     return tiles
+
+
+def _uploads_note(totals: Totals) -> str:
+    return ", ".join(filter(None, (_count(totals.unknown, "buckets not known"), at_odds(totals))))
 
 
 def _count(count: int, what: str) -> str:
@@ -185,4 +189,4 @@ def _head(column: Column, order: _Order, query: Query) -> _Head:
 
 def _row(row: BucketRow, columns: Sequence[Column], now: float) -> _Row:
     name, *others = columns
-    return _Row(name.cell(row, now), [(column, column.cell(row, now)) for column in others], row.failure_text)
+    return _Row(name.cell(row, now), [(column, column.cell(row, now)) for column in others], row.texts)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model.top_uploads import ORDERS
 from exporter.text.humanize import DASH, human_bytes, human_count, human_seconds, utc_text
-from exporter.web.bucket_rows import filter_rows
+from exporter.web.bucket_rows import filter_rows, total
 from exporter.web.pages.layout import render_page
 from exporter.web.pages.values import ALL, Cell, Choice, moment
 from exporter.web.top_uploads import (
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exporter.model.top_uploads import Order
+    from exporter.model.uploads import CountedUpload
     from exporter.web.bucket_rows import BucketRow
     from exporter.web.pages.layout import PageContext
     from exporter.web.query import Query
@@ -38,7 +39,10 @@ class _Column(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """An upload: where it is, its cells, and the command that aborts it, '' where its target just went."""
+    """An upload: where it is, its cells, the command that aborts it, and how the listing is wrong about it.
+
+    There is no command, '', for a denied one, and where its target just went.
+    """
 
     key: str
     upload_id: str
@@ -46,6 +50,7 @@ class _Row(NamedTuple):
     target: str
     cells: Sequence[tuple[_Column, Cell]]
     command: str
+    at_odds: str
 
 
 _COLUMNS = tuple(_Column(title, "who" if title == _INITIATOR else "") for title in _TITLES)
@@ -61,6 +66,7 @@ def uploads_page(rows: Sequence[BucketRow], context: PageContext, query: Query) 
         context,
         "/uploads",
         never_scanned=count_never_scanned(chosen),
+        denied=total(chosen).denied,
         choices=_choices(rows, query, order, limit),
         order=_ORDER_NAMES[order],
         columns=_COLUMNS,
@@ -99,7 +105,14 @@ def _row(top_upload: TopUpload) -> _Row:
         entry.target,
         list(zip(_COLUMNS, cells, strict=True)),
         top_upload.command or "",
+        _at_odds(found),
     )
+
+
+def _at_odds(found: CountedUpload) -> str:
+    if found.denied:
+        return "The store denies that it has this upload: it is not counted, and there is nothing to abort."
+    return "The store has this upload, but its listing lacks it." if found.unlisted else ""
 
 
 def _span(seconds: float | None, since: float | None) -> Cell:

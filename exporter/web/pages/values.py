@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model.uploads import age_at
-from exporter.text.humanize import DASH, human_seconds, utc_text
+from exporter.text.humanize import DASH, human_count, human_seconds, utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.web.bucket_rows import Cost, Health
+    from exporter.model.results import Summary
+    from exporter.web.bucket_rows import Cost, Health, Totals
     from exporter.web.pages.age_chart import Sparkline
 
 _HALF_A_CENT = 0.005
@@ -43,6 +44,12 @@ class Choice(NamedTuple):
 
 ALL = ("", "all")
 """The option that leaves a filter out."""
+
+
+def at_odds(counts: Summary | Totals) -> str:
+    """Return how many uploads the listing lacks, and how many it shows that are not there; '' for none."""
+    parts = ((counts.unlisted, "unlisted"), (counts.denied, "denied, not counted"))
+    return ", ".join(f"{human_count(number)} {what}" for number, what in parts if number)
 
 
 def money(cost: Cost) -> str:
