@@ -3,5 +3,5 @@
 `registry` has one entry for each kind of store: its class, permissions, abort command and capabilities.
 
 Offers: `abort_command`, `base`, `engine.concurrency`, `engine.executor`, `engine.rate_limit`, `engine.retry`,
-`engine.store_client`, `pagination`, `permissions`, `prices`, `registry`, `transport.client`.
+`engine.store_client`, `pagination`, `paginator`, `permissions`, `prices`, `registry`, `transport.client`.
 """

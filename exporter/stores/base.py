@@ -30,7 +30,8 @@ class Page(NamedTuple, Generic[T]):
     `truncated` is None where the answer does not say. `next_marker` is the server's own, None where it
     gave no usable one; `last_marker` is derived from the last item, None without items or where the
     store's markers cannot be derived. `abort_at` is when the store will abort the upload whose parts are
-    listed (Unix seconds). `progressed` marks a page that moves the listing on though it has no items.
+    listed (Unix seconds). `progressed` marks a page that moves the listing on though it has no items,
+    `last_of_node` one that ends the listing of one node of several: the next one's starts at `next_marker`.
     """
 
     items: Collection[T]
@@ -40,6 +41,7 @@ class Page(NamedTuple, Generic[T]):
     storage_class: str = ""
     abort_at: float | None = None
     progressed: bool = False
+    last_of_node: bool = False
 
 
 class FoundBucket(NamedTuple):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.stores.base import UPLOADS_OPERATION, Page, PageRequest
 from exporter.stores.pagination import means_no_uploads
+from exporter.stores.paginator import is_last
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -89,6 +90,7 @@ class MultiNodeSession:
     """The calls of one scan. A marker is the node's number, then the node's own marker.
 
     Which node listed an upload first is kept until the scan ends, by hash: some 100 bytes an upload.
+    Questions by name, which all nodes answer, do not touch it: a node's own listing may be yet to come.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class MultiNodeSession:
         self._monotonic = monotonic
         self._in_flight = [0] * len(sessions)
         self._node_of_upload: dict[int, int] = {}
+        self._node_by_name: dict[int, int] = {}
         self._page_before: set[int] = set()
         self._without_bucket: dict[int, StoreError] = {}
 
@@ -110,12 +113,17 @@ class MultiNodeSession:
         """Send a call: for uploads, to the node that the marker names; for parts, to the upload's node."""
         node, marker = 0, request.marker
         if request.upload is not None:
-            node = self._node_of_upload.get(hash(request.upload[:2]), 0)
+            node = self._node_of(request.upload)
         elif marker:
             node, marker = int(marker[0]), marker[1:] or None
         sent = _SentCall(label, node, request._replace(marker=marker))
         self._in_flight[node] += 1
         self._sessions[node].start(sent.request, deadline, sent)
+
+    def _node_of(self, upload: Upload) -> int:
+        """Return the node to ask about the upload's parts: the last that listed it by name, or the first."""
+        name = hash(upload[:2])
+        return self._node_by_name.get(name, self._node_of_upload.get(name, 0))
 
     def completed(self, timeout: float) -> list[CompletedCall]:
         """Return the calls that end next, after at most `timeout` seconds. Raises StoppingError."""
@@ -145,31 +153,39 @@ class MultiNodeSession:
         if sent.request.upload is not None:
             return sent.label, self._named(outcome, sent) if isinstance(outcome, StoreError) else outcome
         if isinstance(outcome, StoreError):
-            if sent.request.marker is None and outcome.reason is Reason.NOT_FOUND:
+            by_name = sent.request.by_name
+            if sent.request.marker is None and outcome.reason is Reason.NOT_FOUND and not by_name:
                 self._without_bucket[sent.node] = outcome
             elif not means_no_uploads(outcome, sent.request.marker):
                 return sent.label, self._named(outcome, sent)
             outcome = Page((), truncated=False)
+        if sent.request.by_name:
+            self._node_by_name.update(dict.fromkeys(_hashes(outcome), sent.node))
+            return sent.label, self._of_union(outcome, sent.node)
         page = self._join(outcome, sent.node)
         ended = page.truncated is False
         return sent.label, self._no_bucket() if self._without_bucket and ended else page
 
     def _join(self, page: Page[Upload], node: int) -> Page[Upload]:
         """Return a node's page without the uploads of other nodes, with a marker of the union."""
-        hashes = [hash(each[:2]) for each in page.items]
+        hashes = _hashes(page)
         is_own = [self._node_of_upload.setdefault(each, node) == node for each in hashes]
         items = list(compress(page.items, is_own))
         known, self._page_before = self._page_before, set(hashes)
-        page = page._replace(progressed=not self._page_before <= known)
-        ended = page.truncated is False or (page.truncated is None and page.next_marker is None)
-        if not ended:
+        progressed = not self._page_before <= known
+        return self._of_union(page._replace(items=items, progressed=progressed), node)
+
+    def _of_union(self, page: Page[Upload], node: int) -> Page[Upload]:
+        """Return a node's page with a marker of the union: the last page of a node leads to the next node."""
+        if not is_last(page):
             following, last = (
                 marker and (str(node), *marker) for marker in (page.next_marker, page.last_marker)
             )
-            return page._replace(items=items, truncated=True, next_marker=following, last_marker=last)
+            return page._replace(truncated=True, next_marker=following, last_marker=last)
         if node + 1 == len(self._nodes):
-            return page._replace(items=items, truncated=False, next_marker=None, last_marker=None)
-        return page._replace(items=items, truncated=True, next_marker=(str(node + 1),), last_marker=None)
+            return page._replace(truncated=False, next_marker=None, last_marker=None)
+        following = (str(node + 1),)
+        return page._replace(truncated=True, next_marker=following, last_marker=None, last_of_node=True)
 
     def _named(self, error: StoreError, sent: _SentCall) -> StoreError:
         return named(error, self._nodes[sent.node].name)
@@ -193,7 +209,12 @@ def named(error: StoreError, name: str) -> StoreError:
         status=error.status,
         retryable=error.retryable,
         retry_after=error.retry_after,
+        garbled=error.garbled,
     )
+
+
+def _hashes(page: Page[Upload]) -> list[int]:
+    return [hash(upload[:2]) for upload in page.items]
 
 
 def _open(node: Node, bucket: BucketSettings, deadline: float) -> BucketSession:

@@ -1,4 +1,4 @@
-"""Pagination that all stores share: the paginator, and the tasks that list uploads and sum up parts.
+"""The tasks that list uploads, ask for them by name, and sum up parts.
 
 A task is a generator without I/O: it yields a PageRequest, is sent the page (or thrown the StoreError), and
 returns its result. `engine.executor` runs tasks; whether calls are made on threads or over one event loop is
@@ -7,25 +7,32 @@ up to the store.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from exporter.model.errors import GoneError, Reason, StoreError
-from exporter.model.uploads import Part, Parts, PartTotals, Upload
-from exporter.stores.base import PageRequest
+from exporter.model.uploads import Parts, PartTotals, Upload
+from exporter.stores.base import UPLOADS_OPERATION, PageRequest
+from exporter.stores.paginator import parts_paginator
+from exporter.stores.uploads_paginator import UploadsPaginator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Hashable
+    from collections.abc import Collection
 
     from exporter.config.settings import BucketSettings
+    from exporter.model.uploads import Part
     from exporter.stores.base import Marker, Page, PartSum
 
 T = TypeVar("T")
 Task = Generator[PageRequest, "Page[Any]", T]
 
-MAX_STALLED_PAGES = 1000
-"""Maximum number of pages in a row without a new item; a few are legal (filtered pages)."""
+MAX_PAGES_WITHOUT_KEY = 10
+"""Maximum number of pages, of uploads of longer keys alone, that a question by name follows."""
+MIN_ORDERED_UPLOADS = 10
+"""Number of uploads in the order of their keys that are taken as proof that a store lists in that order."""
 
 # An upload at a page's edge may end before the next page is requested; servers then refuse the marker.
 _REFUSED_MARKER = {
@@ -39,90 +46,187 @@ class RestartError(Exception):
     """The store no longer accepts the marker it gave: the listing has to start over."""
 
 
-class Paginator(Generic[T]):
-    """State of one listing: `marker` is where the next page starts, until `done`.
+class KeyListing(NamedTuple):
+    """The uploads of one key; not `complete` where the store would not list all of them."""
 
-    Only the store's answer ends it. Items repeated from the page before are dropped, and a listing whose
-    pages repeat is an error.
+    uploads: Sequence[Upload]
+    complete: bool
+
+
+def uploads_paginator(*, by_key: bool = False) -> UploadsPaginator:
+    """Return the paginator of a bucket's uploads; `by_key` is as in `UploadsPaginator`."""
+    return UploadsPaginator(by_key=by_key)
+
+
+def list_next_page(
+    paginator: UploadsPaginator, bucket: BucketSettings, *, may_encode: bool = False
+) -> Task[Collection[Upload]]:
+    """List the next page of a bucket's uploads; returns those that are new and begin with its prefix.
+
+    Where the page cannot be read, or the store fails to make it, it is asked for once more with encoded keys
+    if the store `may_encode` them. Raises StoreError where the page fails, RestartError where the listing has
+    to start over. A store that answers NoSuchUpload to the first page has no uploads.
     """
-
-    def __init__(self, identities: Callable[[Collection[T]], Collection[Hashable]]) -> None:
-        """Start a listing; items are compared by their `identities`, of which None equals no other."""
-        self.marker: Marker | None = None
-        self.done = False
-        self._identities = identities
-        self._page_before: set[Hashable] = set()
-        self._markers_seen: set[int] = set()
-        self._stalled_pages = 0
-
-    def accept(self, page: Page[T]) -> Collection[T]:
-        """Take the page that was requested and return its new items. Raises StoreError (bad_response)."""
-        new = self._new_items(page.items)
-        self._stalled_pages = 0 if new or page.progressed else self._stalled_pages + 1
-        if page.truncated is False or (page.truncated is None and page.next_marker is None):
-            self.done = True
-        else:
-            self._advance(page)
+    page = yield from _next_page(paginator, bucket, may_encode=may_encode)
+    if page is None:
+        return ()
+    new = paginator.accept(page)
+    for key in paginator.edge_keys:
+        new = [*new, *(yield from _list_edge(paginator, bucket, key, may_encode=may_encode))]
+    if not bucket.prefix:
         return new
-
-    def _new_items(self, items: Collection[T]) -> Collection[T]:
-        if not items:
-            return items
-        identities = self._identities(items)
-        known, self._page_before = self._page_before, set(identities)
-        if len(self._page_before) == len(items) and known.isdisjoint(self._page_before):
-            return items
-        known = known - {None}
-        new = []
-        for identity, item in zip(identities, items, strict=True):
-            if identity not in known:
-                new.append(item)
-                known |= set() if identity is None else {identity}
-        return new
-
-    def _advance(self, page: Page[T]) -> None:
-        marker = page.next_marker or page.last_marker
-        if marker is None:
-            raise _bad_listing("is truncated but says not where it goes on")
-        seen = hash(marker)
-        if seen in self._markers_seen or self._stalled_pages >= MAX_STALLED_PAGES:
-            raise _bad_listing("does not move: the server repeats its pages")
-        self._markers_seen.add(seen)
-        self.marker = marker
+    inside = [upload for upload in new if upload.key.startswith(bucket.prefix)]
+    paginator.outside_prefix += len(new) - len(inside)
+    return inside
 
 
-def uploads_paginator() -> Paginator[Upload]:
-    """Return the paginator of a bucket's uploads."""
-    return Paginator(lambda uploads: [upload[:2] for upload in uploads])  # key and id
+def list_by_key(
+    bucket: BucketSettings, key: str, *, may_encode: bool = False, encoded: bool = False
+) -> Task[KeyListing]:
+    """List the uploads of exactly this key. Raises StoreError; for encoding see `list_next_page`.
 
-
-def parts_paginator() -> Paginator[Part]:
-    """Return the paginator of an upload's parts, compared by number, or by range where they have none."""
-    return Paginator(lambda parts: parts.starts if isinstance(parts, Parts) else parts)
-
-
-def list_next_page(paginator: Paginator[Upload], bucket: BucketSettings) -> Task[Collection[Upload]]:
-    """List the next page of a bucket's uploads; returns those that are new.
-
-    Raises StoreError where the page fails, RestartError where the listing has to start over. A store that
-    answers NoSuchUpload to the first page has no uploads.
+    Keys that begin alike are listed after it by most stores: pages of them are followed only so far.
     """
-    marker = paginator.marker
+    paginator, found = UploadsPaginator(), dict[tuple[str, str], Upload]()
+    paginator.encoded = encoded
+    order, pages_without_key, complete = _KeyOrder(key), 0, True
+    while complete and not (paginator.done or (order.is_passed and _lists_one_node(paginator))):
+        try:
+            page = yield from _next_page(
+                paginator, replace(bucket, prefix=key), by_name=True, may_encode=may_encode
+            )
+        except RestartError:
+            complete = False
+            break
+        if page is None:
+            break
+        order.add(page.items)
+        of_key = {(upload.key, upload.upload_id): upload for upload in page.items if upload.key == key}
+        found |= of_key
+        pages_without_key += not (of_key or page.last_of_node)
+        complete = _can_accept(paginator, page) and (
+            bool(of_key) or not (paginator.edge_keys or pages_without_key > MAX_PAGES_WITHOUT_KEY)
+        )
+    return KeyListing(list(found.values()), complete)
+
+
+def _lists_one_node(paginator: UploadsPaginator) -> bool:
+    """Whether the next page is asked for by a plain pair: a marker of several nodes has more or less."""
+    return paginator.marker is not None and len(paginator.marker) == len(("key", "upload id"))
+
+
+def _can_accept(paginator: UploadsPaginator, page: Page[Upload]) -> bool:
+    """Have the page accepted; false where the listing does not move."""
     try:
-        page = yield PageRequest(bucket, None, marker)
+        paginator.accept(page)
+    except StoreError:
+        return False
+    return True
+
+
+def _next_page(
+    paginator: UploadsPaginator, bucket: BucketSettings, *, by_name: bool = False, may_encode: bool = False
+) -> Task[Page[Upload] | None]:
+    """Return the next page, None where the store says that there are no uploads.
+
+    Raises StoreError, and RestartError where the store refuses all markers.
+    """
+    while True:
+        marker = paginator.marker
+        try:
+            return (yield from _readable(PageRequest(bucket, None, marker, by_name), paginator, may_encode))
+        except StoreError as error:
+            if means_no_uploads(error, marker):
+                paginator.done = True
+                return None
+            if marker is None or not _is_refusal(error):
+                raise
+            if not paginator.refuse():
+                raise RestartError from error
+
+
+def _readable(request: PageRequest, paginator: UploadsPaginator, may_encode: bool) -> Task[Page[Upload]]:  # noqa: FBT001
+    """Return the requested page, asked for again where it cannot be read. Raises StoreError."""
+    request = request._replace(encoded=paginator.encoded)
+    try:
+        return (yield from _ask_twice(request))
     except StoreError as error:
-        if marker is not None and (error.status, error.code) in _REFUSED_MARKER:
+        if request.encoded or not may_encode or not (error.garbled or error.reason is Reason.SERVER_ERROR):
+            raise
+        first = error
+    try:
+        page: Page[Upload] = yield request._replace(encoded=True)
+    except StoreError:
+        raise first from None
+    paginator.encoded = True
+    return page
+
+
+def _ask_twice(request: PageRequest) -> Task[Page[Any]]:
+    """Return the requested page, asked for once more where the first answer is garbled. Raises StoreError."""
+    try:
+        return (yield request)
+    except StoreError as error:
+        if not error.garbled:
+            raise
+    return (yield request)
+
+
+def _list_edge(
+    paginator: UploadsPaginator, bucket: BucketSettings, key: str, *, may_encode: bool
+) -> Task[Collection[Upload]]:
+    """Return the uploads of a key that the listing may have skipped. Raises StoreError and RestartError."""
+    try:
+        listing = yield from list_by_key(bucket, key, may_encode=may_encode, encoded=paginator.encoded)
+    except StoreError as error:
+        if _is_refusal(error):
             raise RestartError from error
-        if means_no_uploads(error, marker):
-            paginator.done = True
-            return ()
         raise
-    return paginator.accept(page)
+    if not listing.complete:
+        count = len(listing.uploads)
+        what = f"the bucket has more than {count} uploads of one key, and the store refuses its own marker"
+        text = f"{UPLOADS_OPERATION}: {what}: the rest cannot be listed"
+        raise StoreError(Reason.BAD_RESPONSE, text, status=HTTPStatus.OK)
+    return paginator.accept_named(listing.uploads)
+
+
+class _KeyOrder:
+    """Tells when a listing by the prefix `key` has passed all uploads of exactly that key.
+
+    Stores list by key, or (Ceph) by key and a dot; an order that the uploads contradict is ruled out.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._count = 0
+        self._last: list[str] = []
+        self._endings = ["", "."]
+
+    def add(self, uploads: Collection[Upload]) -> None:
+        """Note the uploads of a page."""
+        keys = [*self._last, *(upload.key for upload in uploads)]
+        self._endings = [
+            end for end in self._endings if all(one + end <= other + end for one, other in pairwise(keys))
+        ]
+        self._last = keys[-1:]
+        self._count += len(uploads)
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether enough uploads were in order, and the last is past the key in any order still possible."""
+        if self._count < MIN_ORDERED_UPLOADS or not self._endings:
+            return False
+        return all(self._last[0] + end > self._key + end for end in self._endings)
 
 
 def means_no_uploads(error: StoreError, marker: Marker | None) -> bool:
     """Whether the error of the page after `marker` says that a bucket has no uploads."""
     return marker is None and (error.status, error.code) == (HTTPStatus.NOT_FOUND, "NoSuchUpload")
+
+
+def _is_refusal(error: StoreError) -> bool:
+    """Whether a store refused a marker."""
+    return (error.status, error.code) in _REFUSED_MARKER and not isinstance(error, GoneError)
 
 
 def sum_parts(bucket: BucketSettings, upload: Upload, part_sum: PartSum) -> Task[PartTotals]:
@@ -133,31 +237,33 @@ def sum_parts(bucket: BucketSettings, upload: Upload, part_sum: PartSum) -> Task
     """
     counted = part_sum.contiguous_parts
     try:
-        page: Page[Part] = yield PageRequest(bucket, upload, (str(counted),) if counted else None)
+        page: Page[Part] = yield from _ask_twice(
+            PageRequest(bucket, upload, (str(counted),) if counted else None)
+        )
     except StoreError as error:
-        refused = (error.status, error.code) in _REFUSED_MARKER and not isinstance(error, GoneError)
-        if not counted or not refused:
+        if not counted or not _is_refusal(error):
             raise
         part_sum.restart()
-        page = yield PageRequest(bucket, upload, None)
+        page = yield from _ask_twice(PageRequest(bucket, upload, None))
     if page.truncated is False:  # nearly always: all parts on one page, in which the sum finds repeats
         part_sum.add(page.items)
         return _totals(part_sum, page.storage_class, page.abort_at)
     paginator = parts_paginator()
     storage_class, abort_at = page.storage_class, page.abort_at
-    part_sum.add(paginator.accept(page))
+    part_sum.add(_countable(page, paginator.accept(page)))
     while not paginator.done:
-        page = yield PageRequest(bucket, upload, paginator.marker)
+        page = yield from _ask_twice(PageRequest(bucket, upload, paginator.marker))
         storage_class = page.storage_class or storage_class
         abort_at = abort_at if page.abort_at is None else page.abort_at
-        part_sum.add(paginator.accept(page))
+        part_sum.add(_countable(page, paginator.accept(page)))
     return _totals(part_sum, storage_class, abort_at)
+
+
+def _countable(page: Page[Part], new: Collection[Part]) -> Collection[Part]:
+    """Return what a page adds to a sum: of numbered parts all, as a repeated one may have been sent again."""
+    return page.items if isinstance(page.items, Parts) else new
 
 
 def _totals(part_sum: PartSum, storage_class: str, abort_at: float | None) -> PartTotals:
     totals = part_sum.totals(storage_class)
     return totals if abort_at is None else totals._replace(abort_at=abort_at)
-
-
-def _bad_listing(what: str) -> StoreError:
-    return StoreError(Reason.BAD_RESPONSE, f"the listing {what}", status=200)

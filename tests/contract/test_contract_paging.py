@@ -121,11 +121,11 @@ class TestEnd:
         rig.fault(UPLOADS, {2}, page=lambda page: empty(page, "key/0"))
         assert rig.ids() == ids_of(some_uploads(5))
 
-    def test_an_empty_last_page_is_an_end(self, xml_rig: Rig):
+    def test_an_empty_last_page_is_an_end_that_one_more_request_confirms(self, xml_rig: Rig):
         xml_rig.fill(some_uploads(4))
         xml_rig.fault(UPLOADS, {1}, page=fields(IsTruncated="true"))
         assert len(xml_rig.ids()) == 4
-        assert xml_rig.traffic.requests[UPLOADS] == 2
+        assert xml_rig.traffic.requests[UPLOADS] == 3
 
     @pytest.mark.parametrize("ignored", [1, 2])
     def test_a_server_without_paging_is_listed_whole(self, open_xml_rig: Opener, ignored: int):
@@ -246,9 +246,17 @@ class TestNoProgress:
 
 class TestRestart:
     @pytest.mark.parametrize(("status", "code"), [(400, "InvalidArgument"), (404, "NoSuchUpload")])
-    def test_a_marker_refused_later_starts_over(self, open_xml_rig: Opener, status: int, code: str):
+    def test_a_marker_refused_later_goes_on_by_the_key_alone(
+        self, open_xml_rig: Opener, status: int, code: str
+    ):
         rig = paged(open_xml_rig, 2, some_uploads(5))
         rig.answer(UPLOADS, rig.refusal(status, code), {2})
+        assert rig.ids() == ids_of(some_uploads(5))
+
+    @pytest.mark.parametrize(("status", "code"), [(400, "InvalidArgument"), (404, "NoSuchUpload")])
+    def test_a_key_refused_as_well_starts_over(self, open_xml_rig: Opener, status: int, code: str):
+        rig = paged(open_xml_rig, 2, some_uploads(5))
+        rig.answer(UPLOADS, rig.refusal(status, code), {2, 3})
         with pytest.raises(RestartError):
             rig.ids()
         assert rig.ids() == ids_of(some_uploads(5))

@@ -1,0 +1,180 @@
+"""The paginator of a bucket's uploads: knows the ways on that S3 has, and remembers what was shown."""
+
+from __future__ import annotations
+
+from array import array
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from exporter.model.uploads import Upload
+from exporter.stores.paginator import MAX_STALLED_PAGES, Paginator, does_not_move, is_last
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Hashable, Sequence
+
+    from exporter.stores.base import Marker, Page
+
+_key_and_id = itemgetter(0, 1)
+
+
+class UploadsPaginator(Paginator[Upload]):
+    """State of the listing of a bucket's uploads, in 8 bytes an upload.
+
+    The ways on are the marker as given, its key alone, and the last listed pair. In any way but the first,
+    uploads are dropped that any page has shown, which takes some 100 bytes an upload. An empty page at the
+    end of a listing is believed only once another way says the same.
+    """
+
+    def __init__(self, *, by_key: bool = False) -> None:
+        """Start a listing; `by_key` is for a store that is known to skip or refuse its own markers."""
+        super().__init__(_hashes)
+        self.by_key = by_key
+        """Whether each page is asked for by key alone, as the store refuses its own pairs."""
+        self.encoded = False
+        """Whether keys are asked for in percent-encoding, as the store's pages cannot be read otherwise."""
+        self.outside_prefix = 0
+        """Number of uploads left out because their keys do not begin with the bucket's prefix."""
+        self.edge_keys: tuple[str, ...] = ()
+        """Keys of which the page accepted last may lack uploads: they are to be asked for by name."""
+        self._shown: array[int] | set[Hashable] = array("q")
+        self._first_of_pages: set[Hashable] = set()
+        self._given: Marker | None = None
+        self._last_key = ""
+        self._keys_at_edge: tuple[str, ...] = ()
+        self._refused: Marker | None = None
+        self._page_marker: Marker | None = None
+        self._unconfirmed: Page[Upload] | None = None
+
+    def lacking(self, uploads: Collection[Upload]) -> list[Upload]:
+        """Return those of these uploads that no page of this listing has shown."""
+        hashes = _hashes(uploads)
+        lacking = set(hashes).difference(self._shown)
+        return [upload for upload, name in zip(uploads, hashes, strict=True) if name in lacking]
+
+    def accept(self, page: Page[Upload]) -> Collection[Upload]:
+        """Take the page that was requested, as `Paginator.accept` does; ask about `edge_keys` next."""
+        asked_with, keys = self.marker, self._keys_at_edge
+        self.edge_keys = self._keys_at_edge = ()
+        if self._unconfirmed is not None:
+            return self._accept_confirmation(page, self._unconfirmed, keys)
+        if not page.items and _ends(page) and asked_with is not None and len(asked_with) > 1:
+            self._confirm(page, asked_with)
+            self.edge_keys = keys
+            return page.items
+        new = super().accept(page)
+        self._page_marker = asked_with
+        if new or self.done or not page.items:
+            self.edge_keys = keys
+        return new
+
+    def accept_named(self, uploads: Sequence[Upload]) -> Collection[Upload]:
+        """Take uploads that were listed by name, and return those that no page has shown."""
+        if self._refused and any(each[:2] == self._refused[-2:] for each in uploads):
+            self.by_key = True  # the marker's upload had not ended
+        self._refused = None
+        self._remember_all()
+        return self._new_items(uploads)
+
+    def refuse(self) -> bool:
+        """Note that the store refused `marker`, and go another way; false where there is none."""
+        refused = self.marker
+        if self._unconfirmed is not None:
+            self.marker, self._keys_at_edge = self._page_marker, ()
+            return refused != self._page_marker
+        if not super().refuse():
+            return False
+        self._refused = self._refused or refused
+        return True
+
+    def _confirm(self, page: Page[Upload], asked_with: Marker) -> None:
+        """Have an empty page that ends the listing confirmed: by the key alone, or by the page before it."""
+        self._unconfirmed = page
+        alone = _key_alone(asked_with)
+        if alone is None or hash(alone) in self._markers_tried:
+            self.marker = self._page_marker
+            return
+        self.marker, self._keys_at_edge = alone, (alone[-2],)
+        self._markers_tried.add(hash(alone))
+
+    def _accept_confirmation(
+        self, page: Page[Upload], empty: Page[Upload], keys: tuple[str, ...]
+    ) -> Collection[Upload]:
+        """Go on where the page shows anything new, or leads where the listing has not been; else end it."""
+        if self.lacking(page.items):
+            self._unconfirmed, self._other_ways = None, []
+            self._remember_all()
+            self.edge_keys = keys
+            return super().accept(page)
+        way = None if _ends(page) else page.next_marker or page.last_marker
+        if way is not None and hash(way) not in self._markers_tried:
+            self._stalled_pages += 1
+            if self._stalled_pages >= MAX_STALLED_PAGES:
+                raise does_not_move()
+            self.marker, self._keys_at_edge = way, keys
+            self._markers_tried.add(hash(way))
+            return ()
+        self._unconfirmed = None
+        if is_last(empty):
+            self.done = True
+        else:
+            self._advance(empty, repeats_only=False)
+        return ()
+
+    def _recall(self, identities: Sequence[Hashable], distinct: set[Hashable]) -> set[Hashable]:
+        if not self._first_of_pages.isdisjoint(distinct):
+            self._remember_all()
+        self._first_of_pages.add(identities[0])
+        if isinstance(self._shown, array):
+            self._shown.fromlist(identities)  # type: ignore[arg-type]  # of `_hashes`
+            return super()._recall(identities, distinct)
+        known = self._shown & distinct
+        self._shown |= distinct
+        return known
+
+    def _remember_all(self) -> None:
+        """Drop from now on what any page has shown, not only the page before."""
+        if isinstance(self._shown, array):
+            self._shown = set(self._shown)
+
+    def _ways(self, page: Page[Upload]) -> list[Marker]:
+        given, last = page.next_marker, page.last_marker
+        ways = [given, _key_alone(given), last, _key_alone(last)]
+        if self.by_key:
+            ways.insert(0, _key_alone(given or last))
+        return list(dict.fromkeys(way for way in ways if way))
+
+    def _advance(self, page: Page[Upload], *, repeats_only: bool) -> None:
+        self._given = page.next_marker or page.last_marker
+        self._last_key = _key_of(page.last_marker)
+        super()._advance(page, repeats_only=repeats_only)
+
+    def _go_on(self, ways: Sequence[Marker]) -> bool:
+        moves = super()._go_on(ways)
+        if moves and (self.by_key or self.marker != self._given):
+            self._remember_all()
+            if self.by_key or not _id_of(self.marker):
+                keys = dict.fromkeys((_key_of(self.marker), self._last_key))
+                self._keys_at_edge = tuple(filter(None, keys))
+        return moves
+
+
+def _key_alone(marker: Marker | None) -> Marker | None:
+    """Return the marker without its upload id; None where it has no key, or no id."""
+    return (*marker[:-1], "") if marker and _key_of(marker) and _id_of(marker) else None
+
+
+def _key_of(marker: Marker | None) -> str:
+    """Return the key in a marker, which may have a node's number before it; '' where it has none."""
+    return marker[-2] if marker and len(marker) > 1 else ""
+
+
+def _id_of(marker: Marker | None) -> str:
+    return marker[-1] if marker else ""
+
+
+def _ends(page: Page[Upload]) -> bool:
+    return is_last(page) or page.last_of_node
+
+
+def _hashes(uploads: Collection[Upload]) -> list[int]:
+    return list(map(hash, map(_key_and_id, uploads)))
