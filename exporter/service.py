@@ -154,6 +154,7 @@ class Service:
 
     def _apply(self, settings: Settings) -> None:
         raise_file_limit(settings)
+        self._state.max_names = settings.state.names
         for name in self._reconciler.apply(settings):
             self._metrics.forget(name)
 

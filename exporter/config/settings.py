@@ -253,6 +253,11 @@ class StateSettings:
     path: Path | None = key(
         None, "SQLite file that remembers uploads and results across restarts; null: in memory only."
     )
+    names: int = key(
+        100_000,
+        "Uploads of a bucket remembered by key and id, not only by a hash of them; beyond: a sample.",
+        ge=0,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

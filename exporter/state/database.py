@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 WAIT_SECONDS = 60.0
 """How long another process may hold the file: a rolling update starts one before it ends the other."""
+MAX_NAMES = 100_000
+"""Number of a bucket's uploads whose keys and ids are kept, unless another is given."""
 _RETRY_SECONDS = 0.2
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -49,9 +51,17 @@ class StateDatabase:
     file is set aside and replaced by a new one.
     """
 
-    def __init__(self, path: Path | None = None, *, on_failure: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        path: Path | None = None,
+        *,
+        max_names: int = MAX_NAMES,
+        on_failure: Callable[[], None] = lambda: None,
+    ) -> None:
         """Make it; without a path it is in memory and open at once. `on_failure` is called at each error."""
         self.path = path
+        self.max_names = max_names
+        """Maximum number of a bucket's uploads whose keys and ids are kept; may be changed at any time."""
         self.salt = b""
         """The key of the hash that row ids are made with: without the file, an id reveals nothing."""
         self._on_failure = on_failure
@@ -89,6 +99,8 @@ class StateDatabase:
                 log.warning(text, extra={"fields": {"path": str(self.path), "seconds": wait}})
             if stop.wait(_RETRY_SECONDS):
                 return False
+        if not self.max_names and self.read("SELECT 1 FROM name_blocks LIMIT 1"):
+            self.write(_delete_names)
         return True
 
     def close(self) -> None:
@@ -107,6 +119,9 @@ class StateDatabase:
         def forget(connection: sqlite3.Connection) -> None:
             known = connection.execute("SELECT number, name FROM buckets").fetchall()
             gone = [(number,) for number, name in known if name not in kept]
+            blocks = "SELECT number FROM name_blocks WHERE bucket = ?"
+            connection.executemany(f"DELETE FROM names WHERE number IN ({blocks})", gone)  # noqa: S608
+            connection.executemany("DELETE FROM name_blocks WHERE bucket = ?", gone)
             connection.executemany("DELETE FROM uploads WHERE bucket = ?", gone)
             connection.executemany("DELETE FROM buckets WHERE number = ?", gone)
 
@@ -223,6 +238,12 @@ class StateDatabase:
 
     def _fields(self) -> dict[str, object]:
         return {"path": str(self.path)} if self.path else {}
+
+
+def _delete_names(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE uploads SET name = NULL WHERE name IS NOT NULL")
+    connection.execute("DELETE FROM name_blocks")
+    connection.execute("DELETE FROM names")
 
 
 def _text(name: BucketName) -> str:

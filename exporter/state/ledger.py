@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from array import array
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.state.database import BucketName, StateDatabase
+from exporter.state.missing import MissingUploads
 from exporter.state.notes import Notes, read_notes, write_notes
 from exporter.state.rows import LedgerRows, SeenIds, UploadRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from exporter.model.results import ScanResult
     from exporter.model.uploads import PartTotals, Upload
-    from exporter.state.notes import RefusalState
+    from exporter.state.notes import ListingTraits, RefusalState
+    from exporter.state.rows import RememberedUpload
 
 MAX_CLASS_LENGTH = 41
 """Maximum length of a stored storage class: one more than the tally accepts, so that it stays refused."""
@@ -51,18 +54,19 @@ class Ledger:
     def begin(self) -> None:
         """Begin a pass over the listing; records that an unfinished pass stored are kept."""
         self._seen = SeenIds()
-        self._seen_rows = 0
         self._looked_up = False
         self._ended: set[int] = set()
+        self._denied: set[int] = set()
+        self._missing: MissingUploads | None = None
 
     def look_up(self, uploads: Collection[Upload]) -> list[tuple[int, UploadRecord | None]]:
         """Return row id and record of each upload, and mark all of them as still listed."""
         ids = [self.row_id(upload) for upload in uploads]
         found = self.rows.fetch(ids)
-        self._looked_up = True
+        self._looked_up, self._missing = True, None
         for row_id in ids:
             self._seen.add(row_id)
-        self._seen_rows += len(found)
+        self._seen.count_rows(found)
         return [(row_id, found.get(row_id)) for row_id in ids]
 
     def row_id(self, upload: Upload) -> int:
@@ -99,7 +103,7 @@ class Ledger:
             read_in_full_at=contiguous.read_in_full_at if contiguous else None,
             abort_at=totals.abort_at,
         )
-        self._put(row_id, record, before)
+        self._put(row_id, record, before, upload)
         return record
 
     def record_failure(self, row_id: int, now: float, before: UploadRecord | None) -> None:
@@ -107,9 +111,12 @@ class Ledger:
         record = before or UploadRecord(checked_at=0.0, idle_since=now, dated=False)
         self._put(row_id, record._replace(failed_at=now), before)
 
-    def _put(self, row_id: int, record: UploadRecord, before: UploadRecord | None) -> None:
-        self._seen_rows += before is None
-        self.rows.put(row_id, record)
+    def _put(
+        self, row_id: int, record: UploadRecord, before: UploadRecord | None, upload: Upload | None = None
+    ) -> None:
+        if before is None:
+            self._seen.count_rows([row_id])
+        self.rows.put(row_id, record, upload)
 
     def record_ended(self, upload: Upload) -> bool:
         """Note that a listed upload is no longer there; true where the last scan found the same."""
@@ -117,16 +124,54 @@ class Ledger:
         self._ended.add(row_id)
         return row_id in self._notes.ended
 
+    def record_denied(self, upload: Upload) -> bool:
+        """Note that the store denies a listed upload by all questions; true where the last scan did, too."""
+        row_id = self.row_id(upload)
+        self._denied.add(row_id)
+        return row_id in self._notes.denied
+
+    def missing_count(self) -> int:
+        """Return how many sized uploads are remembered that this pass has not looked up.
+
+        This and the other questions about missing ones are for the end of a listing. A pass that looked
+        nothing up (`parts: never`) misses none.
+        """
+        return self._find_missing().count()
+
+    def witnesses(self, limit: int) -> list[RememberedUpload]:
+        """Return at most `limit` of the missing uploads, by chance, that the store can be asked about.
+
+        Their names are known, they were sized, no later question about them failed, and the last scan did
+        not find them denied.
+        """
+        return self._find_missing().witnesses(limit, self._notes.denied)
+
+    def missing(self, batch: int = 500) -> Iterator[list[RememberedUpload]]:
+        """Yield all missing uploads in lists of at most `batch`, also those whose names are not known."""
+        return self._find_missing().batches(batch)
+
+    def keep(self, row_id: int) -> None:
+        """Have a missing upload remembered though it was not looked up; once for each."""
+        self._seen.add(row_id)
+        self._seen.count_rows([row_id])
+        self._missing = None
+
     def commit(self, result: ScanResult) -> bool:
-        """Store the result of a finished scan, and delete the records of uploads that it did not look up.
+        """Store the result of a finished scan, and delete the records of uploads neither looked up nor kept.
 
         False where it could not be written: then only this process knows.
         """
-        self._notes = self._notes._replace(result=result, ended=frozenset(self._ended))
-        seen = self._seen if self._looked_up else None
-        written = self.rows.commit(seen, self._seen_rows, self._settings, write_notes(self._notes))
+        ended, denied = frozenset(self._ended), frozenset(self._denied)
+        self._notes = self._notes._replace(result=result, ended=ended, denied=denied)
+        written = self.rows.commit(self._find_missing().ids, self._settings, write_notes(self._notes))
         self.begin()
         return written
+
+    def _find_missing(self) -> MissingUploads:
+        if self._missing is None:
+            ids = self.rows.missing(self._seen) if self._looked_up else array("q")
+            self._missing = MissingUploads(self.rows, ids)
+        return self._missing
 
     @property
     def result(self) -> ScanResult | None:
@@ -141,6 +186,15 @@ class Ledger:
     @refusals.setter
     def refusals(self, state: RefusalState) -> None:
         self._notes = self._notes._replace(refusals=state)
+
+    @property
+    def traits(self) -> ListingTraits:
+        """What was learnt about how the store lists the bucket; written to the file by the next `commit`."""
+        return self._notes.traits
+
+    @traits.setter
+    def traits(self, traits: ListingTraits) -> None:
+        self._notes = self._notes._replace(traits=traits)
 
     def _restore(self) -> Notes:
         """Return the stored notes, without a result that was found under other settings."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from exporter.model.results import ScanResult, Summary
 
 MAX_ENDED = 1000
-"""Maximum number of ended uploads that are stored."""
+"""Maximum number of ended uploads that are stored, and of denied ones."""
 
 
 class RefusalState(NamedTuple):
@@ -27,12 +27,34 @@ class RefusalState(NamedTuple):
     consecutive: int = 0
 
 
+class ListingTraits(NamedTuple):
+    """How the store was seen to list a bucket; each field has a default, for files of earlier versions.
+
+    `skips_edges`: it skips or refuses its own markers, so that the edge of each page is asked by name.
+    `prefix_is_broken`: it does not list all uploads of a prefix, so that everything is listed and filtered;
+    `prefix_checked_at` is when that was last checked (Unix seconds). `hiding_since` is when the listing was
+    first seen to hide uploads, None while it does not. `honest_scans` counts the scans in a row whose missing
+    uploads had all ended.
+    """
+
+    skips_edges: bool = False
+    prefix_is_broken: bool = False
+    prefix_checked_at: float | None = None
+    hiding_since: float | None = None
+    honest_scans: int = 0
+
+
 class Notes(NamedTuple):
-    """One bucket's notes. `ended` are the row ids of uploads that were listed but no longer there."""
+    """One bucket's notes. `ended` are the row ids of uploads that were listed but no longer there.
+
+    `denied` are those of uploads that were listed and denied by all other questions.
+    """
 
     result: ScanResult | None = None
     ended: frozenset[int] = frozenset()
     refusals: RefusalState = RefusalState()
+    denied: frozenset[int] = frozenset()
+    traits: ListingTraits = ListingTraits()
 
 
 class _StrictModel(BaseModel):
@@ -46,6 +68,7 @@ class _StoredResult(_StrictModel):
     finished: float
     duration: float
     trouble: str
+    notices: tuple[str, ...] = ()
 
 
 class _StoredNotes(_StrictModel):
@@ -55,6 +78,8 @@ class _StoredNotes(_StrictModel):
     refusal: str
     probes: int
     refusals: int
+    denied: frozenset[int] = frozenset()
+    listing: ListingTraits = ListingTraits()
 
 
 _FIELDS = {field.name for field in fields(Summary)}
@@ -69,9 +94,11 @@ def write_notes(notes: Notes) -> str:
         "result": _write_result(notes.result) if notes.result else None,
         "gone": sorted(notes.ended)[:MAX_ENDED],
         "refused_at": notes.refusals.refused_at,
-        "refusal": notes.refusals.message,
+        "refusal": _valid(notes.refusals.message),
         "probes": notes.refusals.probes,
         "refusals": notes.refusals.consecutive,
+        "denied": sorted(notes.denied)[:MAX_ENDED],
+        "listing": notes.traits._asdict(),
     }
     return json.dumps(stored)
 
@@ -84,7 +111,7 @@ def read_notes(text: str) -> Notes:
     except ValueError:  # pydantic's own error is one
         return Notes()
     refusals = RefusalState(stored.refused_at, stored.refusal, stored.probes, stored.refusals)
-    return Notes(result, stored.gone, refusals)
+    return Notes(result, stored.gone, refusals, stored.denied, stored.listing)
 
 
 def _write_result(result: ScanResult) -> dict[str, object]:
@@ -92,12 +119,20 @@ def _write_result(result: ScanResult) -> dict[str, object]:
         "summary": asdict(result.summary),
         "finished": result.finished,
         "duration": result.duration,
-        "trouble": result.warning,
+        "trouble": _valid(result.warning),
+        "notices": [_valid(notice) for notice in result.notices],
     }
+
+
+def _valid(text: str) -> str:
+    """Return a text with lone surrogates escaped: they can be written as JSON, and not read."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _read_result(stored: _StoredResult) -> ScanResult:
     if not _REQUIRED_FIELDS <= set(stored.summary) <= _FIELDS:
         raise ValueError("a summary of another version")
     summary = _SUMMARY.validate_python(stored.summary)
-    return ScanResult(summary, stored.finished, stored.duration, stored.trouble)
+    return ScanResult(
+        summary, stored.finished, stored.duration, warning=stored.trouble, notices=stored.notices
+    )

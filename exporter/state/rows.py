@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING, NamedTuple
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from exporter.state.names import ID_PLACES, READ_BLOCK, READ_BLOCKS, BucketNames, padded, read_block
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
+    from exporter.model.uploads import Upload
     from exporter.state.database import BucketName, StateDatabase
 
 BATCH = 500
 """Number of rows that are written together."""
 MAX_PENDING = 100_000
 """Maximum number of rows kept in memory while they cannot be written; beyond it the oldest are dropped."""
-_IDS_PER_QUERY = 250
 _PARTITIONS = 256
 _SHIFT = 56
+_SUM_BITS = 2**32 - 1
 _COLUMNS = "asked, activity, dated, parts, bytes, class, failed, run, run_bytes, read, abort_at"
-_READ = f"SELECT id, {_COLUMNS} FROM uploads WHERE bucket = ? AND id IN ({','.join('?' * _IDS_PER_QUERY)})"  # noqa: S608
-_WRITE = f"INSERT OR REPLACE INTO uploads (bucket, id, {_COLUMNS}) VALUES ({','.join('?' * 13)})"  # noqa: S608
+_READ = f"SELECT id, {_COLUMNS} FROM uploads WHERE bucket = ? AND id IN ({ID_PLACES})"  # noqa: S608
+_SUMS = f"SELECT count(*), coalesce(sum(id & {_SUM_BITS}), 0) FROM uploads WHERE bucket = ?"  # noqa: S608
+_CHANGES = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS.split(", "))
+_WRITE = (
+    f"INSERT INTO uploads (bucket, id, {_COLUMNS}, name) VALUES ({','.join('?' * 14)})"  # noqa: S608
+    f" ON CONFLICT (bucket, id) DO UPDATE SET {_CHANGES}, name = coalesce(excluded.name, name)"
+)
 
 
 class UploadRecord(NamedTuple):
@@ -47,12 +56,23 @@ class UploadRecord(NamedTuple):
     abort_at: float | None = None
 
 
+class RememberedUpload(NamedTuple):
+    """An upload that the ledger remembers; `upload` is None where it does not know key and id."""
+
+    row_id: int
+    record: UploadRecord
+    upload: Upload | None
+
+
 class SeenIds:
     """The row ids that a scan has seen, at eight bytes each, grouped by their highest byte."""
 
     def __init__(self) -> None:
         """Make an empty set."""
         self._ids: dict[int, array[int]] = {}
+        self.rows = 0
+        """How many of them have a row, were none seen twice."""
+        self._sum = 0
 
     def add(self, row_id: int) -> None:
         """Add an id, a signed 64-bit number."""
@@ -60,6 +80,18 @@ class SeenIds:
         if partition not in self._ids:
             self._ids[partition] = array("q")
         self._ids[partition].append(row_id)
+
+    def count_rows(self, ids: Collection[int]) -> None:
+        """Note that these ids, which were added, have rows."""
+        self.rows += len(ids)
+        self._sum += sum(ids)
+
+    def sums(self) -> tuple[int, int]:
+        """Return number and checksum of the ids with rows: those of LedgerRows.sums where all rows were seen.
+
+        The number alone proves nothing: a store may list one upload twice and hide another.
+        """
+        return self.rows, self._sum & _SUM_BITS
 
     def partitions(self) -> Iterable[tuple[int, int, set[int]]]:
         """Yield the lowest and the highest possible id of each partition, and the ids in it."""
@@ -76,6 +108,7 @@ class LedgerRows:
         self._database = database
         self._name = name
         self._pending: dict[int, UploadRecord] = {}
+        self._names = BucketNames(lambda: database.max_names)
         self._flush_at = BATCH
 
     @property
@@ -85,36 +118,68 @@ class LedgerRows:
 
     def fetch(self, ids: Sequence[int]) -> dict[int, UploadRecord]:
         """Return the records that are stored under these ids."""
-        found: dict[int, UploadRecord] = {}
-        for start in range(0, len(ids), _IDS_PER_QUERY):
-            batch = ids[start : start + _IDS_PER_QUERY]
-            padded = [*batch, *[batch[0]] * (_IDS_PER_QUERY - len(batch))]  # one statement, prepared once
-            found |= {row[0]: UploadRecord._make(row[1:]) for row in self._read(_READ, *padded)}  # type: ignore[misc]
+        found: dict[int, UploadRecord] = {
+            row[0]: UploadRecord._make(row[1:])  # type: ignore[misc]
+            for batch in padded(ids)
+            for row in self._read(_READ, *batch)
+        }
         if self._pending:
             found |= {each: self._pending[each] for each in ids if each in self._pending}
         return found
 
-    def put(self, row_id: int, record: UploadRecord) -> None:
-        """Store a record."""
+    def fetch_names(self, ids: Sequence[int]) -> dict[int, Upload]:
+        """Return the uploads that are stored by name under these ids."""
+        blocks: dict[object, list[object]] = defaultdict(list)
+        for batch in padded(ids):
+            for row_id, block in self._read(READ_BLOCKS, *batch):
+                blocks[block].append(row_id)
+        found: dict[int, Upload] = {}
+        for block, members in blocks.items():
+            names = read_block(self._read(READ_BLOCK, block))
+            found |= {each: names[each] for each in members if each in names}
+        pending = self._names.pending
+        return found | {each: pending[each] for each in ids if each in pending} if pending else found
+
+    def in_order_of_names(self, ids: Sequence[int]) -> list[int]:
+        """Return these ids in the order of the blocks with their names, which are then read once each."""
+        blocks: dict[object, Any] = {
+            row[0]: row[1] for batch in padded(ids) for row in self._read(READ_BLOCKS, *batch)
+        }
+        return sorted(ids, key=lambda each: blocks.get(each, 0))
+
+    def put(self, row_id: int, record: UploadRecord, upload: Upload | None = None) -> None:
+        """Store a record; and key and id of its upload, where they are given and not stored yet."""
         self._pending[row_id] = record
+        if upload:
+            self._names.note(row_id, upload)
         if len(self._pending) >= self._flush_at:
             self.flush()
 
     def flush(self) -> bool:
         """Write the pending rows; false, and they stay pending, where that fails."""
-        return self._write(lambda _connection, _number: None)
+        return self._write(self._names.trim if self._names.are_many else lambda _connection, _number: None)
 
-    def commit(self, seen: SeenIds | None, rows: int, settings: str, notes: str) -> bool:
+    def missing(self, seen: SeenIds) -> array[int]:
+        """Return the ids of all rows but those seen, in ascending order as far as they are written."""
+        if self.flush() and self.sums() == seen.sums():
+            return array("q")
+        between = "SELECT id FROM uploads WHERE bucket = ? AND id BETWEEN ? AND ?"
+        missing: array[int] = array("q")
+        for first, last, ids in seen.partitions():
+            rows = self._read(between, first, last)
+            missing.extend(row[0] for row in rows if row[0] not in ids)  # type: ignore[misc]
+            missing.extend(self._unwritten(first, last, ids))
+        return missing
+
+    def commit(self, ended: Sequence[int], settings: str, notes: str) -> bool:
         """Write the pending rows and a finished scan's notes, and delete the rows of uploads that have ended.
 
-        Those are all rows but the `seen` ones, which are `rows` in number; with None none is deleted. False
-        where it could not be written.
+        False where it could not be written.
         """
-        ended = self._ended(seen) if seen and self.flush() and self.count() != rows else []
 
         def work(connection: sqlite3.Connection, number: int) -> None:
-            keys = [(number, row_id) for row_id in ended]
-            connection.executemany("DELETE FROM uploads WHERE bucket = ? AND id = ?", keys)
+            self._names.delete_uploads(connection, number, ended)
+            self._names.trim(connection, number)
             change = "UPDATE buckets SET settings = ?, notes = ? WHERE number = ?"
             connection.execute(change, (settings, notes, number))
 
@@ -130,16 +195,20 @@ class LedgerRows:
 
     def count(self) -> int:
         """Return the number of rows in the database; pending ones are not counted."""
-        rows = self._read("SELECT count(*) FROM uploads WHERE bucket = ?")
-        return int(rows[0][0]) if rows else 0  # type: ignore[call-overload]
+        return self.sums()[0]
 
-    def _ended(self, seen: SeenIds) -> list[int]:
-        between = "SELECT id FROM uploads WHERE bucket = ? AND id BETWEEN ? AND ?"
-        ended: list[int] = []
-        for first, last, ids in seen.partitions():
-            rows = self._read(between, first, last)
-            ended += [row[0] for row in rows if row[0] not in ids]  # type: ignore[misc]
-        return ended
+    def sums(self) -> tuple[int, int]:
+        """Return number and checksum of the ids of all rows in the database; pending ones are left out."""
+        rows = self._read(_SUMS)
+        return (int(rows[0][0]), int(rows[0][1]) & _SUM_BITS) if rows else (0, 0)  # type: ignore[call-overload]
+
+    def _unwritten(self, first: int, last: int, seen: set[int]) -> Iterable[int]:
+        """Return the ids of pending rows between two ids that were neither seen nor are in the database."""
+        if not self._pending:
+            return ()
+        pending = [each for each in self._pending if first <= each <= last and each not in seen]
+        stored = {row[0] for batch in padded(pending) for row in self._read(_READ, *batch)}
+        return [each for each in pending if each not in stored]
 
     def _read(self, sql: str, *values: object) -> list[tuple[object, ...]]:
         """Run a query whose first parameter is the bucket's number; [] where that fails."""
@@ -153,6 +222,7 @@ class LedgerRows:
             number = self._database.bucket_number(self._name)
             if number is not None and self._write_as(number, work):
                 self._pending.clear()
+                self._names.written()
                 self._flush_at = BATCH
                 return True
         while len(self._pending) > MAX_PENDING:
@@ -161,9 +231,9 @@ class LedgerRows:
         return False
 
     def _write_as(self, number: int, work: Callable[[sqlite3.Connection, int], None]) -> bool:
-        rows = [(number, row_id, *record) for row_id, record in self._pending.items()]
-
         def write(connection: sqlite3.Connection) -> None:
+            blocks = self._names.write(connection, number, self._pending)
+            rows = [(number, row_id, *record, blocks.get(row_id)) for row_id, record in self._pending.items()]
             connection.executemany(_WRITE, rows)
             work(connection, number)
 

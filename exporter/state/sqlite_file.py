@@ -16,9 +16,22 @@ log = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x4D505531
 """Identifies our files in SQLite's header: "MPU1"."""
-VERSION = 2
+VERSION = 3
 """Version of the tables. A file of an earlier one is migrated, a file of a later one is set aside."""
-MIGRATIONS = {1: "ALTER TABLE uploads ADD COLUMN abort_at REAL"}
+_NAMES = """
+CREATE TABLE name_blocks (
+    bucket INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    names INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    PRIMARY KEY (bucket, number)
+) WITHOUT ROWID;
+CREATE TABLE names (number INTEGER PRIMARY KEY, texts BLOB NOT NULL);
+"""
+MIGRATIONS = {
+    1: "ALTER TABLE uploads ADD COLUMN abort_at REAL",
+    2: f"ALTER TABLE uploads ADD COLUMN name INTEGER; {_NAMES}",
+}
 """SQL that turns a file of each earlier version into one of the next."""
 SALT_BYTES = 16
 _SCHEMA = """
@@ -38,6 +51,7 @@ CREATE TABLE uploads (
     run_bytes INTEGER,
     read REAL,
     abort_at REAL,
+    name INTEGER,
     PRIMARY KEY (bucket, id)
 ) WITHOUT ROWID;
 """
@@ -144,6 +158,7 @@ def _verify(connection: sqlite3.Connection, salt: bytes | None) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
+    connection.execute("PRAGMA secure_delete = ON")  # the names of ended uploads do not stay in free pages
     if version is None:
         _create(connection, salt)
         return
@@ -175,7 +190,7 @@ def _create(connection: sqlite3.Connection, salt: bytes | None) -> None:
     marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
     salted = f"INSERT INTO salt VALUES (x'{(salt or os.urandom(SALT_BYTES)).hex()}');"  # noqa: S608 - hexadecimal
     try:
-        connection.executescript(f"BEGIN; {_SCHEMA} {salted} {marks} COMMIT")
+        connection.executescript(f"BEGIN; {_SCHEMA} {_NAMES} {salted} {marks} COMMIT")
     except sqlite3.Error:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
@@ -189,8 +204,10 @@ def _verify_tables(connection: sqlite3.Connection) -> None:
         connection.execute("SELECT number, name, settings, notes FROM buckets LIMIT 1").fetchall()
         connection.execute(
             "SELECT bucket, id, asked, activity, dated, parts, bytes, class, failed, run, run_bytes, read,"
-            " abort_at FROM uploads LIMIT 1"
+            " abort_at, name FROM uploads LIMIT 1"
         ).fetchall()
+        connection.execute("SELECT bucket, number, names, size FROM name_blocks LIMIT 1").fetchall()
+        connection.execute("SELECT number, texts FROM names LIMIT 1").fetchall()
     except (ValueError, sqlite3.OperationalError) as error:
         if isinstance(error, sqlite3.Error) and code_of(error) != sqlite3.SQLITE_ERROR:
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 from fakes import DAY, NOW, upload
@@ -14,10 +15,11 @@ from exporter.model.uploads import PartTotals
 from exporter.scan.tally import Tally
 from exporter.state.database import BucketName, StateDatabase
 from exporter.state.ledger import ContiguousParts, Ledger
-from exporter.state.notes import Notes, RefusalState, read_notes, write_notes
+from exporter.state.notes import ListingTraits, Notes, RefusalState, read_notes, write_notes
 from exporter.state.rows import BATCH, MAX_PENDING, LedgerRows, SeenIds, UploadRecord
 
 REFUSED = RefusalState(NOW, "no", probes=2, consecutive=3)
+TRAITS = ListingTraits(skips_edges=True, hiding_since=NOW)
 NAME = BucketName("prod", "s3", "", "-", "media")
 
 
@@ -25,7 +27,8 @@ def result(uploads: int = 1) -> ScanResult:
     tally = Tally(now=NOW, stale_after=7 * DAY, ages=(DAY,), with_parts=True)
     for number in range(uploads):
         tally.add_sized(upload(number, age=DAY * number), PartTotals(2, 20, NOW - 5, "GLACIER"))
-    return ScanResult(tally.summary(), NOW + 9, 8.5, "some trouble")
+    summary = replace(tally.summary(), unlisted=3, denied=2)
+    return ScanResult(summary, NOW + 9, 8.5, "some trouble", notices=("one", "two"))
 
 
 def record(ledger: Ledger, each, totals: PartTotals, now: float, **more) -> UploadRecord:
@@ -191,12 +194,14 @@ class TestNextProcess:
             assert ledger.result == expected
             ledger.record_ended(upload(7))
             ledger.refusals = REFUSED
+            ledger.traits = TRAITS
             ledger.commit(result(3))
             state.close()
         state = StateDatabase(tmp_path / "state.db")
         assert state.open(threading.Event())
         other = Ledger(LedgerRows(state, NAME), "other settings")
         assert (other.result, other.record_ended(upload(7)), other.refusals) == (None, True, REFUSED)
+        assert other.traits == TRAITS
         state.close()
 
     @given(
@@ -211,10 +216,25 @@ class TestNextProcess:
                 probes=st.integers(0, 99),
                 consecutive=st.integers(0, 50),
             ),
+            denied=st.frozensets(st.integers(-(2**63), 2**63 - 1), max_size=5),
+            traits=st.builds(
+                ListingTraits,
+                skips_edges=st.booleans(),
+                prefix_is_broken=st.booleans(),
+                prefix_checked_at=st.none() | st.floats(0, 2e9),
+                hiding_since=st.none() | st.floats(0, 2e9),
+                honest_scans=st.integers(0, 50),
+            ),
         )
     )
     def test_reads_what_was_written(self, notes):
         assert read_notes(write_notes(notes)) == notes
+
+    def test_reads_a_text_that_is_no_valid_unicode_escaped(self):
+        notes = Notes(replace(result(), warning="a\udfff", notices=("b\ud800",)))
+        assert read_notes(write_notes(notes)).result == replace(
+            result(), warning="a\\udfff", notices=("b\\ud800",)
+        )
 
     @pytest.mark.parametrize(
         "text",
@@ -227,6 +247,8 @@ class TestNextProcess:
             write_notes(Notes()).replace('"result": null', '"result": "none"'),
             write_notes(Notes()).replace('"refused_at": null', '"refused_at": "never"'),
             write_notes(Notes()).replace('"probes": 0', '"probes": "0"'),
+            write_notes(Notes()).replace('"honest_scans": 0', '"honest_scans": "0"'),
+            write_notes(Notes()).replace('"honest_scans": 0', '"kind_scans": 0'),
             write_notes(Notes(result())).replace('"uploads": 1', '"uploads": "many"'),
             write_notes(Notes(result())).replace('"bytes_by_class": [["GLACIER"', '"bytes_by_class": [[1'),
             "[" * 100_000,
@@ -256,7 +278,7 @@ class TestRows:
         rows.put(17, known)
         assert rows.fetch([1, edge, 2]) == {edge: known}
         seen.add(edge)
-        rows.commit(seen, 1, "", "{}")
+        rows.commit(rows.missing(seen), "", "{}")
         assert rows.fetch([17, edge]) == {edge: known}
 
     @pytest.mark.slow
