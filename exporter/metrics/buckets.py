@@ -76,12 +76,10 @@ _ASKED_BY_NAME: dict[Definition, Callable[[Summary], float | None]] = {
         "Uploads in progress that the store has though its listing of the bucket lacks them; counted in all "
         "other metrics.",
         see="#what-a-listing-hides",
-        on_dashboard=False,
     ): lambda summary: summary.unlisted if summary.parts_known else None,
     Definition(
         "mpu_denied_uploads",
         "Uploads that the store lists and then denies when asked by name; counted in no other metric.",
-        on_dashboard=False,
     ): lambda summary: summary.denied if summary.parts_known else None,
 }
 _AGES = Definition(

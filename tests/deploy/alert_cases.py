@@ -157,6 +157,18 @@ CASES = [
         *("MpuUnsizedUploads", "mpu_unsized_uploads", "0", "1"),
         "Uploads in bucket media of prod whose bytes are not known: 1. The bytes shown are too few.",
     ),
+    simple(
+        *("MpuListingHidesUploads", "mpu_unlisted_uploads", "0", "1"),
+        "Uploads that bucket media of prod has and its listing lacks: 1. They are counted all the same, "
+        "but others that the listing lacks may be unknown.",
+    ),
+    Case(
+        "MpuStoreListsGhosts",
+        bucket("mpu_denied_uploads", "0x600"),
+        bucket("mpu_denied_uploads", "1x600"),
+        "Uploads that bucket media of prod lists and then denies: 1. They are counted nowhere else, and "
+        "nobody can abort them.",
+    ),
     Case(
         "MpuThrottled",
         target("mpu_api_requests_total", "0+1000x200", operation="ListParts")
