@@ -11,7 +11,7 @@ from exporter.scan.priority import DueUpload, ListingOrderQueue, UrgencyQueue
 from exporter.scan.recheck import Recheck
 from exporter.scan.refusal_breaker import RefusalBreaker
 from exporter.scan.request_budget import RequestBudget
-from exporter.stores.pagination import sum_parts
+from exporter.stores.part_listing import sum_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -100,6 +100,10 @@ class PartSum(Protocol):
     def skipped_parts(self) -> int:
         """Parts 1 to this number are not listed, but counted as an earlier scan found them."""
 
+    @property
+    def outdated(self) -> bool:
+        """Whether a part that was skipped has been sent again since: all are to be listed."""
+
     def restart(self, skipped_parts: int = 0, size: int = 0, last_modified: float | None = None) -> None:
         """Forget all parts, and count parts 1 to `skipped_parts` of together `size` bytes.
 

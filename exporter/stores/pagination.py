@@ -1,4 +1,4 @@
-"""The tasks that list uploads, ask for them by name, and sum up parts.
+"""The tasks that list uploads and ask for them by name.
 
 A task is a generator without I/O: it yields a PageRequest, is sent the page (or thrown the StoreError), and
 returns its result. `engine.executor` runs tasks; whether calls are made on threads or over one event loop is
@@ -14,17 +14,15 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from exporter.model.errors import GoneError, Reason, StoreError
-from exporter.model.uploads import Parts, PartTotals, Upload
+from exporter.model.uploads import Upload
 from exporter.stores.base import UPLOADS_OPERATION, PageRequest
-from exporter.stores.paginator import parts_paginator
 from exporter.stores.uploads_paginator import UploadsPaginator
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from exporter.config.settings import BucketSettings
-    from exporter.model.uploads import Part
-    from exporter.stores.base import Marker, Page, PartSum
+    from exporter.stores.base import Marker, Page
 
 T = TypeVar("T")
 Task = Generator[PageRequest, "Page[Any]", T]
@@ -139,7 +137,7 @@ def _next_page(
             if means_no_uploads(error, marker):
                 paginator.done = True
                 return None
-            if marker is None or not _is_refusal(error):
+            if marker is None or not is_refusal(error):
                 raise
             if not paginator.refuse():
                 raise RestartError from error
@@ -149,7 +147,7 @@ def _readable(request: PageRequest, paginator: UploadsPaginator, may_encode: boo
     """Return the requested page, asked for again where it cannot be read. Raises StoreError."""
     request = request._replace(encoded=paginator.encoded)
     try:
-        return (yield from _ask_twice(request))
+        return (yield from ask_twice(request))
     except StoreError as error:
         if request.encoded or not may_encode or not (error.garbled or error.reason is Reason.SERVER_ERROR):
             raise
@@ -162,7 +160,7 @@ def _readable(request: PageRequest, paginator: UploadsPaginator, may_encode: boo
     return page
 
 
-def _ask_twice(request: PageRequest) -> Task[Page[Any]]:
+def ask_twice(request: PageRequest) -> Task[Page[Any]]:
     """Return the requested page, asked for once more where the first answer is garbled. Raises StoreError."""
     try:
         return (yield request)
@@ -179,7 +177,7 @@ def _list_edge(
     try:
         listing = yield from list_by_key(bucket, key, may_encode=may_encode, encoded=paginator.encoded)
     except StoreError as error:
-        if _is_refusal(error):
+        if is_refusal(error):
             raise RestartError from error
         raise
     if not listing.complete:
@@ -224,46 +222,6 @@ def means_no_uploads(error: StoreError, marker: Marker | None) -> bool:
     return marker is None and (error.status, error.code) == (HTTPStatus.NOT_FOUND, "NoSuchUpload")
 
 
-def _is_refusal(error: StoreError) -> bool:
+def is_refusal(error: StoreError) -> bool:
     """Whether a store refused a marker."""
     return (error.status, error.code) in _REFUSED_MARKER and not isinstance(error, GoneError)
-
-
-def sum_parts(bucket: BucketSettings, upload: Upload, part_sum: PartSum) -> Task[PartTotals]:
-    """List the parts of the upload that `part_sum` has not counted; returns the totals of all.
-
-    Raises StoreError, GoneError where the upload has ended. Where a store refuses to go on after the parts
-    already counted, all are listed.
-    """
-    counted = part_sum.contiguous_parts
-    try:
-        page: Page[Part] = yield from _ask_twice(
-            PageRequest(bucket, upload, (str(counted),) if counted else None)
-        )
-    except StoreError as error:
-        if not counted or not _is_refusal(error):
-            raise
-        part_sum.restart()
-        page = yield from _ask_twice(PageRequest(bucket, upload, None))
-    if page.truncated is False:  # nearly always: all parts on one page, in which the sum finds repeats
-        part_sum.add(page.items)
-        return _totals(part_sum, page.storage_class, page.abort_at)
-    paginator = parts_paginator()
-    storage_class, abort_at = page.storage_class, page.abort_at
-    part_sum.add(_countable(page, paginator.accept(page)))
-    while not paginator.done:
-        page = yield from _ask_twice(PageRequest(bucket, upload, paginator.marker))
-        storage_class = page.storage_class or storage_class
-        abort_at = abort_at if page.abort_at is None else page.abort_at
-        part_sum.add(_countable(page, paginator.accept(page)))
-    return _totals(part_sum, storage_class, abort_at)
-
-
-def _countable(page: Page[Part], new: Collection[Part]) -> Collection[Part]:
-    """Return what a page adds to a sum: of numbered parts all, as a repeated one may have been sent again."""
-    return page.items if isinstance(page.items, Parts) else new
-
-
-def _totals(part_sum: PartSum, storage_class: str, abort_at: float | None) -> PartTotals:
-    totals = part_sum.totals(storage_class)
-    return totals if abort_at is None else totals._replace(abort_at=abort_at)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from exporter.model.errors import Reason, StoreError
-from exporter.model.uploads import Part, Parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Sequence
@@ -38,12 +37,7 @@ class Paginator(Generic[T]):
     def accept(self, page: Page[T]) -> Collection[T]:
         """Take the page that was requested and return its new items. Raises StoreError (bad_response)."""
         new = self._new_items(page.items)
-        moved = bool(new) or page.progressed
-        self._stalled_pages = 0 if moved else self._stalled_pages + 1
-        if is_last(page):
-            self.done = True
-        else:
-            self._advance(page, repeats_only=bool(page.items) and not moved)
+        self._follow(page, moved=bool(new) or page.progressed)
         return new
 
     def refuse(self) -> bool:
@@ -71,6 +65,14 @@ class Paginator(Generic[T]):
         known, self._page_before = self._page_before, distinct
         return known
 
+    def _follow(self, page: Page[T], *, moved: bool) -> None:
+        """End the listing after this page, or go on."""
+        self._stalled_pages = 0 if moved else self._stalled_pages + 1
+        if is_last(page):
+            self.done = True
+        else:
+            self._advance(page, repeats_only=bool(page.items) and not moved)
+
     def _ways(self, page: Page[T]) -> list[Marker]:
         """Return the ways to go on after a page, the best first."""
         return [marker for marker in (page.next_marker, page.last_marker) if marker]
@@ -92,11 +94,6 @@ class Paginator(Generic[T]):
         self.marker, self._other_ways = untried[0], untried[1:]
         self._markers_tried.add(hash(untried[0]))
         return True
-
-
-def parts_paginator() -> Paginator[Part]:
-    """Return the paginator of an upload's parts, compared by number, or by range where they have none."""
-    return Paginator(lambda parts: parts.starts if isinstance(parts, Parts) else list(parts))
 
 
 def is_last(page: Page[T]) -> bool:

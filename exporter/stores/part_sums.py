@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 
 class NumberedPartSum:
-    """Parts known by their number (S3, OBS). A number listed again, with whatever size, counts once.
+    """Parts known by their number (S3, OBS). Of a number listed again, the part that was sent last counts.
 
+    That is the one with the later LastModified; where these are equal or one is missing, the later in order.
     Parts 1 to `contiguous_parts` are all there, and hold `contiguous_bytes`: the next scan can skip them.
     """
 
@@ -25,23 +26,28 @@ class NumberedPartSum:
 
         `last_modified` is when the newest of these was uploaded (Unix seconds).
         """
+        self.outdated = False
         self.contiguous_parts = self.skipped_parts = skipped_parts
         self.contiguous_bytes = size
+        self._skipped = Part(skipped_parts, size, last_modified)
         self._numbers: set[int] = set()
-        self._unnumbered = 0
+        self._unnumbered: list[Part] = []
         self._bytes: int | None = size
         self._last_modified = last_modified
+        self._pages: list[Parts] = []
+        self._by_number: dict[int, Part] | None = None
 
     def add(self, parts: Collection[Part]) -> None:
         """Count the parts of a page; one without a readable number or size leaves the bytes unknown."""
-        if not (isinstance(parts, Parts) and self._add_all(parts)):
-            for part in parts:
-                self._add_one(part)
+        if self._by_number is None and isinstance(parts, Parts) and self._add_all(parts):
+            self._pages.append(parts)
+        else:
+            self._add_each(parts)
 
     def _add_all(self, parts: Parts) -> bool:
         """Count a page of parts at once; false, and none is counted, where one repeats or lacks a field."""
         numbers = set(parts.starts)
-        if len(numbers) < len(parts) or not self._numbers.isdisjoint(numbers) or self._bytes is None:
+        if len(numbers) < len(parts) or not self._numbers.isdisjoint(numbers):
             return False
         try:  # adding or comparing None is a TypeError
             newest = max(parts.modified, default=self._last_modified)  # type: ignore[type-var]
@@ -53,7 +59,7 @@ class NumberedPartSum:
         if min(numbers, default=self.skipped_parts + 1) <= self.skipped_parts:  # type: ignore[type-var, operator]
             return False
         self._numbers |= numbers  # type: ignore[arg-type]
-        self._bytes += total
+        self._bytes += total  # type: ignore[operator]  # known until parts are added one by one
         self._last_modified = max(newest, self._last_modified or newest)
         if parts.starts == list(range(self.contiguous_parts + 1, self.contiguous_parts + 1 + len(parts))):
             self._extend_contiguous(len(parts), total)
@@ -67,24 +73,40 @@ class NumberedPartSum:
         self.contiguous_parts += parts
         self.contiguous_bytes += size_bytes
 
-    def _add_one(self, part: Part) -> None:
-        if part.start is None:
-            self._unnumbered += 1
-        elif part.start in self._numbers or part.start <= self.skipped_parts:
-            return
-        else:
-            self._numbers.add(part.start)
-            if part.start == self.contiguous_parts + 1 and part.size is not None:
-                self._extend_contiguous(1, part.size)
-        known = self._bytes is not None and part.start is not None and part.size is not None
-        self._bytes = (self._bytes or 0) + (part.size or 0) if known else None
-        if part.modified is not None:
-            self._last_modified = max(part.modified, self._last_modified or part.modified)
+    def _add_each(self, parts: Collection[Part]) -> None:
+        """Count the parts of a page one by one, and from now on those of every page."""
+        if self._by_number is None:
+            self._by_number = {part.start: part for page in self._pages for part in page}  # type: ignore[misc]
+            self._pages = []
+        for part in parts:
+            if part.start is None:
+                self._unnumbered.append(part)
+            elif part.start <= self.skipped_parts:
+                self.outdated = self.outdated or _is_later(part, self._skipped)
+            elif not _is_later(self._by_number.get(part.start, part), part):
+                self._by_number[part.start] = part
+        self._add_up(self._by_number)
+
+    def _add_up(self, by_number: dict[int, Part]) -> None:
+        counted = [self._skipped, *by_number.values(), *self._unnumbered]
+        sizes = [part.size for part in counted if part.size is not None]
+        self._bytes = sum(sizes) if len(sizes) == len(counted) and not self._unnumbered else None
+        moments = [part.modified for part in counted if part.modified is not None]
+        self._last_modified = max(moments, default=None)
+        self.contiguous_parts, self.contiguous_bytes = self.skipped_parts, self._skipped.size or 0
+        while (following := by_number.get(self.contiguous_parts + 1)) and following.size is not None:
+            self._extend_contiguous(1, following.size)
 
     def totals(self, storage_class: str) -> PartTotals:
         """Return the sum so far."""
-        parts = self.skipped_parts + len(self._numbers) + self._unnumbered
+        numbered = len(self._numbers if self._by_number is None else self._by_number)
+        parts = self.skipped_parts + numbered + len(self._unnumbered)
         return PartTotals(parts, self._bytes, self._last_modified, storage_class)
+
+
+def _is_later(part: Part, other: Part) -> bool:
+    """Whether a part was certainly sent after another."""
+    return part.modified is not None and other.modified is not None and part.modified > other.modified
 
 
 class RangedPartSum:
@@ -94,6 +116,7 @@ class RangedPartSum:
     """
 
     contiguous_parts = contiguous_bytes = skipped_parts = 0
+    outdated = False
 
     def __init__(self) -> None:
         """Make an empty sum."""

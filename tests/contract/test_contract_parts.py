@@ -16,7 +16,7 @@ from contract.rigs import (
     items,
     refused,
 )
-from servers.s3 import EPOCH, Listing, without_arguments
+from servers.s3 import EPOCH, Listing, iso, without_arguments
 
 from exporter.model.errors import GoneError, Reason
 from exporter.model.uploads import PartTotals
@@ -123,12 +123,24 @@ class TestXml:
         else:
             assert rig.size(upload) == PartTotals(5, 15, EPOCH + 1e6 - 1, "STANDARD")
 
-    def test_a_part_number_counts_once_whatever_its_size(self, page_rig: Rig):
+    @pytest.mark.parametrize("first", [True, False])
+    @pytest.mark.parametrize(("later", "size"), [(5, 705), (0, None), (-5, 6)])
+    def test_of_a_part_listed_twice_the_one_that_was_sent_last_counts(
+        self, page_rig: Rig, later: int, size: int | None, *, first: bool
+    ):
         upload = upload_of(1, 2, 3)
         page_rig.fill([upload])
-        page_rig.fault(PARTS, page=lambda p: replace(p, items=[*p.items, p.items[0] | {"Size": "700"}]))
+        again = {"Size": "700", "LastModified": iso(upload.parts[0].modified + later)}
+
+        def twice(page: Listing) -> Listing:
+            other = page.items[0] | again
+            return replace(page, items=[other, *page.items] if first else [*page.items, other])
+
+        page_rig.fault(PARTS, page=twice)
         totals = page_rig.size(upload)
-        assert (totals.parts, totals.bytes) == (3, 6)
+        in_order = 6 if first else 705
+        assert (3, size or in_order) == (totals.parts, totals.bytes)
+        assert EPOCH + 1e6 - 1 + max(later, 0) == totals.last_modified
 
     @pytest.mark.parametrize("seed", range(3))
     def test_parts_may_come_in_any_order(self, open_xml_rig: Opener, seed: int):

@@ -13,8 +13,9 @@ from exporter.config.settings import BucketSettings
 from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Part, Parts, PartTotals, Upload
 from exporter.stores.base import Marker, Page, PageRequest
-from exporter.stores.pagination import RestartError, Task, list_next_page, sum_parts, uploads_paginator
-from exporter.stores.paginator import MAX_STALLED_PAGES, Paginator, parts_paginator
+from exporter.stores.pagination import RestartError, Task, list_next_page, uploads_paginator
+from exporter.stores.paginator import MAX_STALLED_PAGES, Paginator
+from exporter.stores.part_listing import PartsPaginator, sum_parts
 from exporter.stores.part_sums import NumberedPartSum
 
 BUCKET = BucketSettings("b")
@@ -145,11 +146,11 @@ class TestPaginator:
         ]
         assert loop.accept(Page([nameless, Part(1, 5)], truncated=False)) == [nameless]
 
-    def test_parts_are_known_by_their_numbers_ranges_by_themselves(self):
-        numbered, ranges = parts_paginator(), parts_paginator()
+    def test_parts_with_numbers_are_given_back_again_ranges_are_not(self):
+        numbered, ranges = PartsPaginator(), PartsPaginator()
         numbered.accept(Page(Parts([1, None], [5, 6], [None, None]), truncated=True, next_marker=("1",)))
         again = Page(Parts([1, None], [7, 6], [None, None]), truncated=False)
-        assert list(numbered.accept(again)) == [Part(None, 6)]
+        assert list(numbered.accept(again)) == [Part(1, 7), Part(None, 6)]
         ranges.accept(Page([Part(0, 5)], truncated=True, next_marker=("1",)))
         assert ranges.accept(Page([Part(0, 5), Part(0, 6)], truncated=False)) == [Part(0, 6)]
 
@@ -290,8 +291,14 @@ class TestSizingOn:
     @pytest.mark.parametrize("first", [1, 3, 5])
     def test_parts_listed_again_count_once(self, first: int):
         """Some servers count the marker in, others take no notice of it."""
-        listed = Parts.of([Part(number, 1000, 2e9) for number in range(first, 8)])
+        listed = Parts.of([Part(number, 1000, 1e9 if number < 6 else 2e9) for number in range(first, 8)])
         assert self.size(Page(listed, truncated=False)) == PartTotals(7, 2050, 2e9)
+
+    def test_where_one_of_them_was_sent_again_all_are_listed(self):
+        again = Page(Parts.of([Part(5, 1000, 2e9), Part(6, 6, 1e9)]), truncated=False)
+        whole = Page(Parts.of([Part(n, 7, 2e9 if n == 5 else 1e9) for n in range(1, 7)]), truncated=False)
+        assert PartTotals(6, 42, 2e9) == self.size(again, whole)
+        assert self.markers == [("5",), None]
 
     def test_a_server_that_refuses_the_marker_is_asked_from_the_beginning(self):
         whole = Page([Part(1, 1), Part(2, 2)], truncated=False)

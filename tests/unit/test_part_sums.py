@@ -62,12 +62,49 @@ class TestNumbered:
     @given(st.lists(numbered, max_size=4))
     def test_flawless_columns_of_many_pages_add_up(self, truths: list[dict[int, int]]):
         pages = [[Part(number, size, 1e9 + number) for number, size in truth.items()] for truth in truths]
-        first = {number: size for truth in reversed(truths) for number, size in truth.items()}
-        newest = max((1e9 + number for number in first), default=None)
-        assert in_columns(*pages) == PartTotals(len(first), sum(first.values()), newest)
+        last = {number: size for truth in truths for number, size in truth.items()}
+        newest = max((1e9 + number for number in last), default=None)
+        assert in_columns(*pages) == PartTotals(len(last), sum(last.values()), newest)
 
-    def test_a_number_with_another_size_counts_once(self):
-        assert totals(NumberedPartSum(), [Part(1, 5), Part(1, 700), Part(1, None)]) == PartTotals(1, 5)
+    @pytest.mark.parametrize("in_columns", [False, True])
+    @pytest.mark.parametrize("pages", [1, 2])
+    @pytest.mark.parametrize(
+        ("first", "again", "counts"),
+        [
+            (Part(1, 5, 1e9), Part(1, 700, 2e9), Part(1, 700, 2e9)),
+            (Part(1, 700, 2e9), Part(1, 5, 1e9), Part(1, 700, 2e9)),
+            (Part(1, 5, 1e9), Part(1, 700, 1e9), Part(1, 700, 1e9)),
+            (Part(1, 5, None), Part(1, 700, 1e9), Part(1, 700, 1e9)),
+            (Part(1, 5, 1e9), Part(1, 700, None), Part(1, 700, None)),
+            (Part(1, 5, 1e9), Part(1, None, 2e9), Part(1, None, 2e9)),
+            (Part(1, None, 2e9), Part(1, 5, 1e9), Part(1, None, 2e9)),
+        ],
+    )
+    def test_of_a_number_listed_twice_the_part_that_was_sent_last_counts(
+        self, first: Part, again: Part, counts: Part, pages: int, *, in_columns: bool
+    ):
+        listed = [[first, Part(2, 10, 1e8)], [again]] if pages == 2 else [[first, Part(2, 10, 1e8), again]]
+        found = totals(NumberedPartSum(), *(Parts.of(page) if in_columns else page for page in listed))
+        size = None if counts.size is None else counts.size + 10
+        assert PartTotals(2, size, counts.modified or 1e8) == found
+
+    def test_a_part_sent_again_changes_the_bytes_of_the_contiguous_ones(self):
+        fold = NumberedPartSum()
+        for page in ([Part(1, 5, 1e9), Part(2, 6, 1e9)], [Part(1, 700, 2e9), Part(3, 7, 1e9)]):
+            fold.add(Parts.of(page))
+        assert (fold.contiguous_parts, fold.contiguous_bytes) == (3, 713)
+
+    @pytest.mark.parametrize(
+        ("modified", "outdated"), [(2e9, True), (1e9, False), (5e8, False), (None, False)]
+    )
+    def test_a_skipped_part_with_a_later_time_shows_that_the_sum_is_outdated(
+        self, modified: float | None, *, outdated: bool
+    ):
+        fold = NumberedPartSum(3, 30, 1e9)
+        fold.add(Parts.of([Part(3, 700, modified), Part(4, 1, 1e9)]))
+        assert (outdated, PartTotals(4, 31, 1e9)) == (fold.outdated, fold.totals(""))
+        fold.restart()
+        assert not fold.outdated
 
     @pytest.mark.parametrize("unknown", [Part(2, None), Part(None, 5), Part(None, None)])
     @pytest.mark.parametrize("place", [0, 1, 2])

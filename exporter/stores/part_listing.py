@@ -1,0 +1,117 @@
+"""The task that lists the parts of one upload and adds them up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.model.errors import StoreError
+from exporter.model.uploads import Parts
+from exporter.stores.base import PageRequest
+from exporter.stores.pagination import ask_twice, is_refusal
+from exporter.stores.paginator import Paginator
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Hashable, Sequence
+
+    from exporter.config.settings import BucketSettings
+    from exporter.model.uploads import Part, PartTotals, Upload
+    from exporter.stores.base import Marker, Page, PartSum
+    from exporter.stores.pagination import Task
+
+
+def sum_parts(bucket: BucketSettings, upload: Upload, part_sum: PartSum) -> Task[PartTotals]:
+    """List the parts of the upload that `part_sum` has not counted; returns the totals of all.
+
+    Raises StoreError, GoneError where the upload has ended. Where a store refuses to go on after the parts
+    already counted, or one of these was sent again, all are listed.
+    """
+    counted = part_sum.contiguous_parts
+    if counted:
+        try:
+            totals = yield from _list(bucket, upload, part_sum, (str(counted),))
+            if not part_sum.outdated:
+                return totals
+        except StoreError as error:
+            if not is_refusal(error):
+                raise
+        part_sum.restart()
+    return (yield from _list(bucket, upload, part_sum, None))
+
+
+def _list(
+    bucket: BucketSettings, upload: Upload, part_sum: PartSum, marker: Marker | None
+) -> Task[PartTotals]:
+    """List the parts after `marker`. Raises StoreError."""
+    page: Page[Part] = yield from ask_twice(PageRequest(bucket, upload, marker))
+    if page.truncated is False:  # nearly always: all parts on one page, in which the sum finds repeats
+        part_sum.add(page.items)
+        return _totals(part_sum, page.storage_class, page.abort_at)
+    paginator = PartsPaginator(marker, part_sum.contiguous_parts)
+    storage_class, abort_at = "", None
+    while True:
+        storage_class = page.storage_class or storage_class
+        abort_at = abort_at if page.abort_at is None else page.abort_at
+        part_sum.add(paginator.accept(page))
+        if paginator.done:
+            return _totals(part_sum, storage_class, abort_at)
+        page = yield from ask_twice(PageRequest(bucket, upload, paginator.marker))
+
+
+def _totals(part_sum: PartSum, storage_class: str, abort_at: float | None) -> PartTotals:
+    totals = part_sum.totals(storage_class)
+    return totals if abort_at is None else totals._replace(abort_at=abort_at)
+
+
+class PartsPaginator(Paginator["Part"]):
+    """State of a listing of one upload's parts, which are compared by number, or by range without one.
+
+    Numbered parts listed again are given back, too: they may have been sent again. Some servers take a marker
+    for the number of parts to leave out, which shows where numbers are missing: where a list ends on an empty
+    page, or had gaps at a page's edge, the page after as many parts as were listed is asked for as well.
+    """
+
+    def __init__(self, marker: Marker | None = None, skipped_parts: int = 0) -> None:
+        """Start a listing after `marker`, which leaves out parts 1 to `skipped_parts`."""
+        super().__init__(lambda parts: parts.starts if isinstance(parts, Parts) else list(parts))
+        self.marker = marker
+        self._markers_tried.add(hash(marker))
+        self._skipped_parts = skipped_parts
+        self._listed: set[Hashable] = set()
+        self._after_gap: Marker | None = None
+        self._is_check = False
+
+    def accept(self, page: Page[Part]) -> Collection[Part]:
+        """Take the page that was requested; returns the parts to count. Raises StoreError (bad_response)."""
+        new = super().accept(page)
+        return page.items if isinstance(page.items, Parts) else new
+
+    def _recall(self, identities: Sequence[Hashable], distinct: set[Hashable]) -> set[Hashable]:  # noqa: ARG002
+        known = distinct & self._listed
+        self._listed |= distinct
+        return known
+
+    def _follow(self, page: Page[Part], *, moved: bool) -> None:
+        is_check, self._is_check = self._is_check, False
+        if is_check and not moved:
+            self._check(self._other_ways)
+            return
+        super()._follow(page, moved=moved)
+        last, counted = self._last_number(), len(self._listed) + self._skipped_parts
+        if not last:
+            return
+        if not self.done:
+            self._after_gap = self._after_gap or ((str(counted),) if last > counted else None)
+        elif not page.items:
+            self._check([(str(last),), (str(counted),)])
+        elif self._after_gap:
+            self._check([self._after_gap])
+
+    def _last_number(self) -> int:
+        """Return the highest part number listed; 0 where a part has none."""
+        numbers = [number for number in self._listed if isinstance(number, int)]
+        return max(numbers) if numbers and len(numbers) == len(self._listed) else 0
+
+    def _check(self, ways: Sequence[Marker]) -> None:
+        """Ask for a page that shows nothing new if the list is complete, unless all were asked for."""
+        self._is_check = self._go_on(ways)
+        self.done = not self._is_check
