@@ -18,7 +18,7 @@ MESSAGES_LIMIT = 8
 BUCKETS_LIMIT = 10_000
 """Number of buckets with problems that are remembered."""
 
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 def without_numbers(problem: str) -> str:

@@ -151,7 +151,7 @@ def test_the_line_of_such_a_scan_has_the_numbers(scans, caplog):
 def test_a_notice_is_told_once_though_its_numbers_and_its_example_change(scans, caplog):
     for texts in (
         ('3 keys are outside the prefix, the first is "a/1"',),
-        ('12 keys are outside the prefix, the first is "b \\" 2"', "the store's prefix is not obeyed"),
+        ('1,234 keys are outside the prefix, the first is "b \\" 2"', "the store's prefix is not obeyed"),
         ("the store's prefix is not obeyed",),
     ):
         scans.finished("prod", "media", replace(result(), notices=texts))
