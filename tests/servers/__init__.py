@@ -19,7 +19,7 @@ def need(*programs: str) -> None:
     """Skip the test where a program is not installed; in CI, where nothing may be skipped, fail it."""
     missing = [program for program in programs if shutil.which(program) is None]
     if missing:
-        _do_without(f"{', '.join(missing)} (tests/servers/packages.sh, as root, installs them)")
+        do_without(f"{', '.join(missing)} (tests/servers/packages.sh, as root, installs them)")
 
 
 def need_package(name: str) -> Any:
@@ -27,10 +27,10 @@ def need_package(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError:
-        return _do_without(f"{name} (pip install -e '.[test]')")
+        return do_without(f"{name} (pip install -e '.[test]')")
 
 
-def _do_without(what: str) -> None:
+def do_without(what: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"not installed: {what}", pytrace=False)
     pytest.skip(f"not installed: {what}", allow_module_level=True)
