@@ -1,0 +1,246 @@
+"""Scans of a store that lies, and what of their numbers is wrong without a word."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+from zlib import crc32
+
+from contract.liar import Liar
+from contract.liar_world import Bucket, Event, InProgress
+from fakes import DAY
+
+from exporter.config.settings import BucketSettings, ScanSettings
+from exporter.model.errors import StoreError
+from exporter.scan.scanner import Scanner
+from exporter.state.database import BucketName, StateDatabase
+from exporter.state.ledger import Ledger
+from exporter.state.rows import LedgerRows
+from exporter.stores.engine.store_client import StoreClient
+from exporter.stores.multi_node import MultiNodeStore, Node
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Iterator, Sequence
+
+    from exporter.model.results import ScanResult
+    from exporter.model.uploads import CountedUpload
+    from exporter.stores.base import Store
+
+PLAIN_KEYS = ("a", "a/1", "a/2", "ab", "b", "c")
+ODD_KEYS = (*PLAIN_KEYS, "b\x01x", " d ", "e\rf")
+EAGER = {"recheck_factor": 0.0, "recheck_at_least": 1.0}
+"""Every upload is asked about in each scan, and all its parts are read."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A bucket, how its server lies, and how it is scanned."""
+
+    lies: tuple[str, ...]
+    events: tuple[Event, ...]
+    keys: tuple[str, ...] = PLAIN_KEYS
+    page_size: int | None = 2
+    scans: int = 1
+    prefix: str | None = None
+    parts: str = "remembered"
+    eager: bool = True
+    remember: str = "all"
+    """What outlives the time between scans: "all" as the process runs on; the "file", or "nothing"."""
+    interval: float = 300.0
+    nodes: bool = False
+    """Whether two nodes are watched, of which each lists only its own uploads."""
+    seed: int = 0
+
+
+class Wrong(NamedTuple):
+    """Something wrong in a scan's numbers: of an upload, or of a sum."""
+
+    what: str
+    name: str
+    known: bool = False
+    """Whether an earlier scan sized the upload, and is remembered."""
+
+
+class Verdict(NamedTuple):
+    """What one scan came to, and how it says that its numbers are not whole; an error where it failed."""
+
+    wrong: tuple[Wrong, ...]
+    told: tuple[str, ...]
+    error: StoreError | None = None
+
+    @property
+    def silent(self) -> tuple[Wrong, ...]:
+        """What is wrong without a word."""
+        return () if self.told else self.wrong
+
+
+def draw(chance: random.Random, lies: Sequence[str], scans: int = 4) -> Case:
+    """Return a case of these lies, of at most so many scans."""
+    scans = chance.randint(1, scans)
+    events = [_begun(chance, 0, -1) for _ in range(chance.randint(0, 9))]
+    moving = any("ended" in lie or "next" in lie or "index" in lie for lie in lies)
+    events += [
+        _change(chance, chance.randrange(scans), chance.choice((-1, *range(6 if moving else 14))))
+        for _ in range(8 if moving else chance.choice((0, 0, 2, 8)))
+    ]
+    if any("restart" in lie for lie in lies):
+        events.append(Event(chance.randrange(scans), chance.choice((-1, 0, 1, 2)), "restart"))
+    odd = any("keys" in lie or "control" in lie for lie in lies)
+    return Case(
+        tuple(lies),
+        tuple(events),
+        keys=ODD_KEYS if odd else PLAIN_KEYS[: chance.choice((1, 2, 6, 6))],
+        page_size=chance.choice((1, 2, 3, 5, None)),
+        scans=scans,
+        prefix=chance.choice((None, None, None, "a", "a/")),
+        parts=chance.choice(("remembered", "remembered", "remembered", "always", "never")),
+        eager=chance.choice((True, True, False)),
+        remember=chance.choice(("all", "all", "file", "nothing")),
+        interval=chance.choice((300.0, 300.0, DAY + 300.0)),
+        nodes=chance.choice((False, False, False, True)),
+        seed=chance.randrange(5),
+    )
+
+
+def _begun(chance: random.Random, scan: int, before: int) -> Event:
+    return Event(scan, before, "begin", chance.randrange(9), chance.randint(0, 3), chance.randint(1, 9))
+
+
+def _change(chance: random.Random, scan: int, before: int) -> Event:
+    what = chance.choice(("begin", "end", "end", "part", "part"))
+    if what == "begin":
+        return _begun(chance, scan, before)
+    return Event(scan, before, what, chance.randrange(9), chance.randint(1, 4), chance.randint(1, 9))
+
+
+class Judge:
+    """Scans a case, and compares each scan's numbers with what was true meanwhile."""
+
+    def __init__(self, case: Case) -> None:
+        """Make the bucket, its server and the exporter's own state."""
+        self._case = case
+        self._bucket = Bucket(
+            case.keys, case.events, lambda n: f"{crc32(f'{case.seed}-{n}'.encode()):08x}-{n}"
+        )
+        own = {"page_size": case.page_size, "retries": 0, "parts": case.parts}
+        clock = self._bucket.clock
+        settings = ScanSettings(**own | (EAGER if case.eager else {}))
+        self._client = StoreClient(self._store(), settings, clock, clock.clocks())
+        self._watched = BucketSettings("media", prefix=case.prefix, stale_after=DAY)
+        self._sized: set[str] = set()
+        self._start(StateDatabase())
+
+    def _store(self) -> Store:
+        case, bucket = self._case, self._bucket
+        if not case.nodes:
+            return Liar(bucket, case.lies, case.page_size, case.seed)
+        nodes = [Liar(bucket, case.lies, case.page_size, case.seed, node) for node in range(2)]
+        return MultiNodeStore([Node(f"node {number}", node) for number, node in enumerate(nodes)])
+
+    def _start(self, database: StateDatabase) -> None:
+        self._database = database
+        self._scanner = Scanner(self._client, (DAY,))
+        name = BucketName("t", "s3", "", "", "media")
+        self._ledger = Ledger(LedgerRows(database, name), "the same")
+
+    def verdicts(self) -> list[Verdict]:
+        """Return the verdict on each scan."""
+        found = [self._scan()]
+        for _ in range(1, self._case.scans):
+            self._bucket.clock.now += self._case.interval
+            if self._case.remember == "nothing":
+                self._start(StateDatabase())
+                self._sized.clear()
+            elif self._case.remember == "file":
+                self._ledger.rows.flush()
+                self._start(self._database)
+            found.append(self._scan())
+        return found
+
+    def _scan(self) -> Verdict:
+        counted: list[CountedUpload] = []
+
+        def new_observers() -> list[Callable[[CountedUpload], None]]:
+            counted.clear()
+            return [counted.append]
+
+        first = self._bucket.begin_scan()
+        try:
+            result = self._scanner.scan(self._watched, self._ledger, new_observers)
+        except StoreError as error:
+            return Verdict((), (f"failed: {error}",), error)
+        wrong = [*self._wrong_counts(counted, first), *_wrong_sums(counted, result)]
+        if self._case.parts != "never":
+            wrong += self._wrong_sizes(counted, first)
+        if self._case.parts == "remembered":
+            self._sized |= {each.upload.upload_id for each in counted if each.bytes is not None}
+        return Verdict(tuple(wrong), tuple(_told(result, wrong)))
+
+    def _wrong_counts(self, counted: Sequence[CountedUpload], first: int) -> Iterator[Wrong]:
+        last = self._bucket.moment
+        times = Counter(each.upload.upload_id for each in counted if not each.denied)
+        unsized = {each.upload.upload_id for each in counted if each.bytes is None}
+        for each in self._true():
+            name = each.upload_id
+            found = times.pop(name, 0)
+            if found > 1:
+                yield Wrong("counted twice", name)
+            elif not found and each.existed_all_through(first, last):
+                yield Wrong("missing", name, name in self._sized)
+            elif found and not each.existed(first, last):
+                yield Wrong("unsized ghost" if name in unsized else "ghost", name, name in self._sized)
+        yield from (Wrong("unknown", name) for name in times)
+
+    def _true(self) -> list[InProgress]:
+        return [each for each in self._bucket.ever if each.key.startswith(self._case.prefix or "")]
+
+    def _wrong_sizes(self, counted: Sequence[CountedUpload], first: int) -> Iterator[Wrong]:
+        truth = {each.upload_id: each for each in self._true()}
+        for each in counted:
+            upload = truth.get(each.upload.upload_id)
+            if upload is None or each.denied or each.parts is None or each.bytes is None:
+                continue
+            ended = upload.ended is not None and upload.ended <= self._bucket.moment
+            if ended and "zombies" in self._case.lies:
+                continue  # it may count once as empty, or with its first parts only
+            since = first if self._case.eager and not each.unlisted else 0
+            if not upload.may_add_up_to(each.parts, each.bytes, since, self._bucket.moment):
+                yield Wrong("size", f"{upload.upload_id}: {each.parts} parts of {each.bytes}")
+
+
+def _wrong_sums(counted: Sequence[CountedUpload], result: ScanResult) -> Iterator[Wrong]:
+    """Yield which sums are not those of the uploads counted."""
+    valid = [each for each in counted if not each.denied]
+    found, sized = result.summary, [each for each in valid if each.bytes is not None]
+    initiated = [each.upload.initiated for each in valid if each.upload.initiated is not None]
+    sums: list[tuple[str, object, object]] = [
+        ("uploads", len(valid), found.uploads),
+        ("oldest", min(initiated, default=None), found.oldest_initiated),
+        ("denied", len(counted) - len(valid), found.denied),
+        ("unlisted", sum(each.unlisted for each in valid), found.unlisted),
+    ]
+    if found.parts_known:
+        sums.append(("unsized", len(valid) - len(sized), found.unsized))
+    if found.parts_known and sized:
+        sums.append(("bytes", sum(each.bytes or 0 for each in sized), found.bytes))
+        sums.append(("parts", sum(each.parts or 0 for each in sized), found.parts))
+    yield from (
+        Wrong(f"sum of {name}", f"{found} instead of {true}") for name, true, found in sums if true != found
+    )
+
+
+def _told(result: ScanResult, wrong: Sequence[Wrong]) -> Iterator[str]:
+    """Yield how a scan says that its numbers are not whole.
+
+    Unsized uploads excuse themselves, not that others are missing or counted twice.
+    """
+    summary = result.summary
+    if summary.unlisted:
+        yield f"unlisted: {summary.unlisted}"
+    if summary.denied:
+        yield f"denied: {summary.denied}"
+    yield from (f"notice: {each}" for each in result.notices)
+    if summary.unsized and all(each.what == "unsized ghost" for each in wrong):
+        yield f"unsized: {summary.unsized}"
