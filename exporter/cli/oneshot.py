@@ -51,7 +51,7 @@ class TargetSession(NamedTuple):
 
     def scanner(self, ages: Sequence[float] = (), enrichment: Enrichment | None = None) -> Scanner:
         """Return a scanner of its buckets."""
-        return Scanner(self.client, ages, enrichment=enrichment)
+        return Scanner(self.client, ages, enrichment=enrichment, relists_gone=True)
 
     def buckets(self) -> tuple[BucketSettings, ...]:
         """Return its buckets: those of the config, or those that discovery finds.

@@ -7,12 +7,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from exporter.cli.oneshot import OneShot, attempt
-from exporter.model.errors import Failure, GoneError
+from exporter.model.errors import Failure, GoneError, Reason, StoreError
+from exporter.scan.questions import is_denied_twice
 from exporter.stores.base import LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION, PageRequest
 from exporter.stores.engine.retry import Deadline
 from exporter.stores.pagination import list_next_page, uploads_paginator
 from exporter.stores.permissions import missing_permission
 from exporter.stores.registry import store_type
+from exporter.text.quoting import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -27,6 +29,8 @@ T = TypeVar("T")
 
 DEFAULT_BUCKETS_PER_TARGET = 3
 """Number of buckets per target that are queried without --all-buckets or --bucket."""
+UPLOADS_PER_BUCKET = 3
+"""Maximum number of uploads per bucket that are asked for their parts."""
 
 
 class ProbeResult(NamedTuple):
@@ -91,13 +95,32 @@ def _probe_parts(
     if isinstance(uploads, Failure):
         untried = "the uploads cannot be listed"
         return ProbeResult(session.target.name, bucket.name, PARTS_OPERATION, untried=untried)
-    for upload in list(uploads)[:DEFAULT_BUCKETS_PER_TARGET]:
+    asked = list(uploads)[:UPLOADS_PER_BUCKET]
+    for upload in asked:
         task = _first_parts(bucket, upload)
         found = attempt(partial(_call, session, bucket, task), session.target.name, bucket.name)
         if found is not None:
             return _result(session.target, bucket.name, PARTS_OPERATION, found)
+    if asked:
+        query = partial(_check_gone, session, bucket, asked)
+        if failed := attempt(query, session.target.name, bucket.name):
+            return _result(session.target, bucket.name, PARTS_OPERATION, failed)
     untried = "no upload is there to ask about"
     return ProbeResult(session.target.name, bucket.name, PARTS_OPERATION, untried=untried)
+
+
+def _check_gone(session: TargetSession, bucket: BucketSettings, gone: Sequence[Upload]) -> None:
+    """List a page once more. Raises StoreError (bad_response) where it has uploads that ListParts denied."""
+    page = _call(session, bucket, list_next_page(uploads_paginator(), bucket))
+    listed = {upload[:2] for upload in page}
+    again = [upload for upload in gone if upload[:2] in listed]
+    if not again:
+        return
+    by_name = session.client.store.lists_by_key
+    denied = by_name and all(_call(session, bucket, is_denied_twice(bucket, each)) for each in again)
+    what = "uploads that it otherwise denies" if denied else "keys that it then does not know"
+    text = f"{PARTS_OPERATION}: the store lists {what}, the first is {one_line(again[0].key)!r}"
+    raise StoreError(Reason.BAD_RESPONSE, text)
 
 
 def _first_parts(bucket: BucketSettings, upload: Upload) -> Task[int | None]:

@@ -97,7 +97,8 @@ class ScanResult:
     """One finished scan. `finished` is Unix seconds, `duration` seconds.
 
     `warning` says why uploads were left unsized, or are sized by old records; '' where there is none.
-    `notices` say what the store does that had to be worked around, and what was left out, a sentence each.
+    `unknown_key` is the first key that the store listed and then did not know, '' for none; it may be
+    confidential. `notices` say what had to be worked around, and what was left out, a sentence each.
     `top_uploads` is None where none were asked for. `requests` is the number of calls made.
     """
 
@@ -108,3 +109,4 @@ class ScanResult:
     top_uploads: TopUploads | None = None
     requests: int = 0
     notices: tuple[str, ...] = ()
+    unknown_key: str = ""

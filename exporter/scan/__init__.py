@@ -1,4 +1,4 @@
 """One bucket in, one ScanResult out: listing, sizing, sums.
 
-Offers: `enrich`, `forecast`, `scanner`.
+Offers: `enrich`, `forecast`, `questions`, `scanner`.
 """

@@ -5,27 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model.uploads import PartTotals
+from exporter.scan.recheck import Recheck
 from exporter.state.ledger import ContiguousParts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.model.errors import StoreError
+    from exporter.model.results import Summary
     from exporter.model.uploads import Upload
     from exporter.scan.priority import DueUpload
-    from exporter.scan.recheck import Recheck
     from exporter.scan.tally import Tally
     from exporter.state.ledger import Ledger
     from exporter.state.rows import UploadRecord
     from exporter.stores.base import PartSum
     from exporter.stores.engine.store_client import StoreClient
 
-MIN_ENDED = 10
-"""Fewer uploads than this that end during a scan are normal for a busy bucket."""
 DEFAULT_PAGE_SIZE = 1000
 """Number of parts on a page where scan.page_size is not set."""
 OUT_OF_TIME = "no time was left to list their parts, or their sizes cannot be read"
-LISTED_BUT_ENDED = "the store lists uploads that it does not have"
 OVER_BUDGET = (
     "scan.max_requests or scan.requests_per_second leaves no request for them: "
     "they are asked about in a later scan"
@@ -43,7 +41,7 @@ class PartsQuery(NamedTuple):
 class OutcomeRecorder:
     """Counts each upload of one pass by what is known of it, and stores in the ledger what was learnt.
 
-    `warning` says why uploads were left unsized, or are not sized as lately as promised; '' for no reason.
+    `reason` says why uploads were left unsized, or are not sized as lately as promised; '' for no reason.
     """
 
     def __init__(
@@ -51,23 +49,25 @@ class OutcomeRecorder:
         client: StoreClient,
         tally: Tally,
         ledger: Ledger,
-        recheck: Recheck,
         on_calls_saved: Callable[[int], None],
     ) -> None:
         """Make it for one pass; `on_calls_saved` is called with the number of calls that records saved."""
         settings = client.settings
-        self.warning = ""
+        self.reason = ""
+        self.unknown_key = ""
+        """The first key that the store listed and then did not know."""
         self.uses_records = settings.parts == "remembered"
         self.keeps_records = self.uses_records or not client.store.has_part_times
         """Also with `parts: always`, if the store has no part times: activity is a change between scans."""
         self._keep_for = settings.keep_for
         self._tally = tally
-        self._ended_tally = tally.empty_copy()
         self._ledger = ledger
-        self._recheck = recheck
+        self.recheck = Recheck(settings.recheck_factor, settings.recheck_at_least)
         self.on_calls_saved = on_calls_saved
         self._parts_per_page = settings.page_size or DEFAULT_PAGE_SIZE
-        self._answers = self._ended = 0
+        self.answers = 0
+        """Number of uploads about whose parts the store answered, or failed to."""
+        self._unknown = 0
 
     def calls_to_list(self, parts: int) -> int:
         """Return the number of calls that it takes to list so many parts."""
@@ -80,7 +80,7 @@ class OutcomeRecorder:
 
     def add_unasked(self, due: DueUpload, reason: str) -> None:
         """Count an upload that is not asked about, by its record though that is too old, or as unsized."""
-        self.warning = self.warning or reason
+        self.reason = self.reason or reason
         record = due.record
         if record and self.uses_records and self._still_counts(due.row_id, record, reason):
             self._tally.add_overdue(due.upload, _totals(record))
@@ -94,12 +94,12 @@ class OutcomeRecorder:
         """
         if record.parts is None:
             return False
-        due_at = self._recheck.due(row_id, record.checked_at, record.idle_since)
+        due_at = self.recheck.due(row_id, record.checked_at, record.idle_since)
         return reason == OVER_BUDGET or self._tally.now <= due_at + self._keep_for
 
     def add_sized(self, query: PartsQuery, totals: PartTotals) -> None:
         """Count an upload whose parts were listed."""
-        self._answers += 1
+        self.answers += 1
         (upload, row_id, before, _), part_sum, _ = query
         if not self.keeps_records:
             self._tally.add_sized(upload, totals)
@@ -114,29 +114,37 @@ class OutcomeRecorder:
             listed = totals.parts - part_sum.skipped_parts
             self.on_calls_saved(self.calls_to_list(totals.parts) - self.calls_to_list(listed))
 
-    def add_ended(self, upload: Upload) -> None:
-        """Count an upload that ended before its parts were listed; unsized where it did so twice."""
-        self._answers += 1
-        self._ended += 1
-        if self._ledger.record_ended(upload):
-            self.warning = self.warning or LISTED_BUT_ENDED
-            self._tally.add_unsized(upload)
-        else:
-            self._ended_tally.add_unsized(upload)
+    def add_unknown(self, upload: Upload) -> None:
+        """Count an upload that is listed although ListParts does not know it, as unsized."""
+        self._unknown += 1
+        self.unknown_key = self.unknown_key or upload.key
+        self._tally.add_unsized(upload)
+
+    def add_denied(self, upload: Upload) -> None:
+        """Count an upload that is listed although the store denies it, however it is asked."""
+        self._ledger.record_denied(upload)
+        self._tally.add_denied(upload)
+
+    def mark_unlisted(self, upload: Upload) -> None:
+        """Note that an upload that will be counted is lacking in the listing."""
+        self._tally.mark_unlisted(upload)
 
     def add_failed(self, due: DueUpload, error: StoreError) -> None:
         """Count an upload whose parts could not be listed."""
-        self._answers += 1
+        self.answers += 1
         self.add_unasked(due, str(error))
-        self.warning = str(error)
+        self.reason = str(error)
         if self.uses_records:
             self._ledger.record_failure(due.row_id, self._tally.now, due.record)
 
-    def finish(self) -> None:
-        """Count as unsized also those that ended once, where they are too many to have ended by chance."""
-        if self._ended >= MIN_ENDED and self._ended > self._answers / 2:
-            self.warning = self.warning or LISTED_BUT_ENDED
-            self._tally.merge(self._ended_tally)
+    def warning(self, summary: Summary) -> str:
+        """Return why uploads are unsized or sized by old records, '' for nothing."""
+        incomplete = summary.unsized > self._unknown or summary.overdue
+        texts = (
+            (self._unknown, f"the store lists {self._unknown:,} keys that it then does not know"),
+            (incomplete, self.reason or OUT_OF_TIME),
+        )
+        return "; ".join(text for holds, text in texts if holds)
 
 
 def _totals(record: UploadRecord) -> PartTotals:

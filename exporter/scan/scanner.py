@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exporter.model.errors import Reason, StoreError
 from exporter.model.results import ScanResult
 from exporter.model.top_uploads import TopUploads
-from exporter.scan.outcomes import OUT_OF_TIME, PartsQuery
-from exporter.scan.sizing import Sizing
+from exporter.scan.cross_examination import RelistError, ScanProgress
+from exporter.scan.scan_pass import ScanPass
 from exporter.scan.tally import Tally
 from exporter.stores.engine.concurrency import ConcurrencyLimit
 from exporter.stores.engine.rate_limit import RateLimit
-from exporter.stores.engine.retry import Deadline
-from exporter.stores.pagination import RestartError, list_next_page, uploads_paginator
+from exporter.stores.pagination import RestartError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from exporter.config.settings import BucketSettings
     from exporter.model.results import Summary
-    from exporter.model.uploads import CountedUpload, Upload
+    from exporter.model.uploads import CountedUpload
     from exporter.scan.enrich import Enrichment
     from exporter.scan.groups import Groups
     from exporter.state.ledger import Ledger
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 
 MAX_RESTARTS = 2
 """Maximum number of times that a listing is begun again because the store no longer knows its marker."""
-LISTING_SHARE = 0.25
-"""The last share of a scan's time is kept for the listing: counts and ages matter most."""
 
 UploadObserver = Callable[["CountedUpload"], None]
 """Is called with each upload that a scan counts."""
@@ -50,12 +47,14 @@ class Scanner:
         on_calls_saved: Callable[[int], None] = lambda _: None,
         top_uploads_limit: int = 0,
         enrichment: Enrichment | None = None,
+        relists_gone: bool = False,
     ) -> None:
         """Make a scanner of the client's store, with the client's settings.
 
         `new_concurrency_limit` makes the limit of one bucket's calls in flight, given its maximum;
         `on_calls_saved` is called with numbers of calls that stored records made needless. Results hold the
-        top uploads by each order, `top_uploads_limit` at most, and what `enrichment` adds.
+        top uploads by each order, `top_uploads_limit` at most, and what `enrichment` adds. With
+        `relists_gone` a bucket is listed once more where uploads were gone: no later scan looks for them.
         """
         self.client = client
         self.on_calls_saved = on_calls_saved
@@ -66,6 +65,7 @@ class Scanner:
         self._rate_limit = RateLimit(per_second) if per_second else None
         self._top_uploads_limit = top_uploads_limit
         self._enrichment = enrichment
+        self._relists_gone = relists_gone
         self._concurrency_limits: dict[str, ConcurrencyLimit] = {}
 
     def scan(
@@ -80,36 +80,59 @@ class Scanner:
         before were given no longer counts then. Raises StoreError where the listing failed or did not end
         within `scan.timeout`, StoppingError where the client's `stop` was set.
         """
-        started, now, calls = self.client.clocks.monotonic(), self.client.clocks.wall(), 0
+        started, now = self.client.clocks.monotonic(), self.client.clocks.wall()
         deadline = started + self._settings.timeout
-        for _ in range(1 + MAX_RESTARTS):
+        progress, restarts = ScanProgress(), 0
+        while restarts <= MAX_RESTARTS:
             ledger.begin()
             top_uploads, groups = self._new_collectors()
             observers = [*(each.add for each in (top_uploads, groups) if each), *new_observers()]
             tally = self._tally(bucket, now, observers)
-            listing = _Pass(self, bucket, ledger, tally, deadline, calls_before=calls)
+            scan_pass = self._new_pass(bucket, ledger, tally, deadline, progress)
             try:
-                summary = listing.run()
+                summary = scan_pass.run(relists=self._relists_gone)
+            except RelistError:
+                continue
             except RestartError:
-                calls = listing.calls
+                restarts += 1
                 continue
             if self._enrichment:
                 summary = self._enrichment.enrich(summary, bucket, groups, deadline)
-            ledger.commit(result := self._result(listing, summary, started, top_uploads))
+            result = self._result(scan_pass, summary, started, top_uploads)
+            ledger.commit(result := replace(result, notices=tuple(progress.notices)))
             return result
         raise StoreError(Reason.BAD_RESPONSE, "the store forgot its own marker again and again")
+
+    def _new_pass(
+        self, bucket: BucketSettings, ledger: Ledger, tally: Tally, deadline: float, progress: ScanProgress
+    ) -> ScanPass:
+        return ScanPass(
+            *(self.client, bucket, ledger, tally),
+            executor=self.open(bucket, deadline),
+            concurrency_limit=self.concurrency_limit(bucket),
+            deadline=deadline,
+            on_calls_saved=self.on_calls_saved,
+            progress=progress,
+        )
 
     def _new_collectors(self) -> tuple[TopUploads | None, Groups | None]:
         top_uploads = TopUploads(self._top_uploads_limit) if self._top_uploads_limit else None
         return top_uploads, self._enrichment.new_groups() if self._enrichment else None
 
     def _result(
-        self, listing: _Pass, summary: Summary, started: float, top_uploads: TopUploads | None
+        self, scan_pass: ScanPass, summary: Summary, started: float, top_uploads: TopUploads | None
     ) -> ScanResult:
         clocks = self.client.clocks
         duration = clocks.monotonic() - started
-        warning = (listing.warning or OUT_OF_TIME) if summary.unsized or summary.overdue else ""
-        return ScanResult(summary, clocks.wall(), duration, warning, top_uploads, listing.calls)
+        return ScanResult(
+            summary,
+            clocks.wall(),
+            duration,
+            scan_pass.warning(summary),
+            top_uploads,
+            scan_pass.calls,
+            unknown_key=scan_pass.unknown_key,
+        )
 
     def open(self, bucket: BucketSettings, deadline: float) -> Executor:
         """Return an executor of calls about the bucket, under the target's limits, before `deadline`.
@@ -146,107 +169,3 @@ def _combined(observers: Sequence[UploadObserver]) -> UploadObserver | None:
             observer(found)
 
     return observe
-
-
-class _Pass:
-    """One pass over the listing; given up as a whole where the listing has to start over."""
-
-    def __init__(  # noqa: PLR0913 - what a pass depends on
-        self,
-        scanner: Scanner,
-        bucket: BucketSettings,
-        ledger: Ledger,
-        tally: Tally,
-        deadline: float,
-        *,
-        calls_before: int,
-    ) -> None:
-        client = scanner.client
-        self._settings = settings = client.settings
-        self._bucket = bucket
-        self._tally = tally
-        self._monotonic = client.clocks.monotonic
-        self._policy = client.retry_policy(Deadline(deadline))
-        self._sizing_deadline = Deadline(deadline - LISTING_SHARE * settings.timeout)
-        self._listing = uploads_paginator()
-        self._page_length = 0
-        self._concurrency_limit = scanner.concurrency_limit(bucket)
-        self._calls_before = calls_before
-        self._executor = scanner.open(bucket, deadline)
-        max_calls = math.inf if settings.max_requests is None else settings.max_requests
-        self._sizing = Sizing(
-            *(client, bucket, ledger, tally),
-            executor=self._executor,
-            retry_policy=client.retry_policy(self._sizing_deadline, max_calls),
-            on_calls_saved=scanner.on_calls_saved,
-        )
-
-    @property
-    def warning(self) -> str:
-        """Why uploads were not sized, or not as lately as promised; '' where no reason is known."""
-        return self._sizing.warning
-
-    @property
-    def calls(self) -> int:
-        """Number of calls made, those of passes before that were given up included."""
-        return self._calls_before + self._executor.sent
-
-    def run(self) -> Summary:
-        """Return the sums. Raises StoreError, RestartError and StoppingError."""
-        try:
-            self._ask_for_page()
-            while ended := self._executor.completed():
-                for label, outcome in ended:
-                    if isinstance(label, PartsQuery):
-                        self._sizing.complete(label, outcome)
-                    else:
-                        self._add_page(outcome)
-                self._start_calls()
-        except RestartError:
-            self._drain()
-            raise
-        except StoreError as error:
-            error.requests = self.calls
-            raise
-        finally:
-            self._executor.close()
-        self._sizing.finish()
-        return self._tally.summary()
-
-    def _drain(self) -> None:
-        """Wait for the calls in flight, without retries: they may not run into those of the next pass."""
-        self._sizing_deadline.at = self._monotonic()
-        self._executor.skip_pauses()
-        while self._executor.completed():
-            pass
-
-    def _ask_for_page(self) -> None:
-        self._page_asked = True
-        self._executor.start(list_next_page(self._listing, self._bucket), None, self._policy)
-
-    def _add_page(self, outcome: Collection[Upload] | StoreError | RestartError) -> None:
-        """Count or queue the uploads of a page. Raises the error that the page failed with."""
-        self._page_asked = False
-        if isinstance(outcome, StoreError | RestartError):
-            raise outcome
-        self._page_length = len(outcome)
-        if self._listing.done:
-            self._extend_sizing()
-        if self._tally.with_parts:
-            self._sizing.add_page(outcome, listed=self._listing.done)
-        else:
-            self._tally.add_counted_all(outcome)
-
-    def _extend_sizing(self) -> None:
-        """Let sizing have the time kept for the listing; where calls are rationed, one interval at most."""
-        deadline = self._policy.deadline.at
-        if self._settings.requests_per_second is not None:
-            deadline = min(deadline, self._monotonic() + self._settings.interval)
-        self._sizing_deadline.at = deadline
-
-    def _start_calls(self) -> None:
-        """Ask about queued uploads, and for the next page while those of the last are asked about."""
-        limit, listed = self._concurrency_limit.limit, self._listing.done
-        self._sizing.start_calls(limit, other_tasks=int(self._page_asked), listed=listed)
-        if not (listed or self._page_asked) and self._sizing.queue_length <= self._page_length:
-            self._ask_for_page()

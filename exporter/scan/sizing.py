@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from exporter.model.errors import GoneError, StoreError
 from exporter.model.uploads import PartTotals, Upload
-from exporter.scan.outcomes import OUT_OF_TIME, OVER_BUDGET, OutcomeRecorder, PartsQuery
+from exporter.scan.outcomes import OUT_OF_TIME, OVER_BUDGET, PartsQuery
 from exporter.scan.priority import DueUpload, ListingOrderQueue, UrgencyQueue
-from exporter.scan.recheck import Recheck
 from exporter.scan.refusal_breaker import RefusalBreaker
 from exporter.scan.request_budget import RequestBudget
 from exporter.stores.part_listing import sum_parts
@@ -17,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from exporter.config.settings import BucketSettings
+    from exporter.scan.outcomes import OutcomeRecorder
     from exporter.scan.tally import Tally
     from exporter.state.ledger import Ledger
-    from exporter.state.rows import UploadRecord
+    from exporter.state.rows import RememberedUpload, UploadRecord
     from exporter.stores.base import PartSum
     from exporter.stores.engine.executor import Executor
     from exporter.stores.engine.retry import RetryPolicy
@@ -39,9 +39,9 @@ class Sizing:
         ledger: Ledger,
         tally: Tally,
         *,
+        outcomes: OutcomeRecorder,
         executor: Executor,
         retry_policy: RetryPolicy,
-        on_calls_saved: Callable[[int], None],
     ) -> None:
         """Make it without uploads; its calls are run by `executor` under `retry_policy`."""
         settings = client.settings
@@ -53,20 +53,17 @@ class Sizing:
         self._now = tally.now
         self._executor = executor
         self._retry_policy = retry_policy
-        self._recheck = Recheck(settings.recheck_factor, settings.recheck_at_least)
-        self._outcomes = OutcomeRecorder(client, tally, ledger, self._recheck, on_calls_saved)
-        self._budget = RequestBudget(settings, executor, retry_policy.deadline, self._monotonic)
+        self._recheck = outcomes.recheck
+        self._outcomes = outcomes
+        self.budget = RequestBudget(settings, executor, retry_policy.deadline, self._monotonic)
+        self.take_gone: Callable[[Upload], None] = outcomes.add_unknown
+        """Receives each upload that ListParts does not know."""
         uses_records = self._outcomes.uses_records
         self._breaker = RefusalBreaker(ledger, tally.now, across_scans=uses_records)
-        self._by_urgency = self._budget.is_limited or (self._breaker.is_tripped and uses_records)
+        self._by_urgency = self.budget.is_limited or (self._breaker.is_tripped and uses_records)
         self._queue = UrgencyQueue() if self._by_urgency else ListingOrderQueue()
         self._to_skip = 0 if uses_records else self._breaker.skipped_by_probe()
-        self._outcomes.warning = self._breaker.message if self._breaker.is_open else ""
-
-    @property
-    def warning(self) -> str:
-        """Why uploads were not sized, or not as lately as promised; '' where no reason is known."""
-        return self._outcomes.warning
+        outcomes.reason = self._breaker.message if self._breaker.is_open else ""
 
     @property
     def queue_length(self) -> int:
@@ -90,8 +87,20 @@ class Sizing:
                 reason = self._breaker.message if self._breaker.is_tripped else OVER_BUDGET
                 self._outcomes.add_unasked(due, reason)
 
+    def add_unlisted(self, upload: Upload, remembered: RememberedUpload) -> None:
+        """Count or queue an upload that the listing lacks; one without a name by its record."""
+        self._outcomes.mark_unlisted(upload)
+        if not upload.upload_id:
+            self._outcomes.add_current(upload, remembered.record)
+        elif self._by_urgency:  # the order of the queue is fixed by now
+            due = DueUpload(upload, remembered.row_id, remembered.record)
+            self._outcomes.add_unasked(due, OVER_BUDGET)
+        else:
+            saved = self._add_upload(upload, remembered.row_id, remembered.record)
+            self._outcomes.on_calls_saved(saved)
+
     def _max_queue_length(self, *, listed: bool) -> int:
-        limit = self._budget.max_uploads(listed=listed)
+        limit = self.budget.max_uploads(listed=listed)
         return min(limit, MAX_BEHIND_PROBE) if self._breaker.is_tripped else limit
 
     def _add_upload(self, upload: Upload, row_id: int, record: UploadRecord | None) -> int:
@@ -113,7 +122,7 @@ class Sizing:
         By urgency, the order is known only once all uploads are `listed`.
         """
         if listed:
-            self._budget.end_listing()
+            self.budget.end_listing()
         elif self._by_urgency:
             return
         while len(self._queue) and self._executor.active < self._max_calls(max_concurrency) + other_tasks:
@@ -131,7 +140,7 @@ class Sizing:
         part_sum = self._new_part_sum(due.record)
         parts = (due.record.parts or 0) if due.record else 0
         calls = self._outcomes.calls_to_list(parts - part_sum.contiguous_parts)
-        if not self._budget.reserve(calls):
+        if not self.budget.reserve(calls):
             self._outcomes.add_unasked(due, OVER_BUDGET)
             return
         task = sum_parts(self._bucket, due.upload, part_sum)
@@ -142,7 +151,7 @@ class Sizing:
         skip = self._to_skip > 0
         self._to_skip -= skip
         if self._breaker.is_open or skip:
-            return self.warning or self._breaker.message
+            return self._outcomes.reason or self._breaker.message
         if self._monotonic() >= self._retry_policy.deadline.at:
             return OVER_BUDGET if self._is_rate_limited else OUT_OF_TIME
         return None
@@ -165,17 +174,14 @@ class Sizing:
 
     def complete(self, query: PartsQuery, outcome: PartTotals | StoreError) -> None:
         """Count an upload by the outcome of its query."""
-        self._budget.release(query.calls)
+        self.budget.release(query.calls)
         if isinstance(outcome, PartTotals):
             self._breaker.succeeded()
             self._outcomes.add_sized(query, outcome)
         elif isinstance(outcome, GoneError):
-            self._outcomes.add_ended(query.due.upload)
+            self._outcomes.answers += 1
+            self.take_gone(query.due.upload)
         else:
             record = query.due.record
             self._outcomes.add_failed(query.due, outcome)
             self._breaker.failed(outcome, failed_before=bool(record and record.failed_at))
-
-    def finish(self) -> None:
-        """Count what can only be counted at the end of the pass."""
-        self._outcomes.finish()

@@ -59,6 +59,8 @@ class Tally:
         self.with_parts = with_parts
         self._observer = observer
         self._uploads = self._undated = self._sized = self._unsized = 0
+        self._unlisted = self._denied = 0
+        self._unlisted_marks: set[int] = set()
         self._empty = self._parts = self._bytes = self._overdue = 0
         self._abort_scheduled = self._abort_overdue = 0
         self._stale = self._stale_sized = self._stale_bytes = 0
@@ -68,9 +70,19 @@ class Tally:
         self._age_microseconds = 0  # whole numbers add up alike in any order
         self._classes: dict[str, int] = {}
 
-    def empty_copy(self) -> Tally:
-        """Return an empty tally with the same settings."""
-        return Tally(now=self.now, stale_after=self._stale_after, ages=self._ages, with_parts=self.with_parts)
+    def mark_unlisted(self, upload: Upload) -> None:
+        """Note that an upload is lacking in the listing; it is counted as such when it is counted.
+
+        One without upload id stands for any whose name is not known; it is given to no observer.
+        """
+        self._unlisted_marks.add(hash(upload[:2]))
+
+    def add_denied(self, upload: Upload) -> None:
+        """Count an upload that the store lists and denies; it is in no other sum."""
+        self._denied += 1
+        if self._observer:
+            storage_class = upload.storage_class or DEFAULT_CLASS
+            self._observer(CountedUpload(upload, upload.initiated, None, None, storage_class, denied=True))
 
     def add_sized(self, upload: Upload, totals: PartTotals, activity: float | None = None) -> None:
         """Count an upload whose parts were listed.
@@ -86,7 +98,7 @@ class Tally:
         if self._observer:
             parts = totals.parts if totals.bytes is not None else None
             storage_class = totals.storage_class or upload.storage_class or DEFAULT_CLASS
-            self._observer(CountedUpload(upload, last, parts, totals.bytes, storage_class, totals.abort_at))
+            self._observe(CountedUpload(upload, last, parts, totals.bytes, storage_class, totals.abort_at))
         if totals.bytes is None:
             self._unsized += 1
             return
@@ -115,34 +127,19 @@ class Tally:
         self._add_activity(upload.initiated)
         if self._observer:
             storage_class = upload.storage_class or DEFAULT_CLASS
-            self._observer(CountedUpload(upload, upload.initiated, None, None, storage_class))
+            self._observe(CountedUpload(upload, upload.initiated, None, None, storage_class))
 
     def add_counted_all(self, uploads: Collection[Upload]) -> None:
         """Count a page of uploads of a target without parts."""
         for upload in uploads:
             self.add_counted(upload)
 
-    def merge(self, other: Tally) -> None:
-        """Add all that `other` counted; it has to have been made with the same settings."""
-        self._uploads += other._uploads
-        self._undated += other._undated
-        self._sized += other._sized
-        self._unsized += other._unsized
-        self._empty += other._empty
-        self._parts += other._parts
-        self._bytes += other._bytes
-        self._overdue += other._overdue
-        self._abort_scheduled += other._abort_scheduled
-        self._abort_overdue += other._abort_overdue
-        self._stale += other._stale
-        self._stale_sized += other._stale_sized
-        self._stale_bytes += other._stale_bytes
-        self._age_microseconds += other._age_microseconds
-        self._oldest_initiated = _earlier(self._oldest_initiated, other._oldest_initiated)
-        self._oldest_activity = _earlier(self._oldest_activity, other._oldest_activity)
-        self._age_counts = [a + b for a, b in zip(self._age_counts, other._age_counts, strict=True)]
-        for label, size in other._classes.items():
-            self._add_class(label, size)
+    def _observe(self, found: CountedUpload) -> None:
+        if self._observer and found.upload.upload_id:
+            self._observer(found._replace(unlisted=True) if self._is_unlisted(found.upload) else found)
+
+    def _is_unlisted(self, upload: Upload) -> bool:
+        return bool(self._unlisted_marks) and hash(upload[:2]) in self._unlisted_marks
 
     def summary(self) -> Summary:
         """Return what was added up so far."""
@@ -166,10 +163,13 @@ class Tally:
             overdue=self._overdue,
             abort_scheduled=self._abort_scheduled if sizes_known else None,
             abort_overdue=self._abort_overdue if sizes_known else None,
+            unlisted=self._unlisted,
+            denied=self._denied,
         )
 
     def _add_initiation(self, upload: Upload) -> None:
         self._uploads += 1
+        self._unlisted += self._is_unlisted(upload)
         if upload.initiated is None:
             self._undated += 1
             return
@@ -213,9 +213,3 @@ def _label(storage_class: str) -> str:
 
 def _rank(label: str) -> tuple[bool, str]:
     return (label not in _WELL_KNOWN_CLASSES, label)
-
-
-def _earlier(one: float | None, other: float | None) -> float | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return min(one, other)

@@ -130,6 +130,11 @@ class Ledger:
         self._denied.add(row_id)
         return row_id in self._notes.denied
 
+    @property
+    def denied(self) -> frozenset[int]:
+        """The row ids of uploads that the last scan found denied."""
+        return self._notes.denied
+
     def missing_count(self) -> int:
         """Return how many sized uploads are remembered that this pass has not looked up.
 

@@ -4,5 +4,5 @@
 
 Offers: `abort_command`, `base`, `engine.concurrency`, `engine.executor`, `engine.rate_limit`, `engine.retry`,
 `engine.store_client`, `pagination`, `paginator`, `part_listing`, `permissions`, `prices`, `registry`,
-`transport.client`.
+`transport.client`, `uploads_paginator`.
 """

@@ -83,7 +83,8 @@ def list_by_key(
 ) -> Task[KeyListing]:
     """List the uploads of exactly this key. Raises StoreError; for encoding see `list_next_page`.
 
-    Keys that begin alike are listed after it by most stores: pages of them are followed only so far.
+    Some stores put blanks around a key, which `key` may lack. Keys that begin alike are listed after it by
+    most stores: pages of them are followed only so far.
     """
     paginator, found = UploadsPaginator(), dict[tuple[str, str], Upload]()
     paginator.encoded = encoded
@@ -99,13 +100,21 @@ def list_by_key(
         if page is None:
             break
         order.add(page.items)
-        of_key = {(upload.key, upload.upload_id): upload for upload in page.items if upload.key == key}
+        of_key = {
+            (upload.key, upload.upload_id): upload
+            for upload in page.items
+            if key in (upload.key, upload.key.strip())
+        }
         found |= of_key
         pages_without_key += not (of_key or page.last_of_node)
         complete = _can_accept(paginator, page) and (
             bool(of_key) or not (paginator.edge_keys or pages_without_key > MAX_PAGES_WITHOUT_KEY)
         )
     return KeyListing(list(found.values()), complete)
+
+
+def _names(upload: Upload) -> tuple[str, str]:
+    return upload.key, upload.key.strip()
 
 
 def _lists_one_node(paginator: UploadsPaginator) -> bool:

@@ -52,8 +52,14 @@ def bytes_of(uploads: list[Upload]) -> int:
     return sum(part.size for upload in uploads for part in upload.parts)
 
 
+BY_NAME = "a key's uploads"
+
+
 def operation_of(request: Request) -> str:
-    return PARTS if "uploadId" in request.query else UPLOADS
+    """Return what a request to a rig without a prefix is for: pages, parts, or a key's uploads."""
+    if "uploadId" in request.query:
+        return PARTS
+    return BY_NAME if "prefix" in request.query else UPLOADS
 
 
 def received(rig: Rig) -> Counter[str]:

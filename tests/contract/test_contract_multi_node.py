@@ -74,7 +74,10 @@ class Cluster:
 
     def listed(self) -> list[int]:
         """Return how many pages of uploads each node was asked for."""
-        return [sum("uploads" in each.query for each in server.requests) for server in self.servers]
+        return [
+            sum("uploads" in each.query and "prefix" not in each.query for each in server.requests)
+            for server in self.servers
+        ]
 
     def failure(self):
         return failure(self.scanner(retries=0).scan, BUCKET, Ledger())

@@ -179,7 +179,7 @@ class TestInFlight:
             with lock:
                 if operation_of(request) == PARTS:
                     answered += 1
-                else:
+                elif operation_of(request) == UPLOADS:
                     waiting.append(listed + PAGE - answered)
                     listed += PAGE
             return truly()

@@ -10,6 +10,7 @@ from threading import Thread
 import pytest
 from contract.rigs import PARTS, UPLOADS, Rig, failure
 from contract.scans import (
+    BY_NAME,
     Together,
     answering,
     bytes_of,
@@ -56,7 +57,7 @@ class TestCount:
             answering(wire, lambda _, together=together: together.hold())
             assert summary_of(wire, concurrency=concurrency).bytes == bytes_of(HELD)
         assert concurrency <= wire.standin.connections <= concurrency + 1
-        assert received(wire) == {UPLOADS: 30, PARTS: 300}
+        assert received(wire) == {UPLOADS: 30, PARTS: 300, BY_NAME: 3 * 9}  # 9 edges between 10 pages
 
     def test_two_scans_at_once_have_their_own_and_leave_them_to_the_next_ones(self, wire: Rig):
         wire.fill(HELD)

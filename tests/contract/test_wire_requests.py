@@ -86,7 +86,7 @@ def sent(rig: Rig) -> list[Request]:
     rig.fill([*uploads, *some_uploads(1)])
     for operation in (UPLOADS, PARTS):
         rig.fault(operation, page=fields(Bucket=None))
-    result = scan(rig)
+    result = scan(rig, parts="always")
     assert (result.warning, result.summary.parts) == ("", 3 * len(KEYS))
     return rig.standin.requests
 

@@ -10,8 +10,9 @@ from exporter.state.ledger import Ledger
 from exporter.stores.engine.store_client import StoreClient
 
 
-def scan(store, ledger=None, clock=None, stop=None, **settings):
+def scan(store, ledger=None, clock=None, stop=None, *, relists_gone=False, bucket=BUCKET, **settings):
     """Scan the fake store's bucket with these settings."""
     clock = clock or Clock()
     client = StoreClient(store, ScanSettings(**settings), stop or threading.Event(), clock.clocks())
-    return Scanner(client, (3600.0, DAY)).scan(BUCKET, ledger if ledger is not None else Ledger())
+    scanner = Scanner(client, (3600.0, DAY), relists_gone=relists_gone)
+    return scanner.scan(bucket, ledger if ledger is not None else Ledger())

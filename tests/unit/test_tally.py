@@ -142,21 +142,6 @@ _any_found = _found | st.builds(
 )
 
 
-@given(
-    found=st.lists(st.tuples(_any_found, st.integers(0, 3)), max_size=60),
-    with_parts=st.booleans(),
-    order=st.permutations(range(4)),
-)
-def test_merging_any_split_equals_one_tally(
-    found: list[tuple[Found, int]], *, with_parts: bool, order: list[int]
-):
-    whole = tally(*(item for item, _ in found), with_parts=with_parts)
-    merged = tally(with_parts=with_parts)
-    for group in order:
-        merged.merge(tally(*(item for item, where in found if where == group), with_parts=with_parts))
-    assert merged.summary() == whole.summary()
-
-
 @given(st.lists(_any_found, max_size=12))
 def test_a_page_counted_at_once_is_each_of_it_counted(found: list[Found]):
     together = tally(with_parts=False)

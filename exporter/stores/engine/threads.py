@@ -26,9 +26,12 @@ class BlockingStore(Protocol):
     """
 
     def list_uploads(
-        self, bucket: BucketSettings, marker: Marker | None, deadline: float, *, encoded: bool = False
+        self, bucket: BucketSettings, marker: Marker | None, deadline: float, **options: bool
     ) -> Page[Upload]:
-        """Return the page of the bucket's uploads after `marker`; keys `encoded`, where the store can."""
+        """Return the page of the bucket's uploads after `marker`.
+
+        `options` are `by_name` and `encoded` of PageRequest, where true.
+        """
 
     def list_parts(
         self, bucket: BucketSettings, upload: Upload, marker: Marker | None, deadline: float
@@ -83,7 +86,7 @@ class ThreadedSession:
     def _outcome(self, request: PageRequest, deadline: float) -> Page[Any] | StoreError | StoppingError:
         try:
             if request.upload is None:
-                options = {"encoded": True} if request.encoded else {}
+                options = {name: True for name in ("by_name", "encoded") if getattr(request, name)}
                 return self._store.list_uploads(request.bucket, request.marker, deadline, **options)
             return self._store.list_parts(request.bucket, request.upload, request.marker, deadline)
         except (StoreError, StoppingError) as error:

@@ -225,14 +225,17 @@ class WireSession(Generic[K]):
 
 
 def page_arguments(request: PageRequest, page_size: int | None) -> list[QueryArgument]:
-    """Return the query of a page in the order in which boto3 sends it; what is empty is left out."""
+    """Return the query of a page in the order in which boto3 sends it; what is empty is left out.
+
+    A question by name is for all uploads of a key: the page size is then the server's own.
+    """
     if request.upload is None:
         key_marker, id_marker = request.marker or ("", "")
         options: list[QueryArgument] = [
             ("prefix", request.bucket.prefix),
             ("key-marker", key_marker),
             ("upload-id-marker", id_marker),
-            ("max-uploads", page_size),
+            ("max-uploads", None if request.by_name else page_size),
             ("encoding-type", "url" if request.encoded else None),
         ]
         return [("uploads", None), *(option for option in options if option[1])]

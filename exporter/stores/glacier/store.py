@@ -64,8 +64,7 @@ class GlacierStore:
         bucket: BucketSettings,
         marker: Marker | None,
         deadline: float,
-        *,
-        encoded: bool = False,  # noqa: ARG002 - there are no keys
+        **_: bool,  # there are no keys
     ) -> Page[Upload]:
         """Return the page of the vault's uploads after `marker`."""
         with self._transport.call(UPLOADS_OPERATION, deadline) as call:

@@ -53,10 +53,10 @@ class BotoStore:
         return self._client.region
 
     def list_uploads(
-        self, bucket: BucketSettings, marker: Marker | None, deadline: float, *, encoded: bool = False
+        self, bucket: BucketSettings, marker: Marker | None, deadline: float, **options: bool
     ) -> Page[Upload]:
         """Return the page after `marker`, which is the pair (key marker, upload id marker)."""
-        return self.list_uploads_with_route(bucket, marker, deadline, encoded=encoded)[0]
+        return self.list_uploads_with_route(bucket, marker, deadline, **options)[0]
 
     def list_parts(
         self, bucket: BucketSettings, upload: Upload, marker: Marker | None, deadline: float
@@ -118,14 +118,14 @@ class BotoStore:
             return read_rules(response, bucket.prefix)
 
     def list_uploads_with_route(
-        self, bucket: BucketSettings, marker: Marker | None, deadline: float, *, encoded: bool = False
+        self, bucket: BucketSettings, marker: Marker | None, deadline: float, **options: bool
     ) -> tuple[Page[Upload], Route | None]:
         """Return a page as `list_uploads` does, and the route it took after any redirect; see `route`."""
         with self._transport.call(UPLOADS_OPERATION, deadline) as call:
             response = self._client.call_api(
                 call,
                 "list_multipart_uploads",
-                self._uploads_parameters(bucket, marker, encoded=encoded),
+                self._uploads_parameters(bucket, marker, **options),
                 self._bucket_region(bucket),
             )
             page = read_uploads(response, expected_bucket_name(bucket.name), self._clock())
@@ -155,7 +155,12 @@ class BotoStore:
         return None if self._target.endpoint_url else bucket.region
 
     def _uploads_parameters(
-        self, bucket: BucketSettings, marker: Marker | None, *, encoded: bool = False
+        self,
+        bucket: BucketSettings,
+        marker: Marker | None,
+        *,
+        by_name: bool = False,
+        encoded: bool = False,
     ) -> dict[str, Any]:
         key_marker, id_marker = marker or ("", "")
         return self._parameters(
@@ -163,7 +168,7 @@ class BotoStore:
             Prefix=bucket.prefix,
             KeyMarker=key_marker,
             UploadIdMarker=id_marker,
-            MaxUploads=self._target.scan.page_size,
+            MaxUploads=None if by_name else self._target.scan.page_size,
             EncodingType="url" if encoded else None,
         )
 

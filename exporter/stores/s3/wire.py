@@ -111,7 +111,11 @@ class S3Bucket:
         """Have boto3 find the bucket, which it does with the call itself, and keep the route it took."""
         self._redirected = True
         page, route = self._routes.boto.list_uploads_with_route(
-            call.request.bucket, call.request.marker, call.deadline, encoded=call.request.encoded
+            call.request.bucket,
+            call.request.marker,
+            call.deadline,
+            encoded=call.request.encoded,
+            by_name=call.request.by_name,
         )
         self._routes.put(self._bucket, route)
         self._route = route or self._route

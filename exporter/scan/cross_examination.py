@@ -1,0 +1,151 @@
+"""Cross-examination of a bucket's listing: questions by name that show what it leaves out or makes up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from exporter.scan.edges import FIRST_SCAN_EDGES, PageEdges
+from exporter.scan.hidden import HiddenUploads
+from exporter.scan.questions import Question
+from exporter.stores.pagination import list_next_page, uploads_paginator
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from exporter.config.settings import BucketSettings
+    from exporter.model.uploads import Upload
+    from exporter.scan.questions import Questions
+    from exporter.scan.sizing import Sizing
+    from exporter.state.ledger import Ledger
+    from exporter.stores.engine.store_client import StoreClient
+
+PREFIX_CHECK_SECONDS = 86400.0
+"""Time between two checks whether the store lists by prefix."""
+PREFIX_BROKEN = "the store does not list by prefix: the whole bucket is listed"
+EDGES_SKIPPED = "the store leaves out uploads between pages: each page's last key is asked for by name"
+LISTED_AGAIN = "a listing lacked uploads that the store has: it was repeated"
+
+
+class RelistError(Exception):
+    """The bucket has to be listed once more."""
+
+
+@dataclass(slots=True)
+class ScanProgress:
+    """What the passes of one scan share. `calls` are those of passes that were given up."""
+
+    calls: int = 0
+    notices: dict[str, None] = field(default_factory=dict)
+    """What the store does that was worked around, in the order in which it was found."""
+
+    def list_again(self, notice: str) -> None:
+        """Raise RelistError, at most once a scan for each reason."""
+        if notice not in self.notices:
+            self.notices[notice] = None
+            raise RelistError
+
+
+class CrossExamination:
+    """Asks what shows whether one pass over a bucket's listing is whole. For one thread."""
+
+    def __init__(  # noqa: PLR0913 - what it depends on
+        self,
+        client: StoreClient,
+        bucket: BucketSettings,
+        ledger: Ledger,
+        questions: Questions,
+        sizing: Sizing,
+        *,
+        now: float,
+        progress: ScanProgress,
+    ) -> None:
+        """Make it before the first page; `now` is the scan's start (Unix seconds)."""
+        self._bucket = bucket
+        self._ledger = ledger
+        self._questions = questions
+        self._now = now
+        self._progress = progress
+        self._pages = 0
+        self._has_other_keys = False
+        self._lists_by_key = client.store.lists_by_key
+        self._remembers = self._lists_by_key and client.settings.parts == "remembered"
+        self._edges = PageEdges(FIRST_SCAN_EDGES if ledger.result is None else 1)
+        self._hidden = HiddenUploads(
+            *(bucket, ledger, questions, sizing),
+            now=now,
+            keep_for=client.settings.keep_for,
+            list_again=self._list_again_for_hidden,
+        )
+        traits = ledger.traits
+        self.listed_bucket = bucket
+        """The bucket to list: without its prefix where the store is known not to list by prefix."""
+        if bucket.prefix and traits.prefix_is_broken and self._is_prefix_checked():
+            self.listed_bucket = replace(bucket, prefix=None)
+            progress.notices.setdefault(PREFIX_BROKEN)
+        self.listing = uploads_paginator(by_key=traits.skips_edges and self._remembers)
+        """The listing's paginator: by key where the store is known to leave out uploads between pages."""
+        if self.listing.by_key:
+            progress.notices.setdefault(EDGES_SKIPPED)
+
+    def watched(self, uploads: Collection[Upload]) -> Collection[Upload]:
+        """Take a page's new uploads, and return those of the watched prefix."""
+        self._pages += 1
+        prefix = self._bucket.prefix
+        if prefix and self.listed_bucket is not self._bucket:
+            uploads = [upload for upload in uploads if upload.key.startswith(prefix)]
+        elif prefix and not self._has_other_keys:
+            self._has_other_keys = any(upload.key != prefix for upload in uploads)
+        if uploads and self._remembers and not (self.listing.done or self.listing.by_key):
+            self._edges.add(list(uploads)[-1].key)
+        return uploads
+
+    def begin(self) -> None:
+        """Queue the questions, now that the listing has ended. Raises RelistError."""
+        if self._prefix_needs_check():
+            unprefixed = list_next_page(uploads_paginator(), replace(self._bucket, prefix=None))
+            self._questions.ask([Question(unprefixed, self._take_unprefixed)])
+        if self._remembers:
+            self._hidden.begin()
+            if not self.listing.by_key:
+                edges = self._edges.questions(self._bucket, self.listing, self._now, self._note_skipped)
+                self._questions.ask(edges)
+
+    def finish(self) -> None:
+        """Note what was learnt, now that all questions are answered."""
+        if self._remembers:
+            self._hidden.finish()
+        if left_out := self.listing.outside_prefix:
+            text = f"{left_out:,} listed uploads are outside the prefix: they are left out"
+            self._progress.notices[text] = None
+
+    def _is_prefix_checked(self) -> bool:
+        checked_at = self._ledger.traits.prefix_checked_at
+        return checked_at is not None and 0 <= self._now - checked_at < PREFIX_CHECK_SECONDS
+
+    def _prefix_needs_check(self) -> bool:
+        """Whether nothing was listed under the prefix but its own key: some stores know whole keys only."""
+        asked = self._bucket.prefix and self._lists_by_key and self.listed_bucket is self._bucket
+        answered = self._has_other_keys or self.listing.outside_prefix
+        return bool(asked) and not answered and not self._is_prefix_checked()
+
+    def _take_unprefixed(self, uploads: Collection[Upload] | Exception) -> None:
+        """Take a page of the whole bucket: uploads of the prefix that were not listed prove it broken."""
+        if isinstance(uploads, Exception):
+            return
+        prefix = self._bucket.prefix or ""
+        within = [upload for upload in uploads if upload.key.startswith(prefix)]
+        broken = bool(self.listing.lacking(within))
+        traits = self._ledger.traits
+        self._ledger.traits = traits._replace(prefix_checked_at=self._now, prefix_is_broken=broken)
+        if broken:
+            self._progress.list_again(PREFIX_BROKEN)
+
+    def _note_skipped(self) -> None:
+        self._ledger.traits = self._ledger.traits._replace(skips_edges=True)
+        self._progress.list_again(EDGES_SKIPPED)
+
+    def _list_again_for_hidden(self, missing: int) -> None:
+        """Have the listing repeated where that takes fewer calls than a question for each missing upload."""
+        if missing > self._pages:
+            self._progress.list_again(LISTED_AGAIN)

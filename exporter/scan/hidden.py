@@ -1,0 +1,150 @@
+"""Uploads that the listing lacks although the store has them: found by asking for remembered ones by name."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from exporter.model.errors import StoreError
+from exporter.model.uploads import Upload
+from exporter.scan.questions import Question
+from exporter.stores.pagination import list_by_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from exporter.config.settings import BucketSettings
+    from exporter.scan.questions import Questions
+    from exporter.scan.sizing import Sizing
+    from exporter.state.ledger import Ledger
+    from exporter.state.rows import RememberedUpload
+    from exporter.stores.pagination import KeyListing
+
+MAX_WITNESSES = 10
+"""Maximum number of missing uploads that are asked for while the listing is not known to hide any."""
+
+
+class HiddenUploads:
+    """Finds the hidden uploads of one pass, and has them counted.
+
+    Where the listing lacks remembered uploads, some of them are witnesses: if the store lists one by name,
+    all are asked for. An upload that cannot be asked for counts as its record says, for a limited time.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it depends on
+        self,
+        bucket: BucketSettings,
+        ledger: Ledger,
+        questions: Questions,
+        sizing: Sizing,
+        *,
+        now: float,
+        keep_for: float,
+        list_again: Callable[[int], None],
+    ) -> None:
+        """Make it; `now` and `keep_for` are seconds.
+
+        `list_again` is given the number of missing uploads before each of them is asked for; it may raise to
+        have the bucket listed once more instead.
+        """
+        self._bucket = bucket
+        self._ledger = ledger
+        self._questions = questions
+        self._sizing = sizing
+        self._now = now
+        self._keep_for = keep_for
+        self._list_again = list_again
+        self._unanswered = self._ended = self._found = self._unasked = 0
+
+    def begin(self) -> None:
+        """Ask for witnesses, or for all missing uploads where the listing hid some before."""
+        traits = self._ledger.traits
+        if not self._ledger.missing_count():
+            self._note_hiding(None)
+        elif traits.hiding_since is not None:
+            self._ask_for_all()
+        else:
+            limit = max(1, MAX_WITNESSES - traits.honest_scans)
+            questions = list(self._by_key(self._ledger.witnesses(limit), self._take_witnesses))
+            self._unanswered = len(questions)
+            self._questions.ask(questions)
+
+    def finish(self) -> None:
+        """Note whether the listing still hides uploads; call it when all questions are answered."""
+        if self._ledger.traits.hiding_since is not None and not (self._found or self._unasked):
+            self._note_hiding(None)
+
+    def _take_witnesses(self, asked: Sequence[RememberedUpload], listing: KeyListing | StoreError) -> None:
+        self._unanswered -= 1
+        if not isinstance(listing, StoreError):
+            ids = {upload.upload_id for upload in listing.uploads}
+            found = sum(each.upload is not None and each.upload.upload_id in ids for each in asked)
+            self._found += found
+            self._ended += len(asked) - found if listing.complete else 0
+        if not self._unanswered:
+            self._decide()
+
+    def _decide(self) -> None:
+        """Act on what the witnesses say; without an answer all missing uploads are remembered longer."""
+        if self._found:
+            self._found = 0
+            self._list_again(self._ledger.missing_count())
+            self._note_hiding(self._now)
+            self._ask_for_all()
+        elif self._ended:
+            traits = self._ledger.traits
+            self._ledger.traits = traits._replace(honest_scans=traits.honest_scans + 1)
+        else:
+            for batch in self._ledger.missing():
+                for each in batch:
+                    self._ledger.keep(each.row_id)
+
+    def _ask_for_all(self) -> None:
+        self._questions.ask(self._by_key(self._missing(), self._take))
+
+    def _missing(self) -> Iterator[RememberedUpload]:
+        """Yield the missing uploads that have a name; count the others."""
+        for batch in self._ledger.missing():
+            for each in batch:
+                if each.upload is None:
+                    self._count_unasked(each)
+            yield from sorted((each for each in batch if each.upload), key=attrgetter("upload.key"))
+
+    def _by_key(
+        self,
+        uploads: Iterable[RememberedUpload],
+        take: Callable[[Sequence[RememberedUpload], KeyListing | StoreError], None],
+    ) -> Iterator[Question]:
+        """Yield a question for each run of uploads with the same key."""
+        for key, group in groupby(uploads, key=attrgetter("upload.key")):
+            yield Question(list_by_key(self._bucket, key), partial(take, list(group)))
+
+    def _take(self, asked: Sequence[RememberedUpload], listing: KeyListing | StoreError) -> None:
+        """Count the uploads that are listed by name; forget those that are not."""
+        if isinstance(listing, StoreError):
+            for each in asked:
+                self._count_unasked(each)
+            return
+        listed = {upload.upload_id: upload for upload in listing.uploads}
+        for each in asked:
+            if each.upload and each.upload.upload_id in listed:
+                self._found += 1
+                self._ledger.keep(each.row_id)
+                self._sizing.add_unlisted(listed[each.upload.upload_id], each)
+            elif not listing.complete:
+                self._count_unasked(each)
+
+    def _count_unasked(self, missing: RememberedUpload) -> None:
+        """Count an upload that could not be asked for, while hiding has not lasted too long."""
+        since = self._ledger.traits.hiding_since
+        if since is not None and self._now <= since + self._keep_for:
+            self._unasked += 1
+            self._ledger.keep(missing.row_id)
+            self._sizing.add_unlisted(missing.upload or Upload("", ""), missing)
+
+    def _note_hiding(self, since: float | None) -> None:
+        traits = self._ledger.traits
+        if traits.hiding_since != since:
+            self._ledger.traits = traits._replace(hiding_since=since, honest_scans=0)
