@@ -1,5 +1,6 @@
 """Rule 7, and what else goes wrong on the way: deadlines to the last byte, broken transfers, connections."""
 
+import re
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -167,6 +168,26 @@ class TestBodies:
         rig.fault(UPLOADS, reply=lambda reply: replace(padded(reply), status=status, gzip=packed))
         assert refused(rig).reason == Reason.BAD_RESPONSE
         assert "cap" in str(refused(rig))
+
+    def test_a_listing_over_the_cap_of_others_is_read(
+        self, open_engine: Opener, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(response, "MAX_BODY_BYTES", 100_000)
+        rig = open_engine()
+        rig.fill([UPLOAD, *some_uploads(2000)])
+        assert len(rig.ids()) == 2001
+
+    def test_one_that_is_refused_tells_how_many_uploads_were_read(
+        self, open_engine: Opener, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(response, "MAX_BODY_BYTES", 50_000)
+        monkeypatch.setattr(response, "MAX_LISTING_BYTES", 100_000)
+        rig = open_engine()
+        rig.fill([UPLOAD, *some_uploads(2000)])
+        error = refused(rig)
+        [told] = re.findall("([0-9]+) uploads were read until there", str(error))
+        assert error.reason == Reason.BAD_RESPONSE
+        assert 100 < int(told) < 1000
 
     def test_a_body_under_the_cap_is_read(self, xml_rig: Rig):
         xml_rig.fill([UPLOAD])

@@ -183,7 +183,7 @@ class TestFailures:
         answering.replies["/large"] = Reply(body=b"x" * 100_001)
         answering.replies["/fits"] = Reply(body=b"x" * 100_000)
         start(multi, server, "/large", "/fits")
-        expected = {"/large": pycurl.E_WRITE_ERROR, "/fits": (200, b"x" * 100_000)}
+        expected = {"/large": pycurl.E_FILESIZE_EXCEEDED, "/fits": (200, b"x" * 100_000)}
         assert outcomes(multi, 2) == expected
 
     @pytest.mark.parametrize("interim", [b"", b"HTTP/1.1 103 Early Hints\r\nLink: it\r\n\r\n" * 10_000])

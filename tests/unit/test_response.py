@@ -162,6 +162,32 @@ class TestReply:
             assert reply.write(b"1234567890") is None
             reply.finish(200)
 
+    @pytest.mark.parametrize("joined", [10, 10_000_000])
+    def test_a_listing_may_grow_over_the_cap_of_others_as_long_as_items_come(self, monkeypatch, joined):
+        monkeypatch.setattr(answers, "MAX_BODY_BYTES", 100)
+        monkeypatch.setattr(answers, "MAX_LISTING_BYTES", 300_000)
+        monkeypatch.setattr(answers, "JOINED_BYTES", joined)
+        item, blanks = b"<Upload>" + b" " * 92, b" " * 10_000
+        reply = ResponseBuffer()
+        for pieces, taken in (
+            ([item] * 3000, 3000),
+            ([item] * 3001, 3000),
+            ([blanks] * 3, 0),
+            ([item, *[blanks] * 9], 7),
+            ([item, *[blanks] * 6, item, *[blanks] * 9], 14),
+        ):
+            reply.item = b"<Upload>"
+            accepted = [piece for piece in pieces if reply.write(piece) is None]
+            assert (len(accepted), reply.too_large) == (taken, taken < len(pieces))
+            assert reply.items() == b"".join(accepted).count(b"<Upload>")
+            assert reply.finish(200).body == b"".join(accepted)
+
+    def test_what_is_no_listing_may_not(self, monkeypatch):
+        monkeypatch.setattr(answers, "MAX_BODY_BYTES", 10)
+        reply = ResponseBuffer()
+        assert [reply.write(b"<Upload>"), reply.write(b"<Upload>")] == [None, 0]
+        assert (reply.limit, reply.items()) == (10, 0)
+
     def test_the_cap_leaves_room_for_the_largest_page_and_no_more_than_memory_bears(self):
         assert MAX_BODY_BYTES == 64 << 20
 

@@ -30,6 +30,7 @@ from exporter.stores.base import (
     VAULTS_OPERATION,
 )
 from exporter.stores.errors import describe_body, log_safe, refusal
+from exporter.stores.parsing.large_pages import UPLOAD_TAG
 from exporter.stores.refusal_cause import Asked
 from exporter.stores.transport.client import Call, Request, Transport
 
@@ -201,7 +202,8 @@ class AwsClient:
         _, service, operation = event_name.split(".")[:3]
         timeout = ROLE_TIMEOUT_SECONDS if operation in _ROLE_OPERATIONS else math.inf
         prepared = Request(
-            operation, request.method, request.url, request_headers(request), _as_bytes(request), timeout
+            *(operation, request.method, request.url, request_headers(request), _as_bytes(request), timeout),
+            item=UPLOAD_TAG if operation == UPLOADS_OPERATION else b"",
         )
         recorded = getattr(self._local, "requests", None)
         if recorded is not None and service == self._service:  # else it is the credential chain's

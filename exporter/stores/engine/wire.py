@@ -15,6 +15,7 @@ import pycurl
 from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION, Page
 from exporter.stores.errors import gone_error, is_gone, refusal
+from exporter.stores.parsing.large_pages import UPLOAD_TAG
 from exporter.stores.refusal_cause import Asked
 from exporter.stores.transport.errors import from_curl
 
@@ -178,7 +179,7 @@ class WireSession(Generic[K]):
             what = f"{call.operation}: the key is not Unicode and cannot be asked for"
             raise StoreError(Reason.UNSUPPORTED, what) from None
         try:
-            self._multi.start(url, lines, remaining, call)
+            self._multi.start(url, lines, remaining, call, b"" if call.request.upload else UPLOAD_TAG)
         except ValueError:  # the keys are in the headers
             what = f"{call.operation}: no header can carry the keys; check the target's credentials"
             raise StoreError(Reason.CREDENTIALS, what) from None

@@ -16,6 +16,7 @@ from exporter.stores.base import (
 )
 from exporter.stores.errors import bad_response, describe_body, error_in_success
 from exporter.stores.parsing.document import DoctypeError, Document, NotXmlError
+from exporter.stores.parsing.large_pages import read_large_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +46,11 @@ def read_uploads(response: Response, bucket: str | None, now: float) -> Page[Upl
 
     `now` is our clock, used where the response does not carry the store's. Raises StoreError (bad_response).
     """
+    page = read_large_page(response, lambda part: _read_uploads(part, bucket, now))
+    return page or _read_uploads(response, bucket, now)
+
+
+def _read_uploads(response: Response, bucket: str | None, now: float) -> Page[Upload]:
     document = _parse_checked(response, "ListMultipartUploadsResult", UPLOADS_OPERATION, bucket)
     keys, ids, initiated, classes = document.columns("Upload", "Key", "UploadId", "Initiated", "StorageClass")
     if not (all(keys) and all(ids)):

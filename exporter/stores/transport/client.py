@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 import pycurl
 
 from exporter.model.errors import GoneError, Reason, StoppingError, StoreError
-from exporter.stores.transport.errors import from_curl
+from exporter.stores.transport.errors import from_curl, too_large
 from exporter.stores.transport.handles import HandleOptions, set_request
 from exporter.stores.transport.multi import MultiTransport
 from exporter.stores.transport.response import Response, ResponseBuffer
@@ -46,7 +46,8 @@ class Traffic(Protocol):
 class Request:
     """One HTTP request, already signed. `operation` is the API's name that it is counted under.
 
-    `timeout` is seconds, besides the deadline of its call; `no_proxy` requests go through no proxy.
+    `timeout` is seconds, besides the deadline of its call; `no_proxy` requests go through no proxy. `item` is
+    what begins each item of a listing, which may be large.
     """
 
     operation: str
@@ -56,6 +57,7 @@ class Request:
     body: bytes | None = None
     timeout: float = math.inf
     no_proxy: bool = False
+    item: bytes = b""
 
 
 @dataclass(slots=True)
@@ -122,7 +124,7 @@ class Transport:
         self.traffic.sent(request.operation)
         with self._handle() as handle:
             self._configure(handle, request, remaining)
-            call.last_response = self._perform(request.operation, handle)
+            call.last_response = self._perform(request.operation, handle, request.item)
         return call.last_response
 
     @property
@@ -193,8 +195,9 @@ class Transport:
         if request.body:
             handle.setopt(pycurl.POSTFIELDS, request.body)
 
-    def _perform(self, operation: str, handle: pycurl.Curl) -> Response:
+    def _perform(self, operation: str, handle: pycurl.Curl, item: bytes) -> Response:
         buffer = ResponseBuffer()
+        buffer.item = item
         handle.setopt(pycurl.HEADERFUNCTION, buffer.header)
         handle.setopt(pycurl.WRITEFUNCTION, buffer.write)
         try:
@@ -202,7 +205,8 @@ class Transport:
         except pycurl.error as error:
             if self.stop.is_set():
                 raise StoppingError from None
-            raise from_curl(operation, error) from None
+            refused = too_large(buffer.limit, buffer.items()) if buffer.too_large else error
+            raise from_curl(operation, refused) from None
         return buffer.finish(handle.getinfo(pycurl.RESPONSE_CODE))
 
     def _count_repeats(self, operation: str) -> Callable[..., int]:

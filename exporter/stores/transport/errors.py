@@ -30,12 +30,23 @@ _TOO_LARGE = 100  # CURLE_TOO_LARGE
 _HEAD_TOO_LARGE = "Too large response headers"
 """libcurl's text, under another code, for a head of more than 300 KiB."""
 _UNREADABLE = {
-    pycurl.E_WRITE_ERROR: "the answer is larger than the cap or cannot be decoded",
+    pycurl.E_WRITE_ERROR: "the answer cannot be decoded",
     pycurl.E_BAD_CONTENT_ENCODING: "the body cannot be decoded",
     pycurl.E_UNSUPPORTED_PROTOCOL: "the answer is not HTTP/1",
     8: "the answer is not HTTP",  # CURLE_WEIRD_SERVER_REPLY
     _TOO_LARGE: "the headers are too large",
 }
+
+
+def too_large(limit: int, items: int) -> pycurl.error:
+    """Return the error of a body over `limit` bytes, of a listing with the items that it had until there."""
+    what = f"the answer is larger than the cap of {limit / 2**20:,.0f} MiB"
+    if not items:
+        return pycurl.error(pycurl.E_FILESIZE_EXCEEDED, f"{what}; check endpoint_url")
+    advice = "watch the bucket in parts, a target for each prefix"
+    return pycurl.error(
+        pycurl.E_FILESIZE_EXCEEDED, f"{what}: {items:,} uploads were read until there; {advice}"
+    )
 
 
 def from_curl(operation: str, error: pycurl.error) -> StoreError:
@@ -50,7 +61,9 @@ def from_curl(operation: str, error: pycurl.error) -> StoreError:
         return StoreError(Reason.BAD_RESPONSE, f"{operation}: the answer was cut short", retryable=True)
     if code in _UNREADABLE or _HEAD_TOO_LARGE in text:
         code = code if code in _UNREADABLE else _TOO_LARGE
-        return StoreError(Reason.BAD_RESPONSE, f"{operation}: {_UNREADABLE[code]}; check endpoint_url")
+        text = f"{operation}: {_UNREADABLE[code]}; check endpoint_url"
+    if code in _UNREADABLE or code == pycurl.E_FILESIZE_EXCEEDED:
+        return StoreError(Reason.BAD_RESPONSE, text)
     if code in _OUT_OF_RESOURCES:
         advice = "raise the limit of open files or lower scan.concurrency"
         return StoreError(Reason.CONNECTION, f"{text}; {advice}", retryable=True)

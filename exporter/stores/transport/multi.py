@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pycurl
 
+from exporter.stores.transport.errors import too_large
 from exporter.stores.transport.handles import set_request
 from exporter.stores.transport.response import Response, ResponseBuffer
 
@@ -79,9 +80,12 @@ class MultiTransport:
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
 
-    def start(self, url: str, headers: Sequence[str], timeout: float, label: object) -> None:
+    def start(
+        self, url: str, headers: Sequence[str], timeout: float, label: object, item: bytes = b""
+    ) -> None:
         """Begin a GET with these header lines; `timeout` is seconds to the last byte.
 
+        `item` is what begins each item of a listing, which may be large.
         Raises ValueError where a line cannot be sent, since it is not ASCII or holds a NUL.
         """
         if not self._idle:
@@ -89,6 +93,7 @@ class MultiTransport:
         set_request(self._idle[-1].handle, url, headers, timeout)
         slot = self._idle.pop()
         slot.label = label
+        slot.buffer.item = item
         slot.times_sent = 0
         slot.deadline = self._monotonic() + timeout
         self._busy[slot.handle] = slot
@@ -180,6 +185,8 @@ class MultiTransport:
 
     def _finish(self, handle: pycurl.Curl, error: pycurl.error | None) -> Completed:
         slot = self._busy[handle]
+        if error and slot.buffer.too_large:
+            error = too_large(slot.buffer.limit, slot.buffer.items())
         response = slot.buffer.finish(handle.getinfo(pycurl.RESPONSE_CODE))
         self._release(slot)
         return slot.label, error or response, slot.times_sent
