@@ -7,7 +7,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from exporter.model.uploads import Upload
-from exporter.stores.paginator import MAX_STALLED_PAGES, Paginator, does_not_move, is_last
+from exporter.stores.end_check import EndCheck, ends, id_of, key_alone, key_of
+from exporter.stores.paginator import Paginator, is_last
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Sequence
@@ -43,7 +44,8 @@ class UploadsPaginator(Paginator[Upload]):
         self._keys_at_edge: tuple[str, ...] = ()
         self._refused: Marker | None = None
         self._page_marker: Marker | None = None
-        self._unconfirmed: Page[Upload] | None = None
+        self._end_check: EndCheck | None = None
+        self._dead_ends: set[int] = set()
 
     def lacking(self, uploads: Collection[Upload]) -> list[Upload]:
         """Return those of these uploads that no page of this listing has shown."""
@@ -55,10 +57,11 @@ class UploadsPaginator(Paginator[Upload]):
         """Take the page that was requested, as `Paginator.accept` does; ask about `edge_keys` next."""
         asked_with, keys = self.marker, self._keys_at_edge
         self.edge_keys = self._keys_at_edge = ()
-        if self._unconfirmed is not None:
-            return self._accept_confirmation(page, self._unconfirmed, keys)
-        if not page.items and _ends(page) and asked_with is not None and len(asked_with) > 1:
-            self._confirm(page, asked_with)
+        if self._end_check is not None:
+            return self._accept_check(page, self._end_check)
+        if not page.items and ends(page) and asked_with is not None and len(asked_with) > 1:
+            self._end_check = EndCheck(page, asked_with, self._page_marker)
+            self.marker = self._end_check.marker
             self.edge_keys = keys
             return page.items
         new = super().accept(page)
@@ -78,50 +81,37 @@ class UploadsPaginator(Paginator[Upload]):
     def refuse(self) -> bool:
         """Note that the store refused `marker`, and go another way; false where there is none."""
         refused = self.marker
-        if self._unconfirmed is not None:
-            self.marker, self._keys_at_edge = self._page_marker, ()
-            return refused != self._page_marker
+        if self._end_check is not None:
+            is_left = self._end_check.refuse()
+            self.marker = self._end_check.marker
+            return is_left
         if not super().refuse():
             return False
         self._refused = self._refused or refused
+        # what was passed on the way to an upload that ended may lead elsewhere now
+        self._dead_ends |= {hash(refused), hash(self.marker)}
+        self._markers_tried = set(self._dead_ends)
         return True
 
-    def _confirm(self, page: Page[Upload], asked_with: Marker) -> None:
-        """Have an empty page that ends the listing confirmed: by the key alone, or by the page before it."""
-        self._unconfirmed = page
-        alone = _key_alone(asked_with)
-        if alone is None or hash(alone) in self._markers_tried:
-            self.marker = self._page_marker
-            return
-        self.marker, self._keys_at_edge = alone, (alone[-2],)
-        self._markers_tried.add(hash(alone))
-
-    def _accept_confirmation(
-        self, page: Page[Upload], empty: Page[Upload], keys: tuple[str, ...]
-    ) -> Collection[Upload]:
-        """Go on where the page shows anything new, or leads where the listing has not been; else end it."""
+    def _accept_check(self, page: Page[Upload], check: EndCheck) -> Collection[Upload]:
+        """Go on where the page shows anything new; end the listing where it proves that there is nothing."""
         if self.lacking(page.items):
-            self._unconfirmed, self._other_ways = None, []
+            self._end_check, self._other_ways = None, []
             self._remember_all()
-            self.edge_keys = keys
+            self.edge_keys = (check.key,) if check.key else ()
             return super().accept(page)
-        way = None if _ends(page) else page.next_marker or page.last_marker
-        if way is not None and hash(way) not in self._markers_tried:
-            self._stalled_pages += 1
-            if self._stalled_pages >= MAX_STALLED_PAGES:
-                raise does_not_move()
-            self.marker, self._keys_at_edge = way, keys
-            self._markers_tried.add(hash(way))
+        if not check.is_end(page):
+            self.marker = check.marker
             return ()
-        self._unconfirmed = None
-        if is_last(empty):
+        self._end_check = None
+        if is_last(check.empty):
             self.done = True
         else:
-            self._advance(empty, repeats_only=False)
+            self._advance(check.empty, repeats_only=False)
         return ()
 
     def _recall(self, identities: Sequence[Hashable], distinct: set[Hashable]) -> set[Hashable]:
-        if not self._first_of_pages.isdisjoint(distinct):
+        if not (self._first_of_pages.isdisjoint(distinct) and self._page_before.isdisjoint(distinct)):
             self._remember_all()
         self._first_of_pages.add(identities[0])
         if isinstance(self._shown, array):
@@ -138,42 +128,24 @@ class UploadsPaginator(Paginator[Upload]):
 
     def _ways(self, page: Page[Upload]) -> list[Marker]:
         given, last = page.next_marker, page.last_marker
-        ways = [given, _key_alone(given), last, _key_alone(last)]
+        ways = [given, key_alone(given), last, key_alone(last)]
         if self.by_key:
-            ways.insert(0, _key_alone(given or last))
+            ways.insert(0, key_alone(given or last))
         return list(dict.fromkeys(way for way in ways if way))
 
     def _advance(self, page: Page[Upload], *, repeats_only: bool) -> None:
         self._given = page.next_marker or page.last_marker
-        self._last_key = _key_of(page.last_marker)
+        self._last_key = key_of(page.last_marker)
         super()._advance(page, repeats_only=repeats_only)
 
     def _go_on(self, ways: Sequence[Marker]) -> bool:
         moves = super()._go_on(ways)
         if moves and (self.by_key or self.marker != self._given):
             self._remember_all()
-            if self.by_key or not _id_of(self.marker):
-                keys = dict.fromkeys((_key_of(self.marker), self._last_key))
+            if self.by_key or not id_of(self.marker):
+                keys = dict.fromkeys((key_of(self.marker), self._last_key))
                 self._keys_at_edge = tuple(filter(None, keys))
         return moves
-
-
-def _key_alone(marker: Marker | None) -> Marker | None:
-    """Return the marker without its upload id; None where it has no key, or no id."""
-    return (*marker[:-1], "") if marker and _key_of(marker) and _id_of(marker) else None
-
-
-def _key_of(marker: Marker | None) -> str:
-    """Return the key in a marker, which may have a node's number before it; '' where it has none."""
-    return marker[-2] if marker and len(marker) > 1 else ""
-
-
-def _id_of(marker: Marker | None) -> str:
-    return marker[-1] if marker else ""
-
-
-def _ends(page: Page[Upload]) -> bool:
-    return is_last(page) or page.last_of_node
 
 
 def _hashes(uploads: Collection[Upload]) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from fakes import BUCKET, GONE
 from unit.scripted_calls import PAGE, Stream, failing, task_for
@@ -55,6 +57,19 @@ class TestTries:
         assert asked.all() == {"b": "b"}
         assert (len(asked.when("a")), len(asked.when("b"))) == (3, 3)
         assert asked.clock.waited == [0.5, 1.0, 0.5, 1.0]
+
+    def test_a_page_asked_for_in_another_encoding_has_no_tries_of_its_own(self):
+        error = failing()
+
+        def task():
+            request = PageRequest(BUCKET, None, ("a",))
+            with contextlib.suppress(StoreError):
+                yield request
+            yield request._replace(encoded=True)
+
+        asked = stream(failing(), failing(), error)
+        asked.executor.start(task(), "a", RetryPolicy(30.0, 1, Deadline(1000.0)))
+        assert asked.all() == {"a": error}
 
 
 class TestPauses:

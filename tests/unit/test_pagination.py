@@ -2,46 +2,23 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import pytest
 from fakes import GONE
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from unit.answers import Answers
 
 from exporter.config.settings import BucketSettings
 from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Part, Parts, PartTotals, Upload
 from exporter.stores.base import Marker, Page, PageRequest
-from exporter.stores.pagination import RestartError, Task, list_next_page, uploads_paginator
+from exporter.stores.pagination import RestartError, list_next_page, uploads_paginator
 from exporter.stores.paginator import MAX_STALLED_PAGES, Paginator
 from exporter.stores.part_listing import PartsPaginator, sum_parts
 from exporter.stores.part_sums import NumberedPartSum
 
 BUCKET = BucketSettings("b")
-
-
-class Answers:
-    """Answers what tasks request with these pages or errors, in turn; `asked` is what they asked."""
-
-    def __init__(self, *answers: Page[Any] | StoreError) -> None:
-        self.left = list(answers)
-        self.asked: list[PageRequest] = []
-
-    def to(self, task: Task[Any]) -> Any:
-        """Return what the task returns, raise what it raises."""
-        move, what = task.send, None
-        while True:
-            try:
-                self.asked.append(move(what))
-            except StopIteration as end:
-                return end.value
-            what = self.left.pop(0)
-            move = task.throw if isinstance(what, StoreError) else task.send
-
-    @property
-    def markers(self) -> list[Marker | None]:
-        return [ask.marker for ask in self.asked]
 
 
 def upload(number: int) -> Upload:

@@ -110,6 +110,7 @@ class Executor:
 
     def _step(self, running: _RunningTask, move: Callable[[Any], PageRequest], value: object) -> None:
         """Resume the task (`move` is its send or throw), and send what it requests next."""
+        before = running.request
         try:
             running.request = move(value)
         except StopIteration as end:
@@ -120,7 +121,8 @@ class Executor:
             log.exception("a task failed unexpectedly")
             self._end(running, StoreError(Reason.INTERNAL, f"unexpected {type(error).__name__}"))
         else:
-            running.retries = 0
+            if before is None or before[:-1] != running.request[:-1]:  # not only in another encoding
+                running.retries = 0
             self._send(running)
 
     def _end(self, running: _RunningTask, outcome: object) -> None:
