@@ -31,7 +31,10 @@ def report_failures(outcomes: Iterable[Outcome[Any]]) -> None:
 
 def report_notices(target: str, bucket: str, result: ScanResult) -> None:
     """Write to standard error what a scan found odd about the store's answers, a line each."""
-    for text in dict.fromkeys((*result.summary.contradictions, *result.notices)):
+    texts = [*result.summary.contradictions, *result.notices]
+    if result.unknown_key:
+        texts.insert(0, f'{result.warning}; the first such key is "{result.unknown_key}"')
+    for text in dict.fromkeys(texts):
         warn(f"{target}/{bucket}: {text}")
 
 

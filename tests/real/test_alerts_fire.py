@@ -20,13 +20,16 @@ from servers.alerting import Alerting, Notice, alerting
 from servers.exporter import Exporter, serving, target
 from servers.fill import fill
 from servers.prometheus import job
-from servers.s3 import PARTS, S3, UPLOADS, Fault, Part, Upload, error
+from servers.s3 import PARTS, S3, UPLOADS, Fault, Part, Upload, error, iso
 from servers.standin import StandIn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from servers.ceph import Ceph
+
+    Items = list[dict[str, str | None]]
 
 DAY = 86400.0
 SECOND = {"interval": "1s", "timeout": "1m", "retries": 0}
@@ -318,6 +321,52 @@ class TestStandIn:
             assert text.endswith("a lifecycle rule was to abort them: 1.")
             s3.buckets["media"].clear()
             alerts.inbox.wait_for("MpuAbortOverdue", "resolved")
+
+    def test_a_listing_that_hides_uploads_and_then_has_them_again(self, s3: S3, tmp_path: Path):
+        s3.buckets["media"] = [fresh("a"), fresh("b")]
+        with (
+            StandIn(s3) as server,
+            serving(tmp_path, {"targets": [target("prod", server.url, "media", scan=SECOND)]}) as exporter,
+            alerting(rules(), job(f"{exporter.url}/metrics")) as alerts,
+        ):
+            alerts.settles("mpu_uploads_in_progress", 2)
+            assert told_now(alerts) == set()
+            s3.faults.add(bucket_wide(lambda _: []))
+            text = says(alerts.inbox.wait_for("MpuListingHidesUploads", "firing"))
+            assert text.startswith("Uploads that bucket media of prod has and its listing lacks: 2. They are")
+            alerts.settles("mpu_pending_bytes", 10)
+            assert told_now(alerts) == {"MpuListingHidesUploads"}
+            s3.faults.clear()
+            alerts.inbox.wait_for("MpuListingHidesUploads", "resolved")
+
+    def test_an_old_upload_that_the_store_lists_and_denies_fires_nothing_else(self, s3: S3, tmp_path: Path):
+        s3.buckets["media"] = [fresh("a")]
+        ghost = {"Key": "ghost", "UploadId": "9", "Initiated": iso(time.time() - 100 * DAY)}
+        s3.faults.add(bucket_wide(lambda items: [*items, dict(ghost)]))
+        with (
+            StandIn(s3) as server,
+            serving(tmp_path, {"targets": [target("prod", server.url, "media", scan=SECOND)]}) as exporter,
+            alerting(rules(), job(f"{exporter.url}/metrics")) as alerts,
+        ):
+            text = says(alerts.inbox.wait_for("MpuStoreListsGhosts", "firing"))
+            assert text.startswith("Uploads that bucket media of prod lists and then denies: 1. They are")
+            alerts.settles("mpu_uploads_in_progress", 1)
+            assert told_now(alerts) == {"MpuStoreListsGhosts"}
+            s3.faults.clear()
+            alerts.inbox.wait_for("MpuStoreListsGhosts", "resolved")
+
+
+def fresh(key: str) -> Upload:
+    """Return an upload that is not stale."""
+    return Upload(key, key, time.time() - 60, parts=[Part(1, 5, time.time())])
+
+
+def bucket_wide(change: Callable[[Items], Items]) -> Fault:
+    """Return a fault that changes what listings have, but for those of one key."""
+    return Fault(
+        UPLOADS,
+        page=lambda page: page if page.fields["Prefix"] else replace(page, items=change(page.items)),
+    )
 
 
 class TestShards:

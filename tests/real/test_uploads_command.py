@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from hostile import MALICIOUS_KEYS, listable
 from servers import free_port
 from servers.commands import run
 from servers.exporter import target
-from servers.s3 import PARTS, S3, Fault, Part, Upload, error
+from servers.s3 import PARTS, S3, UPLOADS, Fault, Listing, Part, Upload, error, iso
 from servers.standin import StandIn
 
 HOUR, DAY = 3600.0, 86400.0
@@ -64,6 +65,38 @@ def keys(
     done = run("uploads", folder, target("prod", server.url, *buckets), flags=("--format=json", *flags))
     assert done.returncode == 0
     return [entry["key"] for entry in json.loads(done.stdout)["uploads"]]
+
+
+class TestGhost:
+    """An upload that the bucket's listing shows, and that the store denies when asked by name."""
+
+    @pytest.fixture(autouse=True)
+    def ghost(self, s3: S3) -> None:
+        ghost = {"Key": "ghost", "UploadId": "9", "Initiated": iso(time.time() - 99 * DAY)}
+
+        def listed(page: Listing) -> Listing:
+            return page if page.fields["Prefix"] else replace(page, items=[*page.items, dict(ghost)])
+
+        s3.faults.add(Fault(UPLOADS, page=listed))
+
+    def test_it_comes_last_flagged_and_without_a_command(self, server: StandIn, tmp_path: Path):
+        prod = target("prod", server.url, "media")
+        done = run("uploads", tmp_path, prod, flags=("--format=json",))
+        document = json.loads(done.stdout)
+        assert [(each["key"], each["denied"]) for each in document["uploads"]] == [
+            *(("old", False), ("fat", False), ("young", False), ("ghost", True)),
+        ]
+        assert document["uploads"][-1]["abort_command"] is None
+        assert (document["matched"], document["denied"]) == (3, 1)
+        assert done.stderr == "prod/media: the store lists uploads that it denies having: 1, not counted\n"
+        done = run("uploads", tmp_path, prod, flags=("--format=commands",))
+        assert ("ghost" in done.stdout, done.stdout.count("abort-multipart-upload")) == (False, 3)
+
+    def test_a_scan_counts_it_apart(self, server: StandIn, tmp_path: Path):
+        done = run("scan", tmp_path, target("prod", server.url, "media"), flags=("--format=json",))
+        [bucket] = json.loads(done.stdout)["buckets"]
+        names = ("uploads", "denied_uploads", "unsized_uploads", "stale_uploads")
+        assert [bucket["values"][name] for name in names] == [3, 1, 0, 1]
 
 
 class TestChoice:

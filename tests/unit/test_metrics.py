@@ -6,13 +6,16 @@ from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
-from unit.example_board import SUMMARY, metric_values
+from unit.example_board import AGES, SUMMARY, metric_values
 
 from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
+from exporter.metrics.buckets import BoardCollector
 from exporter.metrics.exporter import ExporterMetrics
 from exporter.metrics.targets import TargetCollector
 from exporter.model.errors import Reason
+from exporter.model.results import ScanResult, Summary
 from exporter.model.targets import Discovery, TargetStatus
+from exporter.state.board import Board, Entry
 
 DISTINCT = replace(
     SUMMARY,
@@ -67,6 +70,18 @@ def test_what_is_not_known_has_no_sample():
     assert gone & set(metric_values(DISTINCT)) == gone
     assert gone & set(metric_values(unknown)) == set()
     assert "mpu_unsized_uploads" not in metric_values(replace(unknown, unsized=0, parts_known=False))
+
+
+@pytest.mark.parametrize(
+    ("kind", "summary"), [("glacier", DISTINCT), ("s3", replace(DISTINCT, parts_known=False))]
+)
+def test_where_nothing_is_asked_by_name_what_a_listing_hides_has_no_sample(kind: str, summary: Summary):
+    board = Board()
+    board.declare([Entry("t", "b", kind, 60.0, AGES)])
+    board.publish(("t", "b"), ScanResult(summary, finished=2.0, duration=1.0))
+    shown = {family.name for family in BoardCollector(board).collect()}
+    assert "mpu_uploads_in_progress" in shown
+    assert {"mpu_unlisted_uploads", "mpu_denied_uploads"} & shown == set()
 
 
 class AnyStore:

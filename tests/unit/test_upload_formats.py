@@ -112,6 +112,15 @@ class TestScan:
         assert [values[name + labels] for name in names] == ["40.0", "7.0", "0.0"]
 
 
+def test_the_first_key_that_the_store_does_not_know_is_quoted_on_one_line(capsys: pytest.CaptureFixture[str]):
+    result = ScanResult(SUMMARY, NOW, 1.0, "the store lists 2 keys", unknown_key="a\x01\nb")
+    report_notices("prod", "media", result)
+    told = capsys.readouterr().err
+    assert told == 'prod/media: the store lists 2 keys; the first such key is "a\\x01\\nb"\n'
+    [bucket] = json.loads(scan_json(AGES, outcomes(result, scanned())))["buckets"][:1]
+    assert (bucket["unknown_key"], bucket["message"]) == ("a\x01\nb", "the store lists 2 keys")
+
+
 def test_notices_stand_on_standard_error_each_once(capsys: pytest.CaptureFixture[str]):
     report_notices("prod", "media", scanned(40, 7, ("odd", "odd", "odder\n")))
     assert capsys.readouterr().err.splitlines() == [

@@ -162,6 +162,12 @@ class TestRows:
         shown.board.fail(("prod", "media"), Failure(Reason.TLS, "handshake"), 0.5)
         assert cells_of(page(shown.app), "media")["why"] == "tls: handshake"
 
+    def test_one_that_shows_an_earlier_process_s_result_says_nothing_of_this_one_s(self, shown: ExampleApp):
+        entry = shown.board.get(("prod", "media"))
+        shown.board.declare([replace(entry, success=None, summary=replace(SUMMARY, denied=3))])
+        cells = cells_of(page(shown.app), "media")
+        assert (cells["Uploads"], cells["why"]) == ("5 3 denied, not counted", "")
+
     def test_one_not_scanned_yet_has_no_numbers(self, shown: ExampleApp):
         cells = cells_of(page(shown.app), "tapes")
         assert cells["Health"] == "not scanned"

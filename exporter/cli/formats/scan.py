@@ -88,6 +88,7 @@ def _entry(ages: tuple[float, ...], outcome: Outcome[ScanResult]) -> dict[str, o
     done = {
         "success": True,
         "message": value.warning or None,
+        "unknown_key": value.unknown_key or None,
         "notices": list(value.notices),
         "finished": value.finished,
         "duration_seconds": value.duration,
