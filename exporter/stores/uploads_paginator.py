@@ -72,10 +72,10 @@ class UploadsPaginator(Paginator[Upload]):
 
     def accept_named(self, uploads: Sequence[Upload]) -> Collection[Upload]:
         """Take uploads that were listed by name, and return those that no page has shown."""
-        if self._refused and any(each[:2] == self._refused[-2:] for each in uploads):
-            self.by_key = True  # the marker's upload had not ended
-        self._refused = None
         self._remember_all()
+        if self._refused and any(each[:2] == self._refused[-2:] for each in uploads):
+            self._stay_by_key()  # the marker's upload had not ended
+        self._refused = None
         return self._new_items(uploads)
 
     def refuse(self) -> bool:
@@ -109,6 +109,14 @@ class UploadsPaginator(Paginator[Upload]):
         else:
             self._advance(check.empty, repeats_only=False)
         return ()
+
+    def _stay_by_key(self) -> None:
+        """Go on by key alone for good, as the store refuses its own pairs."""
+        self.by_key = True
+        pair = self.marker
+        if key_alone(pair) and not self.done and self._end_check is None:
+            self._markers_tried.discard(hash(pair))
+            self._go_on([way for way in (key_alone(pair), pair, *self._other_ways) if way])
 
     def _recall(self, identities: Sequence[Hashable], distinct: set[Hashable]) -> set[Hashable]:
         if not (self._first_of_pages.isdisjoint(distinct) and self._page_before.isdisjoint(distinct)):

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from exporter.stores.pagination import Task
 
 MARKERS = ("pair", "next pair", "key and pair", "id", "none")
-PAIRS = ("by place", "by place, inclusive", "lost once ended", "refused once ended", "refused", "ignored")
+PAIRS = (
+    "by place",
+    "by place, inclusive",
+    "lost once ended",
+    "refused once ended",
+    "refused",
+    "ignored",
+    "as key",
+)
 KEYS = ("after", "from", "refused")
 
 
@@ -26,7 +34,7 @@ def refusal(status: int = 400, code: str = "InvalidArgument") -> StoreError:
 
 @dataclass
 class ListingServer:
-    """Lists `uploads`, in pages of `page_size`, by key and id or (`by_id`) by id alone.
+    """Lists `uploads` by key and id or (`by_id`) by id alone, in pages of `page_size`.
 
     `markers` says what its pages give as next marker, `pairs` and `keys` how it takes a pair and a key alone;
     it takes an id alone by its place. With `sloppy`, a full page is always truncated; `unsaid` leaves out
@@ -35,6 +43,7 @@ class ListingServer:
 
     uploads: list[Upload]
     page_size: int = 2
+    page_size_by_name: int = 1000
     by_id: bool = False
     markers: str = "pair"
     pairs: str = "by place"
@@ -64,8 +73,9 @@ class ListingServer:
         self.uploads = [upload for upload in self.uploads if upload.upload_id not in ended]
         listed = [each for each in self.uploads if each.key.startswith(request.bucket.prefix or "")]
         rest = self._after(sorted(listed, key=self._place), request.marker)
-        page = rest[: self.page_size]
-        more = len(rest) > len(page) or (self.sloppy and len(page) == self.page_size)
+        page_size = self.page_size_by_name if request.by_name else self.page_size
+        page = rest[:page_size]
+        more = len(rest) > len(page) or (self.sloppy and len(page) == page_size)
         return Page(
             page,
             truncated=more or (None if self.unsaid else False),
@@ -86,7 +96,7 @@ class ListingServer:
         key, upload_id = marker or ("", "")
         if marker is None:
             return listed
-        if not upload_id:
+        if not upload_id or (key and self.pairs == "as key"):
             return self._after_key(listed, key)
         if not key:
             return [each for each in listed if each.upload_id > upload_id]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from unit.listing_server import KEYS, MARKERS, PAIRS, ListingServer
@@ -55,6 +56,7 @@ servers = st.builds(
         lambda keys: uploads(*sorted(keys))
     ),
     page_size=st.integers(1, 4),
+    page_size_by_name=st.sampled_from([2, 1000]),
     markers=st.sampled_from(MARKERS),
     pairs=st.sampled_from(PAIRS),
     keys=st.sampled_from(KEYS),
@@ -69,10 +71,11 @@ servers = st.builds(
 def loses_without_a_sign(server: ListingServer) -> bool:
     """Whether a server loses uploads with nothing to see.
 
-    Its pairs are lost with their uploads, and its key alone is strict: where the uploads left are of that
-    very key, both answer an empty page.
+    Its key alone is strict, and it takes its pairs for that, or answers an empty page to those of an upload
+    that ended: where the uploads left are of that very key, nothing shows them.
     """
-    return server.pairs == "lost once ended" and server.keys == "after" and bool(server.ending)
+    loses = server.pairs == "as key" or (server.pairs == "lost once ended" and server.ending)
+    return bool(loses) and server.keys == "after"
 
 
 @settings(deadline=None, max_examples=1500)
@@ -86,3 +89,54 @@ def test_a_listing_is_exact_or_fails(server: ListingServer):
         return
     assert sorted(set(found.ids)) == sorted(found.ids)
     assert set(all_ids(server)) <= set(found.ids) <= set(before)
+
+
+@settings(deadline=None, max_examples=300)
+@given(servers)
+def test_a_listing_by_key_is_exact_or_fails_whatever_pairs_mean(server: ListingServer):
+    assume(server.markers in {"pair", "none"})
+    server.pairs, server.page_size_by_name, server.ending = "as key", 1000, {}
+    try:
+        found = listed(server, by_key=True)
+    except (StoreError, RestartError):
+        assert server.keys != "after"
+    else:
+        assert found.ids == list(dict.fromkeys(found.ids))
+        assert all_ids(server) == sorted(found.ids)
+
+
+def bucket(count: int, of_one_key: int) -> list[Upload]:
+    """Return uploads, each so many of one key."""
+    return [Upload(f"key/{n // of_one_key:05}", f"{n:05}") for n in range(count)]
+
+
+class TestRequests:
+    """What listings of plain servers cost, and those of odd ones."""
+
+    @pytest.mark.parametrize(
+        ("count", "sloppy", "requests"),
+        [(0, False, 1), (1, False, 1), (3000, False, 3), (3001, False, 4), (2999, True, 3), (3000, True, 5)],
+    )
+    @pytest.mark.parametrize("markers", ["pair", "key and pair", "none", "id"])
+    @pytest.mark.parametrize("of_one_key", [1, 30])
+    def test_one_a_page_and_one_more_where_the_last_page_is_empty(
+        self, count: int, requests: int, markers: str, of_one_key: int, *, sloppy: bool
+    ):
+        server = ListingServer(bucket(count, of_one_key), 1000, markers=markers, sloppy=sloppy)
+        found = listed(server)
+        assert (found.requests, len(found.ids)) == (requests, count)
+
+    def test_two_a_page_by_key_as_versitygw_is_listed(self):
+        server = ListingServer(bucket(3050, 7), 1000, pairs="refused")
+        found = listed(server, by_key=True)
+        assert (found.requests, found.by_key, sorted(found.ids)) == (7, True, all_ids(server))
+
+    def test_one_refusal_where_that_is_not_known_yet(self):
+        server = ListingServer(bucket(3050, 7), 1000, pairs="refused")
+        found = listed(server)
+        assert (found.requests, found.by_key, sorted(found.ids)) == (8, True, all_ids(server))
+
+    def test_two_more_for_each_upload_that_a_marker_names_and_that_ended(self):
+        server = ListingServer(bucket(10, 1), 2, pairs="refused once ended", ending={1: {"00001"}})
+        found = listed(server)
+        assert (found.requests, found.by_key, len(found.ids)) == (7, False, 10)
