@@ -68,6 +68,7 @@ class CrossExamination:
         self._progress = progress
         self._pages = 0
         self._has_other_keys = False
+        self._listed: Upload | None = None
         self._lists_by_key = client.store.lists_by_key
         self._remembers = self._lists_by_key and client.settings.parts == "remembered"
         self._edges = PageEdges(FIRST_SCAN_EDGES if ledger.result is None else 1)
@@ -76,6 +77,7 @@ class CrossExamination:
             now=now,
             keep_for=client.settings.keep_for,
             list_again=self._list_again_for_hidden,
+            notify=progress.notices.setdefault,
         )
         traits = ledger.traits
         self.listed_bucket = bucket
@@ -96,6 +98,8 @@ class CrossExamination:
             uploads = [upload for upload in uploads if upload.key.startswith(prefix)]
         elif prefix and not self._has_other_keys:
             self._has_other_keys = any(upload.key != prefix for upload in uploads)
+        if uploads and self._listed is None:
+            self._listed = next(iter(uploads))
         if uploads and self._remembers and not (self.listing.done or self.listing.by_key):
             self._edges.add(list(uploads)[-1].key)
         return uploads
@@ -106,7 +110,7 @@ class CrossExamination:
             unprefixed = list_next_page(uploads_paginator(), replace(self._bucket, prefix=None))
             self._questions.ask([Question(unprefixed, self._take_unprefixed)])
         if self._remembers:
-            self._hidden.begin()
+            self._hidden.begin(self._listed)
             if not self.listing.by_key:
                 edges = self._edges.questions(self._bucket, self.listing, self._now, self._note_skipped)
                 self._questions.ask(edges)

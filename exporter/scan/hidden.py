@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from exporter.model.errors import StoreError
 from exporter.model.uploads import Upload
-from exporter.scan.questions import Question
+from exporter.scan.questions import Question, is_listed_by_name
 from exporter.stores.pagination import list_by_key
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_WITNESSES = 10
 """Maximum number of missing uploads that are asked for while the listing is not known to hide any."""
+NOT_BY_KEY = "the store does not list uploads by their key: whether its listing lacks any is not known"
 
 
 class HiddenUploads:
@@ -43,11 +44,12 @@ class HiddenUploads:
         now: float,
         keep_for: float,
         list_again: Callable[[int], None],
+        notify: Callable[[str], None],
     ) -> None:
         """Make it; `now` and `keep_for` are seconds.
 
         `list_again` is given the number of missing uploads before each of them is asked for; it may raise to
-        have the bucket listed once more instead.
+        have the bucket listed once more instead. `notify` is given what is to be told about the store.
         """
         self._bucket = bucket
         self._ledger = ledger
@@ -56,10 +58,17 @@ class HiddenUploads:
         self._now = now
         self._keep_for = keep_for
         self._list_again = list_again
+        self._notify = notify
+        self._control: Upload | None = None
         self._unanswered = self._ended = self._found = self._unasked = 0
 
-    def begin(self) -> None:
-        """Ask for witnesses, or for all missing uploads where the listing hid some before."""
+    def begin(self, control: Upload | None) -> None:
+        """Ask for witnesses, or for all missing uploads where the listing hid some before.
+
+        `control` is any upload that the listing has: a store that does not list it by name either proves
+        nothing by denying the witnesses.
+        """
+        self._control = control
         traits = self._ledger.traits
         if not self._ledger.missing_count():
             self._note_hiding(None)
@@ -93,13 +102,26 @@ class HiddenUploads:
             self._list_again(self._ledger.missing_count())
             self._note_hiding(self._now)
             self._ask_for_all()
-        elif self._ended:
-            traits = self._ledger.traits
-            self._ledger.traits = traits._replace(honest_scans=traits.honest_scans + 1)
-        else:
+        elif not self._ended:
             for batch in self._ledger.missing():
                 for each in batch:
                     self._ledger.keep(each.row_id)
+        elif self._control is None or self._ledger.traits.lists_by_key:
+            self._note_honesty()
+        else:
+            control = is_listed_by_name(self._bucket, self._control)
+            self._questions.ask([Question(control, self._take_control)])
+
+    def _take_control(self, is_listed: bool | StoreError) -> None:  # noqa: FBT001 - an answer
+        if is_listed is True:
+            self._ledger.traits = self._ledger.traits._replace(lists_by_key=True)
+            self._note_honesty()
+        elif is_listed is False:
+            self._notify(NOT_BY_KEY)
+
+    def _note_honesty(self) -> None:
+        traits = self._ledger.traits
+        self._ledger.traits = traits._replace(honest_scans=traits.honest_scans + 1)
 
     def _ask_for_all(self) -> None:
         self._questions.ask(self._by_key(self._missing(), self._take))

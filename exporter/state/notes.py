@@ -34,7 +34,7 @@ class ListingTraits(NamedTuple):
     `prefix_is_broken`: it does not list all uploads of a prefix, so that everything is listed and filtered;
     `prefix_checked_at` is when that was last checked (Unix seconds). `hiding_since` is when the listing was
     first seen to hide uploads, None while it does not. `honest_scans` counts the scans in a row whose missing
-    uploads had all ended.
+    uploads had all ended. `lists_by_key`: it was seen to list an upload by its key.
     """
 
     skips_edges: bool = False
@@ -42,6 +42,7 @@ class ListingTraits(NamedTuple):
     prefix_checked_at: float | None = None
     hiding_since: float | None = None
     honest_scans: int = 0
+    lists_by_key: bool = False
 
 
 class Notes(NamedTuple):

@@ -23,6 +23,8 @@ class LyingStore(FakeStore):
     """Ids of uploads in progress that ListParts does not know."""
     zombies: set[str] = field(default_factory=set)
     """Ids of ended uploads that ListParts still knows, without parts."""
+    knows_no_prefix: bool = False
+    """Whether a listing by any prefix is empty."""
     knows_whole_keys_only: bool = False
     ignores_prefix: bool = False
     ignores_id_marker: bool = False
@@ -52,6 +54,8 @@ class LyingStore(FakeStore):
             return [each for each in self.uploads if each.upload_id not in self.hidden] + self.ghosts
         if self.by_name_error and any(each.key == prefix for each in self.uploads):
             raise self.by_name_error
+        if self.knows_no_prefix:
+            return []
         if self.knows_whole_keys_only:
             return [each for each in self.uploads if each.key == prefix]
         return [each for each in self.uploads if each.key.startswith(prefix)]

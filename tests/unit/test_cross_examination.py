@@ -10,7 +10,7 @@ from unit.lying_store import LyingStore
 from exporter.model.errors import Reason
 from exporter.model.uploads import Upload
 from exporter.scan.cross_examination import EDGES_SKIPPED, LISTED_AGAIN, PREFIX_BROKEN
-from exporter.scan.hidden import MAX_WITNESSES
+from exporter.scan.hidden import MAX_WITNESSES, NOT_BY_KEY
 from exporter.state.ledger import Ledger
 
 KEEP_FOR = 24 * 3600.0
@@ -87,7 +87,14 @@ class TestHidden:
             before = store.pages
             assert watch.scan().summary.complete
             asked.append(store.pages - before - 1)
-        assert (max(asked), asked[0], asked[-1]) == (MAX_WITNESSES, MAX_WITNESSES, 1)
+        assert (max(asked), asked[0], asked[-1]) == (MAX_WITNESSES + 1, MAX_WITNESSES + 1, 1)
+
+    def test_a_store_that_lists_nothing_by_name_proves_nothing_by_it(self):
+        store = LyingStore(some(5), knows_no_prefix=True)
+        watch = Watch(store)
+        watch.scan()
+        store.hidden = {"id-4"}
+        assert watch.scan().notices == (NOT_BY_KEY,)
 
     def test_nothing_is_asked_by_name_while_nothing_is_missing(self):
         store = LyingStore(some(5))
