@@ -98,6 +98,80 @@ def test_rules_that_cannot_be_read_are_not_known(xml_rig: Rig, text: str):
     assert xml_rig.traffic.failures == {(LIFECYCLE, Reason.BAD_RESPONSE): 1}
 
 
+def by_action(action: str = "<AbortIncompleteMultipartUpload/>", condition: str = "<Age>7</Age>") -> str:
+    """Return a rule as Google writes it."""
+    return f"<Rule><Action>{action}</Action><Condition>{condition}</Condition></Rule>"
+
+
+def enabled(action: str) -> str:
+    return f"<Rule><ID>r</ID><Prefix>logs/</Prefix><Status>Enabled</Status>{action}</Rule>"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (by_action(), AbortRules(bucket=7 * DAY)),
+        (by_action(condition="<Age>1</Age><MatchesPrefix>a/</MatchesPrefix>"), AbortRules(prefix=DAY)),
+        (by_action(condition="<Age>1</Age><MatchesSuffix>.gz</MatchesSuffix>"), AbortRules(prefix=DAY)),
+        (
+            by_action(condition="<MatchesPrefix>a/</MatchesPrefix><MatchesPrefix/><Age>2</Age>"),
+            AbortRules(bucket=2 * DAY),
+        ),
+        (
+            by_action(condition="<MatchesPrefix><Prefix>a</Prefix><Prefix/></MatchesPrefix><Age>2</Age>"),
+            AbortRules(bucket=2 * DAY),
+        ),
+        (by_action(action="<Delete/>"), NONE),
+        (by_action(action="<SetStorageClass>COLDLINE</SetStorageClass>"), NONE),
+        (enabled("<AbortMultipartUpload><Days>3</Days></AbortMultipartUpload>"), AbortRules(prefix=3 * DAY)),
+        (
+            f"<Rule>{TAG}<Status>Enabled</Status><AbortMultipartUpload><Days>3</Days></AbortMultipartUpload></Rule>",
+            AbortRules(prefix=3 * DAY),
+        ),
+    ],
+)
+def test_other_grammars_are_read(xml_rig: Rig, text: str, expected: AbortRules):
+    assert rules_of(xml_rig, text) == expected
+
+
+UNKNOWN = [
+    enabled("<AbortUnfinishedUploads><Days>3</Days></AbortUnfinishedUploads>"),
+    enabled("<Cleanup><IncompleteUploads>3</IncompleteUploads></Cleanup>"),
+    enabled("<Action>AbortMultipartUpload</Action>"),
+    by_action(action="<Type>AbortIncompleteMultipartUpload</Type>"),
+    "<Policy><AbortIncompleteMultipartUpload/></Policy>",
+    "<AbortMultipartUpload><Days>3</Days></AbortMultipartUpload>",
+]
+
+
+@pytest.mark.parametrize("text", UNKNOWN)
+def test_what_may_abort_in_a_form_that_is_not_known_is_not_no_rule(xml_rig: Rig, text: str):
+    error = failure(rules_of, xml_rig, rule(7), text)
+    assert error.reason == Reason.UNSUPPORTED
+    assert "a rule may abort uploads in a form that is not known" in str(error)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        by_action(condition=""),
+        by_action(condition="<CreatedBefore>2026-01-01</CreatedBefore>"),
+        "<Rule><Action><AbortIncompleteMultipartUpload/></Action></Rule>",
+        enabled("<AbortMultipartUpload><CreatedBeforeDate>x</CreatedBeforeDate></AbortMultipartUpload>"),
+        enabled("<AbortIncompleteMultipartUpload><Date>x</Date></AbortIncompleteMultipartUpload>"),
+    ],
+)
+def test_a_rule_without_an_age_is_not_no_rule(xml_rig: Rig, text: str):
+    assert failure(rules_of, xml_rig, text).reason == Reason.BAD_RESPONSE
+
+
+def test_words_of_people_are_no_actions(xml_rig: Rig):
+    named = EXPIRING.replace("<ID>e</ID>", "<ID>abort incomplete multipart uploads</ID>")
+    named = named.replace("<Prefix/>", "<Filter><Prefix>uploads/</Prefix></Filter>")
+    disabled = UNKNOWN[0].replace("Enabled", "Disabled")
+    assert rules_of(xml_rig, named, disabled) == NONE
+
+
 @pytest.mark.parametrize(
     "body",
     [

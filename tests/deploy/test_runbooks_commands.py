@@ -20,7 +20,8 @@ from runbooks import DOCUMENTS, PAGES
 from servers import free_port, need
 
 from exporter.cli import main as cli
-from exporter.stores.parsing.lifecycle import DAY_SECONDS, read_rules
+from exporter.stores.parsing.abort_rule import DAY_SECONDS
+from exporter.stores.parsing.lifecycle import read_rules
 
 SOURCES = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "exporter").rglob("*.py"))
 SESSION = botocore.session.get_session()

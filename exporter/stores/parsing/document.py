@@ -133,6 +133,11 @@ class Element:
         self._document = document
         self._element = element
 
+    @property
+    def own_text(self) -> str:
+        """Its text before its first child."""
+        return self._document.restore(self._element.text or "")
+
     def names(self) -> list[str]:
         """Return the local names of its children."""
         return [_local(child.tag) for child in self._element.iterchildren()]
