@@ -7,6 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from exporter.cli.oneshot import OneShot, attempt
+from exporter.cli.probe_notes import notes, noting_servers
 from exporter.model.errors import Failure, GoneError, Reason, StoreError
 from exporter.scan.questions import is_denied_twice
 from exporter.stores.base import LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION, PageRequest
@@ -36,7 +37,8 @@ UPLOADS_PER_BUCKET = 3
 class ProbeResult(NamedTuple):
     """The result of one kind of call. `failure` is None where it was allowed or not tried.
 
-    `grant` is the missing permission, '' where none would help; `untried` is why it was not tried.
+    `grant` is the missing permission, '' where none would help; `untried` is why it was not tried; `notes`
+    are what to know about the bucket's numbers.
     """
 
     target: str
@@ -45,6 +47,7 @@ class ProbeResult(NamedTuple):
     failure: Failure | None = None
     grant: str = ""
     untried: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def probe(targets: Sequence[TargetSettings], names: frozenset[str], *, every: bool) -> list[ProbeResult]:
@@ -79,9 +82,11 @@ def _probe(names: frozenset[str], limit: int | None, session: TargetSession) -> 
 
 def _probe_bucket(session: TargetSession, bucket: BucketSettings) -> Iterator[ProbeResult]:
     target, name = session.target, session.target.name
-    first_page = list_next_page(uploads_paginator(), bucket)
+    servers: set[str] = set()
+    first_page = noting_servers(list_next_page(uploads_paginator(), bucket), servers)
     uploads = attempt(partial(_call, session, bucket, first_page), name, bucket.name)
-    yield _result(target, bucket.name, UPLOADS_OPERATION, uploads)
+    noted = tuple(notes(target, bucket, servers))
+    yield _result(target, bucket.name, UPLOADS_OPERATION, uploads)._replace(notes=noted)
     if target.scan.parts != "never":
         yield _probe_parts(session, bucket, uploads)
     if target.lifecycle:

@@ -32,6 +32,7 @@ class Page(NamedTuple, Generic[T]):
     store's markers cannot be derived. `abort_at` is when the store will abort the upload whose parts are
     listed (Unix seconds). `progressed` marks a page that moves the listing on though it has no items,
     `last_of_node` one that ends the listing of one node of several: the next one's starts at `next_marker`.
+    `server` is what the server of a page of uploads calls itself, '' where it does not say.
     """
 
     items: Collection[T]
@@ -42,6 +43,7 @@ class Page(NamedTuple, Generic[T]):
     abort_at: float | None = None
     progressed: bool = False
     last_of_node: bool = False
+    server: str = ""
 
 
 class FoundBucket(NamedTuple):

@@ -1,6 +1,7 @@
 """`mpu-exporter check --probe` as a process, on stand-in S3 servers: what it asks and says to grant."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from servers import free_port
@@ -103,6 +104,31 @@ def test_the_lifecycle_rules_are_asked_for_where_they_are_wanted(s3, server, tmp
     assert allowed[3] == "allowed"
     grant = f"s3:GetLifecycleConfiguration on arn:aws:s3:::{refused[0]}"
     assert refused[3] == f"access_denied {grant}"
+
+
+@pytest.mark.parametrize(
+    ("name", "noted"),
+    [
+        (
+            "MinIO",
+            {"two": "removes unfinished uploads 1d 0h after their initiation: with stale_after of 1d 1h"},
+        ),
+        ("VERSITYGW", dict.fromkeys(("one", "two"), "moves the initiation of an upload with each part")),
+        ("nginx", {}),
+    ],
+)
+def test_what_is_particular_to_a_server_is_noted_and_no_failure(s3, server, tmp_path, name, noted):
+    both = [
+        target("prod", server.url, bucket, stale_after=age) for bucket, age in (("one", "1d"), ("two", "25h"))
+    ]
+    both[1]["name"] = "other"
+    named = {"Server": name}
+    s3.faults.add(Fault(UPLOADS, reply=lambda reply: replace(reply, headers={**reply.headers, **named})))
+    done = run("check", tmp_path, *both, flags=("--probe",))
+    assert (done.returncode, done.stderr, len(server.requests)) == (0, "", 4)
+    notes = [note.split(": ", 1) for note in done.stdout.partition("\n\nNotes:\n")[2].splitlines()]
+    assert {where.partition("/")[2] for where, _ in notes} == noted.keys()
+    assert all(noted[where.partition("/")[2]] in text for where, text in notes)
 
 
 def test_an_upload_that_ends_meanwhile_is_nothing_that_is_refused(s3, server, tmp_path):

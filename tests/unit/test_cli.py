@@ -171,6 +171,17 @@ class TestConfig:
         assert ended("check") == 0
         assert capsys.readouterr().out == "config.yaml: valid; targets: 1, buckets: 2\n"
 
+    def test_what_is_likely_meant_otherwise_is_told_and_no_fault(
+        self, capsys: pytest.CaptureFixture[str], config: Path
+    ):
+        config.write_text(VALID.replace("region: eu-west-1", "endpoint_url: 'http://h:8333/media'"))
+        assert ended("check", f"--config.file={config}") == 0
+        written = capsys.readouterr()
+        assert written.out == f"{config}: valid; targets: 1, buckets: 2\n"
+        assert written.err.startswith(
+            f"{config}: targets[0].endpoint_url: ends in the name of the bucket media"
+        )
+
     def test_every_problem_is_told(self, capsys: pytest.CaptureFixture[str], config: Path):
         config.write_text("surprise: 1\ntargets: [{name: a, store: tape, buckets: [b]}]\n")
         assert ended("check", f"--config.file={config}") == 1

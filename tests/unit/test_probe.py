@@ -72,3 +72,23 @@ def test_where_the_list_is_refused_that_is_all(ask):
     ]
     assert failures(rows) == ["prod: access_denied: a access_denied of the test"]
     assert probe_table(rows).endswith("\n\nMissing, to be granted:\n  s3:ListAllMyBuckets on *")
+
+
+def test_the_url_of_a_bucket_that_was_found_is_noted_where_it_names_the_bucket_already(ask):
+    class Buckets(FakeStore):
+        def list_buckets(self, marker, deadline):
+            return Page([FoundBucket("media"), FoundBucket("logs")], truncated=False)
+
+    target = replace(TARGET, buckets=(), discover=DiscoverSettings(), endpoint_url="http://h:8333/media")
+    rows = ask(target, Buckets([upload(1)]))
+    note = "endpoint_url: ends in the name of the bucket media, which is added to it: take it out"
+    assert {row.bucket: row.notes for row in rows if row.notes} == {"media": (note,)}
+    assert probe_table(rows).endswith(f"\n\nNotes:\n  prod/media: {note}")
+
+
+def test_a_bucket_that_cannot_be_listed_has_no_notes(ask):
+    class Refusing(FakeStore):
+        def open(self, bucket, deadline):
+            raise error(Reason.ACCESS_DENIED)
+
+    assert [row.notes for row in ask(TARGET, Refusing())] == [(), ()]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from exporter.cli.arguments import select_targets
 from exporter.cli.exit_codes import OK, TARGET_FAILED
 from exporter.cli.signals import exit_interrupted, handle_termination
+from exporter.config.advice import find_advice
 from exporter.config.load import load
 from exporter.config.problems import ConfigError
 
@@ -28,7 +30,14 @@ def run(options: argparse.Namespace) -> int:
     if web_config is not None:
         encryption = "TLS" if web_config.tls_context else "plain HTTP"
         print(f"{options.web_config}: valid; {encryption}, users: {len(web_config.users)}", flush=True)
+    _warn_of_advice(options.config_file, settings)
     return _ask(options, targets)
+
+
+def _warn_of_advice(file: Path, settings: Settings) -> None:
+    """Write on standard error what is valid, and likely meant otherwise."""
+    for text in find_advice(settings):
+        print(f"{file}: {text}", file=sys.stderr)
 
 
 def _counts(settings: Settings) -> str:

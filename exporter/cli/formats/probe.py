@@ -22,10 +22,12 @@ _COLUMNS = (
 
 
 def probe_table(probed: Sequence[ProbeResult], width: int | None = None) -> str:
-    """Return a row per call, no wider than `width`, and then each missing permission in full."""
+    """Return a row per call, no wider than `width`, then each missing permission in full, then the notes."""
     lines = [table(_COLUMNS, [_row(each) for each in probed], width)]
     if grants := sorted({each.grant for each in probed if each.grant}):
         lines += ["", "Missing, to be granted:", *(f"  {grant}" for grant in grants)]
+    if noted := [one_line(f"{each.target}/{each.bucket}: {note}") for each in probed for note in each.notes]:
+        lines += ["", "Notes:", *(f"  {note}" for note in noted)]
     return "\n".join(lines)
 
 

@@ -64,6 +64,7 @@ def _read_uploads(response: Response, bucket: str | None, now: float) -> Page[Up
         truncated=_truncated(document, UPLOADS_OPERATION),
         next_marker=marker if marker[0] else None,
         last_marker=(keys[-1], ids[-1]) if uploads else None,
+        server=response.headers.get("server", ""),
     )
 
 

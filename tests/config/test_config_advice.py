@@ -1,0 +1,44 @@
+"""What a valid config says that is likely meant otherwise: told, and no fault."""
+
+import pytest
+
+from exporter.config.advice import find_advice
+from exporter.config.settings import BucketSettings, Settings, StoreKind, TargetSettings
+
+
+def advice(*urls: str) -> list[str]:
+    buckets = (BucketSettings("media"), BucketSettings("logs"))
+    one = {"endpoint_url": urls[0]} if len(urls) == 1 else {"endpoint_urls": urls}
+    good = TargetSettings("good", StoreKind.S3, buckets)
+    return list(find_advice(Settings(targets=(good, TargetSettings("prod", StoreKind.S3, buckets, **one)))))
+
+
+@pytest.mark.parametrize(
+    ("url", "where"),
+    [
+        ("http://h:8333/media", "ends in the name of the bucket media"),
+        ("http://h:8333/media/", "ends in the name of the bucket media"),
+        ("https://h/s3/logs", "ends in the name of the bucket logs"),
+        ("https://media.s3.eu-west-1.amazonaws.com", "begins with the name of the bucket media"),
+        ("https://logs.obs.eu-west-101.myhuaweicloud.eu", "begins with the name of the bucket logs"),
+    ],
+)
+def test_a_url_that_names_the_bucket_already_is_told(url: str, where: str):
+    [text] = advice(url)
+    assert text.startswith(f"targets[1].endpoint_url: {where}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://h:8333", "http://h:8333/", "http://h:8333/s3", "http://media:9000", "http://h/media/s3"),
+        *("https://media.example.com", "https://s3.media.example.com", "https://mediastore.s3.example.com"),
+    ],
+)
+def test_other_urls_are_not(url: str):
+    assert advice(url) == []
+
+
+def test_of_several_nodes_each_is_looked_at():
+    told = advice("http://a:1/media", "http://b:1", "http://c:1/logs")
+    assert [text.partition(" the name")[0] for text in told] == ["targets[1].endpoint_urls: ends in"] * 2
