@@ -106,7 +106,7 @@ class MultiNodeSession:
         self._in_flight = [0] * len(sessions)
         self._node_of_upload: dict[int, int] = {}
         self._node_by_name: dict[int, int] = {}
-        self._page_before: set[int] = set()
+        self._pages_before: dict[bool, set[int]] = {True: set(), False: set()}
         self._without_bucket: dict[int, StoreError] = {}
 
     def start(self, request: PageRequest, deadline: float, label: object) -> None:
@@ -160,8 +160,7 @@ class MultiNodeSession:
                 return sent.label, self._named(outcome, sent)
             outcome = Page((), truncated=False)
         if sent.request.by_name:
-            self._node_by_name.update(dict.fromkeys(_hashes(outcome), sent.node))
-            return sent.label, self._of_union(outcome, sent.node)
+            return sent.label, self._named_page(outcome, sent.node)
         page = self._join(outcome, sent.node)
         ended = page.truncated is False
         return sent.label, self._no_bucket() if self._without_bucket and ended else page
@@ -171,9 +170,19 @@ class MultiNodeSession:
         hashes = _hashes(page)
         is_own = [self._node_of_upload.setdefault(each, node) == node for each in hashes]
         items = list(compress(page.items, is_own))
-        known, self._page_before = self._page_before, set(hashes)
-        progressed = not self._page_before <= known
+        progressed = self._has_progressed(hashes, by_name=False)
         return self._of_union(page._replace(items=items, progressed=progressed), node)
+
+    def _named_page(self, page: Page[Upload], node: int) -> Page[Upload]:
+        """Return a node's whole page of one key's uploads, with a marker of the union."""
+        hashes = _hashes(page)
+        self._node_by_name.update(dict.fromkeys(hashes, node))
+        return self._of_union(page._replace(progressed=self._has_progressed(hashes, by_name=True)), node)
+
+    def _has_progressed(self, hashes: list[int], *, by_name: bool) -> bool:
+        """Whether a page has uploads that the one before had not, though other nodes may have listed them."""
+        known, self._pages_before[by_name] = self._pages_before[by_name], set(hashes)
+        return not known.issuperset(hashes)
 
     def _of_union(self, page: Page[Upload], node: int) -> Page[Upload]:
         """Return a node's page with a marker of the union: the last page of a node leads to the next node."""

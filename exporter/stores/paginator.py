@@ -71,7 +71,8 @@ class Paginator(Generic[T]):
         if is_last(page):
             self.done = True
         else:
-            self._advance(page, repeats_only=bool(page.items) and not moved)
+            is_stuck = bool(page.items) and not moved and not page.last_of_node
+            self._advance(page, repeats_only=is_stuck)
 
     def _ways(self, page: Page[T]) -> list[Marker]:
         """Return the ways to go on after a page, the best first."""

@@ -6,11 +6,13 @@ from collections import Counter
 from functools import partial
 
 import pytest
-from fakes import BUCKET, Clock, error, upload
+from fakes import BUCKET, GONE, Clock, error, upload
 
-from exporter.model.errors import Reason
+from exporter.model.errors import Reason, StoreError
+from exporter.model.uploads import Upload
 from exporter.stores.base import Page, PageRequest
 from exporter.stores.multi_node import MultiNodeSession, MultiNodeStore, Node
+from exporter.stores.pagination import KeyListing, list_by_key, list_next_page, uploads_paginator
 
 LISTING = PageRequest(BUCKET, None, None)
 
@@ -126,3 +128,112 @@ def test_where_a_node_cannot_be_asked_it_is_named_and_those_before_it_hold_nothi
     with pytest.raises(type(error(Reason.CREDENTIALS)), match=r"^node-b: a credentials of the test"):
         made.open(BUCKET, 60.0)
     assert first.closed == 1
+
+
+class Holding:
+    """The calls of a node that lists the uploads `listed`, by name also those it `knows`, one a page."""
+
+    def __init__(self, listed, knows=()):
+        self.listed = listed
+        self.knows = [*listed, *knows]
+        self.asked = []
+        self.answers = []
+
+    def start(self, request, deadline, label):
+        self.asked.append(request)
+        self.answers.append((label, self.answer(request)))
+
+    def answer(self, request):
+        if request.upload is not None:
+            return Page([], truncated=False) if request.upload in self.knows else GONE
+        place = int(request.marker[1]) if request.marker else 0
+        held = [u for u in self.knows if u.key == request.bucket.prefix] if request.by_name else self.listed
+        more = place + 1 < len(held)
+        following = ("k", f"{place + 1}") if more else None
+        return Page(held[place : place + 1], truncated=more, next_marker=following)
+
+    def completed(self, timeout):
+        answers, self.answers = self.answers, []
+        return answers
+
+
+def drive(session, task):
+    """Answer a task's requests by the session; return what it returns."""
+    move, what = task.send, None
+    while True:
+        try:
+            session.start(move(what), 60.0, None)
+        except StopIteration as end:
+            return end.value
+        ((_, what),) = session.completed(1.0)
+        move = task.throw if isinstance(what, Exception) else task.send
+
+
+def of_nodes(*nodes):
+    return MultiNodeSession([Node(f"node-{n}", None) for n in range(len(nodes))], nodes)
+
+
+def listed(session, paginator):
+    found = []
+    while not paginator.done:
+        found += drive(session, list_next_page(paginator, BUCKET))
+    return found
+
+
+K1, K2, K3, OTHER = Upload("k", "1"), Upload("k", "2"), Upload("k", "3"), Upload("other", "4")
+
+
+def test_a_question_by_name_is_answered_by_all_nodes_each_upload_once():
+    nodes = Holding([K1, OTHER]), Holding([K2, K1]), Holding([]), Holding([K3])
+    assert drive(of_nodes(*nodes), list_by_key(BUCKET, "k")) == KeyListing([K1, K2, K3], complete=True)
+
+
+def test_a_question_by_name_is_answered_whatever_was_listed_before():
+    session = of_nodes(Holding([K1, K2]), Holding([K2, K3]))
+    assert len(listed(session, uploads_paginator())) == 3
+    assert drive(session, list_by_key(BUCKET, "k")).uploads == [K1, K2, K3]
+
+
+def test_a_question_by_name_takes_no_upload_from_the_listing_in_progress():
+    session, paginator = of_nodes(Holding([OTHER], knows=[K1, K2]), Holding([K1, K2])), uploads_paginator()
+    first = drive(session, list_next_page(paginator, BUCKET))
+    drive(session, list_by_key(BUCKET, "k"))
+    assert [*first, *listed(session, paginator)] == [OTHER, K1, K2]
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_parts_are_asked_of_the_node_that_listed_the_upload_by_name(*, by_name):
+    nodes = Holding([OTHER]), Holding([]), Holding([], knows=[K1])
+    session = of_nodes(*nodes)
+    listed(session, uploads_paginator())
+    if by_name:
+        drive(session, list_by_key(BUCKET, "k"))
+    session.start(PageRequest(BUCKET, K1, None), 60.0, None)
+    ((_, outcome),) = session.completed(1.0)
+    assert isinstance(outcome, Page) == by_name
+
+
+def test_they_are_even_where_another_node_listed_it_before():
+    nodes = Holding([K1]), Holding([], knows=[K1])
+    session = of_nodes(*nodes)
+    listed(session, uploads_paginator())
+    nodes[0].knows = []
+    drive(session, list_by_key(BUCKET, "k"))
+    session.start(PageRequest(BUCKET, K1, None), 60.0, None)
+    ((_, outcome),) = session.completed(1.0)
+    assert isinstance(outcome, Page)
+
+
+def test_a_garbled_answer_of_a_node_is_still_told_apart():
+    clock = Clock()
+    garbled = StoreError(Reason.BAD_RESPONSE, "no page", garbled=True)
+    ((_, named),) = union(clock, BucketSession(clock, 1, garbled)).completed(1.0)
+    assert named.garbled
+
+
+def test_the_last_page_of_each_node_but_the_last_says_so():
+    session = of_nodes(Holding([K1]), Holding([K2]))
+    session.start(LISTING, 60.0, None)
+    session.start(LISTING._replace(marker=("1",)), 60.0, None)
+    pages = [page for _ in range(2) for _, page in session.completed(0.1)]
+    assert [(page.last_of_node, page.truncated) for page in pages] == [(True, True), (False, False)]
