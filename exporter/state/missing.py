@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", "array[int]", list[int])
 
-_CHUNK = 100_000
+_CHUNK = 50_000
 """Number of ids that are ordered by where their names are stored."""
 _READ_AT_ONCE = 5000
 _MAX_DRAWN = 10_000

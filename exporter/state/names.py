@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 NAMES_PER_BLOCK = 250
 """Maximum number of names in a block."""
+FULL_ENOUGH = 0.75
+"""Share of a block's names that still have an upload; a block with fewer is written anew."""
 MAX_PENDING_NAMES = 5000
 """Maximum number of names kept in memory while they cannot be written; beyond it they are dropped."""
 IDS_PER_QUERY = 250
@@ -85,6 +87,7 @@ class BucketNames:
 
     def write(self, connection: sqlite3.Connection, bucket: int, rows: Collection[int]) -> dict[int, int]:
         """Store pending names, where these rows have none yet; return the number of each one's block."""
+        self._new_end = None  # that of a transaction that failed
         if not self.pending:
             return {}
         if self._end is None:
@@ -162,13 +165,13 @@ def _add(connection: sqlite3.Connection, bucket: int, number: int, names: Mappin
 
 
 def _take_from_blocks(connection: sqlite3.Connection, bucket: int, lost: Mapping[int, int]) -> None:
-    """Note how many names each block has lost; those that lost more than half are written anew."""
+    """Note how many names each block has lost; those that lost too many are written anew."""
     take = "UPDATE name_blocks SET names = names - ? WHERE bucket = ? AND number = ?"
     connection.executemany(take, [(count, bucket, number) for number, count in lost.items()])
     for number in lost:
         left = "SELECT names, size FROM name_blocks WHERE bucket = ? AND number = ?"
         for names, size in connection.execute(left, (bucket, number)).fetchall():
-            if names * 2 < size:
+            if names < FULL_ENOUGH * size:
                 _pack(connection, bucket, number)
 
 

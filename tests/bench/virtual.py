@@ -31,6 +31,8 @@ class Store:
 
     operations = (UPLOADS_OPERATION, PARTS_OPERATION)
     has_part_times = True
+    lists_by_key = True
+    encodes_keys = True
     signing_region = ""
 
     def __init__(self, uploads: Sequence[Upload], parts: Callable[[Upload, int], Page[Part]]) -> None:
@@ -40,6 +42,7 @@ class Store:
             Page(items, number < len(pages), (str(number),)) for number, items in enumerate(pages, 1)
         ]
         self._parts = parts
+        self._by_key = {upload.key: upload for upload in uploads}
         self.requests = 0
 
     def open(self, _bucket: BucketSettings, _deadline: float) -> "Store":
@@ -51,7 +54,10 @@ class Store:
         """Answer a call; `completed` returns it."""
         self.requests += 1
         after = int(request.marker[0]) if request.marker else 0
-        page = self._parts(request.upload, after) if request.upload else self._pages[after]
+        if request.by_name:
+            page = Page([self._by_key[request.bucket.prefix or ""]], truncated=False)
+        else:
+            page = self._parts(request.upload, after) if request.upload else self._pages[after]
         self._answers.append((label, page))
 
     def completed(self, _timeout: float) -> list[CompletedCall]:

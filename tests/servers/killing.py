@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from servers.rememberer import START, kept, opened, totals
+from servers.rememberer import NAMED, START, Memory, kept, known_names, opened, totals, upload
 
 SCRIPT = Path(__file__).with_name("rememberer.py")
 LONGEST_SECONDS = 0.3
@@ -40,11 +40,22 @@ def kill_and_look(path: Path, seed: int) -> int:
         raise
 
 
+def prove_names(memory: Memory, uploads: int) -> None:
+    """Prove that each name is that of its upload, and that all are counted."""
+    known = known_names(memory)
+    for number in range(uploads):
+        each = upload(number)
+        assert known.get(memory.ledger.row_id(each)) in {None, each}, number
+    named = len([each for each in known.values() if each])
+    assert len(known) <= NAMED or NAMED / 2 <= named <= NAMED * 3 / 2, (len(known), named)
+    assert memory.state.read("SELECT coalesce(sum(names), 0) FROM name_blocks") == [(named,)]
+
+
 def look(path: Path, said: str) -> int:
     """Prove that the file holds what the process said, and not a number that is wrong."""
     settled = int((re.findall(r"^(?:open|settled) (\d+)$", said, re.MULTILINE) or ["0"])[-1])
     uploads = int((re.findall(r"^(?:open|kept) (\d+)$", said, re.MULTILINE) or ["0"])[-1])
-    memory = opened(path)
+    memory = opened(path, NAMED)
     try:
         result = memory.ledger.result
         found = result.summary.uploads if result else 0
@@ -55,6 +66,7 @@ def look(path: Path, said: str) -> int:
                 assert number < found, number
                 continue
             assert (known.checked_at, known.parts, known.bytes) == (START + number, *totals(number)[:2])
+        prove_names(memory, uploads)
     finally:
         memory.state.close()
     assert list(path.parent.glob("*.set-aside-*")) == []

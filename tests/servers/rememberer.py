@@ -14,13 +14,15 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from exporter.model.results import ScanResult
 from exporter.model.uploads import PartTotals, Upload
 from exporter.scan.tally import Tally
-from exporter.state.database import BucketName, StateDatabase
+from exporter.state.database import MAX_NAMES, BucketName, StateDatabase
 from exporter.state.ledger import Ledger
 from exporter.state.rows import LedgerRows, UploadRecord
 
 NAME = BucketName("prod", "s3", "https://s3.example.com", "-", "media")
 START = 1_790_000_000.0
 PER_ROUND = 50
+NAMED = 1000
+"""So many have names: both below and above it, the process is ended."""
 ROUNDS_PER_SCAN = 10
 
 
@@ -60,14 +62,23 @@ def settle(memory: Memory, uploads: int) -> bool:
     return memory.ledger.commit(ScanResult(tally.summary(), START + uploads, 1.0))
 
 
-def opened(path: Path) -> Memory:
-    state = StateDatabase(path)
+def opened(path: Path, max_names: int = MAX_NAMES) -> Memory:
+    state = StateDatabase(path, max_names=max_names)
     assert state.open(threading.Event(), wait=10.0)
     return Memory(state)
 
 
 def kept(memory: Memory, numbers: range) -> list[UploadRecord | None]:
     return [record for _, record in memory.ledger.look_up([upload(number) for number in numbers])]
+
+
+def known_names(memory: Memory) -> dict[int, Upload | None]:
+    """Return the name of each upload that is remembered, by its row id."""
+    memory.ledger.begin()
+    memory.ledger.look_up([])
+    known = {each.row_id: each.upload for batch in memory.ledger.missing() for each in batch}
+    memory.ledger.begin()
+    return known
 
 
 def say(what: str, uploads: int) -> None:
@@ -77,7 +88,7 @@ def say(what: str, uploads: int) -> None:
 
 def main(path: str) -> None:
     """Go on where the process before was ended."""
-    memory = opened(Path(path))
+    memory = opened(Path(path), NAMED)
     done = memory.ledger.result.summary.uploads if memory.ledger.result else 0
     say("open", done)
     for number in range(done // PER_ROUND, sys.maxsize):

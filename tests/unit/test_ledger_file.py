@@ -1,7 +1,9 @@
 """The state file: whatever lies at its place is opened, migrated or set aside, and never misread."""
 
+import base64
 import logging
 import os
+import random
 import sqlite3
 import stat
 import threading
@@ -9,9 +11,21 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from servers.rememberer import NAME, START, Memory, kept, opened, remember, settle, totals, upload
+from servers.rememberer import (
+    NAME,
+    START,
+    Memory,
+    kept,
+    known_names,
+    opened,
+    remember,
+    settle,
+    totals,
+    upload,
+)
 
 from exporter.model.results import ScanResult, Summary
+from exporter.model.uploads import Upload
 from exporter.state import sqlite_file as database
 from exporter.state.database import WAIT_SECONDS, StateDatabase, StateError
 from exporter.state.ledger import Ledger
@@ -19,7 +33,9 @@ from exporter.state.rows import LedgerRows
 
 UPLOADS = 2000
 MOST_BYTES = 80
+MOST_BYTES_BY_NAME = 250 * 2**20 / 1_000_000
 VERSION_1 = Path(__file__).with_name("state-v1.sql")
+TO_VERSION_2 = "ALTER TABLE uploads ADD COLUMN abort_at REAL; PRAGMA user_version = 2"
 SUMMARY_OF_VERSION_1 = Summary(
     uploads=6,
     undated=0,
@@ -36,6 +52,22 @@ SUMMARY_OF_VERSION_1 = Summary(
     bytes_by_class=(),
     parts_known=True,
 )
+
+
+def named_at_random(number: int) -> Upload:
+    """Return an upload with a key of 60 characters and an id of 60 to 100, all random."""
+    rng = random.Random(number)
+    key, upload_id = (base64.b64encode(rng.randbytes(size)).decode() for size in (45, rng.randint(45, 75)))
+    return Upload(key, upload_id, rng.uniform(START - 1e6, START), "STANDARD", "arn:aws:iam::1:user/backup")
+
+
+def remember_all(memory: Memory, uploads: list[Upload]) -> None:
+    for start in range(0, len(uploads), 500):
+        page = uploads[start : start + 500]
+        for each, (row_id, record) in zip(page, memory.ledger.look_up(page), strict=True):
+            memory.ledger.record_parts(row_id, each, totals(start), START, record)
+    assert memory.rows.flush()
+    memory.ledger.begin()
 
 
 @pytest.fixture
@@ -127,6 +159,9 @@ class TestWhatIsFound:
             "PRAGMA user_version = 0",
             "ALTER TABLE uploads RENAME COLUMN parts TO pieces",
             "DROP TABLE buckets",
+            "DROP TABLE names",
+            "ALTER TABLE name_blocks RENAME COLUMN size TO weight",
+            "ALTER TABLE uploads DROP COLUMN name",
             "DELETE FROM salt",
             "UPDATE salt SET bytes = x'00'",
             "INSERT INTO salt VALUES (x'00')",
@@ -146,9 +181,10 @@ class TestWhatIsFound:
         other.close()
         prove_begun_anew(path, path.read_bytes(), caplog)
 
-    def test_a_file_of_version_1_is_migrated_and_keeps_everything(self, path: Path):
+    @pytest.mark.parametrize("change", ["", TO_VERSION_2])
+    def test_a_file_of_an_earlier_version_is_migrated_and_keeps_everything(self, path: Path, change: str):
         with sqlite3.connect(path) as old:
-            old.executescript(VERSION_1.read_text(encoding="utf-8"))
+            old.executescript(VERSION_1.read_text(encoding="utf-8") + change)
         old.close()
         memory = opened(path)
         assert [
@@ -158,6 +194,9 @@ class TestWhatIsFound:
         assert memory.ledger.result == ScanResult(
             SUMMARY_OF_VERSION_1, finished=START + 6, duration=1.0, warning=""
         )
+        assert set(known_names(memory).values()) == {None}
+        remember(memory, range(4))
+        assert set(known_names(memory).values()) == {None, *map(upload, range(4))}
         memory.state.close()
         with sqlite3.connect(path) as other:
             assert other.execute("PRAGMA user_version").fetchall() == [(database.VERSION,)]
@@ -208,8 +247,13 @@ class TestDamagedInUse:
 
 
 class TestPlace:
-    def test_only_its_owner_may_read_it(self, filled: Path):
-        assert stat.S_IMODE(filled.stat().st_mode) == 0o600
+    def test_only_its_owner_may_read_it_and_the_files_beside_it(self, path: Path):
+        memory = opened(path)
+        remember(memory, range(10))
+        memory.rows.flush()
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+        memory.state.close()
+        assert modes == dict.fromkeys(("state.db", "state.db-wal", "state.db.lock"), 0o600)
 
     @pytest.mark.parametrize(
         ("name", "text"),
@@ -240,16 +284,37 @@ def test_a_bucket_that_was_forgotten_is_remembered_anew(path: Path):
 
 
 class TestSecrecy:
-    def test_no_key_and_no_upload_id_is_stored_in_clear(self, path: Path):
-        memory = opened(path)
+    def test_without_names_no_key_and_no_upload_id_is_stored(self, path: Path):
+        memory = opened(path, max_names=0)
         remember(memory, range(UPLOADS))
         settle(memory, UPLOADS)
         assert memory.rows.flush()
+        assert set(known_names(memory).values()) == {None}
+        assert memory.state.read("SELECT texts FROM names") == []
         written = b"".join(file.read_bytes() for file in path.parent.iterdir())
         memory.state.close()
         written += path.read_bytes()
         assert b"media" in written  # the bucket's name may be read
         assert b"nobody" not in written
+
+    def test_names_are_erased_at_the_start_where_none_are_wanted_any_more(self, filled: Path):
+        memory = opened(filled)
+        blocks = [block for (block,) in memory.state.read("SELECT texts FROM names")]
+        memory.state.close()
+        opened(filled, max_names=0).state.close()
+        assert [block[-40:] in filled.read_bytes() for block in blocks] == [False] * 8
+        memory = opened(filled)
+        assert known_names(memory) == dict.fromkeys(map(memory.ledger.row_id, map(upload, range(UPLOADS))))
+        remember(memory, range(3))
+        assert set(known_names(memory).values()) == {None, *map(upload, range(3))}
+        memory.state.close()
+
+    def test_those_of_ended_uploads_are_erased(self, filled: Path):
+        memory = opened(filled)
+        blocks = [block for (block,) in memory.state.read("SELECT texts FROM names")]
+        settle(memory, 2)
+        memory.state.close()
+        assert [block[-40:] in filled.read_bytes() for block in blocks] == [False] * 8
 
     def test_two_files_have_two_salts(self, tmp_path: Path):
         salts = set()
@@ -262,14 +327,14 @@ class TestSecrecy:
 
 class TestSize:
     def test_an_upload_takes_no_more_than_promised(self, path: Path):
-        memory = opened(path)
+        memory = opened(path, max_names=0)
         remember(memory, range(20_000))
         memory.rows.flush()
         memory.state.close()
         assert path.stat().st_size / 20_000 <= MOST_BYTES
 
     def test_nor_after_half_of_them_were_replaced(self, path: Path):
-        memory = opened(path)
+        memory = opened(path, max_names=0)
         remember(memory, range(20_000))
         settle(memory, 20_000)
         remember(memory, range(20_000, 30_000))
@@ -277,6 +342,19 @@ class TestSize:
         assert memory.rows.count() == 20_000
         memory.state.close()
         assert path.stat().st_size / 20_000 <= MOST_BYTES
+
+    def test_nor_do_they_with_names_in_which_nothing_repeats_after_some_were_replaced(self, path: Path):
+        memory, uploads = opened(path), [named_at_random(number) for number in range(8000)]
+        remember_all(memory, listed := uploads[:4000])
+        for first in range(4000, 8000, 500):
+            listed = sorted(random.Random(first).sample(listed, 3500))
+            memory.ledger.look_up(listed)
+            assert memory.ledger.commit(ScanResult(SUMMARY_OF_VERSION_1, START, 1.0))
+            remember_all(memory, uploads[first : first + 500])
+            listed += uploads[first : first + 500]
+        assert set(known_names(memory).values()) == set(listed)
+        memory.state.close()
+        assert path.stat().st_size / 4000 <= MOST_BYTES_BY_NAME
 
     def test_room_that_is_no_longer_needed_is_given_back(self, path: Path):
         memory = opened(path)
@@ -306,12 +384,18 @@ class TestOtherConfig:
         other = NAME._replace(bucket="other")
         memory.state.keep_only([other])
         assert (Memory(memory.state).ledger.result, memory.rows.count()) == (None, 0)
+        assert memory.state.read(
+            "SELECT count(*), 1 FROM names UNION SELECT count(*), 2 FROM name_blocks"
+        ) == [
+            (0, 1),
+            (0, 2),
+        ]
         memory.state.close()
 
     def test_those_that_are_stay(self, filled: Path):
         memory = opened(filled)
         memory.state.keep_only([NAME, NAME._replace(bucket="other")])
-        assert memory.rows.count() == UPLOADS
+        assert set(known_names(memory).values()) == set(map(upload, range(UPLOADS)))
         memory.state.close()
 
     @pytest.mark.parametrize(

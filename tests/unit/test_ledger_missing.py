@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import Counter
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,10 +15,11 @@ from exporter.model.uploads import PartTotals, Upload
 from exporter.scan.tally import Tally
 from exporter.state.database import BucketName, StateDatabase
 from exporter.state.ledger import Ledger
+from exporter.state.names import MAX_PENDING_NAMES
 from exporter.state.rows import LedgerRows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 NAME = BucketName("prod", "s3", "", "-", "media")
@@ -263,14 +263,8 @@ class TestNames:
             ledger.look_up(rest)
             ledger.commit(result())
             assert named(ledger, numbers(3000)) == rest
+        assert state.read("SELECT number FROM names UNION SELECT number FROM name_blocks") == []
         state.close()
-        with closing(sqlite3.connect(tmp_path / "state.db")) as file:
-            assert [
-                file.execute(f"SELECT count(*) FROM {each}").fetchall() for each in ("names", "name_blocks")
-            ] == [
-                [(0,)],
-                [(0,)],
-            ]
 
     def test_of_one_that_comes_back_are_known_again(self):
         ledger = ledger_of(sized=numbers(10))
@@ -282,3 +276,65 @@ class TestNames:
         ledger.keep(ledger.row_id(upload(9)))
         ledger.commit(result())
         assert named(ledger, numbers(10)) == numbers(10)[4:]
+
+    def test_of_a_lower_maximum_are_fewer_from_the_next_scan_on(self):
+        state = StateDatabase()
+        ledger = ledger_of(state, sized=numbers(1000))
+        for maximum, expected in ((300, 300), (600, 300), (0, 0)):
+            state.max_names = maximum
+            ledger.look_up(numbers(1000))
+            ledger.commit(result())
+            assert len(named(ledger, numbers(1000))) == expected
+
+    def test_beyond_the_maximum_are_not_written_for_a_whole_scan(self):
+        state = StateDatabase(max_names=400)
+        ledger = ledger_of(state)
+        size(ledger, numbers(5000))
+        [[written]] = state.read("SELECT sum(names) FROM name_blocks")
+        assert 400 <= written <= 1000
+
+    def test_and_the_end_of_a_scan_that_could_not_be_written_are_trimmed_later(self, monkeypatch):
+        state = StateDatabase(max_names=1000)
+        ledger = ledger_of(state, sized=numbers(1000))
+        with monkeypatch.context() as failing:
+            state.max_names = 300
+            failing.setattr(state, "write", failing_at_the_end(state.write))
+            ledger.look_up(numbers(1000))
+            assert ledger.commit(result()) is False
+        size(ledger, [upload(1)])
+        ledger.rows.flush()
+        ledger.begin()
+        ledger.look_up(numbers(1000))
+        ledger.commit(result())
+        assert len(named(ledger, numbers(1000))) == 300
+
+    def test_that_are_damaged_are_not_known(self):
+        state = StateDatabase()
+        ledger = ledger_of(state, sized=numbers(300))
+        assert state.write(lambda file: file.execute("UPDATE names SET texts = x'00' WHERE number = 1"))
+        ledger.look_up([])
+        assert (ledger.missing_count(), len([each for each in missing(ledger) if each])) == (300, 50)
+        assert {each.upload for each in ledger.witnesses(300)} == set(numbers(300)[250:])
+        ledger.commit(result())
+        assert state.read("SELECT number FROM names") == []
+
+    def test_do_not_fill_the_memory_while_they_cannot_be_written(self, monkeypatch):
+        state = StateDatabase()
+        ledger = ledger_of(state)
+        monkeypatch.setattr(state, "write", lambda _: False)
+        size(ledger, numbers(MAX_PENDING_NAMES + 600))
+        known = named(ledger, numbers(MAX_PENDING_NAMES + 600))
+        assert 0 < len(known) <= MAX_PENDING_NAMES
+
+
+def failing_at_the_end(write: Callable) -> Callable:
+    """Return what does the work of a transaction and then fails, so that all of it is rolled back."""
+
+    def fail(work: Callable[[sqlite3.Connection], object]) -> bool:
+        def work_and_fail(connection: sqlite3.Connection) -> None:
+            work(connection)
+            raise sqlite3.OperationalError("disk I/O error")
+
+        return write(work_and_fail)
+
+    return fail

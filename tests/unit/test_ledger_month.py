@@ -58,6 +58,9 @@ def test_a_month_of_hundreds_of_uploads(record_property):
         listed += summary.uploads
         wrong, total = wrong + abs(summary.bytes - world.total), total + world.total
         bucket.wait()
+    bucket.ledger.look_up([])
+    named = {each.upload for batch in bucket.ledger.missing() for each in batch}
+    assert {plan.upload for plan in world.listed.values()} == named
     first, *later = asked
     mean = sum(later) / len(later)
     figures = {

@@ -7,10 +7,12 @@ from unittest.mock import Mock, call
 
 import pytest
 
+from exporter import service
 from exporter.config.settings import (
     BucketSettings,
     ScanSettings,
     Settings,
+    StateSettings,
     StoreKind,
     TargetSettings,
     TopSettings,
@@ -61,6 +63,21 @@ def test_each_target_s_halvings_are_counted_under_its_name():
         call.concurrency_halved("other"),
         call.concurrency_restored("other"),
     ]
+
+
+def test_names_are_kept_of_as_many_uploads_as_the_config_says_also_after_a_reload(tmp_path, monkeypatch):
+    def settings(names: int) -> Settings:
+        return Settings((TARGET,), state=StateSettings(tmp_path / "state.db", names))
+
+    made = []
+    monkeypatch.setattr(
+        service, "StateDatabase", lambda *a, **b: made.append(StateDatabase(*a, **b)) or made[0]
+    )
+    monkeypatch.setattr(service, "WebServer", Mock())
+    exporter = service.Service(settings(7), "127.0.0.1:0")
+    maxima = [made[0].max_names]
+    exporter.reload(settings(0))
+    assert [*maxima, made[0].max_names] == [7, 0]
 
 
 def test_what_a_scan_found_means_something_else_where_other_groups_are_asked_for():
