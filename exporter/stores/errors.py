@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from exporter.model.errors import GoneError, Reason, StoreError
+from exporter.stores.bodies import is_empty, is_html, is_json, json_error
 from exporter.stores.refusal_cause import Asked, read_cause
 from exporter.text.redaction import redact
 
@@ -90,25 +91,31 @@ def is_gone(error: StoreError) -> bool:
     return error.status == HTTPStatus.NOT_FOUND and error.code in _GONE_CODES
 
 
-def error_in_success(operation: str, code: str, message: str) -> StoreError:
-    """Return the error for a 200 with an <Error> in its body; its code decides whether it is retryable."""
+def error_in_success(
+    operation: str, code: str, message: str, what: str = "an error inside", check: str = ""
+) -> StoreError:
+    """Return the error for a 200 with an error in its body; its code decides whether it is retryable."""
     retryable = _REASON_OF_CODE.get(code) in _RETRYABLE
-    text = f"{operation}: HTTP 200 with an error inside{_said(code, message)}"
+    text = f"{operation}: HTTP 200 with {what}{_said(code, message)}{check and f'; {check}'}"
     return StoreError(Reason.BAD_RESPONSE, text, code=code, status=200, retryable=retryable)
 
 
-def bad_response(operation: str, what: str) -> StoreError:
-    """Return the error for a 200 that does not prove itself."""
-    return StoreError(
-        Reason.BAD_RESPONSE, f"{operation}: {what}; check endpoint_url and any proxy", status=200
-    )
+def bad_response(
+    operation: str, what: str, check: str = "check endpoint_url and any proxy", *, garbled: bool = False
+) -> StoreError:
+    """Return the error for a 200 that does not prove itself; `check` says what to do about it."""
+    return StoreError(Reason.BAD_RESPONSE, f"{operation}: {what}; {check}", status=200, garbled=garbled)
 
 
 def describe_body(answer: Response) -> str:
-    """Return what an answer's body looks like: empty, HTML, or its size."""
-    if not answer.body.strip():
+    """Return what an answer's body looks like: empty, HTML, JSON and the error that it tells, or its size."""
+    if is_empty(answer):
         return "it is empty"
-    return "it is HTML" if _is_html(answer) else f"{len(answer.body)} bytes"
+    if is_html(answer):
+        return "it is HTML"
+    if not is_json(answer):
+        return f"{len(answer.body)} bytes"
+    return " ".join(("it is JSON:", *filter(None, map(log_safe, json_error(answer))))).rstrip(":")
 
 
 def retry_after(answer: Response) -> float | None:
@@ -132,17 +139,13 @@ def log_safe(text: str) -> str:
 def _reason(answer: Response, code: str) -> Reason:
     if reason := _REASON_OF_CODE.get(code):
         return reason
-    if answer.status == HTTPStatus.FORBIDDEN and _is_html(answer):
+    if answer.status == HTTPStatus.FORBIDDEN and is_html(answer):
         return Reason.BAD_RESPONSE  # a gateway's page, which does not say that the store knows us
     if reason := _REASON_OF_STATUS.get(answer.status):
         return reason
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Reason.SERVER_ERROR
     return Reason.BAD_RESPONSE
-
-
-def _is_html(answer: Response) -> bool:
-    return b"<html" in answer.body[:1000].lower()
 
 
 def _said(code: str, message: str) -> str:

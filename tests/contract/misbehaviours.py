@@ -89,6 +89,11 @@ BODIES = {
     "JSON": b'{"uploads": []}',
     "half a page": b"<?xml version='1.0'?><ListMultipartUploadsResult><Bucket>media</Bucket>",
     "a listing of objects": b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>",
+    "a list of buckets": b"<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>",
+    "the bucket's region": b"<LocationConstraint xmlns='urn:x'>eu-west-1</LocationConstraint>",
+    "parts under another name": b"<ListPartsResponse><IsTruncated>false</IsTruncated></ListPartsResponse>",
+    "an error in JSON": b'{"error": {"code": "SlowDown", "message": "later"}}',
+    "a text": b"upstream connect error",
     "an empty listing": b"<ListMultipartUploadsResult/>",
     "no parts": b"<ListPartsResult/>",
     "zero bytes": b"\0" * 100,
@@ -109,6 +114,11 @@ XML: dict[str, Misbehave] = each_way(
         "another root": swap(b"Result", b"Other"),
         "another bucket": swap(b"<Bucket>media", b"<Bucket>other"),
         "no bucket": swap(b"<Bucket>media</Bucket>", b""),
+        "an error in it": swap(b"<Bucket>", b"<Error><Code>AccessDenied</Code></Error><Bucket>"),
+        "a passing error deep in it": swap(b"<Owner>", b"<Owner><Error><Code>SlowDown</Code></Error>"),
+        "a carriage return in keys": swap(b"</Key>", b"\r</Key>"),
+        "lines that end in both": swap(b"><", b">\r\n<"),
+        "a broken upload id": swap(b"</UploadId>", b"\x01</UploadId>"),
         "a doctype": swap(b"?>\n", b'?>\n<!DOCTYPE r [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>'),
         "an entity": swap(b"</Key>", b"&nothing;</Key>"),
         "a control character": swap(b"</Key>", b"\x01</Key>"),
@@ -136,6 +146,20 @@ XML: dict[str, Misbehave] = each_way(
     },
     three_ways,
 )
+
+ECHOES: dict[str, Misbehave] = {
+    **{
+        f"{name} {text!r} in listings": page(UPLOADS, fields(**{name: text}), on)
+        for name in ("Prefix", "ListMultipartUploadsResult.Prefix", "KeyMarker", "UploadIdMarker")
+        for text in (None, "", " \n", "null", "k0/other")
+        for on in ({1}, {2})
+    },
+    **{
+        f"{name} {text!r} of one": victim_page(fields(**{name: text}))
+        for name in ("Key", "UploadId", "PartNumberMarker")
+        for text in (None, "", " \n", "0", "77")
+    },
+}
 
 MOMENTS = (
     None,

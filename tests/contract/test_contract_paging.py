@@ -187,9 +187,11 @@ class TestMarkers:
         issued: dict[str, tuple[str, str]] = {}
 
         def issue(page: Listing) -> Listing:
+            asked = list(issued)[-1] if issued else ""
             token = f"+/token {len(issued)}%="
             issued[token] = (page.fields["NextKeyMarker"] or "", page.fields["NextUploadIdMarker"] or "")
             marked = fields(NextKeyMarker=token, NextUploadIdMarker=None)(page)
+            marked = fields(KeyMarker=asked, UploadIdMarker="")(marked)
             return replace(marked, items=page.items[::-1])
 
         def resolve(request: Request) -> Request:

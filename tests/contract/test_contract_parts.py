@@ -101,7 +101,9 @@ class TestXml:
         rig = sized(open_xml_rig, upload, 2)
 
         def beyond(page: Listing) -> Listing:
-            return fields(NextPartNumberMarker=str(int(page.items[-1]["PartNumber"] or 0) + 1))(page)
+            first, last = (int(page.items[number]["PartNumber"] or 0) for number in (0, -1))
+            asked = "0" if first == 1 else str(first)
+            return fields(PartNumberMarker=asked, NextPartNumberMarker=str(last + 1))(page)
 
         def at(request: object) -> object:
             marker = int(request.argument("part-number-marker", "1"))

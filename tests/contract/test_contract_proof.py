@@ -8,6 +8,7 @@ import pytest
 from cases import in_turn
 from contract.rigs import (
     PARTS,
+    SCAN,
     UPLOADS,
     Opener,
     Part,
@@ -21,6 +22,7 @@ from contract.rigs import (
 )
 from servers.standin import Reply
 
+from exporter.config.settings import BucketSettings, StoreKind
 from exporter.model.errors import Reason
 
 LOGIN_PAGE = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body><form/></body></html>"
@@ -41,6 +43,8 @@ GARBAGE = {
     "zero bytes": b"\0" * 100,
     "binary": bytes(range(256)),
 }
+GARBLED = {"nothing", "blank", "half a page"}
+"""What may be a page that was damaged on the way: it is asked for once more."""
 UPLOAD = Upload("k", "id-1", parts=[Part(1, 7)])
 
 
@@ -59,13 +63,25 @@ def found(rig: Rig, operation: str) -> bool:
     return rig.size(UPLOAD).bytes == 7 if operation == PARTS else rig.ids() == ["id-1"]
 
 
+def reason_of(rig: Rig, status: int, what: str) -> Reason:
+    """Return why this is refused: a store that lists objects instead does not know the call."""
+    lists_objects = (status, what) == (200, "a listing of objects")
+    is_known = lists_objects and rig.target.store is not StoreKind.GLACIER
+    return Reason.UNSUPPORTED if is_known else Reason.BAD_RESPONSE
+
+
+def times_asked(rig: Rig, status: int, what: str) -> int:
+    return 2 if status == 200 and what in GARBLED and rig.target.store is not StoreKind.GLACIER else 1
+
+
 class TestEveryStore:
     @in_turn(("status", "what"), product((200, 204), GARBAGE))
     def test_what_is_no_page_is_refused(self, kind_rig: Rig, operation: str, status: int, what: str):
         kind_rig.fill([UPLOAD])
         kind_rig.answer(operation, Reply(status, {"Content-Type": "text/html"}, GARBAGE[what]))
-        assert refused(kind_rig, asked(operation)).reason == Reason.BAD_RESPONSE
-        assert kind_rig.traffic.failures == {(operation, Reason.BAD_RESPONSE): 1}
+        reason = reason_of(kind_rig, status, what)
+        assert refused(kind_rig, asked(operation)).reason == reason
+        assert kind_rig.traffic.failures == {(operation, reason): times_asked(kind_rig, status, what)}
 
     def test_an_error_in_a_200_is_refused(self, rig: Rig, operation: str):
         rig.fill([UPLOAD])
@@ -128,7 +144,7 @@ class TestRoot:
         page_rig.fault(operation, reply=body(lambda text: b"\xef\xbb\xbf" + text))
         assert found(page_rig, operation)
 
-    @in_turn("root", ["ListBucketResult", "ListVersionsResult", "Error", "listpartsresult"])
+    @in_turn("root", ["ListVersionsResult", "ListAllMyBucketsResult", "Error", "listpartsresult"])
     def test_another_root_is_refused_though_all_the_rest_is_there(
         self, page_rig: Rig, operation: str, root: str
     ):
@@ -184,7 +200,7 @@ class TestContent:
     def test_elements_nobody_knows_are_passed_over(self, page_rig: Rig, operation: str):
         page_rig.fill([UPLOAD])
         new = {
-            "ListMultipartUploadsResult.Prefix": "p",
+            "ListMultipartUploadsResult.Prefix": "",
             "Encoding-Type": "",
             "CommonPrefixes": "x",
             "New": "1",
@@ -210,6 +226,50 @@ class TestContent:
         page_rig.fill([UPLOAD])
         page_rig.fault(UPLOADS, page=items(0, **{field: value}))
         assert refused(page_rig).reason == Reason.BAD_RESPONSE
+
+    def test_a_page_of_another_request_is_refused(self, page_rig: Rig, operation: str):
+        echoes = ("Prefix", "KeyMarker", "UploadIdMarker")
+        if operation == PARTS:
+            echoes = ("Key", "UploadId", "PartNumberMarker")
+        for name in echoes:
+            page_rig.reset()
+            page_rig.fill([UPLOAD])
+            page_rig.fault(operation, page=fields(**{name: "77"}))
+            error = refused(page_rig, asked(operation))
+            assert (error.reason, f"its {name} is not" in str(error)) == (Reason.BAD_RESPONSE, True)
+
+    def test_the_second_page_of_another_listing_is_refused(self, open_page_rig: Opener):
+        rig = open_page_rig(scan=replace(SCAN, page_size=1))
+        for name in ("KeyMarker", "UploadIdMarker"):
+            rig.reset()
+            rig.fill(some_uploads(3))
+            rig.fault(UPLOADS, {2}, page=fields(**{name: "key/777"}))
+            assert f"its {name} is not" in str(refused(rig))
+
+    def test_an_answer_that_repeats_nothing_of_the_request_is_accepted(self, open_page_rig: Opener):
+        rig = open_page_rig(scan=replace(SCAN, page_size=1), bucket=BucketSettings("media", prefix="key/"))
+        nothing = dict.fromkeys(("Bucket", "Prefix", "KeyMarker", "UploadIdMarker"))
+        for said in (nothing, dict.fromkeys(nothing, ""), dict.fromkeys(nothing, " \n")):
+            rig.reset()
+            rig.fill(some_uploads(3))
+            rig.fault(UPLOADS, page=fields(**said))
+            assert rig.ids() == ["u000", "u001", "u002"]
+
+    @in_turn("inside", ["<Error><Code>SlowDown</Code></Error>", "<A><B><Error xmlns='urn:x'/></B></A>"])
+    def test_an_error_within_a_page_is_refused(self, page_rig: Rig, operation: str, inside: str):
+        page_rig.fill([UPLOAD])
+        page_rig.fault(
+            operation, reply=body(lambda text: text.replace(b"<Bucket>", inside.encode() + b"<Bucket>"))
+        )
+        error = refused(page_rig, asked(operation))
+        assert (error.reason, error.retryable) == (Reason.BAD_RESPONSE, "SlowDown" in inside)
+
+    @in_turn("what", sorted(GARBLED))
+    def test_a_garbled_answer_is_asked_for_once_more(self, page_rig: Rig, operation: str, what: str):
+        page_rig.fill([UPLOAD])
+        page_rig.answer(operation, Reply(200, {}, GARBAGE[what]), {1})
+        assert found(page_rig, operation)
+        assert page_rig.traffic.requests == {operation: 2}
 
     def test_a_page_that_fails_later_fails_the_listing(self, open_xml_rig: Opener):
         rig = open_xml_rig()

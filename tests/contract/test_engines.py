@@ -2,7 +2,7 @@
 
 import pytest
 from contract.faults import Misbehave
-from contract.misbehaviours import FIELDS, PAGING, XML
+from contract.misbehaviours import ECHOES, FIELDS, PAGING, XML
 from contract.outcomes import Engines, Outcome, outcome, renew
 from contract.refusals import BY_HAND, LATE, ON_THE_WAY, REDIRECTS, REFUSALS
 from contract.rigs import PARTS, UPLOADS, Part, Rig, Upload
@@ -88,7 +88,7 @@ def test_xml_of_a_long_page_is_read_as_that_of_short_ones(engines: Engines, subt
                 assert found[0] == found[1]
 
 
-@pytest.mark.parametrize("table", [FIELDS, REFUSALS], ids=["fields", "refusals"])
+@pytest.mark.parametrize("table", [FIELDS, ECHOES, REFUSALS], ids=["fields", "echoes", "refusals"])
 def test_what_both_ask_alike(engines: Engines, subtests: pytest.Subtests, table: dict[str, Misbehave]):
     for what, misbehave in table.items():
         with subtests.test(what):

@@ -1,7 +1,6 @@
 """Both engines of S3 on generated buckets: the truth; on generated damage: the same."""
 
 from collections.abc import Callable
-from xml.sax.saxutils import escape
 
 from contract.faults import both
 from contract.misbehaviours import FIELDS, PAGING
@@ -10,7 +9,6 @@ from contract.rigs import PARTS, UPLOADS, Part, Upload, body
 from contract.scans import NOW
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from servers.s3 import Listing
 
 bounded = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 
@@ -20,13 +18,19 @@ odd = st.sampled_from(
 )
 names = st.one_of(texts, st.lists(odd, min_size=1, max_size=4).map("".join))
 parts = st.dictionaries(st.integers(1, 10_000), st.integers(0, 5 * 2**40), max_size=4)
+xml_texts = st.text(
+    st.characters(exclude_categories=["Cs", "Cc", "Co", "Cn"], include_characters="\t\n"),
+    min_size=1,
+    max_size=12,
+)
+"""What an upload id may be: XML can hold it."""
 ages = st.integers(0, 90 * 86400 * 1000)  # milliseconds
 
 
 @st.composite
 def uploads(draw: st.DrawFn) -> list[Upload]:
     """Return what is in a bucket: ids differ, keys need not."""
-    ids = draw(st.lists(names, max_size=8, unique=True))
+    ids = draw(st.lists(xml_texts, max_size=8, unique=True))
     keys = draw(st.lists(names, min_size=1, max_size=8))
     return [
         Upload(
@@ -40,12 +44,6 @@ def uploads(draw: st.DrawFn) -> list[Upload]:
     ]
 
 
-def readable(page: Listing) -> Listing:
-    """Write an end of line as the reference that XML needs to keep it."""
-    page.write = lambda text: escape(text, {"\r": "&#13;"})
-    return page
-
-
 page_sizes = st.sampled_from([1, 2, 3, None])
 
 
@@ -56,11 +54,7 @@ class TestGenerated:
         self, engines: Engines, held: list[Upload], page_size: int | None
     ):
         rigs = engines(page_size, held)
-        found = []
-        for rig in rigs:
-            for operation in (UPLOADS, PARTS):
-                rig.fault(operation, page=readable)
-            found.append(outcome(rig))
+        found = [outcome(rig) for rig in rigs]
         assert found[0] == found[1]
         assert found[0].requests == found[1].requests
         assert found[0].is_true(held)

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.config.settings import BucketSettings
 from exporter.model.errors import Reason, StoreError
-from exporter.stores.base import Page
+from exporter.stores.base import Page, PageRequest
 from exporter.stores.parsing import large_pages
 from exporter.stores.parsing.pages import read_uploads
 from exporter.stores.transport.response import Response
@@ -17,6 +18,7 @@ from exporter.stores.transport.response import Response
 if TYPE_CHECKING:
     from exporter.model.uploads import Upload
 
+REQUEST = PageRequest(BucketSettings("media"), None, None)
 ROOT = "ListMultipartUploadsResult"
 DECLARATIONS = (
     *(b"", b'<?xml version="1.0"?>', b"<?xml version='1.0' encoding='utf-8'?>\n", b"\xef\xbb\xbf", b"\n"),
@@ -75,7 +77,7 @@ def pages(draw: st.DrawFn) -> bytes:
 
 def outcome(body: bytes) -> Page[Upload] | Reason:
     try:
-        page = read_uploads(Response(200, {}, body), "media", 1e9)
+        page = read_uploads(REQUEST, Response(200, {}, body), "media", 1e9)
     except StoreError as error:
         return error.reason
     return page._replace(items=list(page.items))
@@ -163,7 +165,7 @@ def test_a_page_too_large_to_be_read_whole_says_how_many_uploads_it_has(page: by
     for body, limit in ((page.replace(b"<Upload>", b"<!-- --><Upload>", 1), 100), (page, 19)):
         monkeypatch.setattr(large_pages, "MAX_UPLOADS", limit)
         with pytest.raises(StoreError, match="20 uploads"):
-            read_uploads(Response(200, {}, body), "media", 1e9)
+            read_uploads(REQUEST, Response(200, {}, body), "media", 1e9)
 
 
 def test_small_pages_are_read_whole(page: bytes, monkeypatch):

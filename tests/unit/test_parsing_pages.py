@@ -11,15 +11,18 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from exporter.config.settings import BucketSettings
 from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Part, Upload
 from exporter.stores import timestamps
-from exporter.stores.base import Page
-from exporter.stores.parsing import document as xmltree
+from exporter.stores.base import Page, PageRequest
+from exporter.stores.parsing import repair
 from exporter.stores.parsing.pages import read_buckets, read_error, read_parts, read_uploads
 from exporter.stores.transport.response import Response
 
 NOW = 1.8e9
+LISTING = PageRequest(BucketSettings("b"), None, None)
+PARTS_OF_K = PageRequest(LISTING.bucket, Upload("k", "i"), None)
 FORBIDDEN = "".join(map(chr, itertools.chain(range(9), (11, 12), range(14, 32)))) + "\ufffe\uffff"
 keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 control_keys = st.text(st.sampled_from(FORBIDDEN + "\ue000abc123&<>;# \u00e9"), min_size=1, max_size=20)
@@ -37,7 +40,7 @@ def page(*written: str, head: str = "") -> Response:
 
 
 def keys_of(answer: Response) -> list[str]:
-    return [upload.key for upload in read_uploads(answer, None, NOW).items]
+    return [upload.key for upload in read_uploads(LISTING, answer, None, NOW).items]
 
 
 def raw(key: str) -> str:
@@ -66,7 +69,7 @@ class TestKeys:
     @given(control_keys, st.sampled_from([raw, decimal, hexadecimal]))
     def test_markers_are_repaired_alike(self, key: str, write: object):
         head = f"<IsTruncated>true</IsTruncated><NextKeyMarker>{write(key)}</NextKeyMarker>"
-        found = read_uploads(page("\x01", head=head), None, NOW)
+        found = read_uploads(LISTING, page("\x01", head=head), None, NOW)
         assert found.next_marker == (key, "")
 
     @settings(deadline=None)
@@ -74,6 +77,46 @@ class TestKeys:
     def test_keys_that_are_no_utf_8_are_kept_apart(self, key: bytes):
         (found,) = keys_of(Response(200, {}, page("KEY").body.replace(b"KEY", key)))
         assert found.encode("utf-8", "surrogateescape") == key
+
+    @settings(deadline=None)
+    @given(st.lists(any_key, min_size=1, max_size=5), st.sampled_from(["", "\n", "\r\n", "\r\n  "]))
+    @example(["\r"], "\r\n")
+    @example(["\r\n", "a\r\nb\r", "\n\r\n", "<Key>\r</Key>"], "\r\n  ")
+    @example(["cr\r", "\x01\r"], "")
+    def test_a_raw_carriage_return_survives_whatever_ends_the_lines(self, names: list[str], between: str):
+        body = page(*map(escape, names)).body
+        for tag in (b"<Upload>", b"</Upload>", b"<Key>", b"<UploadId>"):
+            body = body.replace(tag, between.encode() + tag)
+        assert keys_of(Response(200, {}, body)) == names
+
+    @pytest.mark.parametrize("form", ["{}", "s:{}", "{} a='b'", "{}\r\n"])
+    @pytest.mark.parametrize(
+        "text", ["a\r", "\r\n<![CDATA[\r<]]>\r", "<!-- \r --><?x \r?>\r", "a<![CDATA[\r]]>"]
+    )
+    def test_it_survives_in_any_form_of_the_element(self, form: str, text: str):
+        tag = form.format("Key")
+        element = f"<{tag}>{text}</{tag.split()[0]}>"
+        body = page("KEY").body.decode().replace("<Key>KEY</Key>", element)
+        body = body.replace("Result>", "Result xmlns:s='urn:s'>", 1)
+        (found,) = keys_of(Response(200, {}, body.encode()))
+        assert found == re.sub(r"<!--.*?-->|<\?.*?\?>|<!\[CDATA\[|\]\]>", "", text)
+
+    def test_it_survives_in_the_marker_of_a_key(self):
+        head = "<NextKeyMarker>a\r</NextKeyMarker><NextUploadIdMarker>i</NextUploadIdMarker>"
+        assert read_uploads(LISTING, page("k", head=head), None, NOW).next_marker == ("a\r", "i")
+
+    def test_fields_that_are_no_keys_are_read_as_xml_says(self):
+        damaged = "\r\ni\r</UploadId><StorageClass>C\r\n</StorageClass>"
+        body = page("k\r").body.replace(b"id-0</UploadId>", damaged.encode())
+        found = read_uploads(LISTING, Response(200, {}, body), None, NOW)
+        assert found.items == [Upload("k\r", "\ni\n", None, "C")]
+
+    @pytest.mark.parametrize(
+        "text", ["<Key>" * 99, "<Key><![CDATA[" * 99, "<Key><!--" * 99, "<a:" * 99, "<Key a"]
+    )
+    def test_it_is_looked_for_in_what_is_no_xml(self, text: str):
+        with pytest.raises(StoreError):
+            keys_of(Response(200, {}, f"<ListMultipartUploadsResult>{text}\r".encode()))
 
     def test_cdata_is_text(self):
         assert keys_of(page("<![CDATA[a<b&c]]>")) == ["a<b&c"]
@@ -92,9 +135,9 @@ class TestProof:
     @example(b"<a>" * 50_000)
     def test_no_bytes_are_a_page_by_chance(self, text: bytes):
         assume(b"Result" not in text)
-        for read in (read_uploads, read_parts):
+        for read, request in ((read_uploads, LISTING), (read_parts, PARTS_OF_K)):
             with pytest.raises(StoreError) as caught:
-                read(Response(200, {}, text), "b", NOW)
+                read(request, Response(200, {}, text), "b", NOW)
             assert caught.value.reason == Reason.BAD_RESPONSE
 
     @settings(deadline=None)
@@ -102,21 +145,21 @@ class TestProof:
     def test_no_part_of_a_page_is_a_page(self, end: int):
         body = page(*(f"k\x01{number}" for number in range(3))).body
         with pytest.raises(StoreError):
-            read_uploads(Response(200, {}, body[: min(end, len(body) - 1)]), "b", NOW)
+            read_uploads(LISTING, Response(200, {}, body[: min(end, len(body) - 1)]), "b", NOW)
 
     @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le"])
     @pytest.mark.parametrize("key", ["k", "&#1;", "\x01", "&laugh;"])
     def test_a_doctype_is_refused_in_any_encoding(self, encoding: str, key: str):
         text = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY laugh "ha">]>{page(key).body.decode()}'
         with pytest.raises(StoreError) as caught:
-            read_uploads(Response(200, {}, text.encode(encoding)), None, NOW)
+            read_uploads(LISTING, Response(200, {}, text.encode(encoding)), None, NOW)
         assert caught.value.reason == Reason.BAD_RESPONSE
 
     @pytest.mark.parametrize("before", ["<!-- \x01 -->", "<?x \x01?>", "\n<!-- \ue000 \x02 -->\n"])
     def test_a_doctype_that_only_the_repair_brings_out_is_refused(self, before: str):
         text = f'{before}<!DOCTYPE x [<!ENTITY laugh "ha">]>{page("&laugh;").body.decode()}'
         with pytest.raises(StoreError, match="DOCTYPE"):
-            read_uploads(Response(200, {}, text.encode()), None, NOW)
+            read_uploads(LISTING, Response(200, {}, text.encode()), None, NOW)
 
     @pytest.mark.parametrize(
         "dtd", ["x [<!ENTITY", "x [<!ENTITY a 'ha'> <", "html><html><p>", "x [" + "<!ENTITY a 'b'>" * 999]
@@ -125,7 +168,7 @@ class TestProof:
         """What follows is not even looked at, so that entities cost nothing."""
         body = f"<!DOCTYPE {dtd}".encode()
         with pytest.raises(StoreError, match="DOCTYPE"):
-            read_uploads(Response(200, {}, body), None, NOW)
+            read_uploads(LISTING, Response(200, {}, body), None, NOW)
         assert read_error(body) == ("", "")
 
     @pytest.mark.parametrize("encoding", ["KOI-99", "Shift_JIS", "UTF-7", "mac_latin2"])
@@ -133,7 +176,7 @@ class TestProof:
     def test_an_encoding_that_cannot_be_read_is_refused(self, encoding: str, key: str):
         body = f'<?xml version="1.0" encoding="{encoding}"?>'.encode() + page(key).body
         with pytest.raises(StoreError):
-            read_uploads(Response(200, {}, body), None, NOW)
+            read_uploads(LISTING, Response(200, {}, body), None, NOW)
 
     @pytest.mark.parametrize("encoding", ["iso-8859-1", "windows-1252", "koi8-r", "utf-16"])
     def test_an_encoding_that_is_declared_is_used(self, encoding: str):
@@ -169,19 +212,42 @@ class TestProof:
         assert caught.value.reason is Reason.BAD_RESPONSE
 
     def test_more_to_repair_than_any_page_has_is_refused(self, monkeypatch):
-        monkeypatch.setattr(xmltree, "MAX_REPAIRS", 3)
+        monkeypatch.setattr(repair, "MAX_REPAIRS", 3)
         assert keys_of(page("\x01\x02\x03")) == ["\x01\x02\x03"]
-        with pytest.raises(StoreError):
-            keys_of(page("\x01\x02\x03\x04"))
+        for too_many in ("\x01\x02\x03\x04", "\r\r\r\r"):
+            with pytest.raises(StoreError):
+                keys_of(page(too_many))
+
+    @pytest.mark.parametrize("written", ["i\x01", "i&#1;", "\x1f"])
+    def test_an_upload_id_that_xml_cannot_hold_is_refused(self, written: str):
+        body = page("k\x01").body.replace(b"id-0", written.encode())
+        with pytest.raises(StoreError) as caught:
+            keys_of(Response(200, {}, body))
+        assert caught.value.reason is Reason.BAD_RESPONSE
+
+    def test_in_other_fields_that_damage_costs_the_field(self):
+        damaged = "<StorageClass>C\x01</StorageClass><Initiated>2026-01-01T00:00:00Z\x0c</Initiated>"
+        body = page("k").body.replace(b"</Upload>", f"{damaged}</Upload>".encode())
+        assert read_uploads(LISTING, Response(200, {}, body), None, NOW).items == [Upload("k", "id-0")]
+
+    @pytest.mark.parametrize("said", ["true\x0c", "\x1ffalse"])
+    def test_a_damaged_word_on_the_end_is_refused(self, said: str):
+        with pytest.raises(StoreError, match="IsTruncated"):
+            keys_of(page("k", head=f"<IsTruncated>{said}</IsTruncated>"))
+
+    def test_of_a_page_that_is_repaired_all_that_xml_allows_is_as_it_was(self):
+        body = page("\x01").body.replace(b"id-0", "\ue000000041".encode())
+        (found,) = read_uploads(LISTING, Response(200, {}, body), None, NOW).items
+        assert found.upload_id == "\ue000000041"
 
     def test_entities_nobody_declared_are_refused(self):
         with pytest.raises(StoreError):
-            read_uploads(page("&laugh;"), None, NOW)
+            read_uploads(LISTING, page("&laugh;"), None, NOW)
 
     @pytest.mark.parametrize("named", ["other", "B", "b.", "tenant:b"])
     def test_another_bucket_is_refused(self, named: str):
         with pytest.raises(StoreError, match="another bucket"):
-            read_uploads(page("k", head=f"<Bucket>{named}</Bucket>"), "b", NOW)
+            read_uploads(LISTING, page("k", head=f"<Bucket>{named}</Bucket>"), "b", NOW)
 
     def test_a_bucket_is_not_compared_where_none_is_expected(self):
         assert keys_of(page("k", head="<Bucket>other</Bucket>")) == ["k"]
@@ -189,7 +255,7 @@ class TestProof:
     @pytest.mark.parametrize("inside", ["", "<Code>SlowDown</Code>", "<Code>AccessDenied</Code>"])
     def test_an_error_is_a_bad_response_that_may_pass(self, inside: str):
         with pytest.raises(StoreError) as caught:
-            read_uploads(Response(200, {}, f"<Error>{inside}</Error>".encode()), "b", NOW)
+            read_uploads(LISTING, Response(200, {}, f"<Error>{inside}</Error>".encode()), "b", NOW)
         assert (caught.value.reason, caught.value.retryable) == (Reason.BAD_RESPONSE, "SlowDown" in inside)
 
 
@@ -389,12 +455,12 @@ def _slow_uploads(body: bytes) -> Page[Upload] | None:
         return None
     found = _page(root, uploads, uploads[-1][:2] if uploads else None)
     marker = tuple([*_texts(root, name), ""][0] for name in ("NextKeyMarker", "NextUploadIdMarker"))
-    return found and found._replace(next_marker=marker if marker[0] else None)
+    return found and found._replace(next_marker=marker if any(marker) else None)
 
 
 def _read(read: object, body: bytes) -> Page | None:
     try:
-        found = read(Response(200, {}, body), "b", NOW)
+        found = read(LISTING if read is read_uploads else PARTS_OF_K, Response(200, {}, body), "b", NOW)
     except StoreError:
         return None
     return found._replace(items=list(found.items))

@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING
 
 from exporter.model.results import AbortRules
 from exporter.stores.base import LIFECYCLE_OPERATION
-from exporter.stores.errors import bad_response, describe_body, error_in_success
 from exporter.stores.parsing.abort_rule import read_abort_rule, refuse_unknown
-from exporter.stores.parsing.document import DoctypeError, Document, NotXmlError
-from exporter.stores.parsing.pages import read_error
+from exporter.stores.parsing.pages import parse_answer
 
 if TYPE_CHECKING:
     from exporter.model.errors import StoreError
@@ -36,7 +34,7 @@ def read_rules(response: Response, watched_prefix: str | None) -> AbortRules:
     """
     within = watched_prefix or ""
     shortest: dict[bool, float] = {}
-    document = _parse_checked(response)
+    document = parse_answer(response, "LifecycleConfiguration", LIFECYCLE_OPERATION)
     for name in document.texts().keys() - {"Rule"}:
         for element in document.children(name):
             refuse_unknown(name, element)
@@ -52,17 +50,3 @@ def read_rules(response: Response, watched_prefix: str | None) -> AbortRules:
 def _overlap(one: str, other: str) -> bool:
     """Whether some keys begin with both prefixes."""
     return one.startswith(other) or other.startswith(one)
-
-
-def _parse_checked(response: Response) -> Document:
-    try:
-        document = Document(response.body)
-    except (DoctypeError, NotXmlError):
-        what = f"the answer is not the XML of a store ({describe_body(response)})"
-        raise bad_response(LIFECYCLE_OPERATION, what) from None
-    if document.name == "Error":
-        raise error_in_success(LIFECYCLE_OPERATION, *read_error(response.body))
-    if document.name != "LifecycleConfiguration":
-        what = f"the answer is not a LifecycleConfiguration ({describe_body(response)})"
-        raise bad_response(LIFECYCLE_OPERATION, what)
-    return document

@@ -14,9 +14,13 @@ from exporter.stores.base import (
     Marker,
     Page,
 )
-from exporter.stores.errors import bad_response, describe_body, error_in_success
-from exporter.stores.parsing.document import DoctypeError, Document, NotXmlError
+from exporter.stores.errors import bad_response, error_in_success
+from exporter.stores.parsing.document import Document
+from exporter.stores.parsing.echoes import LISTING_ECHOES, PARTS_ECHOES, other_field
+from exporter.stores.parsing.encoding import SAYS_ENCODING, as_they_are
 from exporter.stores.parsing.large_pages import read_large_page
+from exporter.stores.parsing.parser import DoctypeError, NotXmlError
+from exporter.stores.parsing.unexpected import no_document, other_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,48 +33,57 @@ ABORT_DATE = "x-amz-abort-date"
 """The time at which a lifecycle rule aborts the upload whose parts are listed."""
 _TRUE, _FALSE = {"true", "1"}, {"false", "0"}
 _MAX_DIGITS = 19
-_FIELDS = (
-    *("Bucket", "IsTruncated", "StorageClass"),
-    *("ContinuationToken", "NextMarker"),
-    *("NextKeyMarker", "NextUploadIdMarker", "NextPartNumberMarker"),
+_UPLOADS_FIELDS = (
+    *("Bucket", "IsTruncated", "NextKeyMarker", "NextUploadIdMarker"),
+    *LISTING_ECHOES,
+    *SAYS_ENCODING,
 )
+_PARTS_FIELDS = ("Bucket", "IsTruncated", "NextPartNumberMarker", "StorageClass", *PARTS_ECHOES)
+_BUCKETS_FIELDS = ("IsTruncated", "ContinuationToken", "NextMarker")
 
 
 def read_page(request: PageRequest, response: Response, bucket: str | None, now: float) -> Page[Any]:
     """Return the requested page; see `read_uploads` and `read_parts`."""
-    return (read_parts if request.upload else read_uploads)(response, bucket, now)
+    return (read_parts if request.upload else read_uploads)(request, response, bucket, now)
 
 
-def read_uploads(response: Response, bucket: str | None, now: float) -> Page[Upload]:
-    """Return the page of uploads in `response`. If it names a bucket, that has to be `bucket` (None: any).
+def read_uploads(request: PageRequest, response: Response, bucket: str | None, now: float) -> Page[Upload]:
+    """Return the page of uploads in `response`, which has to answer `request` where it repeats it.
 
-    `now` is our clock, used where the response does not carry the store's. Raises StoreError (bad_response).
+    `bucket` is the name that it has to carry if it names one (None: any); `now` is our clock, used where the
+    response does not carry the store's. Raises StoreError (bad_response, unsupported).
     """
-    page = read_large_page(response, lambda part: _read_uploads(part, bucket, now))
-    return page or _read_uploads(response, bucket, now)
+    page = read_large_page(response, lambda part: _read_uploads(request, part, bucket, now, is_piece=True))
+    return page or _read_uploads(request, response, bucket, now)
 
 
-def _read_uploads(response: Response, bucket: str | None, now: float) -> Page[Upload]:
-    document = _parse_checked(response, "ListMultipartUploadsResult", UPLOADS_OPERATION, bucket)
+def _read_uploads(
+    request: PageRequest, response: Response, bucket: str | None, now: float, *, is_piece: bool = False
+) -> Page[Upload]:
+    document = parse_answer(response, "ListMultipartUploadsResult", UPLOADS_OPERATION, *_UPLOADS_FIELDS)
+    _check_question(document, request, UPLOADS_OPERATION, bucket)
     keys, ids, initiated, classes = document.columns("Upload", "Key", "UploadId", "Initiated", "StorageClass")
     if not (all(keys) and all(ids)):
-        raise bad_response(UPLOADS_OPERATION, "an upload without key or upload id")
+        what = "an upload without key or upload id"
+        raise bad_response(UPLOADS_OPERATION, what, garbled=document.is_repaired)
+    keys, marker = as_they_are(document, keys, asked=request.encoded, is_piece=is_piece)
     moments = timestamps.parse_past_column(initiated, response.server_time(default=now))
     initiators = document.nested_column("Upload", "Initiator", "ID")
     uploads = list(map(Upload, keys, ids, moments, map(str.strip, classes), map(str.strip, initiators)))
-    marker = (document.text("NextKeyMarker"), document.text("NextUploadIdMarker"))
+    next_marker = (marker, document.text("NextUploadIdMarker"))
     return Page(
         items=uploads,
         truncated=_truncated(document, UPLOADS_OPERATION),
-        next_marker=marker if marker[0] else None,
+        next_marker=next_marker if any(next_marker) else None,
         last_marker=(keys[-1], ids[-1]) if uploads else None,
         server=response.headers.get("server", ""),
     )
 
 
-def read_parts(response: Response, bucket: str | None, now: float) -> Page[Part]:
+def read_parts(request: PageRequest, response: Response, bucket: str | None, now: float) -> Page[Part]:
     """Return the page of parts in `response`; see `read_uploads`."""
-    document = _parse_checked(response, "ListPartsResult", PARTS_OPERATION, bucket)
+    document = parse_answer(response, "ListPartsResult", PARTS_OPERATION, *_PARTS_FIELDS)
+    _check_question(document, request, PARTS_OPERATION, bucket)
     texts, sizes, modified = document.columns("Part", "PartNumber", "Size", "LastModified")
     numbers = _integers(texts)
     store_now = response.server_time(default=now)
@@ -94,7 +107,7 @@ def read_buckets(response: Response) -> Page[FoundBucket]:
 
     Raises StoreError (bad_response).
     """
-    document = _parse_checked(response, "ListAllMyBucketsResult", BUCKETS_OPERATION, None)
+    document = parse_answer(response, "ListAllMyBucketsResult", BUCKETS_OPERATION, *_BUCKETS_FIELDS)
     lists = document.children("Buckets")
     if not lists:
         raise bad_response(BUCKETS_OPERATION, "the answer has no Buckets")
@@ -131,23 +144,33 @@ def error_fields(body: bytes) -> dict[str, str]:
     return document.texts() if document.name == "Error" else {}
 
 
-def _parse_checked(response: Response, root: str, operation: str, bucket: str | None) -> Document:
+def parse_answer(response: Response, root: str, operation: str, *fields: str) -> Document:
+    """Return the document in an answer of status 200, whose root element has to be `root`.
+
+    Of the fields below the root only `fields` are read, all if none are given. Raises StoreError, also for an
+    <Error> anywhere in it.
+    """
     try:
-        document = Document(response.body, *_FIELDS)
-    except DoctypeError:
-        raise bad_response(operation, "the answer has a DOCTYPE, which no store sends") from None
-    except NotXmlError:
-        raise bad_response(
-            operation, f"the answer is not the XML of a store ({describe_body(response)})"
-        ) from None
-    if document.name == "Error":
-        raise error_in_success(operation, *read_error(response.body))
+        document = Document(response.body, *fields)
+    except (DoctypeError, NotXmlError) as error:
+        raise no_document(operation, response, has_doctype=isinstance(error, DoctypeError)) from None
+    error_inside = document.error()
+    if error_inside is not None:
+        code, message = error_inside.text("Code").strip(), error_inside.text("Message").strip()
+        raise error_in_success(operation, code, message)
     if document.name != root:
-        raise bad_response(operation, f"the answer is not a {root} ({describe_body(response)})")
+        raise other_document(operation, root, document, response)
+    return document
+
+
+def _check_question(document: Document, request: PageRequest, operation: str, bucket: str | None) -> None:
+    """Raise StoreError where a page is the answer to another request."""
     named = document.text("Bucket").strip()
     if bucket is not None and named and named != bucket.rpartition(":")[2]:
         raise bad_response(operation, "the answer names another bucket")
-    return document
+    if other := other_field(request, document):
+        what = f"the answer is to another request: its {other} is not the one that was asked for"
+        raise bad_response(operation, what, "check any proxy or cache, which has to tell apart queries")
 
 
 def _truncated(document: Document, operation: str) -> bool | None:
@@ -161,7 +184,8 @@ def _truncated(document: Document, operation: str) -> bool | None:
         return True
     if said <= _FALSE:
         return False
-    raise bad_response(operation, "IsTruncated is neither true nor false")
+    what = "IsTruncated is neither true nor false"
+    raise bad_response(operation, what, garbled=document.is_repaired)
 
 
 def _integers(texts: Sequence[str]) -> list[int | None]:

@@ -8,7 +8,13 @@ from exporter.model.errors import StoreError
 from exporter.stores.aws.client import AwsClient
 from exporter.stores.aws.route import read_route
 from exporter.stores.aws.sse_customer_key import ALGORITHM, CustomerKey, is_key_not_needed
-from exporter.stores.base import BUCKETS_OPERATION, LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION
+from exporter.stores.base import (
+    BUCKETS_OPERATION,
+    LIFECYCLE_OPERATION,
+    PARTS_OPERATION,
+    UPLOADS_OPERATION,
+    PageRequest,
+)
 from exporter.stores.errors import gone_error, is_gone
 from exporter.stores.parsing.lifecycle import NO_RULES, has_no_rules, read_rules
 from exporter.stores.parsing.pages import read_buckets, read_error, read_parts, read_uploads
@@ -76,7 +82,8 @@ class BotoStore:
                 if is_gone(error):
                     raise gone_error(PARTS_OPERATION, error) from error
                 raise
-            return read_parts(response, expected_bucket_name(bucket.name), self._clock())
+            request = PageRequest(bucket, upload, marker)
+            return read_parts(request, response, expected_bucket_name(bucket.name), self._clock())
 
     def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
         """Return the page of the account's buckets after `marker`, which is a continuation token.
@@ -128,7 +135,8 @@ class BotoStore:
                 self._uploads_parameters(bucket, marker, **options),
                 self._bucket_region(bucket),
             )
-            page = read_uploads(response, expected_bucket_name(bucket.name), self._clock())
+            request = PageRequest(bucket, None, marker, **options)
+            page = read_uploads(request, response, expected_bucket_name(bucket.name), self._clock())
             return page, read_route(call.last_request) if call.last_request else None
 
     def route(self, bucket: BucketSettings, deadline: float) -> Route | None:
