@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from exporter.scan.edges import FIRST_SCAN_EDGES, PageEdges
 from exporter.scan.hidden import HiddenUploads
-from exporter.scan.questions import Question
-from exporter.stores.pagination import list_next_page, uploads_paginator
+from exporter.scan.prefix_check import PrefixCheck
+from exporter.stores.pagination import uploads_paginator
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from exporter.state.ledger import Ledger
     from exporter.stores.engine.store_client import StoreClient
 
-PREFIX_CHECK_SECONDS = 86400.0
-"""Time between two checks whether the store lists by prefix."""
 PREFIX_BROKEN = "the store does not list by prefix: the whole bucket is listed"
 EDGES_SKIPPED = "the store leaves out uploads between pages: each page's last key is asked for by name"
 LISTED_AGAIN = "a listing lacked uploads that the store has: it was repeated"
@@ -79,13 +77,13 @@ class CrossExamination:
             list_again=self._list_again_for_hidden,
             notify=progress.notices.setdefault,
         )
-        traits = ledger.traits
+        self._prefix_check = PrefixCheck(bucket, ledger, now, lambda: progress.list_again(PREFIX_BROKEN))
         self.listed_bucket = bucket
         """The bucket to list: without its prefix where the store is known not to list by prefix."""
-        if bucket.prefix and traits.prefix_is_broken and self._is_prefix_checked():
+        if self._prefix_check.is_broken:
             self.listed_bucket = replace(bucket, prefix=None)
             progress.notices.setdefault(PREFIX_BROKEN)
-        self.listing = uploads_paginator(by_key=traits.skips_edges and self._remembers)
+        self.listing = uploads_paginator(by_key=ledger.traits.skips_edges and self._remembers)
         """The listing's paginator: by key where the store is known to leave out uploads between pages."""
         if self.listing.by_key:
             progress.notices.setdefault(EDGES_SKIPPED)
@@ -107,8 +105,7 @@ class CrossExamination:
     def begin(self) -> None:
         """Queue the questions, now that the listing has ended. Raises RelistError."""
         if self._prefix_needs_check():
-            unprefixed = list_next_page(uploads_paginator(), replace(self._bucket, prefix=None))
-            self._questions.ask([Question(unprefixed, self._take_unprefixed)])
+            self._questions.ask(self._prefix_check.questions(self.listing.lacking))
         if self._remembers:
             self._hidden.begin(self._listed)
             if not self.listing.by_key:
@@ -123,27 +120,11 @@ class CrossExamination:
             text = f"{left_out:,} listed uploads are outside the prefix: they are left out"
             self._progress.notices[text] = None
 
-    def _is_prefix_checked(self) -> bool:
-        checked_at = self._ledger.traits.prefix_checked_at
-        return checked_at is not None and 0 <= self._now - checked_at < PREFIX_CHECK_SECONDS
-
     def _prefix_needs_check(self) -> bool:
         """Whether nothing was listed under the prefix but its own key: some stores know whole keys only."""
         asked = self._bucket.prefix and self._lists_by_key and self.listed_bucket is self._bucket
         answered = self._has_other_keys or self.listing.outside_prefix
-        return bool(asked) and not answered and not self._is_prefix_checked()
-
-    def _take_unprefixed(self, uploads: Collection[Upload] | Exception) -> None:
-        """Take a page of the whole bucket: uploads of the prefix that were not listed prove it broken."""
-        if isinstance(uploads, Exception):
-            return
-        prefix = self._bucket.prefix or ""
-        within = [upload for upload in uploads if upload.key.startswith(prefix)]
-        broken = bool(self.listing.lacking(within))
-        traits = self._ledger.traits
-        self._ledger.traits = traits._replace(prefix_checked_at=self._now, prefix_is_broken=broken)
-        if broken:
-            self._progress.list_again(PREFIX_BROKEN)
+        return bool(asked) and not answered and self._prefix_check.is_due
 
     def _note_skipped(self) -> None:
         self._ledger.traits = self._ledger.traits._replace(skips_edges=True)

@@ -240,7 +240,15 @@ class TestPrefix:
             assert watch.scan().summary.uploads == 0
         watch.clock.now += DAY
         watch.scan()
-        assert store.asked_by_name == {"a/": 4, "": 2}
+        assert store.asked_by_name == {"a/": 4, "": 2, "a": 2}
+
+    @pytest.mark.parametrize("others", [0, 3])
+    def test_an_upload_that_begins_later_is_found_at_once(self, others):
+        store = LyingStore(self.uploads()[3 : 3 + others], knows_whole_keys_only=True)
+        watch = Watch(store, bucket=self.BUCKET)
+        assert watch.scan().summary.uploads == 0
+        store.uploads += self.uploads()[:1]
+        assert watch.scan().summary.uploads == 1
 
     def test_it_is_not_checked_where_uploads_are_listed_under_it(self):
         store = LyingStore(self.uploads())
