@@ -14,7 +14,7 @@ from servers.exporter import serving
 from servers.matrix import exporter
 from servers.matrix.buckets import PREFIXES, Buckets, fill, fill_many, fill_moving
 from servers.matrix.churn import Churn
-from servers.matrix.declaration import KEYS, PAGE_SIZES, Instance, Server
+from servers.matrix.declaration import KEYS, Instance, Server
 from servers.matrix.exporter import config, target
 from servers.matrix.proxy import proxied
 from servers.matrix.record import RawClient, Record
@@ -77,7 +77,7 @@ class Matrix:
         cells = {
             f"{engine}-{size}": rig.target(f"{engine}-{size}", engine, names, scan={"page_size": size})
             for engine in rig.server.engines
-            for size in PAGE_SIZES
+            for size in rig.server.page_sizes
         }
         found = exporter.scan(rig.folder, config(cells.values()))
         alive = {bucket: rig.record.of(bucket) for bucket in names}

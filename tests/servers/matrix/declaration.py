@@ -27,8 +27,23 @@ KEYS: Mapping[str, Mapping[str, str]] = {
 }
 """Odd keys by their names; each group has its own bucket, since a key may break the listing of its bucket."""
 
-GROUPS = (*KEYS, "plain", "re-sent part", "empty", "prefix", "many", "churn", "restart")
-"""What the matrix is divided into: a verdict of the table is about one of these."""
+GROUPS: Mapping[str, str] = {
+    "plain": "plain keys",
+    "re-sent part": "parts sent again",
+    "empty": "an empty bucket",
+    "marks": "keys with marks",
+    "slashes": "keys with odd slashes",
+    "dots": "keys with dot segments",
+    "breaks": "keys with tabs and line feeds",
+    "returns": "keys with a carriage return",
+    "controls": "keys with a control character",
+    "long": "long keys",
+    "prefix": "`prefix`",
+    "many": "more uploads than one page",
+    "churn": "uploads that end and begin meanwhile",
+    "restart": "a restart of the server",
+}
+"""What the matrix is divided into, and what it is called in the table: a verdict is about one of these."""
 
 PAGE_SIZES = (1, 2, 3, 5, 12, 1000, None)
 
@@ -42,12 +57,21 @@ class Instance(Protocol):
         """End it and start it again on the same data and port; return when it answers."""
 
 
+HOW = {
+    "failed": "the scan fails",
+    "unsized": "unsized",
+    "denied": "denied",
+    "unlisted": "unlisted",
+    "notice": "a notice",
+}
+"""By the first word of a verdict: how the exporter says that its numbers are not all, for the table."""
+
+
 @dataclass(frozen=True)
 class Told:
     """Cells of a group that are not exact, and how the exporter says so.
 
-    `by` is the first word of the verdict: `failed`, `unsized`, `denied`, `unlisted` or `notice`. `why` is
-    what the server does, for the table.
+    `by` is the first word of the verdict, one of HOW. `why` is what the server does, for the table.
     """
 
     by: str
@@ -66,7 +90,8 @@ class Server:
     secret_key: str = "matrix-secret-key-0001"
     region: str = "us-east-1"
     own_page: int = 1000
-    """How many uploads it lists in a page at most; 0 where it has no pages."""
+    """How many uploads it lists in a page at most; 0 where it has no pages, or does not take more uploads."""
+    page_sizes: tuple[int | None, ...] = PAGE_SIZES
     engines: tuple[str, ...] = ("wire", "boto3")
     """Of store s3; `obs-v2` and `obs-v4` are store obs with that signature."""
     after_restart: Literal["keeps", "forgets uploads", "forgets all"] = "keeps"
@@ -78,11 +103,10 @@ class Server:
     """What it makes of odd keys, by their names: it lists and knows the upload by that other key."""
     told: Mapping[str, Told] = field(default_factory=dict)
     """By group: where the exporter is not exact at every engine and page size, but says so."""
-    needs: str = ""
-    """What the target's config needs beside the usual, for the table; `settings` has it."""
+    habits: tuple[str, ...] = ()
+    """What else is particular to it, or to its config, for the table."""
     settings: Mapping[str, object] = field(default_factory=dict)
     """Further keys of the target."""
-    in_ci: bool = True
 
     def key(self, name: str, key: str) -> str:
         """Return the key by which the server knows an upload that was made with this one."""

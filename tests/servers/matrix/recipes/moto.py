@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from servers.matrix.declaration import KEYS, Server, Told
+from servers.matrix.declaration import GROUPS, Server, Told
 from servers.matrix.process import Launch, one_process, script
 
 
@@ -18,11 +18,13 @@ SERVER = Server(
     version="5.2.5",
     opened=partial(one_process, launch),
     own_page=0,
+    page_sizes=(2, None),
+    habits=("lists all uploads in one page, whatever is asked for",),
     after_restart="forgets all",
     initiated="fixed",
     refuses=frozenset({"line feed"}),
     told=dict.fromkeys(
-        (*KEYS, "plain", "re-sent part", "prefix", "churn", "restart"),
-        Told("unsized", "answers ListParts with another document, ListPartsResponse"),
+        [group for group in GROUPS if group not in {"empty", "many"}],
+        Told("unsized", "its answer to ListParts is another document, ListPartsResponse"),
     ),
 )

@@ -24,5 +24,7 @@ SERVER = Server(
     access_key=ACCESS_KEY,
     secret_key=SECRET_KEY,
     own_page=0,
+    page_sizes=(2, None),
+    habits=("lists all uploads in one page, whatever is asked for",),
     refuses=frozenset({"percent", "tab", "line feed", "carriage return"}),
 )

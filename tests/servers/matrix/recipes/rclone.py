@@ -26,6 +26,7 @@ SERVER = Server(
     access_key=ACCESS_KEY,
     secret_key=SECRET_KEY,
     own_page=0,
+    habits=("takes 1,000 uploads at most",),
     after_restart="forgets uploads",
     refuses=frozenset(
         {"another size for a part", "double slash", "leading slash", "dot segment", "dot-dot segment"}

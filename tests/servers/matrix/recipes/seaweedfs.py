@@ -48,5 +48,5 @@ SERVER = Server(
         "backslash": "back/sl",
         "U+0001": "ctl\ufffdx",
     },
-    told={"controls": Told("denied", "writes U+FFFD for a control character, and does not know that key")},
+    told={"controls": Told("unsized", "it lists them with U+FFFD, and does not know that key")},
 )
