@@ -29,12 +29,13 @@ _PART = (
 
 @dataclass(frozen=True)
 class Bucket:
-    """What a bucket holds: so many uploads, each of so many parts."""
+    """What a bucket holds: so many uploads, each of so many parts; and how many uploads a page of it has."""
 
     name: str
     uploads: int
     parts: int = 0
     part_bytes: int = PART_BYTES
+    page: int = PAGE
 
     @property
     def totals(self) -> tuple[int, int, int]:
@@ -54,8 +55,8 @@ def write(folder: Path, bucket: Bucket) -> None:
     home = folder / bucket.name
     home.mkdir(parents=True)
     uploads, marker = names(bucket.uploads), ("", "")
-    for first in range(0, bucket.uploads, PAGE):
-        page = list(islice(uploads, PAGE))
+    for first in range(0, bucket.uploads, bucket.page):
+        page = list(islice(uploads, bucket.page))
         after = f"{first // PAGE - 1:06}" if first else ""
         text = _listing(bucket, page, marker, first)
         (home / f"uploads-{after}.xml").write_text(text, encoding="utf-8")

@@ -22,7 +22,7 @@ from bench.latency import latency_30ms
 from bench.ledger import ledger_1m
 from bench.listparts import listparts_3_cpu, listparts_3_rate, listparts_1000_cpu
 from bench.listuploads import listuploads_1000_cpu
-from bench.memory import memory_1m
+from bench.memory import memory_1m, memory_one_page
 from bench.month import month_10k
 from bench.page import page_2000_buckets
 from bench.perbucket import memory_per_bucket
@@ -43,6 +43,7 @@ ROWS: dict[str, Callable[[int], Row]] = {
     "ceph-3000x3": ceph_3000x3,
     "latency-30ms": latency_30ms,
     "memory-1m": memory_1m,
+    "memory-one-page": memory_one_page,
     "scrape-2000-buckets": scrape_2000_buckets,
     "page-2000-buckets": page_2000_buckets,
     "scrape-under-scan": scrape_under_scan,
