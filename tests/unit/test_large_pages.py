@@ -46,7 +46,7 @@ ODD = (
         b"<CommonPrefixes><Prefix>p</Prefix></CommonPrefixes>",
     ),
 )
-KEYS = ("k", "a/b", "\u00e9", "pct%41x", "a b", "x&amp;y", "&#10;", "&#13;", "&lt;Upload&gt;")
+KEYS = ("k", "a/b", "\u00e9", "pct%41x", "a b", "x&amp;y", "a+b", "a%20b", "&#10;", "&#13;", "&lt;Upload&gt;")
 
 
 def an_upload(key: str, number: int, more: bytes) -> bytes:
@@ -75,21 +75,21 @@ def pages(draw: st.DrawFn) -> bytes:
     return body
 
 
-def outcome(body: bytes) -> Page[Upload] | Reason:
+def outcome(body: bytes, *, encoded: bool = False) -> Page[Upload] | Reason:
     try:
-        page = read_uploads(REQUEST, Response(200, {}, body), "media", 1e9)
+        page = read_uploads(REQUEST._replace(encoded=encoded), Response(200, {}, body), "media", 1e9)
     except StoreError as error:
         return error.reason
     return page._replace(items=list(page.items))
 
 
-def in_pieces(body: bytes, whole: int = 0, piece: int = 1) -> Page[Upload] | Reason:
+def in_pieces(body: bytes, whole: int = 0, piece: int = 1, *, encoded: bool = False) -> Page[Upload] | Reason:
     """Read a page in pieces of an upload or a few; up to `whole` bytes it may be read whole after that."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(large_pages, "LARGE_BYTES", 0)
         patched.setattr(large_pages, "MAX_WHOLE_BYTES", whole)
         patched.setattr(large_pages, "PIECE_BYTES", piece)
-        return outcome(body)
+        return outcome(body, encoded=encoded)
 
 
 @pytest.fixture
@@ -99,11 +99,11 @@ def page() -> bytes:
 
 
 @settings(deadline=None, max_examples=400)
-@given(body=pages(), piece=st.integers(1, 600))
-def test_in_pieces_a_page_is_what_it_is_as_a_whole_or_refused(body: bytes, piece: int):
-    whole = outcome(body)
-    assert in_pieces(body, piece=piece) in (whole, Reason.BAD_RESPONSE)
-    assert in_pieces(body, whole=len(body), piece=piece) == whole
+@given(body=pages(), piece=st.integers(1, 600), encoded=st.booleans())
+def test_in_pieces_a_page_is_what_it_is_as_a_whole_or_refused(body: bytes, piece: int, *, encoded: bool):
+    whole = outcome(body, encoded=encoded)
+    assert in_pieces(body, piece=piece, encoded=encoded) in (whole, Reason.BAD_RESPONSE)
+    assert in_pieces(body, whole=len(body), piece=piece, encoded=encoded) == whole
 
 
 @pytest.mark.parametrize("separator", SEPARATORS)
