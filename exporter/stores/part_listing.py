@@ -8,7 +8,7 @@ from exporter.model.errors import StoreError
 from exporter.model.uploads import Parts
 from exporter.stores.base import PageRequest
 from exporter.stores.pagination import ask_twice, is_refusal
-from exporter.stores.paginator import Paginator
+from exporter.stores.paginator import MAX_STALLED_PAGES, Paginator, does_not_move
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Sequence
@@ -79,6 +79,8 @@ class PartsPaginator(Paginator["Part"]):
         self._listed: set[Hashable] = set()
         self._after_gap: Marker | None = None
         self._is_check = False
+        self._last_number = 0
+        self._skips_as_many = False
 
     def accept(self, page: Page[Part]) -> Collection[Part]:
         """Take the page that was requested; returns the parts to count. Raises StoreError (bad_response)."""
@@ -92,21 +94,38 @@ class PartsPaginator(Paginator["Part"]):
 
     def _follow(self, page: Page[Part], *, moved: bool) -> None:
         is_check, self._is_check = self._is_check, False
-        if is_check and not moved:
+        last = self._last_number
+        if self._skips_as_many or (is_check and moved and self.marker != (str(last),)):
+            self._skips_as_many = True
+            self._count_on(page, moved=moved)
+        elif is_check and not moved:
             self._check(self._other_ways)
-            return
-        super()._follow(page, moved=moved)
-        last, counted = self._last_number(), len(self._listed) + self._skipped_parts
+        else:
+            super()._follow(page, moved=moved)
+            self._look_for_gaps(page)
+        self._last_number = self._highest_number()
+
+    def _look_for_gaps(self, page: Page[Part]) -> None:
+        """At the end of the list, check it where markers may have been taken for something else."""
+        last, counted = self._highest_number(), len(self._listed) + self._skipped_parts
         if not last:
             return
         if not self.done:
             self._after_gap = self._after_gap or ((str(counted),) if last > counted else None)
-        elif not page.items:
-            self._check([(str(last),), (str(counted),)])
-        elif self._after_gap:
-            self._check([self._after_gap])
+            return
+        ways = [self._after_gap] if self._after_gap else []
+        self._check(ways if page.items else [(str(last),), *ways, (str(counted),)])
 
-    def _last_number(self) -> int:
+    def _count_on(self, page: Page[Part], *, moved: bool) -> None:
+        """Go on by the number of parts to leave out, as which the store takes a marker."""
+        self._stalled_pages = 0 if moved else self._stalled_pages + 1
+        if self._stalled_pages >= MAX_STALLED_PAGES:
+            raise does_not_move()
+        self.done = not page.items
+        if self.marker:
+            self.marker = (str(int(self.marker[0]) + len(page.items)),)
+
+    def _highest_number(self) -> int:
         """Return the highest part number listed; 0 where a part has none."""
         numbers = [number for number in self._listed if isinstance(number, int)]
         return max(numbers) if numbers and len(numbers) == len(self._listed) else 0

@@ -122,9 +122,10 @@ class UploadsPaginator(Paginator[Upload]):
         if not (self._first_of_pages.isdisjoint(distinct) and self._page_before.isdisjoint(distinct)):
             self._remember_all()
         self._first_of_pages.add(identities[0])
+        self._page_before = distinct
         if isinstance(self._shown, array):
             self._shown.fromlist(identities)  # type: ignore[arg-type]  # of `_hashes`
-            return super()._recall(identities, distinct)
+            return set()
         known = self._shown & distinct
         self._shown |= distinct
         return known
