@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 MAX_WITNESSES = 10
 """Maximum number of missing uploads that are asked for while the listing is not known to hide any."""
+UNUSUAL_FACTOR = 2.0
+"""More missing uploads than this multiple of the usual number are unusual."""
+USUAL_DECAY = 0.9
+"""The share of the usual number that is left a scan later."""
+NOT_ASKED = "the store did not answer whether uploads that its listing lacks have ended"
 NOT_BY_KEY = "the store does not list uploads by their key: whether its listing lacks any is not known"
 
 
@@ -69,16 +74,26 @@ class HiddenUploads:
         nothing by denying the witnesses.
         """
         self._control = control
-        traits = self._ledger.traits
         if not self._ledger.missing_count():
             self._note_hiding(None)
-        elif traits.hiding_since is not None:
+        elif self._ledger.traits.hiding_since is not None:
             self._ask_for_all()
         else:
-            limit = max(1, MAX_WITNESSES - traits.honest_scans)
-            questions = list(self._by_key(self._ledger.witnesses(limit), self._take_witnesses))
+            witnesses = filter(self._is_watched, self._ledger.witnesses(self._max_witnesses()))
+            questions = list(self._by_key(witnesses, self._take_witnesses))
             self._unanswered = len(questions)
             self._questions.ask(questions)
+
+    def _max_witnesses(self) -> int:
+        """Return the number of witnesses: fewer after honest scans, unless unusually many are missing."""
+        traits = self._ledger.traits
+        if self._ledger.missing_count() > UNUSUAL_FACTOR * traits.usual_missing:
+            return MAX_WITNESSES
+        return max(1, MAX_WITNESSES - traits.honest_scans)
+
+    def _is_watched(self, missing: RememberedUpload) -> bool:
+        """Whether an upload is of the watched prefix, which may have changed since it was remembered."""
+        return missing.upload is None or missing.upload.key.startswith(self._bucket.prefix or "")
 
     def finish(self) -> None:
         """Note whether the listing still hides uploads; call it when all questions are answered."""
@@ -96,13 +111,14 @@ class HiddenUploads:
             self._decide()
 
     def _decide(self) -> None:
-        """Act on what the witnesses say; without an answer all missing uploads are remembered longer."""
+        """Act on what the witnesses say; without an answer no missing upload is forgotten yet."""
         if self._found:
             self._found = 0
             self._list_again(self._ledger.missing_count())
             self._note_hiding(self._now)
             self._ask_for_all()
         elif not self._ended:
+            self._notify(NOT_ASKED)
             for batch in self._ledger.missing():
                 for each in batch:
                     self._ledger.keep(each.row_id)
@@ -121,18 +137,22 @@ class HiddenUploads:
 
     def _note_honesty(self) -> None:
         traits = self._ledger.traits
-        self._ledger.traits = traits._replace(honest_scans=traits.honest_scans + 1)
+        usual = max(float(self._ledger.missing_count()), traits.usual_missing * USUAL_DECAY)
+        self._ledger.traits = traits._replace(honest_scans=traits.honest_scans + 1, usual_missing=usual)
 
     def _ask_for_all(self) -> None:
         self._questions.ask(self._by_key(self._missing(), self._take))
 
     def _missing(self) -> Iterator[RememberedUpload]:
         """Yield the missing uploads that have a name; count the others."""
-        for batch in self._ledger.missing():
+        for batch in map(self._watched, self._ledger.missing()):
             for each in batch:
                 if each.upload is None:
                     self._count_unasked(each)
             yield from sorted((each for each in batch if each.upload), key=attrgetter("upload.key"))
+
+    def _watched(self, batch: Iterable[RememberedUpload]) -> list[RememberedUpload]:
+        return list(filter(self._is_watched, batch))
 
     def _by_key(
         self,

@@ -87,6 +87,11 @@ class ScanPass:
         return self._outcomes.warning(summary)
 
     @property
+    def notices(self) -> tuple[str, ...]:
+        """What the store does that was worked around, a sentence each."""
+        return tuple(self._progress.notices)
+
+    @property
     def unknown_key(self) -> str:
         """The first key that the store listed and then did not know, '' for none."""
         return self._outcomes.unknown_key

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exporter.model.errors import Reason, StoreError
@@ -99,7 +98,7 @@ class Scanner:
             if self._enrichment:
                 summary = self._enrichment.enrich(summary, bucket, groups, deadline)
             result = self._result(scan_pass, summary, started, top_uploads)
-            ledger.commit(result := replace(result, notices=tuple(progress.notices)))
+            ledger.commit(result)
             return result
         raise StoreError(Reason.BAD_RESPONSE, "the store forgot its own marker again and again")
 
@@ -131,6 +130,7 @@ class Scanner:
             scan_pass.warning(summary),
             top_uploads,
             scan_pass.calls,
+            notices=scan_pass.notices,
             unknown_key=scan_pass.unknown_key,
         )
 

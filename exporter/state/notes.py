@@ -34,7 +34,8 @@ class ListingTraits(NamedTuple):
     `prefix_is_broken`: it does not list all uploads of a prefix, so that everything is listed and filtered;
     `prefix_checked_at` is when that was last checked (Unix seconds). `hiding_since` is when the listing was
     first seen to hide uploads, None while it does not. `honest_scans` counts the scans in a row whose missing
-    uploads had all ended. `lists_by_key`: it was seen to list an upload by its key.
+    uploads had all ended. `lists_by_key`: it was seen to list an upload by its key. `usual_missing`
+    is the largest number of uploads that had lately ended from one scan to the next.
     """
 
     skips_edges: bool = False
@@ -43,6 +44,7 @@ class ListingTraits(NamedTuple):
     hiding_since: float | None = None
     honest_scans: int = 0
     lists_by_key: bool = False
+    usual_missing: float = 0.0
 
 
 class Notes(NamedTuple):

@@ -10,7 +10,7 @@ from unit.lying_store import LyingStore
 from exporter.model.errors import Reason
 from exporter.model.uploads import Upload
 from exporter.scan.cross_examination import EDGES_SKIPPED, LISTED_AGAIN, PREFIX_BROKEN
-from exporter.scan.hidden import MAX_WITNESSES, NOT_BY_KEY
+from exporter.scan.hidden import MAX_WITNESSES, NOT_ASKED, NOT_BY_KEY
 from exporter.state.ledger import Ledger
 
 KEEP_FOR = 24 * 3600.0
@@ -89,6 +89,25 @@ class TestHidden:
             asked.append(store.pages - before - 1)
         assert (max(asked), asked[0], asked[-1]) == (MAX_WITNESSES + 1, MAX_WITNESSES + 1, 1)
 
+    def test_where_unusually_many_are_missing_ten_are_asked_for_again(self):
+        store = LyingStore(some(400))
+        watch = Watch(store)
+        watch.scan()
+        for _ in range(12):
+            del store.uploads[:2]
+            watch.scan()
+        before = store.pages
+        del store.uploads[:100]
+        watch.scan()
+        assert store.pages - before == 1 + MAX_WITNESSES
+
+    def test_a_changed_prefix_hides_nothing(self):
+        store = LyingStore(some(30))
+        watch = Watch(store)
+        watch.scan()
+        summary = watch.scan(bucket=replace(BUCKET, prefix="key-2")).summary
+        assert (summary.uploads, summary.unlisted) == (11, 0)
+
     def test_a_store_that_lists_nothing_by_name_proves_nothing_by_it(self):
         store = LyingStore(some(5), knows_no_prefix=True)
         watch = Watch(store)
@@ -129,7 +148,7 @@ class TestHidden:
         watch.scan()
         store.hidden = ids(store.uploads)
         store.by_name_error = error(Reason.SERVER_ERROR, 500)
-        watch.scan()
+        assert watch.scan().notices == (NOT_ASKED,)
         store.by_name_error = None
         assert watch.scan().summary.uploads == 30
 
