@@ -14,7 +14,7 @@ from exporter.state.name_blocks import pack_names, unpack_names
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from exporter.model.uploads import Upload
 
@@ -85,14 +85,14 @@ class BucketNames:
         """Whether so many were written that they have to be trimmed before the scan ends."""
         return self._untrimmed > max(self._maximum() // 4, NAMES_PER_BLOCK)
 
-    def write(self, connection: sqlite3.Connection, bucket: int, rows: Collection[int]) -> dict[int, int]:
-        """Store pending names, where these rows have none yet; return the number of each one's block."""
+    def write(self, connection: sqlite3.Connection, bucket: int) -> dict[int, int]:
+        """Store the pending names of rows that have none yet; return the number of each one's block."""
         self._new_end = None  # that of a transaction that failed
         if not self.pending:
             return {}
         if self._end is None:
             self._end = self._find_end(connection, bucket)
-        ids = [each for each in self.pending if each < self._end and each in rows]
+        ids = [each for each in self.pending if each < self._end]
         named = {
             row_id for batch in padded(ids) for (row_id,) in connection.execute(_NAMED, (bucket, *batch))
         }

@@ -232,7 +232,7 @@ class LedgerRows:
 
     def _write_as(self, number: int, work: Callable[[sqlite3.Connection, int], None]) -> bool:
         def write(connection: sqlite3.Connection) -> None:
-            blocks = self._names.write(connection, number, self._pending)
+            blocks = self._names.write(connection, number)
             rows = [(number, row_id, *record, blocks.get(row_id)) for row_id, record in self._pending.items()]
             connection.executemany(_WRITE, rows)
             work(connection, number)

@@ -1,8 +1,8 @@
-"""A process that scans a config's bucket once: `ledgeronce.py CONFIG UPLOADS PARTS [STATE NOW]`.
+"""A process that scans a config's bucket once: `ledgeronce.py CONFIG UPLOADS PARTS [STATE NOW NAMES]`.
 
-UPLOADS of so many PARTS is what it must find; with a state file, by what that remembers, and as if it were
-NOW (Unix seconds). Prints the seconds of opening the file and of the scan, the requests that this took, and
-by how many MiB the memory grew over what it was with all imports done.
+UPLOADS of so many PARTS is what it must find; with a state file, by what that remembers, as if it were NOW
+(Unix seconds), and with `state.names: NAMES`. Prints the seconds of opening the file and of the scan, the
+requests that this took, and by how many MiB the memory grew over what it was with all imports done.
 """
 
 import json
@@ -22,14 +22,16 @@ from exporter.service import tune_garbage_collector
 from exporter.stores.engine.store_client import Clocks
 
 
-def main(config: str, uploads: str, parts: str, state: str = "", now: str = "0") -> None:
+def main(config: str, uploads: str, parts: str, *state: str) -> None:
     """Scan and print."""
     settings = read_config(Path(config))
     [[bucket]] = [target.buckets for target in settings.targets]
-    clocks = Clocks(wall=lambda: float(now)) if state else None
+    file, now, max_names = state or ("", "0", "0")
+    clocks = Clocks(wall=lambda: float(now)) if file else None
     tune_garbage_collector()
     before, began = memory_mib("self", "VmRSS"), time.perf_counter()
-    with ledger_in(Path(state)) if state else nullcontext() as ledger, Ours(settings, clocks) as exporter:
+    opening = ledger_in(Path(file), int(max_names)) if file else nullcontext()
+    with opening as ledger, Ours(settings, clocks) as exporter:
         opened = time.perf_counter()
         exporter.scan(Bucket(bucket.name, int(uploads), int(parts)), ledger)
         report = {

@@ -130,6 +130,17 @@ class TestMissing:
         ledger.look_up([upload(0)])
         assert (ledger.missing_count(), set(missing(ledger))) == (2, {upload(1), upload(7)})
 
+    def test_are_not_searched_for_where_all_were_seen_or_kept(self, monkeypatch):
+        state = StateDatabase()
+        ledger, queries = ledger_of(state, sized=numbers(300)), []
+        ledger.look_up(numbers(200))
+        for batch in ledger.missing():
+            for each in batch:
+                ledger.keep(each.row_id)
+        read = state.read
+        monkeypatch.setattr(state, "read", lambda *query: queries.append(query) or read(*query))
+        assert (ledger.missing_count(), ledger.witnesses(9), missing(ledger), len(queries)) == (0, [], [], 1)
+
 
 class TestForgetting:
     def test_what_was_neither_looked_up_nor_kept_is_forgotten(self):
