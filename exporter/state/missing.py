@@ -29,11 +29,14 @@ class MissingUploads:
         """Make it of the ids of all rows that the pass has not looked up."""
         self._rows = rows
         self.ids = ids
+        self._count: int | None = None
 
     def count(self) -> int:
         """Return how many of them were sized."""
-        found = (self._rows.fetch(ids) for ids in _chunks(self.ids, _READ_AT_ONCE))
-        return sum(record.parts is not None for records in found for record in records.values())
+        if self._count is None:
+            found = (self._rows.fetch(ids) for ids in _chunks(self.ids, _READ_AT_ONCE))
+            self._count = sum(record.parts is not None for records in found for record in records.values())
+        return self._count
 
     def witnesses(self, limit: int, denied: Container[int]) -> list[RememberedUpload]:
         """Return some by chance: sized, with names, their last question did not fail, and not `denied`."""

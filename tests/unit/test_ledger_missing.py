@@ -304,6 +304,14 @@ class TestNames:
         [[written]] = state.read("SELECT sum(names) FROM name_blocks")
         assert 400 <= written <= 1000
 
+    def test_beyond_the_maximum_are_not_written_by_the_next_process_either(self):
+        state = StateDatabase(max_names=50)
+        ledger_of(state, sized=numbers(1000))
+        after = ledger_of(state)
+        size(after, numbers(200))
+        assert after.rows.flush()
+        assert state.read("SELECT sum(names) FROM name_blocks") == [(50,)]
+
     def test_and_the_end_of_a_scan_that_could_not_be_written_are_trimmed_later(self, monkeypatch):
         state = StateDatabase(max_names=1000)
         ledger = ledger_of(state, sized=numbers(1000))
