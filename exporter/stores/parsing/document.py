@@ -44,7 +44,8 @@ class Document:
 
     def text(self, name: str) -> str:
         """Return the text of a field below the root."""
-        return self.restore(name, self._first_texts.get(name, ""))
+        text = self._first_texts.get(name, "")
+        return self.restore(name, text) if self.is_repaired else text
 
     def all_texts(self, name: str) -> list[str]:
         """Return the texts of all fields of this name below the root."""

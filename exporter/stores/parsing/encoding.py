@@ -33,18 +33,21 @@ def as_they_are(
     StoreError where it is not certain whether they are.
     """
     marker = document.text("NextKeyMarker")
-    can_be_encoded = not any(map(_NOT_ENCODED.search, written))
     if not any(document.text(name).strip().lower() == "url" for name in SAYS_ENCODING):
-        if asked and can_be_encoded and any("%" in key for key in written):
+        if asked and _can_be_encoded(written) and any("%" in key for key in written):
             raise _uncertain("the answer does not say whether its keys are encoded")
         return written, marker
-    if can_be_encoded:
+    if _can_be_encoded(written):
         keys = list(map(_decoded, written))
         # some servers leave the marker as it is, which shows where it is the last key
         return keys, marker if marker in keys[-1:] else _decoded(marker)
     if is_piece:
         raise _uncertain("the answer says that its keys are encoded, and some are not")
     return written, marker
+
+
+def _can_be_encoded(keys: list[str]) -> bool:
+    return not any(map(_NOT_ENCODED.search, keys))
 
 
 def _decoded(text: str) -> str:
