@@ -74,19 +74,19 @@ LIES: dict[str, dict[str, object]] = {
     "ids alone order, mark and go on": {"order": "id", "given": "id", "taken": "id"},
     "a token marks": {"order": "hash", "given": "token", "taken": "token"},
     "key and next item marked": {"given": "next", "taken": "inclusive", "ended": "empty"},
-    "own marker refused: 400": {"taken": "400"},
-    "own marker refused: 404": {"taken": "404"},
+    "own marker refused: 400": {"order": "key", "taken": "400"},
+    "own marker refused: 404": {"order": "key", "taken": "404"},
     "own marker refused, order within a key by activity": {"order": "activity", "taken": "400"},
-    "given: key alone": {"given": "key"},
+    "given: key alone": {"order": "key", "given": "key"},
     "given: id alone": {"given": "id"},
     "given: nothing": {"given": "nothing"},
     "given: the same": {"given": "same"},
     "given: two in turn": {"given": "in turn"},
     "taken: ignored": {"taken": "ignored"},
     "taken: inclusive": {"taken": "pair inclusive"},
-    "taken: id ignored": {"taken": "key"},
-    "taken: id ignored, key inclusive": {"taken": "key inclusive"},
-    "taken: key equals": {"taken": "key equals"},
+    "taken: id ignored": {"order": "key", "taken": "key"},
+    "taken: id ignored, key inclusive": {"order": "key", "taken": "key inclusive"},
+    "taken: key equals": {"order": "key, id", "taken": "key equals"},
     "taken: as an index": {"given": "index", "taken": "index"},
     "ended marker: 400": {"ended": "400"},
     "ended marker: 404": {"ended": "404"},
@@ -377,10 +377,10 @@ class Liar:
         last = page[-1]
         following = rest[0] if rest else last
         turn = known[0] if self._pages % 2 else last
-        shown = self._shown(last)
+        key = last.key if self.behaviour.shown == "trimmed" else self._shown(last).key
         return {
-            "pair": (shown.key, last.upload_id),
-            "key": (shown.key, ""),
+            "pair": (key, last.upload_id),
+            "key": (key, ""),
             "id": ("", last.upload_id),
             "nothing": None,
             "next": (self._shown(following).key, following.upload_id),
@@ -408,7 +408,8 @@ class Liar:
             return items
         if repeats == "twice":
             return [item for item in items for _ in range(2)]
-        return [*items, items[-1]] if repeats == "last" else [self._shown(known[0]), *items]
+        first = next(each for each in known if each.upload_id)
+        return [*items, items[-1]] if repeats == "last" else [self._shown(first), *items]
 
     # Parts
 
@@ -439,6 +440,8 @@ class Liar:
             "ignored": known,
             "index": known[marker:],
         }[does.parts_taken]
+        while limit < len(rest) and limit and rest[limit].start == rest[limit - 1].start:
+            limit += 1  # all versions of a part are on one page
         page, more = rest[:limit], len(rest) > limit
         last = page[-1].start if page else 0
         given = {

@@ -13,6 +13,7 @@ from fakes import DAY
 
 from exporter.config.settings import BucketSettings, ScanSettings
 from exporter.model.errors import StoreError
+from exporter.scan.hidden import NOT_ASKED, NOT_BY_KEY
 from exporter.scan.scanner import Scanner
 from exporter.state.database import BucketName, StateDatabase
 from exporter.state.ledger import Ledger
@@ -47,7 +48,10 @@ class Case:
     parts: str = "remembered"
     eager: bool = True
     remember: str = "all"
-    """What outlives the time between scans: "all" as the process runs on; the "file", or "nothing"."""
+    """What outlives the time between scans: "all" as the process runs on; the "file", or "nothing".
+
+    Scans after which nothing is kept are those of commands.
+    """
     interval: float = 300.0
     nodes: bool = False
     """Whether two nodes are watched, of which each lists only its own uploads."""
@@ -61,6 +65,9 @@ class Wrong(NamedTuple):
     name: str
     known: bool = False
     """Whether an earlier scan sized the upload, and is remembered."""
+    scans: int = 0
+    """How many earlier scans that are remembered it existed throughout."""
+    key: str = ""
 
 
 class Verdict(NamedTuple):
@@ -72,8 +79,11 @@ class Verdict(NamedTuple):
 
     @property
     def silent(self) -> tuple[Wrong, ...]:
-        """What is wrong without a word."""
-        return () if self.told else self.wrong
+        """What is wrong without a word; unsized and overdue uploads excuse themselves, and no others."""
+        itself = {"unsized ghost" if "unsized" in self.told else "", "size" if "overdue" in self.told else ""}
+        if set(self.told) - {"unsized", "overdue"}:
+            return ()
+        return tuple(each for each in self.wrong if each.what not in itself)
 
 
 def draw(chance: random.Random, lies: Sequence[str], scans: int = 4) -> Case:
@@ -130,6 +140,7 @@ class Judge:
         self._client = StoreClient(self._store(), settings, clock, clock.clocks())
         self._watched = BucketSettings("media", prefix=case.prefix, stale_after=DAY)
         self._sized: set[str] = set()
+        self._scanned: list[tuple[int, int]] = []
         self._start(StateDatabase())
 
     def _store(self) -> Store:
@@ -141,7 +152,8 @@ class Judge:
 
     def _start(self, database: StateDatabase) -> None:
         self._database = database
-        self._scanner = Scanner(self._client, (DAY,))
+        one_shot = self._case.remember == "nothing"
+        self._scanner = Scanner(self._client, (DAY,), relists_gone=one_shot)
         name = BucketName("t", "s3", "", "", "media")
         self._ledger = Ledger(LedgerRows(database, name), "the same")
 
@@ -153,6 +165,7 @@ class Judge:
             if self._case.remember == "nothing":
                 self._start(StateDatabase())
                 self._sized.clear()
+                self._scanned.clear()
             elif self._case.remember == "file":
                 self._ledger.rows.flush()
                 self._start(self._database)
@@ -174,9 +187,11 @@ class Judge:
         wrong = [*self._wrong_counts(counted, first), *_wrong_sums(counted, result)]
         if self._case.parts != "never":
             wrong += self._wrong_sizes(counted, first)
+        self._scanned.append((first, self._bucket.moment))
         if self._case.parts == "remembered":
             self._sized |= {each.upload.upload_id for each in counted if each.bytes is not None}
-        return Verdict(tuple(wrong), tuple(_told(result, wrong)))
+        otherwise = any("keys: " in lie for lie in self._case.lies)
+        return Verdict(tuple(wrong), tuple(_told(result, shown_otherwise=otherwise)))
 
     def _wrong_counts(self, counted: Sequence[CountedUpload], first: int) -> Iterator[Wrong]:
         last = self._bucket.moment
@@ -188,7 +203,8 @@ class Judge:
             if found > 1:
                 yield Wrong("counted twice", name)
             elif not found and each.existed_all_through(first, last):
-                yield Wrong("missing", name, name in self._sized)
+                scans = sum(each.existed_all_through(*moments) for moments in self._scanned)
+                yield Wrong("missing", name, name in self._sized, scans, each.key)
             elif found and not each.existed(first, last):
                 yield Wrong("unsized ghost" if name in unsized else "ghost", name, name in self._sized)
         yield from (Wrong("unknown", name) for name in times)
@@ -231,16 +247,21 @@ def _wrong_sums(counted: Sequence[CountedUpload], result: ScanResult) -> Iterato
     )
 
 
-def _told(result: ScanResult, wrong: Sequence[Wrong]) -> Iterator[str]:
+def _told(result: ScanResult, *, shown_otherwise: bool) -> Iterator[str]:
     """Yield how a scan says that its numbers are not whole.
 
-    Unsized uploads excuse themselves, not that others are missing or counted twice.
+    Notices tell what was worked around, so that numbers are right, or what was left out: uploads whose keys
+    are `shown_otherwise` may be among those outside the prefix.
     """
     summary = result.summary
     if summary.unlisted:
         yield f"unlisted: {summary.unlisted}"
     if summary.denied:
         yield f"denied: {summary.denied}"
-    yield from (f"notice: {each}" for each in result.notices)
-    if summary.unsized and all(each.what == "unsized ghost" for each in wrong):
-        yield f"unsized: {summary.unsized}"
+    for notice in result.notices:
+        if notice in {NOT_ASKED, NOT_BY_KEY} or (shown_otherwise and "outside the prefix" in notice):
+            yield notice
+    if summary.unsized:
+        yield "unsized"
+    if summary.overdue:
+        yield "overdue"

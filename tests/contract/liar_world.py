@@ -105,6 +105,7 @@ class Bucket:
         self._scan += 1
         self._requests = -1
         self._advance()
+        self.clock.now += 1.0
         return self.moment
 
     def before_request(self) -> None:
