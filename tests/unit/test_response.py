@@ -175,6 +175,7 @@ class TestReply:
             ([blanks] * 3, 0),
             ([item, *[blanks] * 9], 7),
             ([item, *[blanks] * 6, item, *[blanks] * 9], 14),
+            ([item] * 10, 10),
         ):
             reply.item = b"<Upload>"
             accepted = [piece for piece in pieces if reply.write(piece) is None]
