@@ -136,6 +136,11 @@ class TestRequests:
         found = listed(server)
         assert (found.requests, found.by_key, sorted(found.ids)) == (8, True, all_ids(server))
 
+    def test_the_way_past_an_ended_upload_may_lead_over_markers_that_were_taken_before(self):
+        ended = {2: {"00001"}}
+        server = ListingServer(bucket(3, 3), 1, pairs="refused once ended", keys="from", ending=ended)
+        assert listed(server).ids == ["00000", "00001", "00002"]
+
     def test_two_more_for_each_upload_that_a_marker_names_and_that_ended(self):
         server = ListingServer(bucket(10, 1), 2, pairs="refused once ended", ending={1: {"00001"}})
         found = listed(server)
