@@ -30,9 +30,13 @@ class PageEdges:
         self._draw = draw
         self._edges = 0
         self._drawn: list[str] = []
+        self._last_key: str | None = None
 
     def add(self, key: str) -> None:
-        """Add the last key of a page that is not the last one."""
+        """Add the last key of a page that is not the last one; that of the page before counts once."""
+        if key == self._last_key:
+            return
+        self._last_key = key
         self._edges += 1
         if len(self._drawn) < self._limit:
             self._drawn.append(key)
@@ -49,12 +53,13 @@ class PageEdges:
         """Yield a question for each drawn edge.
 
         `skipped` is called where an upload that was initiated `before` (Unix seconds), or at an unknown time,
-        is listed by name but was on no page of the `listing`.
+        is listed by name but was on no page of the `listing`. Uploads of longer keys count, too: JuiceFS
+        leaves them out where the marker's upload id sorts behind the rest of the key.
         """
 
         def take(found: KeyListing | StoreError) -> None:
             if not isinstance(found, StoreError):
-                lacking = listing.lacking(found.uploads)
+                lacking = listing.lacking([*found.uploads, *found.others])
                 if any(each.initiated is None or each.initiated < before for each in lacking):
                     skipped()
 

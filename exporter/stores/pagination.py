@@ -45,10 +45,14 @@ class RestartError(Exception):
 
 
 class KeyListing(NamedTuple):
-    """The uploads of one key; not `complete` where the store would not list all of them."""
+    """The uploads of one key; not `complete` where the store would not list all of them.
+
+    `others` are uploads of longer keys that were listed with them.
+    """
 
     uploads: Sequence[Upload]
     complete: bool
+    others: Sequence[Upload] = ()
 
 
 def uploads_paginator(*, by_key: bool = False) -> UploadsPaginator:
@@ -86,7 +90,7 @@ def list_by_key(
     Some stores put blanks around a key, which `key` may lack. Keys that begin alike are listed after it by
     most stores: pages of them are followed only so far.
     """
-    paginator, found = UploadsPaginator(), dict[tuple[str, str], Upload]()
+    paginator, found, others = UploadsPaginator(), dict[tuple[str, str], Upload](), list[Upload]()
     paginator.encoded = encoded
     order, pages_without_key, complete = _KeyOrder(key), 0, True
     while complete and not (paginator.done or (order.is_passed and _lists_one_node(paginator))):
@@ -100,21 +104,18 @@ def list_by_key(
         if page is None:
             break
         order.add(page.items)
-        of_key = {
-            (upload.key, upload.upload_id): upload
-            for upload in page.items
-            if key in (upload.key, upload.key.strip())
-        }
+        of_key = {_names(each): each for each in page.items if key in (each.key, each.key.strip())}
         found |= of_key
+        others += [each for each in page.items if each.key.startswith(key) and _names(each) not in of_key]
         pages_without_key += not (of_key or page.last_of_node)
         complete = _can_accept(paginator, page) and (
             bool(of_key) or not (paginator.edge_keys or pages_without_key > MAX_PAGES_WITHOUT_KEY)
         )
-    return KeyListing(list(found.values()), complete)
+    return KeyListing(list(found.values()), complete, tuple(others))
 
 
 def _names(upload: Upload) -> tuple[str, str]:
-    return upload.key, upload.key.strip()
+    return upload.key, upload.upload_id
 
 
 def _lists_one_node(paginator: UploadsPaginator) -> bool:
@@ -182,7 +183,10 @@ def ask_twice(request: PageRequest) -> Task[Page[Any]]:
 def _list_edge(
     paginator: UploadsPaginator, bucket: BucketSettings, key: str, *, may_encode: bool
 ) -> Task[Collection[Upload]]:
-    """Return the uploads of a key that the listing may have skipped. Raises StoreError and RestartError."""
+    """Return uploads, of this key or longer ones, that the listing may have skipped.
+
+    Raises StoreError and RestartError.
+    """
     try:
         listing = yield from list_by_key(bucket, key, may_encode=may_encode, encoded=paginator.encoded)
     except StoreError as error:
@@ -194,7 +198,7 @@ def _list_edge(
         what = f"the bucket has more than {count} uploads of one key, and the store refuses its own marker"
         text = f"{UPLOADS_OPERATION}: {what}: the rest cannot be listed"
         raise StoreError(Reason.BAD_RESPONSE, text, status=HTTPStatus.OK)
-    return paginator.accept_named(listing.uploads)
+    return paginator.accept_named([*listing.uploads, *listing.others])
 
 
 class _KeyOrder:

@@ -28,6 +28,8 @@ class LyingStore(FakeStore):
     knows_whole_keys_only: bool = False
     ignores_prefix: bool = False
     ignores_id_marker: bool = False
+    joins_markers: bool = False
+    """Whether key and id are compared as one text with both markers as one text, as JuiceFS does."""
     empty_listings: set[int] = field(default_factory=set)
     """Numbers of listings of the bucket, counted from 1, that are empty."""
     by_name_error: StoreError | None = None
@@ -61,6 +63,8 @@ class LyingStore(FakeStore):
         return [each for each in self.uploads if each.key.startswith(prefix)]
 
     def _is_after(self, upload: Upload, key: str, upload_id: str) -> bool:
+        if self.joins_markers:
+            return upload.key + upload.upload_id > key + upload_id
         if self.ignores_id_marker or not upload_id:
             return upload.key > key
         return upload[:2] > (key, upload_id)

@@ -297,6 +297,12 @@ class TestEdges:
         watch = Watch(LyingStore(self.uploads(), page_size=1, ignores_id_marker=True))
         assert [watch.scan().summary.uploads for _ in range(3)] == [4, 4, 4]
 
+    def test_longer_keys_lost_where_a_page_ends_are_found(self):
+        keys = ("log-1", "log-10", "log-11", "log-2")
+        uploads = [Upload(key, f"f{number}", NOW - DAY) for number, key in enumerate(keys)]
+        result = scan(LyingStore(uploads, page_size=1, joins_markers=True))
+        assert (result.summary.uploads, result.notices) == (4, (EDGES_SKIPPED,))
+
     def test_later_scans_ask_for_one_edge(self):
         store = LyingStore(some(30), page_size=10)
         watch = Watch(store)

@@ -203,7 +203,9 @@ class TestByName:
 
     def test_only_uploads_of_exactly_that_key_count(self):
         assert self.asked(page("k1", "k/x2", "kk3", "k4")) == KeyListing(
-            [Upload("k", "1"), Upload("k", "4")], complete=True
+            [Upload("k", "1"), Upload("k", "4")],
+            complete=True,
+            others=(Upload("k/x", "2"), Upload("kk", "3")),
         )
         assert self.answers.asked == [PageRequest(replace(BUCKET, prefix="k"), None, None, by_name=True)]
 
