@@ -97,6 +97,10 @@ class Server:
     after_restart: Literal["keeps", "forgets uploads", "forgets all"] = "keeps"
     initiated: Literal["exact", "fixed", "activity"] = "exact"
     """What its Initiated is; where it is not the initiation, the oldest upload is not compared."""
+    threads: int = 8
+    """How many requests at a time it bears without harm to what it keeps."""
+    completed_ends_key: bool = False
+    """Whether a completed upload ends all others of its key."""
     refuses: frozenset[str] = frozenset()
     """Names of odd keys that it takes no upload of; AGAIN of `buckets` where no part can be sent again."""
     folds: Mapping[str, str] = field(default_factory=dict)

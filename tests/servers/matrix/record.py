@@ -9,13 +9,14 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from urllib.parse import quote, urlsplit
+from http import HTTPStatus
+from urllib.parse import quote, unquote_plus, urlsplit
 
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-THREADS = 8
+_KEY = re.compile(rb"<Key>(.+?)</Key>", re.DOTALL)
 _ID = re.compile(rb"<UploadId>(.+?)</UploadId>", re.DOTALL)
 
 
@@ -107,8 +108,10 @@ class Made:
 class Record:
     """All uploads that were made on one server."""
 
-    def __init__(self, client: RawClient) -> None:
+    def __init__(self, client: RawClient, *, completed_ends_key: bool = False, threads: int = 8) -> None:
         self.client = client
+        self._threads = threads
+        self._completed_ends_key = completed_ends_key
         self._made: list[Made] = []
         self._names = itertools.count()
         self._lock = threading.Lock()
@@ -122,19 +125,33 @@ class Record:
     def create(self, bucket: str, key: str, sizes: Mapping[int, int]) -> Made:
         """Begin an upload with parts of these sizes by number. Raises RefusedError."""
         asked = time.time()
-        answer = self.client.ask("POST", bucket, key, "?uploads=")
-        if not (found := _ID.search(answer.body)):
-            raise RefusedError(f"no upload of {key!r}: {answer.body[:300]!r}")
-        made = Made(bucket, key, html.unescape(found[1].decode()), asked, time.time())
+        answer = self.client.send("POST", bucket, key, "?uploads=")
+        found = _ID.search(answer.body) if answer.status == HTTPStatus.OK else None
+        upload_id = html.unescape(found[1].decode()) if found else self._begun_unsaid(bucket, key)
+        if upload_id is None:
+            raise RefusedError(f"no upload of {key!r}: {answer.status} {answer.body[:300]!r}")
+        made = Made(bucket, key, upload_id, asked, time.time())
         with self._lock:
             self._made.append(made)
         for number, size in sizes.items():
             self.put(made, number, size)
         return made
 
+    def _begun_unsaid(self, bucket: str, key: str) -> str | None:
+        """Return the id of an upload that was begun though the answer, for its key, could not say so."""
+        if key.isprintable():
+            return None
+        listed = self.client.send("GET", bucket, query="?encoding-type=url&uploads=").body
+        known = {made.upload_id for made in self.all_of(bucket)}
+        for upload in listed.split(b"<Upload>")[1:]:
+            name, found = _KEY.search(upload), _ID.search(upload)
+            if name and found and unquote_plus(name[1].decode()) == key and found[1].decode() not in known:
+                return found[1].decode()
+        return None
+
     def create_all(self, bucket: str, wanted: Iterable[tuple[str, Mapping[int, int]]]) -> list[Made]:
         """Begin many uploads side by side, each of a key with parts of these sizes by number."""
-        with ThreadPoolExecutor(THREADS) as pool:
+        with ThreadPoolExecutor(self._threads) as pool:
             return list(pool.map(lambda each: self.create(bucket, *each), wanted))
 
     def put(self, made: Made, number: int, size: int) -> None:
@@ -155,9 +172,14 @@ class Record:
             for number, etag in sorted(made.etags.items())
         )
         body = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
-        made.ending = time.time()
+        ended = [made]
+        if self._completed_ends_key:
+            ended = [other for other in self.of(made.bucket) if other.key == made.key]
+        for each in ended:
+            each.ending = time.time()
         self.client.ask("POST", made.bucket, made.key, f"?uploadId={_quoted(made)}", body)
-        made.ended = time.time()
+        for each in ended:
+            each.ended = time.time()
 
     def drop(self, made: Made) -> None:
         """Abort an upload that the server may not know, and forget it."""
