@@ -22,7 +22,7 @@ Heard = tuple[str, str, str, int]
 
 
 class Listening:
-    """A store that keeps what its calls failed with."""
+    """A store that keeps what its calls failed with, questions by name apart."""
 
     def __init__(self, store: Store) -> None:
         self.heard: set[Heard] = set()
@@ -42,7 +42,7 @@ class Listening:
         def listening_completed(timeout: float) -> Any:
             found = completed(timeout)
             for label, error in found:
-                if isinstance(error, StoreError):
+                if isinstance(error, StoreError) and not requests[id(label)].by_name:
                     upload = requests[id(label)].upload
                     about = upload.upload_id if upload else ""
                     self.heard.add((about, error.reason, error.code, error.status))
@@ -60,6 +60,8 @@ class Outcome:
     heard: frozenset[Heard]
     reason: str = ""
     requests: Counter[str] = field(default_factory=Counter, compare=False)
+    is_repeated: bool = field(default=False, compare=False)
+    """Whether the bucket was listed again, while calls were in flight."""
 
     def is_true(self, uploads: list[Upload]) -> bool:
         """Whether everything was found, and nothing went wrong."""
@@ -79,7 +81,8 @@ def outcome(rig: Rig, **settings: object) -> Outcome:
         heard = frozenset(each for each in listening.heard if not each[0])
         return Outcome(None, heard, error.reason, rig.traffic.requests - before)
     assert bool(result.warning) == bool(result.summary.unsized)
-    return Outcome(result.summary, frozenset(listening.heard), "", rig.traffic.requests - before)
+    requests = rig.traffic.requests - before
+    return Outcome(result.summary, frozenset(listening.heard), "", requests, bool(result.notices))
 
 
 Engines = Callable[[int | None, list[Upload]], tuple[Rig, Rig]]
