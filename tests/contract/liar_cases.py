@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,7 +19,7 @@ from exporter.scan.scanner import Scanner
 from exporter.state.database import BucketName, StateDatabase
 from exporter.state.ledger import Ledger
 from exporter.state.rows import LedgerRows
-from exporter.stores.engine.store_client import StoreClient
+from exporter.stores.engine.store_client import Clocks, StoreClient
 from exporter.stores.multi_node import MultiNodeStore, Node
 
 if TYPE_CHECKING:
@@ -128,16 +129,26 @@ def _change(chance: random.Random, scan: int, before: int) -> Event:
 class Judge:
     """Scans a case, and compares each scan's numbers with what was true meanwhile."""
 
-    def __init__(self, case: Case) -> None:
-        """Make the bucket, its server and the exporter's own state."""
+    def __init__(
+        self, case: Case, make_store: Callable[[Bucket], Store] | None = None, **settings: object
+    ) -> None:
+        """Make the bucket, its server and the exporter's own state.
+
+        `make_store` returns what asks another server than the lying one; with the settings of scans that go
+        with it.
+        """
         self._case = case
         self._bucket = Bucket(
             case.keys, case.events, lambda n: f"{crc32(f'{case.seed}-{n}'.encode()):08x}-{n}"
         )
         own = {"page_size": case.page_size, "retries": 0, "parts": case.parts}
         clock = self._bucket.clock
-        settings = ScanSettings(**own | (EAGER if case.eager else {}))
-        self._client = StoreClient(self._store(), settings, clock, clock.clocks())
+        scan = ScanSettings(**own | (EAGER if case.eager else {}) | settings)
+        if make_store:
+            stop, clocks = threading.Event(), Clocks(wall=clock.wall, jitter=lambda _low, _high: 0.0)
+            self._client = StoreClient(make_store(self._bucket), scan, stop, clocks)
+        else:
+            self._client = StoreClient(self._store(), scan, clock, clock.clocks())
         self._watched = BucketSettings("media", prefix=case.prefix, stale_after=DAY)
         self._sized: set[str] = set()
         self._scanned: list[tuple[int, int]] = []
