@@ -288,6 +288,21 @@ class TestNames:
         ledger.commit(result())
         assert named(ledger, numbers(10)) == numbers(10)[4:]
 
+    def test_of_one_that_came_back_are_in_one_block_only(self):
+        state = StateDatabase()
+        ledger = ledger_of(state, sized=numbers(300))
+        ledger.look_up(numbers(300)[1:])
+        ledger.commit(result())
+        size(ledger, numbers(300))
+        ledger.commit(result())
+        ledger.look_up(numbers(10))
+        ledger.commit(result())
+        assert state.read("SELECT sum(names), sum(size) FROM name_blocks") == [(10, 10)]
+        ledger.look_up(numbers(1))
+        ledger.commit(result())
+        assert state.read("SELECT sum(names), sum(size) FROM name_blocks") == [(1, 1)]
+        assert named(ledger, numbers(300)) == numbers(1)
+
     def test_of_a_lower_maximum_are_fewer_from_the_next_scan_on(self):
         state = StateDatabase()
         ledger = ledger_of(state, sized=numbers(1000))
