@@ -286,6 +286,9 @@ def test_a_bucket_that_was_forgotten_is_remembered_anew(path: Path):
 class TestSecrecy:
     def test_without_names_no_key_and_no_upload_id_is_stored(self, path: Path):
         memory = opened(path, max_names=0)
+        remember(memory, range(10))
+        assert memory.rows.flush()
+        assert memory.state.read("SELECT texts FROM names") == []
         remember(memory, range(UPLOADS))
         settle(memory, UPLOADS)
         assert memory.rows.flush()
