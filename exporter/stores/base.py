@@ -32,6 +32,7 @@ class Page(NamedTuple, Generic[T]):
     store's markers cannot be derived. `abort_at` is when the store will abort the upload whose parts are
     listed (Unix seconds). `progressed` marks a page that moves the listing on though it has no items,
     `last_of_node` one that ends the listing of one node of several: the next one's starts at `next_marker`.
+    `full` marks a last page of parts that lacks numbers and has as many parts as the store puts on a page.
     `server` is what the server of a page of uploads calls itself, '' where it does not say.
     """
 
@@ -43,6 +44,7 @@ class Page(NamedTuple, Generic[T]):
     abort_at: float | None = None
     progressed: bool = False
     last_of_node: bool = False
+    full: bool = False
     server: str = ""
 
 

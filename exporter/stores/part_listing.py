@@ -43,7 +43,9 @@ def _list(
 ) -> Task[PartTotals]:
     """List the parts after `marker`. Raises StoreError."""
     page: Page[Part] = yield from ask_twice(PageRequest(bucket, upload, marker))
-    if page.truncated is False:  # nearly always: all parts on one page, in which the sum finds repeats
+    if (
+        page.truncated is False and not page.full
+    ):  # nearly always: all parts on one page, in which the sum finds repeats
         part_sum.add(page.items)
         return _totals(part_sum, page.storage_class, page.abort_at)
     paginator = PartsPaginator(marker, part_sum.contiguous_parts)
@@ -67,7 +69,7 @@ class PartsPaginator(Paginator["Part"]):
 
     Numbered parts listed again are given back, too: they may have been sent again. Some servers take a marker
     for the number of parts to leave out, which shows where numbers are missing: where a list ends on an empty
-    page, or had gaps at a page's edge, the page after as many parts as were listed is asked for as well.
+    or full page, or had gaps at a page's edge, the page after as many parts as were listed is asked for, too.
     """
 
     def __init__(self, marker: Marker | None = None, skipped_parts: int = 0) -> None:
@@ -114,7 +116,11 @@ class PartsPaginator(Paginator["Part"]):
             self._after_gap = self._after_gap or ((str(counted),) if last > counted else None)
             return
         ways = [self._after_gap] if self._after_gap else []
-        self._check(ways if page.items else [(str(last),), *ways, (str(counted),)])
+        if not page.items:
+            ways = [(str(last),), *ways, (str(counted),)]
+        elif page.full and last > counted:
+            ways.append((str(counted),))
+        self._check(ways)
 
     def _count_on(self, page: Page[Part], *, moved: bool) -> None:
         """Go on by the number of parts to leave out, as which the store takes a marker."""

@@ -118,8 +118,10 @@ def enabled(action: str) -> str:
             AbortRules(bucket=2 * DAY),
         ),
         (
-            by_action(condition="<MatchesPrefix><Prefix>a</Prefix><Prefix/></MatchesPrefix><Age>2</Age>"),
-            AbortRules(bucket=2 * DAY),
+            by_action(
+                condition="<MatchesPrefix><Prefix>a</Prefix><Prefix>b</Prefix></MatchesPrefix><Age>2</Age>"
+            ),
+            AbortRules(prefix=2 * DAY),
         ),
         (by_action(action="<Delete/>"), NONE),
         (by_action(action="<SetStorageClass>COLDLINE</SetStorageClass>"), NONE),
@@ -157,11 +159,13 @@ def test_what_may_abort_in_a_form_that_is_not_known_is_not_no_rule(xml_rig: Rig,
         by_action(condition=""),
         by_action(condition="<CreatedBefore>2026-01-01</CreatedBefore>"),
         "<Rule><Action><AbortIncompleteMultipartUpload/></Action></Rule>",
+        by_action().replace("</Rule>", "<Condition><Age>9</Age></Condition></Rule>"),
+        by_action().replace("</Rule>", "<Status>Perhaps</Status></Rule>"),
         enabled("<AbortMultipartUpload><CreatedBeforeDate>x</CreatedBeforeDate></AbortMultipartUpload>"),
         enabled("<AbortIncompleteMultipartUpload><Date>x</Date></AbortIncompleteMultipartUpload>"),
     ],
 )
-def test_a_rule_without_an_age_is_not_no_rule(xml_rig: Rig, text: str):
+def test_a_rule_whose_age_or_status_is_not_certain_is_not_no_rule(xml_rig: Rig, text: str):
     assert failure(rules_of, xml_rig, text).reason == Reason.BAD_RESPONSE
 
 

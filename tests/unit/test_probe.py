@@ -9,9 +9,10 @@ from exporter.cli import probe as probing
 from exporter.cli.formats.probe import failures, probe_table
 from exporter.cli.oneshot import OneShot
 from exporter.cli.probe import ProbeResult, probe
+from exporter.cli.probe_notes import noting_servers
 from exporter.config.credentials import AssumeRole, Credentials
 from exporter.config.settings import BucketSettings, DiscoverSettings, ScanSettings, StoreKind, TargetSettings
-from exporter.model.errors import Reason
+from exporter.model.errors import Reason, StoreError
 from exporter.stores.base import FoundBucket, Page
 
 ROLE = "arn:aws:iam::111122223333:role/mpu"
@@ -92,3 +93,25 @@ def test_a_bucket_that_cannot_be_listed_has_no_notes(ask):
             raise error(Reason.ACCESS_DENIED)
 
     assert [row.notes for row in ask(TARGET, Refusing())] == [(), ()]
+
+
+def test_the_url_of_a_bucket_of_the_config_is_told_without_a_probe_and_not_again(ask):
+    rows = ask(replace(TARGET, endpoint_url="http://h:8333/media"), FakeStore([upload(1)]))
+    assert [row.notes for row in rows] == [(), ()]
+
+
+def test_servers_are_noted_of_pages_that_came_after_a_failure_too():
+    def listing():
+        try:
+            yield "first"
+        except StoreError:
+            page = yield "again"
+            return page.items
+
+    servers: set[str] = set()
+    task = noting_servers(listing(), servers)
+    assert next(task) == "first"
+    assert task.throw(error(Reason.BAD_RESPONSE)) == "again"
+    with pytest.raises(StopIteration) as ended:
+        task.send(Page(["u"], truncated=False, server="MinIO"))
+    assert (ended.value.value, servers) == (["u"], {"MinIO"})

@@ -41,6 +41,8 @@ NOT_ALLOWED = [
     "User: arn:aws:iam::1:user/a is not authorized to perform: s3:ListBucket because no policy allows it",
     "not authorized to perform: kms:Decrypt because the access key does not exist in this Region",
     "with an explicit deny in a resource-based policy: s3:signatureversion, expected region eu-west-1",
+    "with an explicit deny: this bucket's policy requires Signature Version 4",
+    "with an explicit deny in a policy about the age of the signature",
     "The access key is not valid for this bucket",
     "Anonymous access is forbidden for this operation",
     "The object key does not exist, or you may not see it",
@@ -82,6 +84,7 @@ NO_REGIONS = [
     (400, MALFORMED, 'the Credential is mal-formed; expecting "<AKID>/YYYYMMDD/REGION/SERVICE/aws4_request"'),
     (400, MALFORMED, "incorrect service; expecting 's3'"),
     (400, "InvalidRequest", "expecting 'more'"),
+    (400, "InvalidRegionName", "The region must be one of: eu, us"),
 ]
 VIRTUAL_ONLY = [
     (403, "SecondLevelDomainForbidden", "must be addressed using OSS third level domain."),
@@ -111,12 +114,26 @@ class TestWhoAsks:
         assert error.reason == Reason.ACCESS_DENIED
         assert "grant the permission" in str(error)
 
+    def test_another_s_user_in_a_request_that_is_not_understood_is_none_of_ours(self):
+        assert (
+            refused(400, "InvalidArgument", "The user of the ACL does not exist").reason
+            == Reason.BAD_RESPONSE
+        )
+
     @in_turn("code", ["NoSuchUpload", "NoSuchKey"])
     def test_a_key_of_the_bucket_is_not_that_of_an_account(self, code: str):
         assert refused(404, code, "The access key does not exist").reason == Reason.BAD_RESPONSE
 
     @in_turn(
-        ("status", "code"), [(500, "InternalError"), (503, "SlowDown"), (404, "NoSuchBucket"), (502, "")]
+        ("status", "code"),
+        [
+            (500, "InternalError"),
+            (503, "SlowDown"),
+            (404, "NoSuchBucket"),
+            (502, ""),
+            (409, "Conflict"),
+            (416, ""),
+        ],
     )
     def test_the_words_of_what_is_no_refusal_of_us_say_nothing(self, status: int, code: str):
         assert refused(status, code, "invalid signature").reason == refused(status, code).reason
@@ -142,7 +159,7 @@ class TestHowItIsSigned:
         assert "set signature: v4" in str(error)
 
     def test_a_wrong_one_of_the_right_kind_is_not_of_another_kind(self):
-        text = str(refused(403, "SignatureDoesNotMatch", "Check your key and signing method."))
+        text = str(refused(403, "SignatureDoesNotMatch", "Wrong key, or an unknown signing method."))
         assert "signature: v4" not in text
 
 
@@ -170,6 +187,10 @@ class TestRegion:
         body = b"<Error><Region>garage</Region></Error>"
         error = refused(403, "AccessDenied", "Forbidden: No such key: GK1", body)
         assert (error.reason, "set region" in str(error)) == (Reason.CREDENTIALS, False)
+
+    def test_a_wrong_one_may_be_all_that_is_named(self):
+        error = refused(400, MALFORMED, "unexpected scope: 20261129/us-east-1/s3/aws4_request")
+        assert str(error).endswith("; check the target's region and credentials")
 
     @in_turn(("status", "code", "message"), NO_REGIONS)
     def test_other_expectations_are_no_regions(self, status, code, message):

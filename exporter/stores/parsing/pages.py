@@ -38,7 +38,7 @@ _UPLOADS_FIELDS = (
     *LISTING_ECHOES,
     *SAYS_ENCODING,
 )
-_PARTS_FIELDS = ("Bucket", "IsTruncated", "NextPartNumberMarker", "StorageClass", *PARTS_ECHOES)
+_PARTS_FIELDS = ("Bucket", "IsTruncated", "NextPartNumberMarker", "MaxParts", "StorageClass", *PARTS_ECHOES)
 _BUCKETS_FIELDS = ("IsTruncated", "ContinuationToken", "NextMarker")
 
 
@@ -92,9 +92,12 @@ def read_parts(request: PageRequest, response: Response, bucket: str | None, now
     last = numbers[-1] if numbers else None
     if last is None:
         last = next((number for number in reversed(numbers) if number is not None), None)
+    truncated = _truncated(document, PARTS_OPERATION)
+    has_gaps = last is not None and last != len(numbers)
     return Page(
         items=Parts(numbers, _integers(sizes), moments),
-        truncated=_truncated(document, PARTS_OPERATION),
+        truncated=truncated,
+        full=has_gaps and not truncated and _integer(document.text("MaxParts")) == len(numbers),
         next_marker=_part_marker(document.text("NextPartNumberMarker")),
         last_marker=None if last is None else (str(last),),
         storage_class=document.text("StorageClass").strip(),

@@ -107,6 +107,8 @@ class Server:
     """What it makes of odd keys, by their names: it lists and knows the upload by that other key."""
     told: Mapping[str, Told] = field(default_factory=dict)
     """By group: where the exporter is not exact at every engine and page size, but says so."""
+    beyond: Mapping[tuple[str, int | None], str] = field(default_factory=dict)
+    """Why no answer of the server holds the truth, by group and page size: these cells are not judged."""
     habits: tuple[str, ...] = ()
     """What else is particular to it, or to its config, for the table."""
     settings: Mapping[str, object] = field(default_factory=dict)

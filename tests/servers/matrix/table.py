@@ -55,10 +55,15 @@ def _told(server: Server) -> str:
         if told := server.told.get(group):
             by_told.setdefault((told.by, told.why), []).append(GROUPS[group])
     whole = len(GROUPS) // 2
-    return "; ".join(
+    told = [
         f"{'all else' if len(groups) > whole else ', '.join(groups)}: {HOW[by]} ({why})"
         for (by, why), groups in by_told.items()
-    )
+    ]
+    beyond = [
+        f"{GROUPS[group]} at `page_size: {size}`: not seen ({why})"
+        for (group, size), why in server.beyond.items()
+    ]
+    return "; ".join([*told, *beyond])
 
 
 def _habits(server: Server) -> list[str]:

@@ -48,5 +48,8 @@ SERVER = Server(
         "backslash": "back/sl",
         "U+0001": "ctl\ufffdx",
     },
+    beyond={
+        ("re-sent part", 1): "where a page ends at such a part, one of its versions is listed, whichever"
+    },
     told={"controls": Told("unsized", "it lists them with U+FFFD, and does not know that key")},
 )
