@@ -91,7 +91,16 @@ class TestKeys:
 
     @pytest.mark.parametrize("form", ["{}", "s:{}", "{} a='b'", "{}\r\n"])
     @pytest.mark.parametrize(
-        "text", ["a\r", "\r\n<![CDATA[\r<]]>\r", "<!-- \r --><?x \r?>\r", "a<![CDATA[\r]]>"]
+        "text",
+        [
+            "a\r",
+            "<![CDATA[\r<b>]]>",
+            "\r<!-- c -->",
+            "<!-- <\r -->a\r",
+            "\r\n<![CDATA[\r<]]>\r",
+            "<!-- \r --><?x \r?>\r",
+            "a<![CDATA[\r]]>",
+        ],
     )
     def test_it_survives_in_any_form_of_the_element(self, form: str, text: str):
         tag = form.format("Key")
@@ -100,6 +109,10 @@ class TestKeys:
         body = body.replace("Result>", "Result xmlns:s='urn:s'>", 1)
         (found,) = keys_of(Response(200, {}, body.encode()))
         assert found == re.sub(r"<!--.*?-->|<\?.*?\?>|<!\[CDATA\[|\]\]>", "", text)
+
+    def test_an_upload_id_alone_is_a_marker(self):
+        head = "<NextKeyMarker/><NextUploadIdMarker>i</NextUploadIdMarker>"
+        assert read_uploads(LISTING, page("k", head=head), None, NOW).next_marker == ("", "i")
 
     def test_it_survives_in_the_marker_of_a_key(self):
         head = "<NextKeyMarker>a\r</NextKeyMarker><NextUploadIdMarker>i</NextUploadIdMarker>"
