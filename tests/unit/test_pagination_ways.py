@@ -75,6 +75,17 @@ class TestWaysOn:
         assert listed(answers) == ["a1", "a2", "b1"]
         assert answers.markers == [None, ("x", "9"), ("x", ""), ("a", "2")]
 
+    def test_a_page_that_only_repeats_is_left_by_the_ways_of_the_page_before(self):
+        answers = Answers(page("a1", more=("a", "1")), page("a1", more=("y", "9")), page("b1"), page("a1"))
+        assert listed(answers) == ["a1", "b1"]
+        assert answers.markers == [None, ("a", "1"), ("a", ""), None]
+
+    def test_a_node_s_last_page_that_only_repeats_leads_to_the_next_node(self):
+        last = page("a1", more=("1",), last_of_node=True)
+        answers = Answers(page("a1", more=("0", "a", "1")), last, page("b1"))
+        assert listed(answers) == ["a1", "b1"]
+        assert answers.markers == [None, ("0", "a", "1"), ("1",)]
+
     def test_where_nothing_moves_the_listing_fails(self):
         first = page("a1", more=("a", "1"))
         answers = Answers(first, first, first)
@@ -128,6 +139,12 @@ class TestEmptyEnd:
             page("a4"),
         )
         assert listed(answers) == ["a1", "a2", "a3", "a4"]
+
+    def test_where_that_is_empty_now_the_listing_is_gone_through_again(self):
+        first, second = page("a1", more=("a", "")), page("b1", more=("b", ""))
+        answers = Answers(first, second, page(), page(), page("c1"))
+        assert listed(answers) == ["a1", "b1", "c1"]
+        assert answers.markers == [None, ("a", ""), ("b", ""), ("a", ""), None]
 
     def test_an_empty_first_page_is_the_end(self):
         assert listed(Answers(page())) == []
