@@ -60,7 +60,7 @@ def rig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         client = RawClient(instance.endpoint_url, server.access_key, server.secret_key, server.region)
         with closing(client):
             wait_until(f"buckets on {server.name}", lambda: client.send("PUT", "matrix-first").status == 200)
-            record = Record(client, completed_ends_key=server.completed_ends_key, threads=server.threads)
+            record = Record(client, completed_ends_key=server.completed_ends_key)
             yield Rig(server, instance, record, fill(server, record), folder)
 
 

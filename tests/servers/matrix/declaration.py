@@ -97,8 +97,6 @@ class Server:
     after_restart: Literal["keeps", "forgets uploads", "forgets all"] = "keeps"
     initiated: Literal["exact", "fixed", "activity"] = "exact"
     """What its Initiated is; where it is not the initiation, the oldest upload is not compared."""
-    threads: int = 8
-    """How many requests at a time it bears without harm to what it keeps."""
     completed_ends_key: bool = False
     """Whether a completed upload ends all others of its key."""
     refuses: frozenset[str] = frozenset()

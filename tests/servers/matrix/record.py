@@ -16,6 +16,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+THREADS = 8
 _KEY = re.compile(rb"<Key>(.+?)</Key>", re.DOTALL)
 _ID = re.compile(rb"<UploadId>(.+?)</UploadId>", re.DOTALL)
 
@@ -108,9 +109,8 @@ class Made:
 class Record:
     """All uploads that were made on one server."""
 
-    def __init__(self, client: RawClient, *, completed_ends_key: bool = False, threads: int = 8) -> None:
+    def __init__(self, client: RawClient, *, completed_ends_key: bool = False) -> None:
         self.client = client
-        self._threads = threads
         self._completed_ends_key = completed_ends_key
         self._made: list[Made] = []
         self._names = itertools.count()
@@ -151,7 +151,7 @@ class Record:
 
     def create_all(self, bucket: str, wanted: Iterable[tuple[str, Mapping[int, int]]]) -> list[Made]:
         """Begin many uploads side by side, each of a key with parts of these sizes by number."""
-        with ThreadPoolExecutor(self._threads) as pool:
+        with ThreadPoolExecutor(THREADS) as pool:
             return list(pool.map(lambda each: self.create(bucket, *each), wanted))
 
     def put(self, made: Made, number: int, size: int) -> None:

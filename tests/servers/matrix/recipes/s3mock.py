@@ -7,10 +7,12 @@ SERVER = Server(
     name="S3Mock",
     version="5.2.0",
     opened=by_hand("s3mock"),
-    threads=1,
-    told={"controls": Told("unsized", "cannot list the parts of a key with a control character")},
+    told={
+        "controls": Told("unsized", "cannot list the parts of a key with a control character"),
+        "plain": Told("unsized", "an abort takes the parts of the key's other uploads"),
+    },
     habits=(
-        "ignores the upload id of a marker: told, and each page's last key is asked for by name",
-        "uploads that are begun side by side may lose their parts: unsized",
+        "ignores the upload id of a marker: each page's last key is asked for by name, and told",
+        "with `scan.parts: never` or `always` the uploads that it leaves out are not noticed",
     ),
 )
