@@ -120,6 +120,18 @@ EXCUSES = [
         lambda case, wrong: wrong.scans == 0 and case.remember != "nothing",
     ),
     Excuse(
+        frozenset({"the first item again and again"}),
+        "missing",
+        "by key alone, a page with an upload that it repeats looks like one more page of its key",
+        lambda case, wrong: not wrong.known and any("own marker refused" in lie for lie in case.lies),
+    ),
+    Excuse(
+        frozenset({"keys: no control characters"}),
+        "missing",
+        "no question by name finds a key with replaced characters, so nor what follows it at a page's edge",
+        lambda case, wrong: not wrong.known and case.page_size is not None,
+    ),
+    Excuse(
         frozenset({"prefix: exact keys only", "prefix: finds nothing"}),
         "missing",
         "one page without the prefix, asked once a day, shows no upload of it",
@@ -139,17 +151,6 @@ EXCUSES = [
     ),
 ]
 """Wrong numbers that nobody could know of, and no others, may go unsaid."""
-NAMELESS = frozenset({"prefix: finds nothing", "prefix: refused"})
-"""Where one of these stands beside a lie that only questions by name can show, nobody can be asked."""
-SHOWN_BY_NAME = HIDING | {"taken: id ignored", "given: key alone"}
-
-PENDING_TOGETHER = (
-    (NAMELESS, lambda case: "marker" in str(case.lies) or "given" in str(case.lies)),
-    (frozenset({"keys: no control characters"}), lambda _: True),
-    (frozenset({"the first item again and again"}), lambda case: "refused" in str(case.lies)),
-    (frozenset({"ended marker: an empty page", "key and next item marked"}), lambda case: case.nodes),
-)
-"""Lies that the exporter does not see through yet where they are told together, or of nodes."""
 NAMES = sorted(LIES)
 
 
@@ -162,12 +163,6 @@ def unsaid(case: Case) -> list[list[Wrong]]:
 
 def excused(case: Case, wrong: Wrong) -> bool:
     lies = set(case.lies)
-    if not os.environ.get("STRICT") and any(
-        lies & some and together(case) for some, together in PENDING_TOGETHER
-    ):
-        return True
-    if lies & NAMELESS and lies & SHOWN_BY_NAME and wrong.what == "missing":
-        return True
     return any(
         lies & each.lies and wrong.what == each.wrong and each.applies(case, wrong) for each in EXCUSES
     )
