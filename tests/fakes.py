@@ -14,7 +14,7 @@ from exporter.model.uploads import Part, Upload
 from exporter.stores.base import Page
 from exporter.stores.engine.store_client import Clocks
 from exporter.stores.engine.threads import ThreadedSession
-from exporter.stores.part_sums import NumberedPartSum
+from exporter.stores.pagination.part_sums import NumberedPartSum
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ from exporter.state.ledger import Ledger
 from exporter.state.rows import LedgerRows
 from exporter.stores.base import Page
 from exporter.stores.engine.store_client import StoreClient
-from exporter.stores.part_sums import NumberedPartSum, RangedPartSum
+from exporter.stores.pagination.part_sums import NumberedPartSum, RangedPartSum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

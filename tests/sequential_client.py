@@ -14,8 +14,8 @@ from exporter.stores.base import Store
 from exporter.stores.engine.concurrency import ConcurrencyLimit
 from exporter.stores.engine.executor import Executor
 from exporter.stores.engine.retry import Deadline, RetryPolicy
-from exporter.stores.pagination import Task, list_next_page, uploads_paginator
-from exporter.stores.part_listing import sum_parts
+from exporter.stores.pagination.listing import Task, list_next_page, uploads_paginator
+from exporter.stores.pagination.part_listing import sum_parts
 
 
 @dataclass

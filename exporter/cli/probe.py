@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 from exporter.cli.oneshot import OneShot, attempt
 from exporter.cli.probe_notes import notes, noting_servers
 from exporter.model.errors import Failure, GoneError, Reason, StoreError
-from exporter.scan.questions import is_denied_twice
+from exporter.scan.examination.questions import is_denied_twice
 from exporter.stores.base import LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION, PageRequest
 from exporter.stores.engine.retry import Deadline
-from exporter.stores.pagination import list_next_page, uploads_paginator
+from exporter.stores.pagination.listing import list_next_page, uploads_paginator
 from exporter.stores.permissions import missing_permission
 from exporter.stores.registry import store_type
 from exporter.text.quoting import one_line
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model.results import AbortRules
     from exporter.model.uploads import Upload
-    from exporter.stores.pagination import Task
+    from exporter.stores.pagination.listing import Task
 
 T = TypeVar("T")
 

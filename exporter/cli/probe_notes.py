@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from exporter.config.settings import BucketSettings, TargetSettings
-    from exporter.stores.pagination import Task
+    from exporter.stores.pagination.listing import Task
 
 T = TypeVar("T")
 

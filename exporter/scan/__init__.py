@@ -1,4 +1,4 @@
-"""One bucket in, one ScanResult out: listing, sizing, sums.
+"""One bucket in, one ScanResult out: listing, sizing, cross-examination, sums.
 
-Offers: `enrich`, `forecast`, `questions`, `scanner`.
+Offers: `enrich`, `examination.questions`, `forecast`, `scanner`.
 """

@@ -6,13 +6,13 @@ import math
 from typing import TYPE_CHECKING
 
 from exporter.model.errors import StoreError
-from exporter.scan.cross_examination import CrossExamination, RelistError
-from exporter.scan.gone import GoneUploads
+from exporter.scan.examination.cross_examination import CrossExamination, RelistError
+from exporter.scan.examination.gone import GoneUploads
+from exporter.scan.examination.questions import Question, Questions
 from exporter.scan.outcomes import OutcomeRecorder, PartsQuery
-from exporter.scan.questions import Question, Questions
 from exporter.scan.sizing import Sizing
 from exporter.stores.engine.retry import Deadline
-from exporter.stores.pagination import RestartError, list_next_page, uploads_paginator
+from exporter.stores.pagination.listing import RestartError, list_next_page, uploads_paginator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings
     from exporter.model.results import Summary
     from exporter.model.uploads import Upload
-    from exporter.scan.cross_examination import ScanProgress
+    from exporter.scan.examination.cross_examination import ScanProgress
     from exporter.scan.tally import Tally
     from exporter.state.ledger import Ledger
     from exporter.stores.engine.concurrency import ConcurrencyLimit
     from exporter.stores.engine.executor import Executor
     from exporter.stores.engine.store_client import StoreClient
-    from exporter.stores.uploads_paginator import UploadsPaginator
+    from exporter.stores.pagination.uploads_paginator import UploadsPaginator
 
 LISTING_SHARE = 0.25
 """The last share of a scan's time is kept for the listing: counts and ages matter most."""

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from exporter.model.errors import Reason, StoreError
 from exporter.model.results import ScanResult
 from exporter.model.top_uploads import TopUploads
-from exporter.scan.cross_examination import RelistError, ScanProgress
+from exporter.scan.examination.cross_examination import RelistError, ScanProgress
 from exporter.scan.scan_pass import ScanPass
 from exporter.scan.tally import Tally
 from exporter.stores.engine.concurrency import ConcurrencyLimit
 from exporter.stores.engine.rate_limit import RateLimit
-from exporter.stores.pagination import RestartError
+from exporter.stores.pagination.listing import RestartError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

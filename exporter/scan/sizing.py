@@ -10,7 +10,7 @@ from exporter.scan.outcomes import OUT_OF_TIME, OVER_BUDGET, PartsQuery
 from exporter.scan.priority import DueUpload, ListingOrderQueue, UrgencyQueue
 from exporter.scan.refusal_breaker import RefusalBreaker
 from exporter.scan.request_budget import RequestBudget
-from exporter.stores.part_listing import sum_parts
+from exporter.stores.pagination.part_listing import sum_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

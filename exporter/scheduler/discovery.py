@@ -13,7 +13,7 @@ from exporter.config.settings import BucketSettings
 from exporter.config.sharding import UNSHARDED
 from exporter.model.errors import Failure, Reason, StoreError
 from exporter.model.targets import Discovery
-from exporter.stores.paginator import Paginator
+from exporter.stores.pagination.paginator import Paginator
 from exporter.text.quoting import one_line
 
 if TYPE_CHECKING:

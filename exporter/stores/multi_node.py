@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.stores.base import UPLOADS_OPERATION, Page, PageRequest
-from exporter.stores.pagination import means_no_uploads
-from exporter.stores.paginator import is_last
+from exporter.stores.pagination.listing import means_no_uploads
+from exporter.stores.pagination.paginator import is_last
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,7 +8,7 @@ from bench.pages import PAGE
 from exporter.config.settings import BucketSettings
 from exporter.model.uploads import Part, Parts, Upload
 from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION, CompletedCall, Page, PageRequest
-from exporter.stores.part_sums import NumberedPartSum
+from exporter.stores.pagination.part_sums import NumberedPartSum
 
 INTERVAL = 300.0
 """Of `scan.interval`, in seconds."""

@@ -17,7 +17,7 @@ from fakes import NOW
 from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.model.uploads import Part, Parts, Upload
 from exporter.stores.base import Page
-from exporter.stores.part_sums import NumberedPartSum
+from exporter.stores.pagination.part_sums import NumberedPartSum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

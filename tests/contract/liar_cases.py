@@ -14,7 +14,7 @@ from fakes import DAY
 
 from exporter.config.settings import BucketSettings, ScanSettings
 from exporter.model.errors import StoreError
-from exporter.scan.hidden import NOT_ASKED, NOT_BY_KEY
+from exporter.scan.examination.hidden import NOT_ASKED, NOT_BY_KEY
 from exporter.scan.scanner import Scanner
 from exporter.state.database import BucketName, StateDatabase
 from exporter.state.ledger import Ledger

@@ -23,7 +23,7 @@ from exporter.model.errors import Reason
 from exporter.scan.scanner import Scanner
 from exporter.state.ledger import Ledger
 from exporter.stores.engine.store_client import Clocks, StoreClient
-from exporter.stores.paginator import MAX_STALLED_PAGES
+from exporter.stores.pagination.paginator import MAX_STALLED_PAGES
 from exporter.stores.registry import make_store
 from exporter.stores.transport.client import Transport
 

@@ -11,7 +11,7 @@ from servers.standin import Request
 
 from exporter.config.settings import BucketSettings
 from exporter.model.errors import Reason, StoreError
-from exporter.stores.pagination import RestartError
+from exporter.stores.pagination.listing import RestartError
 
 SPELLINGS = {
     "true": ["true", "True", "TRUE", " true ", "\n1\t", "1"],

@@ -8,7 +8,7 @@ from exporter.model.errors import StoreError
 
 if TYPE_CHECKING:
     from exporter.stores.base import Marker, Page, PageRequest
-    from exporter.stores.pagination import Task
+    from exporter.stores.pagination.listing import Task
 
 
 class Answers:

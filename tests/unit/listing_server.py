@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exporter.stores.base import Marker, PageRequest
-    from exporter.stores.pagination import Task
+    from exporter.stores.pagination.listing import Task
 
 MARKERS = ("pair", "next pair", "key and pair", "id", "none")
 PAIRS = (

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exporter.stores.engine.rate_limit import RateLimit
-    from exporter.stores.pagination import Task
+    from exporter.stores.pagination.listing import Task
 
 PAGE: Page[Any] = Page([], truncated=False)
 

@@ -9,8 +9,8 @@ from unit.lying_store import LyingStore
 
 from exporter.model.errors import Reason
 from exporter.model.uploads import Upload
-from exporter.scan.cross_examination import EDGES_SKIPPED, LISTED_AGAIN, PREFIX_BROKEN
-from exporter.scan.hidden import MAX_WITNESSES, NOT_ASKED, NOT_BY_KEY
+from exporter.scan.examination.cross_examination import EDGES_SKIPPED, LISTED_AGAIN, PREFIX_BROKEN
+from exporter.scan.examination.hidden import MAX_WITNESSES, NOT_ASKED, NOT_BY_KEY
 from exporter.state.ledger import Ledger
 
 KEEP_FOR = 24 * 3600.0

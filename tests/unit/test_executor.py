@@ -11,7 +11,7 @@ from unit.scripted_calls import PAGE, Stream, failing, task_for
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.base import PageRequest
 from exporter.stores.engine.retry import BACKOFF_BASE_SECONDS, BACKOFF_CAP_SECONDS, Deadline, RetryPolicy
-from exporter.stores.pagination import RestartError
+from exporter.stores.pagination.listing import RestartError
 
 
 def stream(*errors: StoreError, **calls: object) -> Stream:

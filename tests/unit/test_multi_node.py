@@ -12,7 +12,7 @@ from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Upload
 from exporter.stores.base import Page, PageRequest
 from exporter.stores.multi_node import MultiNodeSession, MultiNodeStore, Node
-from exporter.stores.pagination import KeyListing, list_by_key, list_next_page, uploads_paginator
+from exporter.stores.pagination.listing import KeyListing, list_by_key, list_next_page, uploads_paginator
 
 LISTING = PageRequest(BUCKET, None, None)
 

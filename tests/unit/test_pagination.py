@@ -13,10 +13,10 @@ from exporter.config.settings import BucketSettings
 from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Part, Parts, PartTotals, Upload
 from exporter.stores.base import Marker, Page, PageRequest
-from exporter.stores.pagination import RestartError, list_next_page, uploads_paginator
-from exporter.stores.paginator import MAX_STALLED_PAGES, Paginator
-from exporter.stores.part_listing import PartsPaginator, sum_parts
-from exporter.stores.part_sums import NumberedPartSum
+from exporter.stores.pagination.listing import RestartError, list_next_page, uploads_paginator
+from exporter.stores.pagination.paginator import MAX_STALLED_PAGES, Paginator
+from exporter.stores.pagination.part_listing import PartsPaginator, sum_parts
+from exporter.stores.pagination.part_sums import NumberedPartSum
 
 BUCKET = BucketSettings("b")
 

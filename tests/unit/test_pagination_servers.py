@@ -12,7 +12,7 @@ from unit.listing_server import KEYS, MARKERS, PAIRS, ListingServer
 from exporter.config.settings import BucketSettings
 from exporter.model.errors import StoreError
 from exporter.model.uploads import Upload
-from exporter.stores.pagination import RestartError, list_next_page, uploads_paginator
+from exporter.stores.pagination.listing import RestartError, list_next_page, uploads_paginator
 
 BUCKET = BucketSettings("b")
 

@@ -15,7 +15,7 @@ from exporter.config.settings import BucketSettings
 from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Upload
 from exporter.stores.base import Marker, Page, PageRequest
-from exporter.stores.pagination import (
+from exporter.stores.pagination.listing import (
     KeyListing,
     RestartError,
     list_by_key,
@@ -24,7 +24,7 @@ from exporter.stores.pagination import (
 )
 
 if TYPE_CHECKING:
-    from exporter.stores.uploads_paginator import UploadsPaginator
+    from exporter.stores.pagination.uploads_paginator import UploadsPaginator
 
 BUCKET = BucketSettings("b")
 GARBLED = StoreError(Reason.BAD_RESPONSE, "not the XML of a store", status=200, garbled=True)

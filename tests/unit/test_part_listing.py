@@ -13,8 +13,8 @@ from exporter.config.settings import BucketSettings
 from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.model.uploads import Part, Parts, PartTotals, Upload
 from exporter.stores.base import Marker, Page, PageRequest
-from exporter.stores.part_listing import sum_parts
-from exporter.stores.part_sums import NumberedPartSum
+from exporter.stores.pagination.part_listing import sum_parts
+from exporter.stores.pagination.part_sums import NumberedPartSum
 
 BUCKET = BucketSettings("b")
 UPLOAD = Upload("k", "1")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from exporter.model.uploads import Part, Parts, PartTotals
 from exporter.stores.base import PartSum
-from exporter.stores.part_sums import NumberedPartSum, RangedPartSum
+from exporter.stores.pagination.part_sums import NumberedPartSum, RangedPartSum
 
 sizes = st.integers(0, 2**40)
 numbered = st.dictionaries(st.integers(1, 10_000), sizes, max_size=30)

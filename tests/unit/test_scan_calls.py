@@ -21,7 +21,7 @@ from exporter.state.ledger import Ledger
 from exporter.stores.base import Page
 from exporter.stores.engine.concurrency import ConcurrencyLimit
 from exporter.stores.engine.store_client import StoreClient
-from exporter.stores.part_sums import NumberedPartSum
+from exporter.stores.pagination.part_sums import NumberedPartSum
 
 if TYPE_CHECKING:
     from exporter.stores.base import CompletedCall, PageRequest

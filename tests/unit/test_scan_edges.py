@@ -12,7 +12,7 @@ from unit.fake_scan import scan
 from exporter.config.settings import ScanSettings
 from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Part
-from exporter.scan.gone import MIN_ENDED
+from exporter.scan.examination.gone import MIN_ENDED
 from exporter.scan.refusal_breaker import MAX_REFUSALS, PROBE_SECONDS
 from exporter.scan.scanner import MAX_RESTARTS, Scanner
 from exporter.scheduler.circuit_breaker import FAILURES_TO_OPEN, TARGET_REASONS

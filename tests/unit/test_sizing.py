@@ -12,7 +12,7 @@ from exporter.scan.outcomes import OVER_BUDGET
 from exporter.scan.scanner import Scanner
 from exporter.state.ledger import Ledger
 from exporter.stores.engine.store_client import StoreClient
-from exporter.stores.part_sums import NumberedPartSum
+from exporter.stores.pagination.part_sums import NumberedPartSum
 
 BUSY = error(Reason.SERVER_ERROR, 500)
 

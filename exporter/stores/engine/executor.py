@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.model.errors import Reason, StoppingError, StoreError
 from exporter.stores.engine.retry import pause_before
-from exporter.stores.pagination import RestartError
+from exporter.stores.pagination.listing import RestartError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from exporter.stores.engine.concurrency import ConcurrencyLimit
     from exporter.stores.engine.rate_limit import RateLimit
     from exporter.stores.engine.retry import RetryPolicy, Stop
-    from exporter.stores.pagination import Task
+    from exporter.stores.pagination.listing import Task
 
 log = logging.getLogger(__name__)
 

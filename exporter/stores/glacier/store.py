@@ -15,7 +15,7 @@ from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION, VAULTS_OPER
 from exporter.stores.engine.threads import ThreadedSession
 from exporter.stores.errors import gone_error
 from exporter.stores.glacier.pages import is_gone, read_error, read_parts, read_uploads, read_vaults
-from exporter.stores.part_sums import RangedPartSum
+from exporter.stores.pagination.part_sums import RangedPartSum
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,9 +17,9 @@ from exporter.stores.obs.credentials import METADATA_URL, Keys, ObsCredentials
 from exporter.stores.obs.endpoint import check_bucket_name, iam_url, read_server, sign_region
 from exporter.stores.obs.signature import ObsRequest, ObsSigner
 from exporter.stores.obs.wire import ObsBucket, read_error
+from exporter.stores.pagination.part_sums import NumberedPartSum
 from exporter.stores.parsing.lifecycle import NO_RULES, has_no_rules, read_rules
 from exporter.stores.parsing.pages import read_buckets
-from exporter.stores.part_sums import NumberedPartSum
 from exporter.stores.refusal_cause import Asked
 from exporter.stores.transport.client import Request
 

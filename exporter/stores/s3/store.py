@@ -13,7 +13,7 @@ from exporter.model.errors import Reason, StoreError
 from exporter.stores.base import UPLOADS_OPERATION, operations_of
 from exporter.stores.engine.threads import ThreadedSession
 from exporter.stores.engine.wire import WireSession, WireTarget
-from exporter.stores.part_sums import NumberedPartSum
+from exporter.stores.pagination.part_sums import NumberedPartSum
 from exporter.stores.s3.boto import BotoStore
 from exporter.stores.s3.wire import RouteCache, S3Bucket
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.stores.base import PageRequest
-from exporter.stores.pagination import list_by_key
+from exporter.stores.pagination.listing import list_by_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from exporter.scan.request_budget import RequestBudget
     from exporter.stores.engine.executor import Executor
     from exporter.stores.engine.retry import RetryPolicy
-    from exporter.stores.pagination import Task
+    from exporter.stores.pagination.listing import Task
 
 NOT_ASKED = StoreError(Reason.THROTTLED, "scan.max_requests leaves no request for it")
 """The outcome of a question that the request budget has no room for."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.scan.questions import Question
+from exporter.scan.examination.questions import Question
 from exporter.stores.base import PageRequest
-from exporter.stores.uploads_paginator import UploadsPaginator
+from exporter.stores.pagination.uploads_paginator import UploadsPaginator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from exporter.model.uploads import Upload
     from exporter.state.ledger import Ledger
     from exporter.stores.base import Page
-    from exporter.stores.pagination import Task
+    from exporter.stores.pagination.listing import Task
 
 CHECK_SECONDS = 86400.0
 """Time for which the outcome of a check is used."""

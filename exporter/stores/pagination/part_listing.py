@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from exporter.model.errors import StoreError
 from exporter.model.uploads import Parts
 from exporter.stores.base import PageRequest
-from exporter.stores.pagination import ask_twice, is_refusal
-from exporter.stores.paginator import MAX_STALLED_PAGES, Paginator, does_not_move
+from exporter.stores.pagination.listing import ask_twice, is_refusal
+from exporter.stores.pagination.paginator import MAX_STALLED_PAGES, Paginator, does_not_move
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings
     from exporter.model.uploads import Part, PartTotals, Upload
     from exporter.stores.base import Marker, Page, PartSum
-    from exporter.stores.pagination import Task
+    from exporter.stores.pagination.listing import Task
 
 
 def sum_parts(bucket: BucketSettings, upload: Upload, part_sum: PartSum) -> Task[PartTotals]:

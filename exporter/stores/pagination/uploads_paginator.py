@@ -7,8 +7,8 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from exporter.model.uploads import Upload
-from exporter.stores.end_check import EndCheck, ends, id_of, key_alone, key_of
-from exporter.stores.paginator import Paginator, is_last
+from exporter.stores.pagination.end_check import EndCheck, ends, id_of, key_alone, key_of
+from exporter.stores.pagination.paginator import Paginator, is_last
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Sequence

@@ -7,15 +7,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter.model.errors import StoreError
-from exporter.scan.questions import Question
-from exporter.stores.pagination import list_by_key
+from exporter.scan.examination.questions import Question
+from exporter.stores.pagination.listing import list_by_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from exporter.config.settings import BucketSettings
-    from exporter.stores.pagination import KeyListing
-    from exporter.stores.uploads_paginator import UploadsPaginator
+    from exporter.stores.pagination.listing import KeyListing
+    from exporter.stores.pagination.uploads_paginator import UploadsPaginator
 
 FIRST_SCAN_EDGES = 10
 """Maximum number of edges that the first scan of a bucket asks for; later ones ask for one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.stores.paginator import MAX_STALLED_PAGES, does_not_move, is_last
+from exporter.stores.pagination.paginator import MAX_STALLED_PAGES, does_not_move, is_last
 
 if TYPE_CHECKING:
     from exporter.model.uploads import Upload

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 from exporter.model.errors import StoreError
 from exporter.model.uploads import Upload
-from exporter.scan.questions import Question, is_listed_by_name
-from exporter.stores.pagination import list_by_key
+from exporter.scan.examination.questions import Question, is_listed_by_name
+from exporter.stores.pagination.listing import list_by_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from exporter.config.settings import BucketSettings
-    from exporter.scan.questions import Questions
+    from exporter.scan.examination.questions import Questions
     from exporter.scan.sizing import Sizing
     from exporter.state.ledger import Ledger
     from exporter.state.rows import RememberedUpload
-    from exporter.stores.pagination import KeyListing
+    from exporter.stores.pagination.listing import KeyListing
 
 MAX_WITNESSES = 10
 """Maximum number of missing uploads that are asked for while the listing is not known to hide any."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.model.uploads import Upload
 from exporter.stores.base import UPLOADS_OPERATION, PageRequest
-from exporter.stores.uploads_paginator import UploadsPaginator
+from exporter.stores.pagination.uploads_paginator import UploadsPaginator
 
 if TYPE_CHECKING:
     from collections.abc import Collection

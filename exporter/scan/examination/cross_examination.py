@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from exporter.scan.edges import FIRST_SCAN_EDGES, PageEdges
-from exporter.scan.hidden import HiddenUploads
-from exporter.scan.prefix_check import PrefixCheck
-from exporter.stores.pagination import uploads_paginator
+from exporter.scan.examination.edges import FIRST_SCAN_EDGES, PageEdges
+from exporter.scan.examination.hidden import HiddenUploads
+from exporter.scan.examination.prefix_check import PrefixCheck
+from exporter.stores.pagination.listing import uploads_paginator
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from exporter.config.settings import BucketSettings
     from exporter.model.uploads import Upload
-    from exporter.scan.questions import Questions
+    from exporter.scan.examination.questions import Questions
     from exporter.scan.sizing import Sizing
     from exporter.state.ledger import Ledger
     from exporter.stores.engine.store_client import StoreClient

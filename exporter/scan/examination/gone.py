@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from exporter.scan.questions import Question, is_denied_twice, is_listed_by_name
+from exporter.scan.examination.questions import Question, is_denied_twice, is_listed_by_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings
     from exporter.model.errors import StoreError
     from exporter.model.uploads import Upload
+    from exporter.scan.examination.questions import Questions
     from exporter.scan.outcomes import OutcomeRecorder
-    from exporter.scan.questions import Questions
     from exporter.state.ledger import Ledger
 
 MIN_ENDED = 10
