@@ -110,7 +110,7 @@ def _lister(session: TargetSession) -> Callable[[BucketSettings], Listing]:
     scanner, pages = session.scanner(AGE_BOUNDS), cast("_CountingStore", session.client.store).pages
 
     def list_one(bucket: BucketSettings) -> Listing:
-        summary = scanner.scan(bucket, Ledger()).summary
+        summary = scanner.scan(bucket, Ledger.for_one_scan()).summary
         # some stores answer an empty bucket with an error instead of a page
         return Listing(max(1, pages[bucket.name]), age_groups(summary))
 

@@ -51,6 +51,11 @@ class Ledger:
         self._notes = self._restore()
         self.begin()
 
+    @classmethod
+    def for_one_scan(cls) -> Ledger:
+        """Return a ledger in memory that keeps no names: no later scan asks for them."""
+        return cls(LedgerRows(StateDatabase(max_names=0), BucketName("", "", "", "", "")))
+
     def begin(self) -> None:
         """Begin a pass over the listing; records that an unfinished pass stored are kept."""
         self._seen = SeenIds()

@@ -58,4 +58,6 @@ def _scanner(
 ) -> Callable[[BucketSettings], ScanResult]:
     enrichment = Enrichment(session.target, session.client)
     scanner, name = session.scanner(ages, enrichment), session.target.name
-    return lambda bucket: scanner.scan(bucket, Ledger(), lambda: [progress.watch(name, bucket.name)])
+    return lambda bucket: scanner.scan(
+        bucket, Ledger.for_one_scan(), lambda: [progress.watch(name, bucket.name)]
+    )

@@ -79,7 +79,7 @@ def _selector(
             selections.append(UploadSelection(upload_filter, session.target, bucket.name))
             return selections[-1].add, progress.watch(session.target.name, bucket.name)
 
-        result = scanner.scan(bucket, Ledger(), new_observers)
+        result = scanner.scan(bucket, Ledger.for_one_scan(), new_observers)
         selections[-1].result = result
         return selections[-1]
 
