@@ -460,7 +460,7 @@ class Liar:
             "full": len(page) >= limit,
         }[does.parts_truncated]
         return Page(
-            Parts.of(page) if self._random.random() < 0.5 else page,
+            Parts.of(page),
             truncated=truncated,
             next_marker=(str(given),) if given and (more or truncated) else None,
             last_marker=(str(page[-1].start),) if page else None,

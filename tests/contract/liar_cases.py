@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -23,7 +24,6 @@ from exporter.stores.engine.store_client import Clocks, StoreClient
 from exporter.stores.multi_node import MultiNodeStore, Node
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Callable, Iterator, Sequence
 
     from exporter.model.results import ScanResult
@@ -68,6 +68,8 @@ class Wrong(NamedTuple):
     """Whether an earlier scan sized the upload, and is remembered."""
     scans: int = 0
     """How many earlier scans that are remembered it existed throughout."""
+    earlier: int = 0
+    """How many earlier scans are remembered."""
     key: str = ""
 
 
@@ -170,6 +172,7 @@ class Judge:
 
     def verdicts(self) -> list[Verdict]:
         """Return the verdict on each scan."""
+        random.seed(self._case.seed)  # chance decides which edges between pages are asked about
         found = [self._scan()]
         for _ in range(1, self._case.scans):
             self._bucket.clock.now += self._case.interval
@@ -215,7 +218,7 @@ class Judge:
                 yield Wrong("counted twice", name)
             elif not found and each.existed_all_through(first, last):
                 scans = sum(each.existed_all_through(*moments) for moments in self._scanned)
-                yield Wrong("missing", name, name in self._sized, scans, each.key)
+                yield Wrong("missing", name, name in self._sized, scans, len(self._scanned), each.key)
             elif found and not each.existed(first, last):
                 yield Wrong("unsized ghost" if name in unsized else "ghost", name, name in self._sized)
         yield from (Wrong("unknown", name) for name in times)
