@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 from exporter.cli.oneshot import OneShot, attempt
 from exporter.cli.probe_notes import notes, noting_servers
 from exporter.model.errors import Failure, GoneError, Reason, StoreError
+from exporter.scan.examination.cross_examination import PREFIX_BROKEN
+from exporter.scan.examination.prefix_check import is_prefix_broken
 from exporter.scan.examination.questions import is_denied_twice
 from exporter.stores.base import LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION, PageRequest
 from exporter.stores.engine.retry import Deadline
@@ -30,7 +33,7 @@ T = TypeVar("T")
 
 DEFAULT_BUCKETS_PER_TARGET = 3
 """Number of buckets per target that are queried without --all-buckets or --bucket."""
-UPLOADS_PER_BUCKET = 3
+UPLOADS_PER_BUCKET = 10
 """Maximum number of uploads per bucket that are asked for their parts."""
 
 
@@ -86,12 +89,23 @@ def _probe_bucket(session: TargetSession, bucket: BucketSettings) -> Iterator[Pr
     first_page = noting_servers(list_next_page(uploads_paginator(), bucket), servers)
     uploads = attempt(partial(_call, session, bucket, first_page), name, bucket.name)
     noted = tuple(notes(target, bucket, servers))
+    if bucket.prefix and not uploads and session.client.store.lists_by_key:
+        uploads = attempt(partial(_list_without_prefix, session, bucket), name, bucket.name)
+        noted += (PREFIX_BROKEN,) if uploads else ()
     yield _result(target, bucket.name, UPLOADS_OPERATION, uploads)._replace(notes=noted)
     if target.scan.parts != "never":
         yield _probe_parts(session, bucket, uploads)
     if target.lifecycle:
         rules = attempt(partial(_rules, session, bucket), name, bucket.name)
         yield _result(target, bucket.name, LIFECYCLE_OPERATION, rules)
+
+
+def _list_without_prefix(session: TargetSession, bucket: BucketSettings) -> Collection[Upload]:
+    """Return uploads of the prefix where the store does not list by it, else none. Raises StoreError."""
+    if not _call(session, bucket, is_prefix_broken(bucket)):
+        return ()
+    page = _call(session, bucket, list_next_page(uploads_paginator(), replace(bucket, prefix=None)))
+    return [upload for upload in page if upload.key.startswith(bucket.prefix or "")]
 
 
 def _probe_parts(

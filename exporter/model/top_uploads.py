@@ -48,29 +48,32 @@ class BoundedHeap(Generic[T]):
 
 
 class TopUploads:
-    """Keeps the top uploads by each order, and apart from them those that the store denies.
+    """Keeps the top uploads by each order, and apart from them those of which the listing is wrong.
 
+    Uploads that the listing lacks come first, as nothing else shows them; those that the store denies last.
     For one thread while uploads are added.
     """
 
     def __init__(self, limit: int) -> None:
-        """Keep at most `limit` uploads by each order, and as many denied ones."""
+        """Keep at most `limit` uploads by each order, and as many unlisted and denied ones."""
         self._heaps: _Heaps = {order: BoundedHeap(limit) for order in ORDERS}
+        self._unlisted: _Heaps = {order: BoundedHeap(limit) for order in ORDERS}
         self._denied: _Heaps = {order: BoundedHeap(limit) for order in ORDERS}
 
     def add(self, found: CountedUpload) -> None:
         """Add an upload to each order in which its rank is known; one without a name is left out."""
         if found.nameless:
             return
-        for order, heap in (self._denied if found.denied else self._heaps).items():
+        heaps = self._denied if found.denied else self._unlisted if found.unlisted else self._heaps
+        for order, heap in heaps.items():
             rank = rank_of(order, found)
             if rank is not None:
                 heap.add(rank, found)
 
-    def ranked(self, order: Order) -> list[tuple[tuple[bool, float], CountedUpload]]:
-        """Return ranks and uploads by this order, the top one first; denied ones rank below all others."""
-        known = [((True, rank), found) for rank, found in self._heaps[order].ranked()]
-        return known + [((False, rank), found) for rank, found in self._denied[order].ranked()]
+    def ranked(self, order: Order) -> list[tuple[tuple[int, float], CountedUpload]]:
+        """Return ranks and uploads by this order, the first one first; unlisted come before, denied after."""
+        groups = ((2, self._unlisted), (1, self._heaps), (0, self._denied))
+        return [((group, rank), found) for group, heaps in groups for rank, found in heaps[order].ranked()]
 
 
 _Heaps = dict[Order, BoundedHeap["CountedUpload"]]

@@ -1,4 +1,5 @@
 """One bucket in, one ScanResult out: listing, sizing, cross-examination, sums.
 
-Offers: `enrich`, `examination.questions`, `forecast`, `scanner`.
+Offers: `enrich`, `examination.cross_examination`, `examination.prefix_check`,
+`examination.questions`, `forecast`, `scanner`.
 """

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 _UNLISTED = "the listing lacks uploads that the store has"
 _DENIED = "the store lists uploads and denies that it has them"
 _OVER = {
-    _UNLISTED: "the listing has all uploads again",
+    _UNLISTED: "the listing hides no upload any more",
     _DENIED: "the store lists no uploads any more that it denies",
 }
 

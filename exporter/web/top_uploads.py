@@ -61,7 +61,10 @@ def order_and_limit(query: Query, *, lenient: bool = False) -> tuple[Order, int]
 
 
 def merge_top_uploads(rows: Sequence[BucketRow], order: Order, limit: int) -> list[TopUpload]:
-    """Return at most `limit` uploads of these buckets, the first in this order first, denied ones last."""
+    """Return at most `limit` uploads of these buckets, by this order.
+
+    Unlisted ones come first, denied ones last.
+    """
     merged = heapq.merge(*(_of_bucket(row, order) for row in rows), key=itemgetter(0), reverse=True)
     return [top_upload for _, top_upload in islice(merged, limit)]
 
@@ -71,7 +74,7 @@ def count_never_scanned(rows: Iterable[BucketRow]) -> int:
     return sum(row.entry.top_uploads is None for row in rows)
 
 
-def _of_bucket(row: BucketRow, order: Order) -> Iterator[tuple[tuple[bool, float], TopUpload]]:
+def _of_bucket(row: BucketRow, order: Order) -> Iterator[tuple[tuple[int, float], TopUpload]]:
     entry = row.entry
     if entry.top_uploads is None:
         return

@@ -26,6 +26,11 @@ class LyingStore(FakeStore):
     knows_no_prefix: bool = False
     """Whether a listing by any prefix is empty."""
     knows_whole_keys_only: bool = False
+    knows_folders_only: bool = False
+    """Whether a listing by a prefix that does not end in / is empty."""
+    listed_instead: dict[str, str] = field(default_factory=dict)
+    """The prefixes that are listed instead of others."""
+    page_size_by_name: int = 1000
     ignores_prefix: bool = False
     ignores_id_marker: bool = False
     joins_markers: bool = False
@@ -45,7 +50,7 @@ class LyingStore(FakeStore):
         if marker:
             key, upload_id = marker
             listed = [each for each in listed if self._is_after(each, key, upload_id)]
-        page = listed if by_name else listed[: self.page_size]
+        page = listed[: self.page_size_by_name if by_name else self.page_size]
         last = page[-1][:2] if page else None
         return Page(page, truncated=len(listed) > len(page), next_marker=last, last_marker=last)
 
@@ -56,8 +61,9 @@ class LyingStore(FakeStore):
             return [each for each in self.uploads if each.upload_id not in self.hidden] + self.ghosts
         if self.by_name_error and any(each.key == prefix for each in self.uploads):
             raise self.by_name_error
-        if self.knows_no_prefix:
+        if self.knows_no_prefix or (self.knows_folders_only and not prefix.endswith("/")):
             return []
+        prefix = self.listed_instead.get(prefix, prefix)
         if self.knows_whole_keys_only:
             return [each for each in self.uploads if each.key == prefix]
         return [each for each in self.uploads if each.key.startswith(prefix)]

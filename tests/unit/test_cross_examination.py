@@ -7,7 +7,7 @@ from fakes import BUCKET, DAY, NOW, Clock, error, upload
 from unit.fake_scan import scan
 from unit.lying_store import LyingStore
 
-from exporter.model.errors import Reason
+from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Upload
 from exporter.scan.examination.cross_examination import EDGES_SKIPPED, LISTED_AGAIN, PREFIX_BROKEN
 from exporter.scan.examination.hidden import MAX_WITNESSES, NOT_ASKED, NOT_BY_KEY
@@ -259,7 +259,7 @@ class TestPrefix:
             assert watch.scan().summary.uploads == 0
         watch.clock.now += DAY
         watch.scan()
-        assert store.asked_by_name == {"a/": 4, "": 2, "a": 2}
+        assert store.asked_by_name == {"a/": 4, "": 2, "b/": 2}
 
     @pytest.mark.parametrize("others", [0, 3])
     def test_an_upload_that_begins_later_is_found_at_once(self, others):
@@ -268,6 +268,17 @@ class TestPrefix:
         assert watch.scan().summary.uploads == 0
         store.uploads += self.uploads()[:1]
         assert watch.scan().summary.uploads == 1
+
+    @pytest.mark.parametrize("count", [1, 30])
+    def test_a_store_that_knows_folders_only_is_found_out_wherever_its_uploads_are(self, count):
+        others = [Upload(f"a/{n:03}", f"id-{n}", NOW - DAY) for n in range(count)]
+        own = [Upload(f"db/2024-{n}", f"db-{n}", NOW - DAY) for n in range(3)]
+        store = LyingStore([*others, *own], page_size=10, knows_folders_only=True)
+        assert scan(store, bucket=replace(BUCKET, prefix="db/2024-")).summary.uploads == 3
+
+    def test_uploads_outside_the_prefix_do_not_prove_that_it_is_heeded(self):
+        store = LyingStore(self.uploads(), listed_instead={"a/": "b/"})
+        assert scan(store, bucket=self.BUCKET).summary.uploads == 2
 
     def test_it_is_not_checked_where_uploads_are_listed_under_it(self):
         store = LyingStore(self.uploads())
@@ -310,6 +321,12 @@ class TestEdges:
         store.asked_by_name.clear()
         watch.scan()
         assert sum(count for prefix, count in store.asked_by_name.items() if prefix) == 1
+
+    def test_more_uploads_of_one_key_than_the_store_lists_are_an_error(self):
+        uploads = [Upload("k", f"{n:04}", NOW - DAY) for n in range(25)]
+        store = LyingStore(uploads, page_size=10, page_size_by_name=10, ignores_id_marker=True)
+        with pytest.raises(StoreError, match="more than 10 uploads of one key"):
+            scan(store)
 
     def test_an_upload_initiated_meanwhile_is_no_loss(self):
         store = LyingStore(self.uploads(), page_size=1)

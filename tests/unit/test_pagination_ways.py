@@ -201,7 +201,7 @@ class TestRefusedMarkers:
         )
         paginator = uploads_paginator()
         server.run(list_next_page(paginator, BUCKET))
-        text = r"more than 3 uploads of one key, .* refuses its own marker"
+        text = r"more than 3 uploads of one key, .* does not list the rest"
         with pytest.raises(StoreError, match=text) as caught:
             server.run(list_next_page(paginator, BUCKET))
         assert caught.value.reason == Reason.BAD_RESPONSE
@@ -238,6 +238,17 @@ class TestByName:
     def test_it_is_not_complete_where_the_store_does_not_go_on(self, answers: list[Page[Upload]]):
         found = self.asked(page("k1", more=("k", "1")), *answers)
         assert (names(found.uploads), found.complete) == (["k1"], False)
+
+    @pytest.mark.parametrize(
+        ("after_the_first", "is_cut"), [([], True), (["l1"], True), (["k2"], False), (["k2", "k3"], False)]
+    )
+    def test_what_nothing_follows_though_there_is_more_is_cut_unless_upload_ids_are_heeded(
+        self, after_the_first: list[str], *, is_cut: bool
+    ):
+        first = page("k1", "k2", "k3", more=("k", "3"), last_marker=("k", "3"))
+        found = self.asked(first, page(), page(), page(*after_the_first))
+        assert self.answers.asked[-1].marker == ("k", "1")
+        assert (found.is_cut, found.complete) == (is_cut, not is_cut)
 
     def test_uploads_of_later_keys_are_not_followed(self):
         later = [f"k/{n}1" for n in range(9)]

@@ -160,6 +160,24 @@ class TestProof:
         with pytest.raises(StoreError):
             read_uploads(LISTING, Response(200, {}, body[: min(end, len(body) - 1)]), "b", NOW)
 
+    def test_uploads_that_are_grouped_by_a_delimiter_are_no_listing(self):
+        grouped = "<Delimiter>/</Delimiter><CommonPrefixes><Prefix>c/</Prefix></CommonPrefixes>"
+        with pytest.raises(StoreError, match="CommonPrefixes"):
+            keys_of(page("a", "b", head=grouped))
+        assert keys_of(page("a", "b", head="<CommonPrefixes/>")) == ["a", "b"]
+
+    @pytest.mark.parametrize("name", ["Upload", "s:Upload"])
+    def test_uploads_that_lie_deeper_are_not_none(self, name: str):
+        deeper = f"<Uploads xmlns:s='s'><{name}><Key>k</Key></{name}></Uploads>"
+        with pytest.raises(StoreError, match="no Upload below its root"):
+            keys_of(page(head=deeper))
+        assert keys_of(page(head="<Uploads/><UploadIdMarker></UploadIdMarker>")) == []
+
+    def test_parts_that_lie_deeper_are_not_none(self):
+        body = b"<ListPartsResult><Parts><Part><PartNumber>1</PartNumber></Part></Parts></ListPartsResult>"
+        with pytest.raises(StoreError, match="no Part below its root"):
+            read_parts(PARTS_OF_K, Response(200, {}, body), None, NOW)
+
     @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le"])
     @pytest.mark.parametrize("key", ["k", "&#1;", "\x01", "&laugh;"])
     def test_a_doctype_is_refused_in_any_encoding(self, encoding: str, key: str):

@@ -137,7 +137,7 @@ def test_a_listing_that_hides_uploads_is_told_when_it_begins_and_when_it_is_over
     assert told(caplog) == [
         ("WARNING", "the listing lacks uploads that the store has", 40),
         ("WARNING", "the store lists uploads and denies that it has them", 7),
-        ("INFO", "the listing has all uploads again", None),
+        ("INFO", "the listing hides no upload any more", None),
         ("INFO", "the store lists no uploads any more that it denies", None),
     ]
 

@@ -17,12 +17,17 @@ found = st.builds(
     st.none() | st.integers(0, 2**60),
     st.just("STANDARD"),
     denied=st.booleans(),
+    unlisted=st.booleans(),
 )
 BADNESS = {
     "age": lambda each: each.upload.initiated,
     "idle": lambda each: each.activity,
     "bytes": lambda each: None if each.bytes is None else -each.bytes,
 }
+
+
+def group(each: CountedUpload) -> str:
+    return "d" if each.denied else "u" if each.unlisted else "l"
 
 
 @given(st.lists(found, max_size=30), st.integers(1, 8))
@@ -32,8 +37,8 @@ def test_each_order_holds_the_worst_and_begins_with_the_very_worst(uploads: list
         worst.add(each)
     for order in ORDERS:
         known = sorted((each for each in uploads if BADNESS[order](each) is not None), key=BADNESS[order])
-        there, denied = ([each for each in known if each.denied is kind][:limit] for kind in (False, True))
-        assert [*there, *denied] == [found for _, found in worst.ranked(order)]
+        unlisted, there, denied = ([each for each in known if group(each) == name][:limit] for name in "uld")
+        assert [*unlisted, *there, *denied] == [found for _, found in worst.ranked(order)]
 
 
 def test_an_upload_that_is_known_by_its_hash_only_is_in_no_list():

@@ -123,8 +123,7 @@ class CrossExamination:
     def _prefix_needs_check(self) -> bool:
         """Whether nothing was listed under the prefix but its own key: some stores know whole keys only."""
         asked = self._bucket.prefix and self._lists_by_key and self.listed_bucket is self._bucket
-        answered = self._has_other_keys or self.listing.outside_prefix
-        return bool(asked) and not answered and self._prefix_check.is_due
+        return bool(asked) and not self._has_other_keys and self._prefix_check.is_due
 
     def _note_skipped(self) -> None:
         self._ledger.traits = self._ledger.traits._replace(skips_edges=True)

@@ -53,14 +53,15 @@ class PageEdges:
         """Yield a question for each drawn edge.
 
         `skipped` is called where an upload that was initiated `before` (Unix seconds), or at an unknown time,
-        is listed by name but was on no page of the `listing`. Uploads of longer keys count, too: JuiceFS
+        is listed by name but was on no page of the `listing`, or where the store lists a part of a key's
+        uploads only. Uploads of longer keys count, too: JuiceFS
         leaves them out where the marker's upload id sorts behind the rest of the key.
         """
 
         def take(found: KeyListing | StoreError) -> None:
             if not isinstance(found, StoreError):
                 lacking = listing.lacking([*found.uploads, *found.others])
-                if any(each.initiated is None or each.initiated < before for each in lacking):
+                if found.is_cut or any(each.initiated is None or each.initiated < before for each in lacking):
                     skipped()
 
         for key in dict.fromkeys(self._drawn):

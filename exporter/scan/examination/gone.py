@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from exporter.scan.examination.questions import Question, is_denied_twice, is_listed_by_name
+from exporter.scan.examination.questions import REPLACEMENT, Question, is_denied_twice, is_listed_by_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -21,7 +21,6 @@ MIN_ENDED = 10
 """Where nothing can be asked by name, fewer uploads than this that end during a scan are no sign."""
 MAX_HELD = 10_000
 """Maximum number of uploads that are held until the end of the pass; further ones are unsized at once."""
-_REPLACEMENT = "\ufffd"
 
 
 class GoneUploads:
@@ -55,7 +54,7 @@ class GoneUploads:
         """Take an upload that ListParts does not know."""
         self._gone += 1
         again = self._ledger.record_ended(upload)
-        if _REPLACEMENT in upload.key or (again and not self._by_name):
+        if REPLACEMENT in upload.key or (again and not self._by_name):
             self._outcomes.add_unknown(
                 upload
             )  # such a key was replaced by the store: no question can name it

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from exporter.model.errors import StoreError
 from exporter.scan.examination.questions import Question
 from exporter.stores.base import PageRequest
 from exporter.stores.pagination.uploads_paginator import UploadsPaginator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from exporter.config.settings import BucketSettings
     from exporter.model.uploads import Upload
@@ -36,7 +37,6 @@ class PrefixCheck:
         self._ledger = ledger
         self._now = now
         self._found = found
-        self._lacking: Callable[[Sequence[Upload]], Sequence[Upload]] = list
 
     @property
     def is_broken(self) -> bool:
@@ -50,20 +50,8 @@ class PrefixCheck:
         return checked_at is None or not 0 <= self._now - checked_at < CHECK_SECONDS
 
     def questions(self, lacking: Callable[[Sequence[Upload]], Sequence[Upload]]) -> Iterator[Question]:
-        """Yield the first question; `lacking` returns those of uploads that the listing has not shown."""
-        self._lacking = lacking
-        yield Question(self._is_broken(), self._take)
-
-    def _is_broken(self) -> Task[bool | None]:
-        """Return whether the store does not list by prefix, None where no upload shows it."""
-        uploads = yield from _first_pages(replace(self._bucket, prefix=None))
-        if self._lacking([upload for upload in uploads if upload.key.startswith(self._prefix)]):
-            return True
-        for upload in uploads:
-            if part := _part_of(upload.key):
-                listed = yield from _first_pages(replace(self._bucket, prefix=part))
-                return all(each.key != upload.key for each in listed)
-        return None
+        """Yield the question; `lacking` returns those of uploads that the listing has not shown."""
+        yield Question(is_prefix_broken(self._bucket, lacking), self._take)
 
     def _take(self, is_broken: bool | Exception | None) -> None:  # noqa: FBT001 - an answer
         if isinstance(is_broken, Exception) or is_broken is None:
@@ -74,18 +62,51 @@ class PrefixCheck:
             self._found()
 
 
-def _part_of(key: str) -> str:
-    """Return the folder of a key, or the key without its last character; '' for a key of one character."""
-    folder = key.rstrip("/").rpartition("/")
-    return folder[0] + folder[1] or key[:-1]
+def is_prefix_broken(
+    bucket: BucketSettings, lacking: Callable[[Sequence[Upload]], Sequence[Upload]] = list
+) -> Task[bool | None]:
+    """Return whether the store does not list by the bucket's prefix, None where no upload shows it.
+
+    `lacking` returns those of uploads that a listing by the prefix has not shown. Raises StoreError.
+    """
+    prefix = bucket.prefix or ""
+    uploads, is_whole = yield from _first_pages(replace(bucket, prefix=None))
+    later = () if is_whole else (yield from _page_after(bucket, prefix))
+    if lacking([upload for upload in (*uploads, *later) if upload.key.startswith(prefix)]):
+        return True
+    for upload in uploads:
+        if part := _part_of(upload.key, folder=prefix.endswith("/")):
+            listed, _ = yield from _first_pages(replace(bucket, prefix=part))
+            return all(each.key != upload.key for each in listed)
+    return None
 
 
-def _first_pages(bucket: BucketSettings) -> Task[Sequence[Upload]]:
-    """Return the first page of a bucket's uploads; of several nodes, of each that lists all on one page."""
+def _page_after(bucket: BucketSettings, key: str) -> Task[Collection[Upload]]:
+    """Return a page of the whole bucket from a key on, as most stores list by key."""
+    try:
+        page = yield PageRequest(replace(bucket, prefix=None), None, (key, ""))
+    except StoreError:
+        return ()
+    return page.items
+
+
+def _part_of(key: str, *, folder: bool) -> str:
+    """Return a beginning of the key, a `folder` or not, as the watched prefix is; '' where it has none."""
+    if folder:
+        parts = key.rstrip("/").rpartition("/")
+        return parts[0] + parts[1]
+    return key[:-1].rstrip("/")
+
+
+def _first_pages(bucket: BucketSettings) -> Task[tuple[Sequence[Upload], bool]]:
+    """Return the first page of a bucket's uploads, and whether these are all.
+
+    Of several nodes, it is that of each one that lists all on one page.
+    """
     paginator = UploadsPaginator()
     uploads: list[Upload] = []
     while True:
         page: Page[Upload] = yield PageRequest(bucket, None, paginator.marker)
         uploads += paginator.accept(page)
         if paginator.done or not page.last_of_node:
-            return uploads
+            return uploads, paginator.done

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from exporter.stores.engine.retry import RetryPolicy
     from exporter.stores.pagination.listing import Task
 
+REPLACEMENT = "\ufffd"
+"""What stores write for a character that they cannot."""
 NOT_ASKED = StoreError(Reason.THROTTLED, "scan.max_requests leaves no request for it")
 """The outcome of a question that the request budget has no room for."""
 
@@ -77,9 +79,10 @@ def is_listed_by_name(bucket: BucketSettings, upload: Upload) -> Task[bool]:
 def is_denied_twice(bucket: BucketSettings, upload: Upload) -> Task[bool]:
     """Ask for an upload by name, for its parts, and by name again: whether the store denied it each time.
 
-    Raises StoreError.
+    A key in which the store replaced a character names nothing: such an upload cannot be denied. Raises
+    StoreError.
     """
-    if (yield from is_listed_by_name(bucket, upload)):
+    if REPLACEMENT in upload.key or (yield from is_listed_by_name(bucket, upload)):
         return False
     try:
         yield PageRequest(bucket, upload, None)

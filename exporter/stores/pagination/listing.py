@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.model.uploads import Upload
 from exporter.stores.base import UPLOADS_OPERATION, PageRequest
+from exporter.stores.pagination.paginator import is_last
 from exporter.stores.pagination.uploads_paginator import UploadsPaginator
 
 if TYPE_CHECKING:
@@ -47,12 +48,14 @@ class RestartError(Exception):
 class KeyListing(NamedTuple):
     """The uploads of one key; not `complete` where the store would not list all of them.
 
-    `others` are uploads of longer keys that were listed with them.
+    `others` are uploads of longer keys that were listed with them. A listing that `is_cut` is not complete,
+    as the store said that there are more and then did not list them.
     """
 
     uploads: Sequence[Upload]
     complete: bool
     others: Sequence[Upload] = ()
+    is_cut: bool = False
 
 
 def uploads_paginator(*, by_key: bool = False) -> UploadsPaginator:
@@ -93,6 +96,7 @@ def list_by_key(
     paginator, found, others = UploadsPaginator(), dict[tuple[str, str], Upload](), list[Upload]()
     paginator.encoded = encoded
     order, pages_without_key, complete = _KeyOrder(key), 0, True
+    shown: Page[Upload] | None = None
     while complete and not (paginator.done or (order.is_passed and _lists_one_node(paginator))):
         try:
             page = yield from _next_page(
@@ -104,6 +108,7 @@ def list_by_key(
         if page is None:
             break
         order.add(page.items)
+        shown = page if page.items else shown
         of_key = {_names(each): each for each in page.items if key in (each.key, each.key.strip())}
         found |= of_key
         others += [each for each in page.items if each.key.startswith(key) and _names(each) not in of_key]
@@ -111,7 +116,25 @@ def list_by_key(
         complete = _can_accept(paginator, page) and (
             bool(of_key) or not (paginator.edge_keys or pages_without_key > MAX_PAGES_WITHOUT_KEY)
         )
-    return KeyListing(list(found.values()), complete, tuple(others))
+    is_cut = complete and shown is not None and (yield from _is_cut(paginator, bucket, key, shown))
+    return KeyListing(list(found.values()), complete and not is_cut, tuple(others), is_cut)
+
+
+def _is_cut(paginator: UploadsPaginator, bucket: BucketSettings, key: str, page: Page[Upload]) -> Task[bool]:
+    """Whether the rest of a key is missing after a truncated page of it, which nothing followed.
+
+    A store that lists nothing after the first upload of that page either does not heed upload ids (S3Mock).
+    """
+    others = [upload for upload in page.items if upload.key == key][1:]
+    ended = paginator.done and not is_last(page) and len(others) + 1 == len(page.items)
+    if not (ended and others and page.next_marker == page.last_marker):
+        return False
+    first = next(iter(page.items))
+    try:
+        again = yield PageRequest(replace(bucket, prefix=key), None, _names(first), by_name=True)
+    except StoreError:
+        return False
+    return not {_names(each) for each in again.items} & {_names(each) for each in others}
 
 
 def _names(upload: Upload) -> tuple[str, str]:
@@ -195,8 +218,8 @@ def _list_edge(
         raise
     if not listing.complete:
         count = len(listing.uploads)
-        what = f"the bucket has more than {count} uploads of one key, and the store refuses its own marker"
-        text = f"{UPLOADS_OPERATION}: {what}: the rest cannot be listed"
+        what = f"the bucket has more than {count} uploads of one key, and the store does not list the rest"
+        text = f"{UPLOADS_OPERATION}: {what}"
         raise StoreError(Reason.BAD_RESPONSE, text, status=HTTPStatus.OK)
     return paginator.accept_named([*listing.uploads, *listing.others])
 

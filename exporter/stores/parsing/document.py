@@ -51,6 +51,14 @@ class Document:
         """Return the texts of all fields of this name below the root."""
         return [self.restore(name, text) for field, text in self._fields if field == name]
 
+    def has_texts_of(self, name: str) -> bool:
+        """Whether a field of this name below the root has fields with text."""
+        if name not in self._first_texts:
+            return False
+        return any(
+            text.strip() for child in self._root.iterchildren(f"{{*}}{name}") for text in child.itertext()
+        )
+
     def texts(self) -> dict[str, str]:
         """Return the texts of all fields below the root."""
         return {name: self.restore(name, text) for name, text in self._first_texts.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from exporter.model.uploads import Part, Parts, Upload
@@ -34,7 +35,7 @@ ABORT_DATE = "x-amz-abort-date"
 _TRUE, _FALSE = {"true", "1"}, {"false", "0"}
 _MAX_DIGITS = 19
 _UPLOADS_FIELDS = (
-    *("Bucket", "IsTruncated", "NextKeyMarker", "NextUploadIdMarker"),
+    *("Bucket", "IsTruncated", "NextKeyMarker", "NextUploadIdMarker", "CommonPrefixes"),
     *LISTING_ECHOES,
     *SAYS_ENCODING,
 )
@@ -62,10 +63,14 @@ def _read_uploads(
 ) -> Page[Upload]:
     document = parse_answer(response, "ListMultipartUploadsResult", UPLOADS_OPERATION, *_UPLOADS_FIELDS)
     _check_question(document, request, UPLOADS_OPERATION, bucket)
+    if document.has_texts_of("CommonPrefixes"):
+        what = "the answer groups uploads in CommonPrefixes, which nobody asked for"
+        raise bad_response(UPLOADS_OPERATION, what)
     keys, ids, initiated, classes = document.columns("Upload", "Key", "UploadId", "Initiated", "StorageClass")
     if not (all(keys) and all(ids)):
         what = "an upload without key or upload id"
         raise bad_response(UPLOADS_OPERATION, what, garbled=document.is_repaired)
+    _check_nesting(response, "Upload", len(keys), UPLOADS_OPERATION)
     keys, marker = as_they_are(document, keys, asked=request.encoded, is_piece=is_piece)
     moments = timestamps.parse_past_column(initiated, response.server_time(default=now))
     initiators = document.nested_column("Upload", "Initiator", "ID")
@@ -85,6 +90,7 @@ def read_parts(request: PageRequest, response: Response, bucket: str | None, now
     document = parse_answer(response, "ListPartsResult", PARTS_OPERATION, *_PARTS_FIELDS)
     _check_question(document, request, PARTS_OPERATION, bucket)
     texts, sizes, modified = document.columns("Part", "PartNumber", "Size", "LastModified")
+    _check_nesting(response, "Part", len(texts), PARTS_OPERATION)
     numbers = _integers(texts)
     store_now = response.server_time(default=now)
     moments = timestamps.parse_past_column(modified, store_now)
@@ -103,6 +109,12 @@ def read_parts(request: PageRequest, response: Response, bucket: str | None, now
         storage_class=document.text("StorageClass").strip(),
         abort_at=timestamps.parse_future(abort_date, store_now) if abort_date else None,
     )
+
+
+def _check_nesting(response: Response, item: str, found: int, operation: str) -> None:
+    """Raise StoreError (bad_response) where none of the page's items is directly below its root."""
+    if not found and re.search(rf"[<:]{item}[\s>]".encode(), response.body):
+        raise bad_response(operation, f"the answer has no {item} below its root, but elsewhere")
 
 
 def read_buckets(response: Response) -> Page[FoundBucket]:
