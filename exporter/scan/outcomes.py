@@ -135,7 +135,7 @@ class OutcomeRecorder:
         self.add_unasked(due, str(error))
         self.reason = str(error)
         if self.uses_records:
-            self._ledger.record_failure(due.row_id, self._tally.now, due.record)
+            self._ledger.record_failure(due.row_id, due.upload, self._tally.now, due.record)
 
     def warning(self, summary: Summary) -> str:
         """Return why uploads are unsized or sized by old records, '' for nothing."""

@@ -57,7 +57,12 @@ class ScanLog:
         problem = "uploads unsized" if summary.unsized else "uploads not asked again in time"
         repeated = self._repeats.failed(target, bucket, f"{problem}: {result.warning}")
         level = logging.INFO if repeated is None else logging.WARNING
-        why = {"overdue": summary.overdue or None, "error": result.warning, "repeated": repeated or None}
+        why = {
+            "overdue": summary.overdue or None,
+            "error": result.warning,
+            "key": result.unknown_key or None,
+            "repeated": repeated or None,
+        }
         log.log(level, "scan finished, %s", problem, extra={"fields": fields | found | cost | why})
 
     def _log_conditions(self, target: str, bucket: str, result: ScanResult) -> None:

@@ -111,14 +111,12 @@ class Ledger:
         self._put(row_id, record, before, upload)
         return record
 
-    def record_failure(self, row_id: int, now: float, before: UploadRecord | None) -> None:
+    def record_failure(self, row_id: int, upload: Upload, now: float, before: UploadRecord | None) -> None:
         """Store that a question about an upload failed: others are asked about before it is again."""
         record = before or UploadRecord(checked_at=0.0, idle_since=now, dated=False)
-        self._put(row_id, record._replace(failed_at=now), before)
+        self._put(row_id, record._replace(failed_at=now), before, upload)
 
-    def _put(
-        self, row_id: int, record: UploadRecord, before: UploadRecord | None, upload: Upload | None = None
-    ) -> None:
+    def _put(self, row_id: int, record: UploadRecord, before: UploadRecord | None, upload: Upload) -> None:
         if before is None:
             self._seen.count_rows([row_id])
         self.rows.put(row_id, record, upload)
@@ -141,7 +139,7 @@ class Ledger:
         return self._notes.denied
 
     def missing_count(self) -> int:
-        """Return how many sized uploads are remembered that this pass has not looked up.
+        """Return how many uploads are remembered that this pass has not looked up.
 
         This and the other questions about missing ones are for the end of a listing. A pass that looked
         nothing up (`parts: never`) misses none.
@@ -151,8 +149,8 @@ class Ledger:
     def witnesses(self, limit: int) -> list[RememberedUpload]:
         """Return at most `limit` of the missing uploads, by chance, that the store can be asked about.
 
-        Their names are known, they were sized, no later question about them failed, and the last scan did
-        not find them denied.
+        Their names are known, no question about them failed since they were sized, and the last scan did not
+        find them denied.
         """
         return self._find_missing().witnesses(limit, self._notes.denied)
 

@@ -17,7 +17,6 @@ T = TypeVar("T", "array[int]", list[int])
 
 _CHUNK = 50_000
 """Number of ids that are ordered by where their names are stored."""
-_READ_AT_ONCE = 5000
 _MAX_DRAWN = 10_000
 """Maximum number of missing uploads among which witnesses are searched."""
 
@@ -29,17 +28,13 @@ class MissingUploads:
         """Make it of the ids of all rows that the pass has not looked up."""
         self._rows = rows
         self.ids = ids
-        self._count: int | None = None
 
     def count(self) -> int:
-        """Return how many of them were sized."""
-        if self._count is None:
-            found = (self._rows.fetch(ids) for ids in _chunks(self.ids, _READ_AT_ONCE))
-            self._count = sum(record.parts is not None for records in found for record in records.values())
-        return self._count
+        """Return how many there are."""
+        return len(self.ids)
 
     def witnesses(self, limit: int, denied: Container[int]) -> list[RememberedUpload]:
-        """Return some by chance: sized, with names, their last question did not fail, and not `denied`."""
+        """Return some by chance that have names, did not fail since they were sized, and are not `denied`."""
         found: list[RememberedUpload] = []
         drawn = random.sample(range(len(self.ids)), min(len(self.ids), _MAX_DRAWN))
         for indexes in _chunks(drawn, max(2 * limit, 1)):
@@ -50,21 +45,20 @@ class MissingUploads:
         return found[:limit]
 
     def batches(self, size: int) -> Iterator[list[RememberedUpload]]:
-        """Yield all sized ones in lists of at most `size`."""
+        """Yield all of them in lists of at most `size`."""
         for ids in _chunks(self.ids, _CHUNK):
             for batch in _chunks(self._rows.in_order_of_names(ids), size):
                 if remembered := self._remembered(batch):
                     yield remembered
 
     def _remembered(self, ids: Sequence[int]) -> list[RememberedUpload]:
-        """Return the sized ones of these."""
         records, names = self._rows.fetch(ids), self._rows.fetch_names(ids)
-        known = [(each, records[each]) for each in ids if each in records]
-        return [RememberedUpload(*each, names.get(each[0])) for each in known if each[1].parts is not None]
+        return [RememberedUpload(each, records[each], names.get(each)) for each in ids if each in records]
 
 
 def _can_be_asked(each: RememberedUpload) -> bool:
-    return each.upload is not None and each.record.failed_at is None
+    record = each.record
+    return each.upload is not None and (record.failed_at is None or record.parts is None)
 
 
 def _chunks(ids: T, size: int) -> Iterator[T]:

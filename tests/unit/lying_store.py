@@ -38,6 +38,7 @@ class LyingStore(FakeStore):
     empty_listings: set[int] = field(default_factory=set)
     """Numbers of listings of the bucket, counted from 1, that are empty."""
     by_name_error: StoreError | None = None
+    parts_error: StoreError | None = None
     asked_by_name: Counter[str] = field(default_factory=Counter)
     """Number of listings by their prefix; '' is the whole bucket."""
 
@@ -78,6 +79,8 @@ class LyingStore(FakeStore):
     def list_parts(self, bucket, upload, marker, deadline) -> Page[Part]:
         self.asked[upload.upload_id] += 1
         self.before_parts(upload)
+        if self.parts_error:
+            raise self.parts_error
         if upload.upload_id in self.zombies:
             return Page([], truncated=False)
         known = {each.upload_id for each in self.uploads} - self.without_parts

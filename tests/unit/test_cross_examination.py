@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from fakes import BUCKET, DAY, NOW, Clock, error, upload
+from fakes import BUCKET, DAY, NOW, REFUSED, Clock, error, upload
 from unit.fake_scan import scan
 from unit.lying_store import LyingStore
 
@@ -129,6 +129,14 @@ class TestHidden:
         store.zombies = {"id-4"}
         store.uploads.pop()
         assert (watch.scan().summary.uploads, watch.scan().summary.unlisted) == (4, 0)
+
+    def test_uploads_whose_parts_are_refused_are_not_forgotten_either(self):
+        store = LyingStore(some(10), parts_error=REFUSED)
+        watch = Watch(store)
+        watch.scan()
+        store.hidden = ids(store.uploads)
+        summary = watch.scan().summary
+        assert (summary.uploads, summary.unlisted, summary.unsized) == (10, 10, 10)
 
     def test_those_that_cannot_be_asked_for_stay_as_long_as_values_are_kept(self):
         store = LyingStore(some(30))

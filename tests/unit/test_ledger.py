@@ -109,7 +109,7 @@ class TestWithoutPartTimes:
     def test_one_asked_about_in_vain_begins_at_first_sight(self):
         ledger, each = Ledger(), upload(1, age=DAY)
         [(row_id, known)] = ledger.look_up([each])
-        ledger.record_failure(row_id, NOW, known)
+        ledger.record_failure(row_id, upload(1), NOW, known)
         assert record(ledger, each, PartTotals(1, 10), NOW + 5).idle_since == NOW - DAY
 
 
@@ -117,7 +117,7 @@ class TestFailures:
     def test_of_an_upload_never_sized_leave_it_so(self):
         ledger = Ledger()
         [(row_id, known)] = ledger.look_up([upload(1)])
-        ledger.record_failure(row_id, NOW, known)
+        ledger.record_failure(row_id, upload(1), NOW, known)
         assert record_of(ledger, upload(1))[:4] == (0.0, NOW, False, None)
         assert record_of(ledger, upload(1)).failed_at == NOW
 
@@ -125,13 +125,13 @@ class TestFailures:
         ledger = Ledger()
         before = record(ledger, upload(1), PartTotals(1, 10, NOW), NOW)
         [(row_id, known)] = ledger.look_up([upload(1)])
-        ledger.record_failure(row_id, NOW + 5, known)
+        ledger.record_failure(row_id, upload(1), NOW + 5, known)
         assert record_of(ledger, upload(1)) == before._replace(failed_at=NOW + 5)
 
     def test_a_success_forgets_them(self):
         ledger = Ledger()
         [(row_id, known)] = ledger.look_up([upload(1)])
-        ledger.record_failure(row_id, NOW, known)
+        ledger.record_failure(row_id, upload(1), NOW, known)
         assert record(ledger, upload(1), PartTotals(1, 10, NOW), NOW + 5).failed_at is None
 
 

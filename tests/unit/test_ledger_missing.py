@@ -93,13 +93,14 @@ class TestMissing:
         size(ledger, [upload(number) for number in range(1, 6)])
         assert (ledger.missing_count(), missing(ledger)) == (1, [upload(0)])
 
-    def test_do_not_include_what_was_never_sized(self):
+    def test_include_what_was_never_sized(self):
         ledger = ledger_of()
         [(row_id, _)] = ledger.look_up([upload(1)])
-        ledger.record_failure(row_id, NOW, None)
+        ledger.record_failure(row_id, upload(1), NOW, None)
         ledger.commit(result())
         ledger.look_up([])
-        assert (ledger.missing_count(), ledger.witnesses(9), missing(ledger)) == (0, [], [])
+        assert (ledger.missing_count(), missing(ledger)) == (1, [upload(1)])
+        assert [each.upload for each in ledger.witnesses(9)] == [upload(1)]
 
     def test_are_found_though_another_was_listed_twice(self):
         ledger = ledger_of(sized=numbers(3))
@@ -184,7 +185,7 @@ class TestWitnesses:
     def test_are_none_whose_last_question_failed(self):
         ledger = ledger_of(sized=numbers(3))
         [(row_id, record)] = ledger.look_up([upload(1)])
-        ledger.record_failure(row_id, NOW + 5, record)
+        ledger.record_failure(row_id, upload(1), NOW + 5, record)
         ledger.begin()
         ledger.look_up([upload(0)])
         assert [each.upload for each in ledger.witnesses(10)] == [upload(2)]

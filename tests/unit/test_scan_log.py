@@ -208,3 +208,11 @@ def test_what_is_remembered_is_bounded():
         repeats.failed("prod", "last", letter)
     assert repeats.failed("prod", "last", letters[-MESSAGES_LIMIT]) is None
     assert repeats.failed("prod", "last", letters[-MESSAGES_LIMIT - 1]) == 0
+
+
+def test_the_first_key_that_the_store_does_not_know_is_quoted(
+    scans: ScanLog, caplog: pytest.LogCaptureFixture
+):
+    unknown = replace(result(replace(FINE, unsized=1), "the store lists 1 keys"), unknown_key="ctl\ufffdx")
+    scans.finished("prod", "media", unknown)
+    assert caplog.records[-1].fields["key"] == "ctl\ufffdx"
