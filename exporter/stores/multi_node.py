@@ -89,6 +89,7 @@ class _SentCall(NamedTuple):
 class MultiNodeSession:
     """The calls of one scan. A marker is the node's number, then the node's own marker.
 
+    A plain pair of key and upload id, which no page of a union names, is one of the first node.
     Which node listed an upload first is kept until the scan ends, by hash: some 100 bytes an upload.
     Questions by name, which all nodes answer, do not touch it: a node's own listing may be yet to come.
     """
@@ -114,7 +115,7 @@ class MultiNodeSession:
         node, marker = 0, request.marker
         if request.upload is not None:
             node = self._node_of(request.upload)
-        elif marker:
+        elif marker and len(marker) != len(("key", "upload id")):
             node, marker = int(marker[0]), marker[1:] or None
         sent = _SentCall(label, node, request._replace(marker=marker))
         self._in_flight[node] += 1

@@ -237,3 +237,13 @@ def test_the_last_page_of_each_node_but_the_last_says_so():
     session.start(LISTING._replace(marker=("1",)), 60.0, None)
     pages = [page for _ in range(2) for _, page in session.completed(0.1)]
     assert [(page.last_of_node, page.truncated) for page in pages] == [(True, True), (False, False)]
+
+
+@pytest.mark.parametrize("key", ["k", "1"])
+def test_a_plain_pair_as_marker_is_one_of_the_first_node(key):
+    first, second = Holding([K1, K2]), Holding([K3])
+    session = of_nodes(first, second)
+    session.start(PageRequest(BUCKET, None, (key, "1")), 60.0, None)
+    assert [each.marker for each in (*first.asked, *second.asked)] == [(key, "1")]
+    ((_, page),) = session.completed(1.0)
+    assert page.items == [K2]
