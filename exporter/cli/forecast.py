@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, cast
 
@@ -61,21 +61,26 @@ class _CountingStore:
         return self._store.list_buckets(marker, deadline)
 
     def open(self, bucket: BucketSettings, deadline: float) -> BucketSession:
-        return _CountingSession(self._store.open(bucket, deadline), bucket.name, self.pages)
+        return _CountingSession(self._store.open(bucket, deadline), bucket, self.pages)
 
 
 @dataclass(frozen=True, slots=True)
 class _CountingSession:
     session: BucketSession
-    bucket: str
+    bucket: BucketSettings
     pages: Counter[str]
+    checks: set[int] = field(default_factory=set)
+    """Ids of the labels of calls that check the prefix: a scan makes them once a day."""
 
     def start(self, request: PageRequest, deadline: float, label: object) -> None:
+        if request.bucket.prefix != self.bucket.prefix:
+            self.checks.add(id(label))
         self.session.start(request, deadline, label)
 
     def completed(self, timeout: float) -> Sequence[CompletedCall]:
         found = self.session.completed(timeout)
-        self.pages[self.bucket] += sum(not isinstance(outcome, StoreError) for _, outcome in found)
+        pages = [label for label, outcome in found if not isinstance(outcome, StoreError)]
+        self.pages[self.bucket.name] += sum(id(label) not in self.checks for label in pages)
         return found
 
     def close(self) -> None:

@@ -81,7 +81,7 @@ class Scanner:
         """
         started, now = self.client.clocks.monotonic(), self.client.clocks.wall()
         deadline = started + self._settings.timeout
-        progress, restarts = ScanProgress(), 0
+        progress, restarts = ScanProgress(ledger), 0
         while restarts <= MAX_RESTARTS:
             ledger.begin()
             top_uploads, groups = self._new_collectors()

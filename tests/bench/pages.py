@@ -82,9 +82,8 @@ def _listing(bucket: Bucket, page: list[tuple[str, str]], marker: tuple[str, str
 
 
 def _parts(bucket: Bucket) -> str:
-    [(key, upload_id)] = names(1)
-    head = (
-        f"<Bucket>{bucket.name}</Bucket><Key>{key}</Key><UploadId>{upload_id}</UploadId>{_WHO}"
+    head = (  # without key and upload id: one page answers for all uploads
+        f"<Bucket>{bucket.name}</Bucket>{_WHO}"
         f"<PartNumberMarker>0</PartNumberMarker><NextPartNumberMarker>{bucket.parts}</NextPartNumberMarker>"
         f"<MaxParts>1000</MaxParts><IsTruncated>false</IsTruncated>"
     )

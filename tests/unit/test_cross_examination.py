@@ -67,7 +67,7 @@ class TestHidden:
         result = watch.scan()
         assert (result.summary.uploads, result.summary.unlisted) == (300, 0)
         assert result.notices == (LISTED_AGAIN,)
-        assert store.pages - before == 2 + MAX_WITNESSES
+        assert store.pages - before == 2 + MAX_WITNESSES - 1
 
     def test_some_hidden_among_those_that_ended_are_found(self):
         store = LyingStore(some(9))
@@ -87,7 +87,16 @@ class TestHidden:
             before = store.pages
             assert watch.scan().summary.complete
             asked.append(store.pages - before - 1)
-        assert (max(asked), asked[0], asked[-1]) == (MAX_WITNESSES + 1, MAX_WITNESSES + 1, 1)
+        assert (max(asked), asked[0], asked[-1]) == (MAX_WITNESSES, MAX_WITNESSES, 1)
+
+    def test_a_listed_upload_that_has_just_ended_does_not_prove_that_names_are_useless(self):
+        store = LyingStore(some(5))
+        watch = Watch(store)
+        watch.scan()
+        store.uploads.pop()
+        store.before_page = lambda number: number == 2 and store.uploads.pop(0)
+        result = watch.scan()
+        assert (store.asked_by_name["key-0"], result.notices) == (1, ())
 
     def test_where_unusually_many_are_missing_ten_are_asked_for_again(self):
         store = LyingStore(some(400))
@@ -335,6 +344,13 @@ class TestEdges:
         store = LyingStore(uploads, page_size=10, page_size_by_name=10, ignores_id_marker=True)
         with pytest.raises(StoreError, match="more than 10 uploads of one key"):
             scan(store)
+
+    @pytest.mark.parametrize("initiated", [NOW - 1.0, None])
+    def test_one_that_began_meanwhile_is_no_loss_whatever_its_date_says(self, initiated):
+        store = LyingStore(self.uploads(), page_size=1)
+        store.before_page = lambda number: number == 3 and store.uploads.append(Upload("a", "a0", initiated))
+        result = scan(store)
+        assert (result.summary.uploads, result.notices) == (5, ())
 
     def test_an_upload_initiated_meanwhile_is_no_loss(self):
         store = LyingStore(self.uploads(), page_size=1)

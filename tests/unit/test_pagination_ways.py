@@ -174,11 +174,28 @@ class TestEmptyEnd:
 
 
 class TestRefusedMarkers:
-    @pytest.mark.parametrize("error", [refusal(), refusal(404, "NoSuchUpload")])
-    def test_the_listing_goes_on_by_the_key_and_by_name(self, error: StoreError):
-        answers = Answers(page("a1", more=("a", "1")), error, page("b1"), page("a1", "a2"))
+    @pytest.mark.parametrize(
+        ("status", "code"),
+        [
+            (400, "InvalidArgument"),
+            (404, "NoSuchUpload"),
+            (400, "MalformedXML"),
+            (404, "NoSuchKey"),
+            (501, ""),
+        ],
+    )
+    def test_the_listing_goes_on_by_the_key_and_by_name(self, status: int, code: str):
+        refused = refusal(status, code)
+        answers = Answers(page("a1", more=("a", "1")), refused, page("b1"), page("a1", "a2"))
         assert listed(answers) == ["a1", "b1", "a2"]
         assert answers.markers == [None, ("a", "1"), ("a", ""), None]
+
+    def test_where_no_way_is_taken_the_failure_is_the_store_s_own(self):
+        refused = refusal(400, "MalformedXML")
+        answers = Answers(page("a1", more=("a", "1")), *[refused] * 3)
+        with pytest.raises(StoreError) as caught:
+            listed(answers)
+        assert caught.value is refused
 
     @pytest.mark.parametrize(("still", "by_key"), [("a1", True), ("a2", False)])
     def test_it_stays_so_where_the_marker_s_upload_had_not_ended(self, still: str, *, by_key: bool):

@@ -449,6 +449,10 @@ def _page(root: ET.Element, items: list[Part] | list[Upload], last: tuple[str, .
     return Page(items, said.pop() if said else None, None, last)
 
 
+def _is_nested(root: ET.Element, item: str) -> bool:
+    return any(_local(element).lower() == item for element in root.iter())
+
+
 def _slow_parts(body: bytes) -> Page[Part] | None:
     root = ET.fromstring(body)
     parts = [
@@ -460,6 +464,8 @@ def _slow_parts(body: bytes) -> Page[Part] | None:
         for item in root
         if _local(item) == "Part"
     ]
+    if not parts and _is_nested(root, "part"):
+        return None
     numbers = [part.start for part in parts if part.start is not None]
     found = _page(root, parts, (str(numbers[-1]),) if numbers else None)
     marker = [*_texts(root, "NextPartNumberMarker"), ""][0].strip()
@@ -483,6 +489,8 @@ def _slow_uploads(body: bytes) -> Page[Upload] | None:
         if _local(item) == "Upload"
     ]
     if not all(upload.key and upload.upload_id for upload in uploads):
+        return None
+    if not uploads and _is_nested(root, "upload"):
         return None
     found = _page(root, uploads, uploads[-1][:2] if uploads else None)
     marker = tuple([*_texts(root, name), ""][0] for name in ("NextKeyMarker", "NextUploadIdMarker"))

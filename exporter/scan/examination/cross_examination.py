@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.scan.examination.edges import FIRST_SCAN_EDGES, PageEdges
+from exporter.scan.examination.edges import FIRST_SCAN_EDGES, PageEdges, Suspects
 from exporter.scan.examination.hidden import HiddenUploads
 from exporter.scan.examination.prefix_check import PrefixCheck
 from exporter.stores.pagination.listing import uploads_paginator
@@ -29,19 +29,29 @@ class RelistError(Exception):
     """The bucket has to be listed once more."""
 
 
-@dataclass(slots=True)
 class ScanProgress:
     """What the passes of one scan share. `calls` are those of passes that were given up."""
 
-    calls: int = 0
-    notices: dict[str, None] = field(default_factory=dict)
-    """What the store does that was worked around, in the order in which it was found."""
+    def __init__(self, ledger: Ledger) -> None:
+        """Begin a scan of the bucket that the ledger is of."""
+        self.calls = 0
+        self.notices: dict[str, None] = {}
+        """What the store does that was worked around, in the order in which it was found."""
+        self.suspects = Suspects(self._list_for_suspects, self._note_skipped)
+        self._ledger = ledger
 
     def list_again(self, notice: str) -> None:
-        """Raise RelistError, at most once a scan for each reason."""
+        """Raise RelistError, at most once a scan for each notice."""
         if notice not in self.notices:
             self.notices[notice] = None
             raise RelistError
+
+    def _list_for_suspects(self) -> None:
+        raise RelistError
+
+    def _note_skipped(self) -> None:
+        self._ledger.traits = self._ledger.traits._replace(skips_edges=True)
+        self.list_again(EDGES_SKIPPED)
 
 
 class CrossExamination:
@@ -109,7 +119,8 @@ class CrossExamination:
         if self._remembers:
             self._hidden.begin(self._listed)
             if not self.listing.by_key:
-                edges = self._edges.questions(self._bucket, self.listing, self._now, self._note_skipped)
+                suspects = self._progress.suspects
+                edges = self._edges.questions(self._bucket, self.listing, self._now, suspects)
                 self._questions.ask(edges)
 
     def finish(self) -> None:
@@ -124,10 +135,6 @@ class CrossExamination:
         """Whether nothing was listed under the prefix but its own key: some stores know whole keys only."""
         asked = self._bucket.prefix and self._lists_by_key and self.listed_bucket is self._bucket
         return bool(asked) and not self._has_other_keys and self._prefix_check.is_due
-
-    def _note_skipped(self) -> None:
-        self._ledger.traits = self._ledger.traits._replace(skips_edges=True)
-        self._progress.list_again(EDGES_SKIPPED)
 
     def _list_again_for_hidden(self, missing: int) -> None:
         """Have the listing repeated where that takes fewer calls than a question for each missing upload."""

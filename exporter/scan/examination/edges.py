@@ -48,21 +48,46 @@ class PageEdges:
         bucket: BucketSettings,
         listing: UploadsPaginator,
         before: float,
-        skipped: Callable[[], None],
+        suspects: Suspects,
     ) -> Iterator[Question]:
-        """Yield a question for each drawn edge.
+        """Yield a question for each drawn edge, and for those of suspects.
 
-        `skipped` is called where an upload that was initiated `before` (Unix seconds), or at an unknown time,
-        is listed by name but was on no page of the `listing`, or where the store lists a part of a key's
-        uploads only. Uploads of longer keys count, too: JuiceFS
-        leaves them out where the marker's upload id sorts behind the rest of the key.
+        An upload that is listed by name and was on no page of the `listing` is a suspect, if it was initiated
+        `before` (Unix seconds) or at an unknown time. Uploads of longer keys count, too: JuiceFS leaves them
+        out where the marker's upload id sorts behind the rest of the key.
         """
 
-        def take(found: KeyListing | StoreError) -> None:
-            if not isinstance(found, StoreError):
-                lacking = listing.lacking([*found.uploads, *found.others])
-                if found.is_cut or any(each.initiated is None or each.initiated < before for each in lacking):
-                    skipped()
+        def take(key: str, found: KeyListing | StoreError) -> None:
+            if isinstance(found, StoreError):
+                return
+            lacking = listing.lacking([*found.uploads, *found.others])
+            old = [each for each in lacking if each.initiated is None or each.initiated < before]
+            suspects.take(key, {(each.key, each.upload_id) for each in old}, is_cut=found.is_cut)
 
-        for key in dict.fromkeys(self._drawn):
-            yield Question(list_by_key(bucket, key), partial(take))
+        for key in dict.fromkeys((*self._drawn, *suspects.keys)):
+            yield Question(list_by_key(bucket, key), partial(take, key))
+
+
+class Suspects:
+    """Uploads that a listing may have left out; for one scan.
+
+    They may as well have begun meanwhile, as the dates of stores are not precise. The bucket is listed once
+    more then: one that is lacking again, though it was there before, was left out.
+    """
+
+    def __init__(self, list_again: Callable[[], None], found: Callable[[], None]) -> None:
+        """Make it without any; `list_again` may raise, `found` is called where uploads were left out."""
+        self.keys: set[str] = set()
+        """The last keys of the pages behind which they were lacking."""
+        self._names: set[tuple[str, str]] = set()
+        self._list_again = list_again
+        self._found = found
+
+    def take(self, key: str, names: set[tuple[str, str]], *, is_cut: bool) -> None:
+        """Take the uploads that lacked behind a page; `is_cut` where the store lists a part of a key."""
+        if is_cut or names & self._names:
+            self._found()
+        elif names and not self._names:
+            self.keys.add(key)
+            self._names = names
+            self._list_again()

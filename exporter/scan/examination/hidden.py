@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from exporter.model.errors import StoreError
 from exporter.model.uploads import Upload
-from exporter.scan.examination.questions import Question, is_listed_by_name
+from exporter.scan.examination.questions import Question, is_control_listed
 from exporter.stores.pagination.listing import list_by_key
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class HiddenUploads:
         """Return the number of witnesses: fewer after honest scans, unless unusually many are missing."""
         traits = self._ledger.traits
         if self._ledger.missing_count() > UNUSUAL_FACTOR * traits.usual_missing:
-            return MAX_WITNESSES
+            return MAX_WITNESSES - (not traits.lists_by_key)  # there is a control to be asked for
         return max(1, MAX_WITNESSES - traits.honest_scans)
 
     def _is_watched(self, missing: RememberedUpload) -> bool:
@@ -125,10 +125,10 @@ class HiddenUploads:
         elif self._control is None or self._ledger.traits.lists_by_key:
             self._note_honesty()
         else:
-            control = is_listed_by_name(self._bucket, self._control)
+            control = is_control_listed(self._bucket, self._control)
             self._questions.ask([Question(control, self._take_control)])
 
-    def _take_control(self, is_listed: bool | StoreError) -> None:  # noqa: FBT001 - an answer
+    def _take_control(self, is_listed: bool | StoreError | None) -> None:  # noqa: FBT001 - an answer
         if is_listed is True:
             self._ledger.traits = self._ledger.traits._replace(lists_by_key=True)
             self._note_honesty()

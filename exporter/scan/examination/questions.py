@@ -76,6 +76,20 @@ def is_listed_by_name(bucket: BucketSettings, upload: Upload) -> Task[bool]:
     return False
 
 
+def is_control_listed(bucket: BucketSettings, upload: Upload) -> Task[bool | None]:
+    """Ask for an upload of the listing by name; None where that proves nothing, as the upload has ended.
+
+    Raises StoreError.
+    """
+    if (yield from is_listed_by_name(bucket, upload)):
+        return True
+    try:
+        yield PageRequest(bucket, upload, None)
+    except GoneError:
+        return None
+    return (yield from is_listed_by_name(bucket, upload))
+
+
 def is_denied_twice(bucket: BucketSettings, upload: Upload) -> Task[bool]:
     """Ask for an upload by name, for its parts, and by name again: whether the store denied it each time.
 

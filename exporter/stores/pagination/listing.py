@@ -39,6 +39,8 @@ _REFUSED_MARKER = {
     (HTTPStatus.BAD_REQUEST, "InvalidArgument"),
     (HTTPStatus.BAD_REQUEST, "InvalidParameterValueException"),
 }
+_REFUSED_STATUS = {400, 404, 409, 412, 416, 422, 501}
+"""What else may mean so: it is, where the listing goes on another way."""
 
 
 class RestartError(Exception):
@@ -170,9 +172,11 @@ def _next_page(
             if means_no_uploads(error, marker):
                 paginator.done = True
                 return None
-            if marker is None or not is_refusal(error):
+            if marker is None or not (is_refusal(error) or _may_be_refusal(error)):
                 raise
             if not paginator.refuse():
+                if not is_refusal(error):
+                    raise
                 raise RestartError from error
 
 
@@ -261,3 +265,8 @@ def means_no_uploads(error: StoreError, marker: Marker | None) -> bool:
 def is_refusal(error: StoreError) -> bool:
     """Whether a store refused a marker."""
     return (error.status, error.code) in _REFUSED_MARKER and not isinstance(error, GoneError)
+
+
+def _may_be_refusal(error: StoreError) -> bool:
+    """Whether a page failed in a way that servers have for a marker that they do not take."""
+    return error.status in _REFUSED_STATUS and error.reason in {Reason.BAD_RESPONSE, Reason.UNSUPPORTED}

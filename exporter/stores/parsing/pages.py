@@ -113,7 +113,7 @@ def read_parts(request: PageRequest, response: Response, bucket: str | None, now
 
 def _check_nesting(response: Response, item: str, found: int, operation: str) -> None:
     """Raise StoreError (bad_response) where none of the page's items is directly below its root."""
-    if not found and re.search(rf"[<:]{item}[\s>]".encode(), response.body):
+    if not found and re.search(rf"(?i)[<:]{item}[\s>]".encode(), response.body):
         raise bad_response(operation, f"the answer has no {item} below its root, but elsewhere")
 
 
