@@ -59,6 +59,7 @@ HIDING = frozenset(
         "nodes in turn",
     }
 )
+KEYS_CHANGED = frozenset({"keys: trimmed", "keys: padded", "keys: line feeds"})
 GHOSTS = frozenset({"ghosts", "some ghosts", "ghosts by name, too"})
 EXCUSES = [
     Excuse(
@@ -91,7 +92,9 @@ EXCUSES = [
         lambda case, _: not {"parts: no marker", "parts: marker 0"}.isdisjoint(case.lies),
     ),
     Excuse(
-        frozenset({"taken: id ignored", "given: key alone", "size: the last item left out"}),
+        frozenset(
+            {"taken: id ignored", "taken: key equals", "given: key alone", "size: the last item left out"}
+        ),
         "missing",
         "the answer about a key of more uploads than a page has is cut off in the same way",
         _of_a_long_key,
@@ -121,7 +124,7 @@ EXCUSES = [
         lambda case, wrong: not wrong.known and any(lie.startswith("order: ") for lie in case.lies),
     ),
     Excuse(
-        frozenset({"keys: trimmed", "keys: padded", "keys: line feeds"}),
+        KEYS_CHANGED,
         "missing",
         "an upload that is gone by both questions once has most likely ended; it is asked for again",
         lambda case, wrong: wrong.scans == 0 and case.remember != "nothing",
@@ -133,9 +136,9 @@ EXCUSES = [
         lambda case, wrong: not wrong.known and len(case.lies) > 1,
     ),
     Excuse(
-        frozenset({"keys: no control characters"}),
+        KEYS_CHANGED | {"keys: no control characters"},
         "missing",
-        "no question by name finds a key with replaced characters, so nor what follows it at a page's edge",
+        "no marker and no question by name leads on from a key that is written otherwise at a page's edge",
         lambda case, wrong: not wrong.known and case.page_size is not None,
     ),
     Excuse(
