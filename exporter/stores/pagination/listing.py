@@ -82,7 +82,8 @@ def list_next_page(
         new = [*new, *(yield from _list_edge(paginator, bucket, key, may_encode=may_encode))]
     if not bucket.prefix:
         return new
-    inside = [upload for upload in new if upload.key.startswith(bucket.prefix)]
+    prefix = bucket.prefix  # some stores put blanks around the keys that they list
+    inside = [each for each in new if each.key.startswith(prefix) or each.key.lstrip().startswith(prefix)]
     paginator.outside_prefix += len(new) - len(inside)
     return inside
 

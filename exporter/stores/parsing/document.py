@@ -51,13 +51,9 @@ class Document:
         """Return the texts of all fields of this name below the root."""
         return [self.restore(name, text) for field, text in self._fields if field == name]
 
-    def has_texts_of(self, name: str) -> bool:
-        """Whether a field of this name below the root has fields with text."""
-        if name not in self._first_texts:
-            return False
-        return any(
-            text.strip() for child in self._root.iterchildren(f"{{*}}{name}") for text in child.itertext()
-        )
+    def has_text_in(self, name: str, inner: str) -> bool:
+        """Whether a field of this name below the root has an `inner` field with text."""
+        return name in self._first_texts and any(child.text(inner) for child in self.children(name))
 
     def texts(self) -> dict[str, str]:
         """Return the texts of all fields below the root."""

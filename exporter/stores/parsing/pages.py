@@ -63,7 +63,7 @@ def _read_uploads(
 ) -> Page[Upload]:
     document = parse_answer(response, "ListMultipartUploadsResult", UPLOADS_OPERATION, *_UPLOADS_FIELDS)
     _check_question(document, request, UPLOADS_OPERATION, bucket)
-    if document.has_texts_of("CommonPrefixes"):
+    if document.has_text_in("CommonPrefixes", "Prefix"):
         what = "the answer groups uploads in CommonPrefixes, which nobody asked for"
         raise bad_response(UPLOADS_OPERATION, what)
     keys, ids, initiated, classes = document.columns("Upload", "Key", "UploadId", "Initiated", "StorageClass")
