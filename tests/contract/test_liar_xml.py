@@ -49,6 +49,8 @@ def test_no_lie_of_xml_makes_a_number_wrong_without_a_word(engines: Engines, nam
     chance = random.Random(name)
     for _ in range(CASES):
         case = replace(draw(chance, ["keys: padded"], scans=2), keys=KEYS, nodes=False)
+        if name == "white space around keys":  # with blanks before them, keys lie outside any prefix
+            case = replace(case, prefix=None)
         if name == "U+FFFD":  # at a page's edge no question by name finds such keys
             case = replace(case, page_size=None)
         rig = engines(case.page_size, [])[engine]
