@@ -239,6 +239,10 @@ class TestDenied:
         summary = scan(store, relists_gone=True).summary
         assert (summary.uploads, summary.unsized, summary.denied) == (1, 1, 0)
 
+    def test_a_key_of_blanks_only_is_not_asked_for_as_the_whole_bucket(self):
+        store = LyingStore(some(3), ghosts=[Upload(" ", "id-9", NOW - DAY)])
+        assert scan(store, relists_gone=True).summary.denied == 1
+
     @pytest.mark.parametrize("one_shot", [False, True])
     def test_a_key_in_which_the_store_replaced_a_character_is_unsized_at_once(self, one_shot):
         store = LyingStore(some(20), ghosts=[Upload("ctl\ufffdx", "id-x", NOW - DAY)])

@@ -8,11 +8,11 @@ Google's Action and Condition (https://cloud.google.com/storage/docs/xml-api/put
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.base import LIFECYCLE_OPERATION
-from exporter.stores.errors import bad_response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,7 +118,8 @@ def _described(name: str, element: Element) -> Iterator[tuple[str, str]]:
 
 
 def _unreadable() -> StoreError:
-    return bad_response(LIFECYCLE_OPERATION, "a rule's status, days or condition cannot be read")
+    what = "a rule's status, days or condition cannot be read; look at the bucket's lifecycle rules"
+    return StoreError(Reason.BAD_RESPONSE, f"{LIFECYCLE_OPERATION}: {what}", status=HTTPStatus.OK)
 
 
 def _unknown(name: str) -> StoreError:
