@@ -288,9 +288,10 @@ class TestByName:
         first = Page(page(*later).items, truncated=True, next_marker=("1",), last_of_node=True)
         assert names(self.asked(first, page("k1")).uploads) == ["k1"]
 
-    def test_another_failure_is_raised(self):
+    def test_another_failure_is_raised_once_encoded_keys_do_not_help(self):
         with pytest.raises(StoreError, match="HTTP 500"):
-            self.asked(FAILED)
+            self.asked(FAILED, FAILED)
+        assert [each.encoded for each in self.answers.asked] == [False, True]
 
 
 class TestUnreadablePages:

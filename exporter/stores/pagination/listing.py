@@ -89,7 +89,7 @@ def list_next_page(
 
 
 def list_by_key(
-    bucket: BucketSettings, key: str, *, may_encode: bool = False, encoded: bool = False
+    bucket: BucketSettings, key: str, *, may_encode: bool = True, encoded: bool = False
 ) -> Task[KeyListing]:
     """List the uploads of exactly this key. Raises StoreError; for encoding see `list_next_page`.
 
@@ -113,11 +113,12 @@ def list_by_key(
         order.add(page.items)
         shown = page if page.items else shown
         of_key = {_names(each): each for each in page.items if key in (each.key, each.key.strip())}
+        new = of_key.keys() - found.keys()
         found |= of_key
         others += [each for each in page.items if each.key.startswith(key) and _names(each) not in of_key]
-        pages_without_key += not (of_key or page.last_of_node)
+        pages_without_key += not (new or page.last_of_node)
         complete = _can_accept(paginator, page) and (
-            bool(of_key) or not (paginator.edge_keys or pages_without_key > MAX_PAGES_WITHOUT_KEY)
+            bool(new) or not (paginator.edge_keys or pages_without_key > MAX_PAGES_WITHOUT_KEY)
         )
     is_cut = complete and shown is not None and (yield from _is_cut(paginator, bucket, key, shown))
     return KeyListing(list(found.values()), complete and not is_cut, tuple(others), is_cut)
