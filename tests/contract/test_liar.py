@@ -1,6 +1,6 @@
 """A store that lies in every way: a scan's numbers are true of some moment of it, or it says otherwise.
 
-LIAR_CASES=100000 in the environment draws so many more cases, LIAR_SEED others.
+LIAR_CASES=100000 in the environment draws this number of further cases, LIAR_SEED others.
 """
 
 from __future__ import annotations
@@ -130,12 +130,6 @@ EXCUSES = [
         lambda case, wrong: wrong.scans == 0 and case.remember != "nothing",
     ),
     Excuse(
-        frozenset({"the first item again and again"}),
-        "missing",
-        "by key alone, a page with an upload that it repeats looks like one more page of its key",
-        lambda case, wrong: not wrong.known and len(case.lies) > 1,
-    ),
-    Excuse(
         KEYS_CHANGED | {"keys: no control characters"},
         "missing",
         "no marker and no question by name leads on from a key that is written otherwise at a page's edge",
@@ -158,12 +152,6 @@ EXCUSES = [
         "missing",
         "a key with blanks before it lies outside the prefix, which the store does not honour either",
         lambda case, wrong: not wrong.known and bool(case.prefix),
-    ),
-    Excuse(
-        frozenset({"control characters garble", "control characters fail"}),
-        "missing",
-        "the answer about an edge, or without the prefix, cannot be read",
-        lambda case, wrong: not wrong.known and len(case.lies) > 1,
     ),
     Excuse(
         GHOSTS,
@@ -246,13 +234,14 @@ def test_skipped_edges_are_found_in_time(lie: str):
     assert [verdict for verdict in verdicts[20:] if verdict.wrong or verdict.error] == []
 
 
-@pytest.mark.skipif("LIAR_CASES" not in os.environ, reason="LIAR_CASES says how many cases more are drawn")
-def test_many_more(record_property):
-    chance = random.Random(int(os.environ.get("LIAR_SEED", "0")))
-    for number in range(int(os.environ["LIAR_CASES"])):
-        lies: list[str] = []
-        for _ in range(chance.choice((1, 2, 2, 3, 3))):
-            lie = chance.choice(NAMES)
-            lies += [lie] if not any(exclude(lie, other) for other in lies) else []
-        case = draw(chance, lies)
-        assert not silent(case), (number, case)
+if "LIAR_CASES" in os.environ:
+
+    def test_many_more(record_property):
+        chance = random.Random(int(os.environ.get("LIAR_SEED", "0")))
+        for number in range(int(os.environ["LIAR_CASES"])):
+            lies: list[str] = []
+            for _ in range(chance.choice((1, 2, 2, 3, 3))):
+                lie = chance.choice(NAMES)
+                lies += [lie] if not any(exclude(lie, other) for other in lies) else []
+            case = draw(chance, lies)
+            assert not silent(case), (number, case)

@@ -108,9 +108,14 @@ class CrossExamination:
             self._has_other_keys = any(upload.key != prefix for upload in uploads)
         if uploads and self._listed is None:
             self._listed = next(iter(uploads))
-        if uploads and self._remembers and not (self.listing.done or self.listing.by_key):
+        if uploads and self._remembers and self._is_edge():
             self._edges.add(list(uploads)[-1].key)
         return uploads
+
+    def _is_edge(self) -> bool:
+        """Whether the listing goes on after an upload: not at its end, nor at the beginning of a node."""
+        marker = self.listing.marker
+        return not (self.listing.done or self.listing.by_key) and marker is not None and len(marker) > 1
 
     def begin(self) -> None:
         """Queue the questions, now that the listing has ended. Raises RelistError."""
