@@ -11,7 +11,9 @@ from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Upload
 from exporter.scan.examination.cross_examination import EDGES_SKIPPED, LISTED_AGAIN, PREFIX_BROKEN
 from exporter.scan.examination.hidden import MAX_WITNESSES, NOT_ASKED, NOT_BY_KEY
+from exporter.state.database import BucketName, StateDatabase
 from exporter.state.ledger import Ledger
+from exporter.state.rows import LedgerRows
 
 KEEP_FOR = 24 * 3600.0
 INTERVAL = 300.0
@@ -158,6 +160,18 @@ class TestHidden:
         assert (summary.uploads, summary.unlisted, summary.bytes) == (30, 30, 300)
         watch.clock.now += KEEP_FOR + INTERVAL
         assert watch.scan().summary.uploads == 0
+
+    def test_those_whose_names_are_not_kept_stay_too_without_an_age(self):
+        store = LyingStore(some(10))
+        watch = Watch(store)
+        database = StateDatabase(max_names=5)
+        watch.ledger = Ledger(LedgerRows(database, BucketName("t", "s3", "", "", "media")))
+        watch.scan()
+        store.hidden = ids(store.uploads)
+        summary = watch.scan().summary
+        assert (summary.uploads, summary.unlisted, summary.undated) == (10, 10, 5)
+        watch.clock.now += KEEP_FOR + INTERVAL
+        assert watch.scan().summary.uploads == 5
 
     def test_where_no_witness_can_be_asked_for_none_is_forgotten(self):
         store = LyingStore(some(30))

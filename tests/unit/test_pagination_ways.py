@@ -190,6 +190,13 @@ class TestRefusedMarkers:
         assert listed(answers) == ["a1", "b1", "a2"]
         assert answers.markers == [None, ("a", "1"), ("a", ""), None]
 
+    @pytest.mark.parametrize(("status", "reason"), [(400, Reason.CREDENTIALS), (403, Reason.BAD_RESPONSE)])
+    def test_what_has_nothing_to_do_with_the_marker_is_a_failure_at_once(self, status: int, reason: Reason):
+        answers = Answers(page("a1", more=("a", "1")), StoreError(reason, "no", status=status))
+        with pytest.raises(StoreError):
+            listed(answers)
+        assert len(answers.asked) == 2
+
     def test_where_no_way_is_taken_the_failure_is_the_store_s_own(self):
         refused = refusal(400, "MalformedXML")
         answers = Answers(page("a1", more=("a", "1")), *[refused] * 3)
