@@ -79,6 +79,8 @@ class PartsPaginator(Paginator["Part"]):
         self._markers_tried.add(hash(marker))
         self._skipped_parts = skipped_parts
         self._listed: set[Hashable] = set()
+        self._highest = 0
+        self._all_numbered = True
         self._after_gap: Marker | None = None
         self._is_check = False
         self._last_number = 0
@@ -92,6 +94,9 @@ class PartsPaginator(Paginator["Part"]):
     def _recall(self, identities: Sequence[Hashable], distinct: set[Hashable]) -> set[Hashable]:  # noqa: ARG002
         known = distinct & self._listed
         self._listed |= distinct
+        numbers = [number for number in distinct if isinstance(number, int)]
+        self._highest = max(self._highest, *numbers, 0)
+        self._all_numbered = self._all_numbered and len(numbers) == len(distinct)
         return known
 
     def _follow(self, page: Page[Part], *, moved: bool) -> None:
@@ -133,8 +138,7 @@ class PartsPaginator(Paginator["Part"]):
 
     def _highest_number(self) -> int:
         """Return the highest part number listed; 0 where a part has none."""
-        numbers = [number for number in self._listed if isinstance(number, int)]
-        return max(numbers) if numbers and len(numbers) == len(self._listed) else 0
+        return self._highest if self._all_numbered else 0
 
     def _check(self, ways: Sequence[Marker]) -> None:
         """Ask for a page that shows nothing new if the list is complete, unless all were asked for."""
