@@ -13,6 +13,8 @@ from bench.ours import write_config
 from bench.pages import Bucket
 
 SCAN = Path(__file__).with_name("scanonce.py")
+ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
+"""Of a process that is to find no settings of whoever runs the benchmarks."""
 LEDGER_SCAN = Path(__file__).with_name("ledgeronce.py")
 
 

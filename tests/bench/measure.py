@@ -3,9 +3,12 @@
 import gc
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import astuple, dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,36 @@ def take_turns(
     return [median(costs) for costs in zip(*taken[1:], strict=True)]
 
 
-def median(costs: tuple[Cost, ...]) -> Cost:
+def alternate(rounds: int, *sides: Callable[[], T]) -> list[tuple[T, ...]]:
+    """Return each side's measurements of all rounds; the sides are measured in turns."""
+    return list(zip(*([side() for side in sides] for _ in range(rounds)), strict=True))
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio that each round measured anew: the median of the rounds, the least and the greatest."""
+
+    median: float
+    least: float
+    greatest: float
+
+
+def ratio(over: Sequence[float], under: Sequence[float]) -> Ratio:
+    """Return the ratio of two sides, measured in the same rounds."""
+    each = [above / below for above, below in zip(over, under, strict=True)]
+    return Ratio(statistics.median(each), min(each), max(each))
+
+
+def cpu_ratio(over: Sequence[Cost], under: Sequence[Cost]) -> Ratio:
+    """Return the ratio of what two sides took of the CPU."""
+    return ratio([cost.cpu for cost in over], [cost.cpu for cost in under])
+
+
+def wall_ratio(over: Sequence[Cost], under: Sequence[Cost]) -> Ratio:
+    """Return the ratio of what two sides took of the clock."""
+    return ratio([cost.wall for cost in over], [cost.wall for cost in under])
+
+
+def median(costs: Sequence[Cost]) -> Cost:
     """Return the median of the clock and that of the CPU."""
     return Cost(*(statistics.median(column) for column in zip(*map(astuple, costs), strict=True)))

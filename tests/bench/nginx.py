@@ -35,14 +35,17 @@ http {{
   map $args $after {{ default ""; "~(?:^|&)key-marker=[^&]*page-(?<page>[0-9]+)" $page; }}
   map $uri $answer {{
     "~^/(?<bucket>[^/]+)/?$" "/$bucket/uploads-$after.xml";
-    "~^/(?<bucket>[^/]+)/" "/$bucket/parts.xml";
+    "~^/(?<bucket>[^/]+)/(?<key>.+)$" "/$bucket/parts.xml";
   }}
   server {{
     listen 127.0.0.1:{port} backlog=1024;
     root {folder}/html;
+    sub_filter "{key}" "$key"; sub_filter "{upload_id}" "$arg_uploadId";
+    sub_filter_once on; sub_filter_types none;
     location / {{ try_files $answer =404; }}
-    location /{late} {{ echo_sleep {seconds}; echo_exec @late; }}
-    location @late {{ try_files $answer =404; }}
+    location ~ ^/[^/]+/. {{ sub_filter_types *; try_files $answer =404; }}
+    location ^~ /{late} {{ echo_sleep {seconds}; echo_exec @late; }}
+    location @late {{ sub_filter_types *; try_files $answer =404; }}
   }}
 }}
 """
@@ -91,6 +94,7 @@ def serving(*buckets: Bucket, log: bool = False) -> Iterator[Nginx]:
     with TemporaryDirectory(prefix="mpu-bench-") as name:
         folder, port = Path(name), free_port()
         settings = {"folder": folder, "port": port, "late": LATE, "seconds": LATE_SECONDS}
+        settings |= {"key": pages.KEY, "upload_id": pages.UPLOAD_ID}
         for bucket in buckets:
             pages.write(folder / "html", bucket)
         file = folder / "nginx.conf"

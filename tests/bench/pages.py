@@ -1,4 +1,6 @@
-"""Canned answers of Amazon S3 as files: a bucket's uploads page by page, one answer about parts for all.
+"""Canned answers as files, as Amazon S3 gives them: a bucket's uploads page by page, and a page of parts.
+
+The page of parts is one for all uploads of the bucket; the server puts key and id of the one asked about in.
 
 A page is found by the marker that asks for it: the last key of page 122 holds `page-000122`, and the file of
 the page after it is `uploads-000122.xml`. The first page is `uploads-.xml`.
@@ -13,9 +15,11 @@ from pathlib import Path
 PAGE = 1000
 PART_BYTES = 8 * 1024 * 1024
 _BEGAN = datetime(2025, 1, 1)  # noqa: DTZ001 - written with a Z
-_XML = (
-    '<?xml version="1.0" encoding="UTF-8"?>\n<{0} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{1}</{0}>'
-)
+S3, OBS = "http://s3.amazonaws.com/doc/2006-03-01/", "http://obs.myhwclouds.com/doc/2015-06-30/"
+"""Namespaces of answers."""
+KEY, UPLOAD_ID = "@key@", "@upload-id@"
+"""What stands in a page of parts where the server has to put in what it was asked about."""
+_XML = '<?xml version="1.0" encoding="UTF-8"?>\n<{0} xmlns="{1}">{2}</{0}>'
 _WHO = (
     "<Initiator><ID>arn:aws:iam::123456789012:user/backup</ID><DisplayName>backup</DisplayName></Initiator>"
     "<Owner><ID>8a6925ce4adf588a4c4b1b0bd3d2e1f2</ID><DisplayName>archive</DisplayName></Owner>"
@@ -27,6 +31,10 @@ _PART = (
 )
 
 
+Names = tuple[str, str]
+"""Key and upload id."""
+
+
 @dataclass(frozen=True)
 class Bucket:
     """What a bucket holds: so many uploads, each of so many parts; and how many uploads a page of it has."""
@@ -36,6 +44,7 @@ class Bucket:
     parts: int = 0
     part_bytes: int = PART_BYTES
     page: int = PAGE
+    namespace: str = S3
 
     @property
     def totals(self) -> tuple[int, int, int]:
@@ -43,7 +52,7 @@ class Bucket:
         return self.uploads, self.uploads * self.parts, self.uploads * self.parts * self.part_bytes
 
 
-def names(uploads: int) -> Iterator[tuple[str, str]]:
+def names(uploads: int) -> Iterator[Names]:
     """Return key and upload id of so many uploads, in a store's order."""
     for number in range(uploads):
         page, place = divmod(number, PAGE)
@@ -54,17 +63,22 @@ def write(folder: Path, bucket: Bucket) -> None:
     """Write the pages of a bucket into its folder."""
     home = folder / bucket.name
     home.mkdir(parents=True)
+    for number, (_, text) in enumerate(listing_pages(bucket)):
+        after = f"{number - 1:06}" if number else ""
+        (home / f"uploads-{after}.xml").write_text(text, encoding="utf-8")
+    (home / "parts.xml").write_text(parts_page(bucket), encoding="utf-8")
+
+
+def listing_pages(bucket: Bucket) -> Iterator[tuple[Names, str]]:
+    """Yield each page of the listing, and the marker that asks for it: key and upload id."""
     uploads, marker = names(bucket.uploads), ("", "")
     for first in range(0, bucket.uploads, bucket.page):
         page = list(islice(uploads, bucket.page))
-        after = f"{first // PAGE - 1:06}" if first else ""
-        text = _listing(bucket, page, marker, first)
-        (home / f"uploads-{after}.xml").write_text(text, encoding="utf-8")
+        yield marker, _listing(bucket, page, marker, first)
         marker = page[-1]
-    (home / "parts.xml").write_text(_parts(bucket), encoding="utf-8")
 
 
-def _listing(bucket: Bucket, page: list[tuple[str, str]], marker: tuple[str, str], first: int) -> str:
+def _listing(bucket: Bucket, page: list[Names], marker: Names, first: int) -> str:
     more = "true" if first + len(page) < bucket.uploads else "false"
     (key_marker, id_marker), (last_key, last_id) = marker, page[-1]
     head = (
@@ -78,14 +92,15 @@ def _listing(bucket: Bucket, page: list[tuple[str, str]], marker: tuple[str, str
         f"<Initiated>{(_BEGAN + timedelta(seconds=first + place)).isoformat()}.000Z</Initiated></Upload>"
         for place, (key, upload_id) in enumerate(page)
     ]
-    return _XML.format("ListMultipartUploadsResult", head + "".join(items))
+    return _XML.format("ListMultipartUploadsResult", bucket.namespace, head + "".join(items))
 
 
-def _parts(bucket: Bucket) -> str:
-    head = (  # without key and upload id: one page answers for all uploads
-        f"<Bucket>{bucket.name}</Bucket>{_WHO}"
+def parts_page(bucket: Bucket) -> str:
+    """Return the page of parts, with KEY and UPLOAD_ID where the server has to put these in."""
+    head = (
+        f"<Bucket>{bucket.name}</Bucket><Key>{KEY}</Key><UploadId>{UPLOAD_ID}</UploadId>{_WHO}"
         f"<PartNumberMarker>0</PartNumberMarker><NextPartNumberMarker>{bucket.parts}</NextPartNumberMarker>"
         f"<MaxParts>1000</MaxParts><IsTruncated>false</IsTruncated>"
     )
     items = "".join(_PART.format(number, bucket.part_bytes) for number in range(1, bucket.parts + 1))
-    return _XML.format("ListPartsResult", head + items)
+    return _XML.format("ListPartsResult", bucket.namespace, head + items)

@@ -5,12 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 from bench.account import KEYS, REGION, Keys
-from bench.pages import Bucket
+from bench.pages import Bucket, Names
 from botocore.config import Config
 from mypy_boto3_s3 import S3Client
-
-Names = tuple[str, str]
-"""Key and upload id."""
 
 
 def client(url: str, threads: int = 1, keys: Keys = KEYS) -> S3Client:

@@ -1,9 +1,10 @@
 """One row as it is printed: figures, and what is demanded of them."""
 
-from collections.abc import Iterable
+import statistics
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bench.measure import Cost
+from bench.measure import Cost, Ratio
 
 Row = dict[str, object]
 SERVER_MARGIN = 3.0
@@ -12,12 +13,17 @@ SERVER_MARGIN = 3.0
 
 @dataclass(frozen=True)
 class Check:
-    """A figure and its limit: `bound` is "at least" or "at most"."""
+    """A figure and its limit: `bound` is "at least" or "at most". Of a ratio, the median counts."""
 
     what: str
-    value: float
+    found: float | Ratio
     bound: str
     limit: float
+
+    @property
+    def value(self) -> float:
+        """The figure."""
+        return self.found.median if isinstance(self.found, Ratio) else self.found
 
     @property
     def ok(self) -> bool:
@@ -26,15 +32,21 @@ class Check:
 
     def row(self) -> Row:
         """Return the check as it is printed."""
-        return {"what": self.what, "is": figure(self.value), self.bound: figure(self.limit), "ok": self.ok}
+        spread = (
+            {"min": figure(self.found.least), "max": figure(self.found.greatest)}
+            if isinstance(self.found, Ratio)
+            else {}
+        )
+        said = {"what": self.what, "is": figure(self.value)} | spread
+        return said | {self.bound: figure(self.limit), "ok": self.ok}
 
 
-def at_least(what: str, value: float, limit: float) -> Check:
+def at_least(what: str, value: float | Ratio, limit: float) -> Check:
     """Demand that much or more."""
     return Check(what, value, "at least", limit)
 
 
-def at_most(what: str, value: float, limit: float) -> Check:
+def at_most(what: str, value: float | Ratio, limit: float) -> Check:
     """Demand that much or less."""
     return Check(what, value, "at most", limit)
 
@@ -62,6 +74,16 @@ def against_server(
 def shown(cost: Cost) -> Row:
     """Return what a call costs in milliseconds, and how many were made a second."""
     return {"cpu_ms": figure(cost.cpu * 1e3), "wall_ms": figure(cost.wall * 1e3), "per_s": figure(cost.rate)}
+
+
+def in_seconds(cost: Cost) -> Row:
+    """Return what a whole process took."""
+    return {"cpu_s": figure(cost.cpu), "wall_s": figure(cost.wall)}
+
+
+def median_figure(values: Sequence[float]) -> float:
+    """Return the median of the rounds."""
+    return figure(statistics.median(values))
 
 
 def figure(value: float) -> float:

@@ -4,7 +4,7 @@ import json
 import re
 import sys
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,13 +69,17 @@ class Exporter:
 
 @contextmanager
 def serving(
-    folder: Path, config: Mapping[str, object], *flags: str, command: tuple[str, ...] = ("serve",)
+    folder: Path,
+    config: Mapping[str, object],
+    *flags: str,
+    command: tuple[str, ...] = ("serve",),
+    program: Sequence[str] = (sys.executable, "-m", "exporter"),
 ) -> Iterator[Exporter]:
     """Run `mpu-exporter serve` on a free port with this config while the block lasts."""
     file, log = folder / "config.yaml", folder / "exporter.log"
     file.write_text(json.dumps(config))  # JSON is YAML
     line = [
-        *(sys.executable, "-m", "exporter", *command, f"--config.file={file}"),
+        *(*program, *command, f"--config.file={file}"),
         *("--web.listen-address=127.0.0.1:0", *flags),
     ]
     with running(line, log) as process:
