@@ -7,11 +7,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
-
-if TYPE_CHECKING:
-    from pydantic import SecretStr
 
 ACCOUNT = "^(-|[0-9]{12})$"
 OWN_ACCOUNT = "^[0-9]{12}$"
@@ -120,12 +116,12 @@ def check_file_name(text: str) -> str:
     return text
 
 
-def check_secret(secret: SecretStr) -> SecretStr:
+def check_secret(text: str) -> str:
     """Accept what can be signed with."""
-    fault = find_secret_fault(secret.get_secret_value())
+    fault = find_secret_fault(text)
     if fault:
         raise ValueError(fault)
-    return secret
+    return text
 
 
 def find_secret_fault(text: str) -> str:

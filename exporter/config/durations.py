@@ -12,7 +12,7 @@ _MAX_DAYS = 36500
 def parse_duration(value: object) -> float:
     """Return the seconds of a duration text. Raises ValueError with what to write instead."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        raise ValueError("a duration needs a unit: write 90s, 5m, 1h30m or 7d, not a bare number")  # noqa: TRY004 (pydantic reads ValueError)
+        raise ValueError("a duration needs a unit: write 90s, 5m, 1h30m or 7d, not a bare number")  # noqa: TRY004 - a fault of the file
     if not isinstance(value, str) or not re.fullmatch(PATTERN, value):
         raise ValueError(
             "must be a duration such as 90s, 5m, 1h30m or 7d (whole numbers; units s, m, h, d, w)"

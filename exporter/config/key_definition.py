@@ -23,7 +23,8 @@ class Key:
     """A key of the config file. `name` is the setting's name, unless it has its own.
 
     `default` is written as in the file. `stores` are the kinds of store that take the key, () for all;
-    `instead` is what to do on another. `bounds` are arguments of pydantic's Field.
+    `instead` is what to do on another. `bounds` are `ge` and `le` of a number, or
+    `min_length` and `max_length` of a list.
     """
 
     description: str

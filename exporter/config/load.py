@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING
 from exporter.config.cross_checks import find_faults
 from exporter.config.document import read_document
 from exporter.config.file_checks import find_file_faults
-from exporter.config.models import File
 from exporter.config.problems import make_error
 from exporter.config.resolve import resolve
+from exporter.config.settings import Settings
 from exporter.config.validate import validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-    from exporter.config.settings import Settings
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -26,7 +24,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     Variables are read from `environ`; files named in the config are looked for from the config file's folder.
     """
     document = read_document(path, environ)
-    file = validate(document, File)
+    file = validate(document, Settings)
     for where, text in chain(find_faults(document.data), find_file_faults(document.data, path.parent)):
         document.add(where, text)
     if file is None or document.problems:

@@ -1,4 +1,4 @@
-"""A validated File in, Settings out: defaults handed down from file to target to bucket, paths made whole."""
+"""A file whose values are read in, Settings out: defaults are handed down, and paths are made whole."""
 
 from __future__ import annotations
 
@@ -7,59 +7,59 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.config.credentials import Secret
-from exporter.config.key_definition import list_keys
-from exporter.config.models import SettingsSection
+from exporter.config.validate import Written
 
 if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings, ScanSettings, Settings, TargetSettings
 
 
-def resolve(file: SettingsSection, folder: Path) -> Settings:
-    """Return the settings of a File. `folder` is the config file's: relative paths begin there."""
-    settings: Settings = _resolve(file, folder)
-    written = file.targets  # type: ignore[attr-defined] # models are made of the settings
+def resolve(file: Written, folder: Path) -> Settings:
+    """Return the settings of a file. `folder` is the config file's: relative paths begin there."""
+    settings: Settings = fill(file, folder)
+    written: Any = file.values["targets"]
     targets = zip(settings.targets, written, strict=True)
-    return replace(
-        settings, targets=tuple(_inherit(target, model, settings.scan) for target, model in targets)
-    )
+    return replace(settings, targets=tuple(_inherit(target, each, settings.scan) for target, each in targets))
 
 
-def _resolve(section: SettingsSection, folder: Path) -> Any:  # noqa: ANN401 - an object of its settings_class
-    values: dict[str, object] = {}
-    for filled, name, _ in list_keys(section.settings_class):
-        value = getattr(section, name)
+def fill(written: Written, folder: Path) -> Any:  # noqa: ANN401 - an object of the section's class
+    """Return the class of the settings that a section fills, with defaults for what is not written."""
+    section, values = written.section, written.values
+    found: dict[str, object] = {}
+    for name, known in section.keys.items():
+        value = values.get(name)
         if value is not None:
-            values.setdefault(filled.name, _convert(value, folder))
-    if section.model_extra:
-        values["by_class"] = tuple(sorted(section.model_extra.items()))
-    return section.settings_class(**values)
+            found.setdefault(known.setting, _convert(value, folder))
+    if section.others:
+        found["by_class"] = tuple(sorted(item for item in values.items() if item[0] not in section.keys))
+    return section.settings_class(**found)
 
 
 def _convert(value: object, folder: Path) -> object:
-    if isinstance(value, SettingsSection):
-        return _resolve(value, folder)
+    if isinstance(value, Written):
+        return fill(value, folder)
     if isinstance(value, list):
         return tuple(_convert(item, folder) for item in value)
-    if isinstance(value, dict):
-        return tuple(value.items())
     if isinstance(value, Secret) and value.file:
         return Secret(file=folder / value.file)
     return folder / value if isinstance(value, Path) else value
 
 
-def _inherit(target: TargetSettings, written: Any, scan: ScanSettings) -> TargetSettings:  # noqa: ANN401
+def _inherit(target: TargetSettings, written: Written, scan: ScanSettings) -> TargetSettings:
     """Return a target with what its scan and buckets, as they are written, take from the file and from it."""
-    own_scan = {key: getattr(target.scan, key) for key in written.scan.model_fields_set}
-    buckets = zip(target.buckets, written.buckets or written.vaults or (), strict=True)
+    values: dict[str, Any] = written.values
+    own_scan = {key: getattr(target.scan, key) for key in values["scan"].values} if "scan" in values else {}
+    buckets = zip(target.buckets, values.get("buckets") or values.get("vaults") or (), strict=True)
     return replace(
         target,
         scan=replace(scan, **own_scan),
-        buckets=tuple(_inherit_bucket(bucket, model, target) for bucket, model in buckets),
+        buckets=tuple(_inherit_bucket(bucket, each, target) for bucket, each in buckets),
         prefix=target.prefix or None,
     )
 
 
-def _inherit_bucket(bucket: BucketSettings, written: Any, target: TargetSettings) -> BucketSettings:  # noqa: ANN401
-    prefix = target.prefix if written.prefix is None else written.prefix
-    stale_after = target.stale_after if written.stale_after is None else bucket.stale_after
-    return replace(bucket, prefix=prefix or None, stale_after=stale_after)
+def _inherit_bucket(bucket: BucketSettings, written: Written, target: TargetSettings) -> BucketSettings:
+    prefix = target.prefix if written.values.get("prefix") is None else bucket.prefix
+    is_own = written.values.get("stale_after") is not None
+    return replace(
+        bucket, prefix=prefix or None, stale_after=bucket.stale_after if is_own else target.stale_after
+    )

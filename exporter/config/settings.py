@@ -1,6 +1,6 @@
 """Validated settings, immutable and complete; and the definition of the config file: each key is stated once.
 
-The models that read the file, its JSON Schema, the check that a key goes with the kind of store, and comments
+The shape of the file, its JSON Schema, the check that a key goes with the kind of store, and comments
 in config.example.yaml come from these fields, in this order. Durations are seconds.
 """
 

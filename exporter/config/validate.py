@@ -1,139 +1,146 @@
-"""Plain data in, a validated file out; pydantic's errors become problems in the words of this project."""
+"""Plain data in, a file whose every value is read out; or all of its faults, each with its path."""
 
 from __future__ import annotations
 
-import difflib
-from typing import TYPE_CHECKING, TypeVar, get_args
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING
 
 from exporter.config.document import INVALID
-from exporter.config.field_types import Section
-from exporter.config.models import File
+from exporter.config.field_types import Leaf
+from exporter.config.shapes import ListOf, MappingOf, Section, list_sections, make_section
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pydantic_core import ErrorDetails
-
-    from exporter.config.document import Document
+    from exporter.config.document import Document, Values
     from exporter.config.problems import KeyPath
+    from exporter.config.shapes import Shape
 
-Model = TypeVar("Model", bound=Section)
-
-_EXPECTED = {
-    "finite_number": "a finite number",
-    "float_type": "a number, without quotes",
-    "string_type": "text: put quotes around it",
-    "int_type": "a whole number, without quotes",
-    "bool_type": "true or false, without quotes",
-    "list_type": "a list: begin each entry with -, or write [a, b]",
-    "dict_type": "a mapping: write key: value, or remove it",
-    "model_type": "a mapping: write key: value, or remove it",
-}
+_NO_LIST = "must be a list: begin each entry with -, or write [a, b]"
+_NO_MAPPING = "must be a mapping: write key: value, or remove it"
 
 
-def validate(document: Document, model: type[Model]) -> Model | None:
-    """Return the validated file, or note every fault in `document` and put INVALID where it is."""
-    try:
-        return model.model_validate(document.data)
-    except ValidationError as error:
-        for details in error.errors(include_url=False, include_input=False):
-            _note(document, details, model)
-        return None
+class Written:
+    """A section as it is written: the shape, and what was read of each key that is given.
 
-
-def list_sections(
-    model: type[Section] = File, path: tuple[str, ...] = ()
-) -> Iterator[tuple[str, type[Section]]]:
-    """Yield every section of the config with its path, list positions left out: `targets.scan`."""
-    yield ".".join(path), model
-    for name, field in model.model_fields.items():
-        for section in _find_sections(field.annotation):
-            yield from list_sections(section, (*path, name))
-
-
-def _find_sections(annotation: object) -> list[type[Section]]:
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return [annotation]
-    return [section for part in get_args(annotation) for section in _find_sections(part)]
-
-
-def _note(document: Document, details: ErrorDetails, model: type[Section]) -> None:
-    where, value = _find(document.data, details["loc"])
-    if value is INVALID:
-        return
-    if not where:
-        document.add(where, f"the file must be a mapping with the keys {', '.join(model.model_fields)}")
-    elif details["type"] == "extra_forbidden":
-        _note_unknown(document, where, model)
-    elif details["type"] == "missing":
-        document.add(where, f"is required: {_describe_missing(where, model)}")
-    else:
-        document.add(where, _describe(details, value))
-    _mark_invalid(document, where)
-
-
-def _find(data: object, location: KeyPath) -> tuple[KeyPath, object]:
-    """Return the path in the file for pydantic's location, and the value there.
-
-    They differ where a text is written for a mapping, and at the keys of `labels`.
+    Values are settings, None for null, Written for sections, lists for lists, and pairs for mappings.
     """
-    for depth, step in enumerate(location):
-        if isinstance(data, list) and isinstance(step, int):
-            data = data[step]
-        elif not isinstance(data, dict) or step == "[key]":
-            return location[:depth], data
-        else:
-            data = data.get(step)
-    return location, data
+
+    __slots__ = ("section", "values")
+
+    def __init__(self, section: Section, values: Values) -> None:
+        """Keep both."""
+        self.section = section
+        self.values = values
 
 
-def _mark_invalid(document: Document, where: KeyPath) -> None:
-    """Put INVALID at a path, even of a missing key, so that no other check reports the value again."""
-    holder = _find(document.data, where[:-1])[1]
-    if where and isinstance(holder, list | dict):
-        holder[where[-1]] = INVALID  # type: ignore[index]  # _find came this way
-    else:
+def validate(document: Document, settings_class: type) -> Written | None:
+    """Return what the file says, or None where any fault is noted in `document`, each replaced by INVALID.
+
+    `settings_class` is what the file as a whole fills.
+    """
+    top = make_section(settings_class)
+    if isinstance(document.data, dict):
+        written = _Walk(document, top).read_section(top, document.data, ())
+        return None if document.problems else written
+    if document.data is not INVALID:
+        document.add((), f"the file must be a mapping with the keys {', '.join(top.keys)}")
         document.data = INVALID
+    return None
 
 
-def _describe(details: ErrorDetails, value: object) -> str:
-    """Return the text of a fault, without the value: it may be a secret."""
-    kind, context = details["type"], details.get("ctx", {})
-    if kind == "string_type" and (value is None or isinstance(value, list | dict)):
-        return "must be text: one value, not nothing, a list or a mapping"
-    texts = {
-        "literal_error": f"must be {context.get('expected')}",
-        "greater_than_equal": f"must be at least {context.get('ge', 0):g}",
-        "less_than_equal": f"must be at most {context.get('le', 0):g}",
-        "too_short": "needs at least one entry",
-        "too_long": f"must have at most {context.get('max_length')} entries",
-        "value_error": str(context.get("error")),
-    }
-    return texts.get(kind) or f"must be {_EXPECTED.get(kind, 'something else')}"
+class _Walk:
+    """Reads values by their shapes. A fault of a value is a ValueError, noted by whoever holds the value."""
 
+    def __init__(self, document: Document, top: Section) -> None:
+        self._document = document
+        self._top = top
 
-def _note_unknown(document: Document, where: KeyPath, model: type[Section]) -> None:
-    sections = dict(list_sections(model))
-    known = list(sections[_section_path(where)].model_fields)
-    key, line = str(where[-1]), document.line(where)
-    homes = [path or "the top level" for path, section in sections.items() if key in section.model_fields]
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.7)
-    text = f"unknown key: remove it, or use one of {', '.join(known)}"
-    if homes:
-        text = f"unknown key here: it belongs under {' or '.join(homes)}"
-    elif near:
-        text = f"unknown key: did you mean {near[0]}?"
-    elif "credentials" in where:
-        where = where[:-1]  # {access_key_id, abc} makes keys of what was meant as a value
-    document.add(where, text, line)
+    def _read_entry(
+        self, shape: Shape, holder: dict[str, object] | list[object], step: str | int, where: KeyPath
+    ) -> object:
+        """Read the value at `step` of a list or mapping, whose path is `where`."""
+        value = holder[step]  # type: ignore[index] # positions of lists, keys of mappings
+        path = (*where, step)
+        try:
+            return INVALID if value is INVALID else self._read(shape, value, path)
+        except ValueError as error:
+            self._note(holder, step, path, str(error))
+        return INVALID
 
+    def _note(
+        self, holder: dict[str, object] | list[object], step: str | int, path: KeyPath, text: str
+    ) -> None:
+        """Note a fault, and put INVALID there so that no other check reports the value again."""
+        self._document.add(path, text)
+        holder[step] = INVALID  # type: ignore[index] # likewise
 
-def _describe_missing(where: KeyPath, model: type[Section]) -> str:
-    field = dict(list_sections(model))[_section_path(where)].model_fields[str(where[-1])]
-    return str(field.description)
+    def _read(self, shape: Shape, value: object, where: KeyPath) -> object:
+        if isinstance(shape, Leaf):
+            return shape.read(value)
+        if isinstance(shape, ListOf):
+            return self._read_list(shape, value, where)
+        if isinstance(shape, MappingOf):
+            return self._read_mapping(shape, value, where)
+        if shape.bare and isinstance(value, str):
+            name = self._read(shape.keys[shape.bare].shape, value, where)
+            return Written(shape, {shape.bare: name})
+        if shape.bare and not isinstance(value, dict):
+            raise ValueError("must be a name or a mapping with a name: put quotes around a number")
+        return self.read_section(shape, value, where)
 
+    def _read_list(self, shape: ListOf, value: object, where: KeyPath) -> list[object]:
+        if not isinstance(value, list):
+            raise ValueError(_NO_LIST)  # noqa: TRY004 - a fault of the file
+        if shape.least and len(value) < shape.least:
+            raise ValueError("needs at least one entry")
+        if shape.most and len(value) > shape.most:
+            raise ValueError(f"must have at most {shape.most} entries")
+        return [self._read_entry(shape.item, value, position, where) for position in range(len(value))]
 
-def _section_path(where: KeyPath) -> str:
-    return ".".join(step for step in where[:-1] if isinstance(step, str))
+    def _read_mapping(self, shape: MappingOf, value: object, where: KeyPath) -> list[tuple[object, object]]:
+        if not isinstance(value, dict):
+            raise ValueError(_NO_MAPPING)  # noqa: TRY004 - a fault of the file
+        pairs = []
+        for name in value:
+            try:
+                key = shape.key.read(name)
+            except ValueError as error:
+                self._note(value, name, (*where, name), str(error))
+                continue
+            pairs.append((key, self._read_entry(shape.value, value, name, where)))
+        return pairs
+
+    def read_section(self, section: Section, value: object, where: KeyPath) -> Written:
+        """Read the keys of a section. Raises ValueError where it is no mapping."""
+        if not isinstance(value, dict):
+            raise ValueError(_NO_MAPPING)  # noqa: TRY004 - a fault of the file
+        values: Values = {}
+        for name in value:
+            found = section.keys.get(name)
+            shape = found.shape if found else section.others
+            if shape is None:
+                self._note_unknown(section, value, name, where)
+            elif found and found.nullable and value[name] is None:
+                values[name] = None
+            else:
+                values[name] = self._read_entry(shape, value, name, where)
+        for name, known in section.keys.items():
+            if known.required and name not in value:
+                self._note(value, name, (*where, name), f"is required: {known.key.full_description}")
+        return Written(section, values)
+
+    def _note_unknown(self, section: Section, holder: Values, name: str, where: KeyPath) -> None:
+        from difflib import get_close_matches  # noqa: PLC0415 - only wrong files need it
+
+        path = (*where, name)
+        line = self._document.line(path)
+        homes = [home or "the top level" for home, other in list_sections(self._top) if name in other.keys]
+        near = get_close_matches(name, section.keys, n=1, cutoff=0.7)
+        text = f"unknown key: remove it, or use one of {', '.join(section.keys)}"
+        if homes:
+            text = f"unknown key here: it belongs under {' or '.join(homes)}"
+        elif near:
+            text = f"unknown key: did you mean {near[0]}?"
+        elif "credentials" in path:
+            path = where  # {access_key_id, abc} makes keys of what was meant as a value
+        if holder[name] is not INVALID:
+            self._document.add(path, text, line)
+            holder[name] = INVALID

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import MISSING, asdict, fields
-from typing import Any, NamedTuple
-
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from dataclasses import asdict
+from typing import NamedTuple
 
 from exporter.model.results import ScanResult, Summary
+from exporter.state.stored_json import read_record
 
 MAX_ENDED = 1000
 """Maximum number of ended uploads that are stored, and of denied ones."""
@@ -60,21 +59,17 @@ class Notes(NamedTuple):
     traits: ListingTraits = ListingTraits()
 
 
-class _StrictModel(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _StoredResult(_StrictModel):
+class _StoredResult(NamedTuple):
     """The names are those of the file's format; here and below."""
 
-    summary: dict[str, Any]
+    summary: Summary
     finished: float
     duration: float
     trouble: str
     notices: tuple[str, ...] = ()
 
 
-class _StoredNotes(_StrictModel):
+class _StoredNotes(NamedTuple):
     result: _StoredResult | None
     gone: frozenset[int]
     refused_at: float | None
@@ -83,12 +78,6 @@ class _StoredNotes(_StrictModel):
     refusals: int
     denied: frozenset[int] = frozenset()
     listing: ListingTraits = ListingTraits()
-
-
-_FIELDS = {field.name for field in fields(Summary)}
-_REQUIRED_FIELDS = {field.name for field in fields(Summary) if field.default is MISSING}
-"""Fields that every version has written; each later one has a default."""
-_SUMMARY = TypeAdapter(Summary)
 
 
 def write_notes(notes: Notes) -> str:
@@ -109,10 +98,10 @@ def write_notes(notes: Notes) -> str:
 def read_notes(text: str) -> Notes:
     """Return the notes of a JSON text; empty ones where it is not valid."""
     try:
-        stored = _StoredNotes.model_validate_json(text)
-        result = _read_result(stored.result) if stored.result else None
-    except ValueError:  # pydantic's own error is one
+        stored = read_record(_StoredNotes, json.loads(text))
+    except (ValueError, OverflowError, RecursionError):
         return Notes()
+    result = _read_result(stored.result) if stored.result else None
     refusals = RefusalState(stored.refused_at, stored.refusal, stored.probes, stored.refusals)
     return Notes(result, stored.gone, refusals, stored.denied, stored.listing)
 
@@ -133,9 +122,6 @@ def _valid(text: str) -> str:
 
 
 def _read_result(stored: _StoredResult) -> ScanResult:
-    if not _REQUIRED_FIELDS <= set(stored.summary) <= _FIELDS:
-        raise ValueError("a summary of another version")
-    summary = _SUMMARY.validate_python(stored.summary)
     return ScanResult(
-        summary, stored.finished, stored.duration, warning=stored.trouble, notices=stored.notices
+        stored.summary, stored.finished, stored.duration, warning=stored.trouble, notices=stored.notices
     )

@@ -9,17 +9,17 @@ import json
 import os
 import re
 import textwrap
+from dataclasses import is_dataclass
 from pathlib import Path
-from typing import get_args
 
 import yaml
 from servers import need_package
 
-from exporter.config.key_definition import list_keys
+from exporter.config.key_definition import REQUIRED
 from exporter.config.load import load
 from exporter.config.schema import SCHEMA_FILE
-from exporter.config.settings import StoreKind
-from exporter.config.validate import list_sections
+from exporter.config.settings import Settings, StoreKind
+from exporter.config.shapes import Leaf, list_sections, make_section
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 ENVIRON = {
@@ -55,17 +55,17 @@ def read_shown(text):
 
 
 def list_defined():
-    """Yield the path, the key and the model's field of every key that the example has to show."""
-    for path, section in list_sections():
-        for _, name, key in list_keys(section.settings_class):
+    """Yield the path, the key and the shape of every key that the example has to show."""
+    for path, section in list_sections(make_section(Settings)):
+        for name, known in section.keys.items():
             where = f"{path}.{name}".removeprefix(".")
             if not HIDDEN.fullmatch(where):
-                yield where, key, section.model_fields[name]
+                yield where, known.key, known.shape
 
 
-def describe(key, field):
+def describe(key, shape):
     """Return the comment of a key: its description, choices that this does not name, bounds and stores."""
-    choices = [choice for choice in get_args(field.annotation) if isinstance(choice, str)]
+    choices = shape.schema.get("enum", []) if isinstance(shape, Leaf) else []
     if all(re.search(rf"\b{choice}\b", key.description) for choice in choices):
         choices = []
     bounds = [f"{key.bounds[name]:g}" for name in ("ge", "le") if "le" in key.bounds]
@@ -93,13 +93,13 @@ def locate(lines):
 def add_missing(lines):
     """Return the lines with every key that is not shown, after the key before it."""
     before, shown = "", read_shown("\n".join(lines))
-    for path, _, field in list_defined():
+    for path, key, _ in list_defined():
         if path not in shown:
             place = locate(lines)[before]
             column = len(LINE.fullmatch(lines[place])["head"])
             while place + 1 < len(lines) and lines[place + 1].startswith(" " * (column + 1)):
                 place += 1
-            default = yaml.safe_dump(field.default, default_flow_style=True).split("\n")[0]
+            default = yaml.safe_dump(key.default, default_flow_style=True).split("\n")[0]
             lines = [
                 *lines[: place + 1],
                 f"{'':{column}}{path.split('.')[-1]}: {default}",
@@ -111,7 +111,7 @@ def add_missing(lines):
 
 def write_comments(lines):
     """Return the lines with a comment at the first of each key."""
-    comments = {path: describe(key, field) for path, key, field in list_defined()}
+    comments = {path: describe(key, shape) for path, key, shape in list_defined()}
     lines = [line for line in lines if not line.startswith(" " * COLUMN + "# ")]
     described = {number: comments[path] for path, number in locate(lines).items() if path in comments}
     for number, line in enumerate(lines):
@@ -155,7 +155,7 @@ def test_shows_no_other_key():
 
 def test_shows_every_default():
     shown = read_shown(EXAMPLE.read_text())
-    for path, _, field in list_defined():
-        if field.is_required() or field.default_factory or path.startswith("targets.vaults."):
+    for path, key, _ in list_defined():
+        if key.default is REQUIRED or is_dataclass(key.default) or path.startswith("targets.vaults."):
             continue
-        assert field.default in shown[path], path
+        assert key.default in shown[path], path

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,12 +84,6 @@ def test_missing_file():
 def test_folder():
     expected = "../files: cannot be read: Is a directory: check the path and its permissions\n"
     assert expected == load_problems("../files")
-
-
-def test_settings_are_imported_without_pydantic():
-    code = "import sys, exporter.config.settings; print('pydantic' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
 
 
 def test_minimal_file_gets_the_defaults_of_the_settings():

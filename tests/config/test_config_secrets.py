@@ -12,8 +12,8 @@ from exporter.config import file_changes
 from exporter.config.credentials import Secret
 from exporter.config.document import read_document
 from exporter.config.load import load
-from exporter.config.models import File
 from exporter.config.problems import ConfigError
+from exporter.config.settings import Settings
 from exporter.config.validate import validate
 
 SECRET = "wJalrXUtnFEMI"
@@ -38,7 +38,7 @@ def test_in_no_repr(config: Path):
     settings = load(config, {})
     assert settings.targets[0].credentials.secret_access_key.read() == SECRET
     assert SECRET not in repr(settings) + str(settings)
-    assert SECRET not in repr(validate(read_document(config, {}), File))
+    assert SECRET not in repr(validate(read_document(config, {}), Settings))
 
 
 @in_turn("line", range(2, CONFIG.count("\n")))

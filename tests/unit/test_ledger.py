@@ -224,6 +224,8 @@ class TestNextProcess:
                 prefix_checked_at=st.none() | st.floats(0, 2e9),
                 hiding_since=st.none() | st.floats(0, 2e9),
                 honest_scans=st.integers(0, 50),
+                lists_by_key=st.booleans(),
+                usual_missing=st.floats(0, 1e9),
             ),
         )
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from exporter.config.document import as_list, as_mapping, read_document
 from exporter.config.problems import make_error
+from exporter.config.resolve import fill
 from exporter.config.validate import validate
 from exporter.web.auth.ciphers import CIPHER_SUITES, CLIENT_AUTH_TYPES, TLS_VERSIONS
 from exporter.web.auth.schema import WebConfigFile
@@ -47,17 +48,18 @@ def read_web_config(path: Path, environ: Mapping[str, str]) -> WebConfig:
     Files that it names are relative to its own folder.
     """
     document = read_document(path, environ, _IF_EMPTY)
-    file = validate(document, WebConfigFile)
+    written = validate(document, WebConfigFile)
     for where, text in _find_faults(as_mapping(document.data), path.parent):
         document.add(where, text)
-    context = None
-    if file and file.tls_server_config and not document.problems:
-        try:
-            context = make_tls_context(file.tls_server_config, path.parent)
-        except TlsError as error:
-            document.add((_TLS, error.key), str(error))
-    if file is None or document.problems:
+    if written is None or document.problems:
         raise make_error(path, document.problems)
+    file: WebConfigFile = fill(written, path.parent)
+    try:
+        tls = file.tls_server_config
+        context = make_tls_context(tls, path.parent) if tls else None
+    except TlsError as error:
+        document.add((_TLS, error.key), str(error))
+        raise make_error(path, document.problems) from None
     return _make_web_config(file, context)
 
 
@@ -78,10 +80,10 @@ def _make_web_config(file: WebConfigFile, context: ssl.SSLContext | None) -> Web
     return WebConfig(
         tls_context=context,
         allowed_client_sans=frozenset(tls.client_allowed_sans if tls else ()),
-        users={user: secret.get_secret_value().encode() for user, secret in file.basic_auth_users.items()},
+        users={user: secret.read().encode() for user, secret in file.basic_auth_users},
         public_paths=frozenset(file.auth_excluded_paths),
         headers=tuple(
-            (name.lower().encode(), value.encode()) for name, value in file.http_server_config.headers.items()
+            (name.lower().encode(), value.encode()) for name, value in file.http_server_config.headers
         ),
     )
 

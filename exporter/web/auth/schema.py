@@ -1,13 +1,14 @@
-"""The schema of a web config file: every key of the exporter-toolkit, and advice for those not supported."""
+"""A web config file: every key of the exporter-toolkit, and advice for those not supported."""
 
-# No postponed annotations here: pydantic reads them when a class is made.
+from __future__ import annotations
+
 import re
-from collections.abc import Callable
-from typing import Annotated, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, NoReturn
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretStr
-
-from exporter.config.field_types import FileName, Section
+from exporter.config.credentials import Secret
+from exporter.config.field_types import FileName, Leaf, text
+from exporter.config.key_definition import Key, as_metadata, key, setting
 from exporter.web.auth.ciphers import CIPHER_SUITES, TLS13_CIPHER_SUITES
 
 MAX_BCRYPT_COST = 15
@@ -29,15 +30,15 @@ def _check_suite(text: str) -> str:
     return text
 
 
-def _check_hash(secret: SecretStr) -> SecretStr:
-    found = _BCRYPT.fullmatch(secret.get_secret_value())
+def _read_hash(text: str) -> Secret:
+    found = _BCRYPT.fullmatch(text)
     if not found:
         raise ValueError("must be a bcrypt hash, never the password: make one with `htpasswd -nBC 10 NAME`")
     if not _MIN_BCRYPT_COST <= int(found[1]) <= MAX_BCRYPT_COST:
         raise ValueError(
             f"must have a cost of {_MIN_BCRYPT_COST} to {MAX_BCRYPT_COST}: make the hash with a cost of 10"
         )
-    return secret
+    return Secret(text)
 
 
 def _check_user(text: str) -> str:
@@ -64,26 +65,18 @@ def _check_line(text: str) -> str:
     return text
 
 
-def _check_not_null(value: object) -> object:
-    if value is None:
-        raise ValueError("must be a mapping: write key: value, or remove it")
-    return value
-
-
-def _refuse(advice: str) -> Callable[[object], object]:
-    def check(value: object) -> object:
-        if value is None:
-            return value
+def _refuse(advice: str) -> Leaf:
+    def refuse(_: object) -> NoReturn:
         raise ValueError(advice)
 
-    return check
+    return Leaf(refuse)
 
 
-def _refuse_inline(key: str) -> BeforeValidator:
-    return BeforeValidator(_refuse(f"is not read here: write it into a file and name that as {key}"))
+def _refuse_inline(key: str) -> Leaf:
+    return _refuse(f"is not read here: write it into a file and name that as {key}")
 
 
-Suite = Annotated[str, AfterValidator(_check_suite)]
+Suite = Annotated[str, text(_check_suite)]
 Version = Literal["TLS10", "TLS11", "TLS12", "TLS13"]
 Curve = Literal["CurveP256", "CurveP384", "CurveP521", "X25519"]
 ClientAuthType = Literal[
@@ -94,52 +87,54 @@ ClientAuthType = Literal[
     "VerifyClientCertIfGiven",
     "RequireAndVerifyClientCert",
 ]
-Header = Annotated[str, AfterValidator(_check_header)]
-Line = Annotated[str, AfterValidator(_check_line)]
-User = Annotated[str, AfterValidator(_check_user)]
-BcryptHash = Annotated[SecretStr, AfterValidator(_check_hash)]
-UrlPath = Annotated[str, AfterValidator(_check_path)]
-_NO_RATE_LIMIT = BeforeValidator(_refuse("is not offered here: remove it; connections are limited anyway"))
+Header = Annotated[str, text(_check_header)]
+Line = Annotated[str, text(_check_line)]
+User = Annotated[str, text(_check_user)]
+BcryptHash = Annotated[Secret, text(_read_hash)]
+UrlPath = Annotated[str, text(_check_path)]
+_NO_RATE_LIMIT = _refuse("is not offered here: remove it; connections are limited anyway")
+_REFUSED = Key("Not supported.", None)
 
 
-class TlsServerConfig(Section):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsServerConfig:
     """`tls_server_config`: how connections are encrypted, and which clients may connect."""
 
-    cert_file: FileName = Field(description="the server's certificate and those between it and its CA, PEM")
-    key_file: FileName = Field(description="the key of cert_file, PEM")
-    client_auth_type: ClientAuthType = Field(default="NoClientCert", description="What clients have to show.")
-    client_ca_file: FileName | None = Field(default=None, description="CAs of clients' certificates, PEM.")
-    client_allowed_sans: list[str] = Field(
-        default=[], description="Subject alternative names, one of which a client's certificate must have."
+    cert_file: FileName = field(
+        metadata=as_metadata(Key("the server's certificate and those between it and its CA, PEM"))
     )
-    min_version: Version = Field(default="TLS12", description="The oldest version of TLS.")
-    max_version: Version = Field(default="TLS13", description="The newest version of TLS.")
-    cipher_suites: list[Suite] = Field(default=[], description="Suites up to TLS 1.2; []: OpenSSL's.")
-    prefer_server_cipher_suites: bool = Field(default=True, description="Whether the server chooses.")
-    curve_preferences: list[Curve] = Field(default=[], description="One curve; []: OpenSSL's.")
-    cert: Annotated[None, _refuse_inline("cert_file")] = None
-    key: Annotated[None, _refuse_inline("key_file")] = None
-    client_ca: Annotated[None, _refuse_inline("client_ca_file")] = None
+    key_file: FileName = field(metadata=as_metadata(Key("the key of cert_file, PEM")))
+    client_auth_type: ClientAuthType = key("NoClientCert", "What clients have to show.")
+    client_ca_file: FileName | None = key(None, "CAs of clients' certificates, PEM.")
+    client_allowed_sans: tuple[str, ...] = key(
+        (), "Subject alternative names, one of which a client's certificate must have."
+    )
+    min_version: Version = key("TLS12", "The oldest version of TLS.")
+    max_version: Version = key("TLS13", "The newest version of TLS.")
+    cipher_suites: tuple[Suite, ...] = key((), "Suites up to TLS 1.2; []: OpenSSL's.")
+    prefer_server_cipher_suites: bool = key(default=True, description="Whether the server chooses.")
+    curve_preferences: tuple[Curve, ...] = key((), "One curve; []: OpenSSL's.")
+    cert: Annotated[None, _refuse_inline("cert_file")] = setting(None, _REFUSED)
+    key: Annotated[None, _refuse_inline("key_file")] = setting(None, _REFUSED)
+    client_ca: Annotated[None, _refuse_inline("client_ca_file")] = setting(None, _REFUSED)
 
 
-class HttpServerConfig(Section):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpServerConfig:
     """`http_server_config`."""
 
-    http2: bool = Field(default=True, description="Allowed and without effect: HTTP/1.1 is spoken.")
-    headers: dict[Header, Line] = Field(
-        default={}, description="Headers of every answer; blank: the header is left out."
+    http2: bool = key(default=True, description="Allowed and without effect: HTTP/1.1 is spoken.")
+    headers: tuple[tuple[Header, Line], ...] = key(
+        (), "Headers of every answer; blank: the header is left out.", written={}
     )
 
 
-class WebConfigFile(Section):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebConfigFile:
     """A web config file."""
 
-    model_config = ConfigDict(validate_default=False)
-
-    tls_server_config: Annotated[TlsServerConfig | None, BeforeValidator(_check_not_null)] = Field(
-        default=None, description="Without it, plain HTTP."
-    )
-    http_server_config: HttpServerConfig = Field(default=HttpServerConfig(), description="HTTP.")
-    basic_auth_users: dict[User, BcryptHash] = Field(default={}, description="bcrypt hashes by user.")
-    auth_excluded_paths: list[UrlPath] = Field(default=[], description="Our own: paths without password.")
-    rate_limit: Annotated[None, _NO_RATE_LIMIT] = None
+    tls_server_config: TlsServerConfig | None = setting(None, Key("Without it, plain HTTP."))
+    http_server_config: HttpServerConfig = key(HttpServerConfig(), "HTTP.")
+    basic_auth_users: tuple[tuple[User, BcryptHash], ...] = key((), "bcrypt hashes by user.", written={})
+    auth_excluded_paths: tuple[UrlPath, ...] = key((), "Our own: paths without password.")
+    rate_limit: Annotated[None, _NO_RATE_LIMIT] = setting(None, _REFUSED)
