@@ -5,7 +5,6 @@ Importing this loads no SDK: a module of a store is imported when the first targ
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from exporter.stores.obs import permissions as obs_permissions
 from exporter.stores.s3 import abort_command as s3_abort
 from exporter.stores.s3 import permissions as s3_permissions
 from exporter.stores.s3.prices import billed_classes
+from exporter.stores.sdk_imports import SDK_IMPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -70,7 +70,7 @@ def store_type(kind: str) -> StoreType:
 
 def make_store(target: TargetSettings, transport: Transport) -> Store:
     """Return the store of a target; nothing is sent yet. Safe to call from many threads."""
-    with _LOADING:
+    with SDK_IMPORTS:
         new_store = store_type(target.store).load()
     if not target.endpoint_urls:
         return new_store(target, transport)
@@ -79,7 +79,7 @@ def make_store(target: TargetSettings, transport: Transport) -> Store:
 
 
 def _s3() -> NewStore:
-    from exporter.stores.s3.store import S3Store  # noqa: PLC0415 - loads boto3
+    from exporter.stores.s3.store import S3Store  # noqa: PLC0415 - loads libcurl
 
     return S3Store
 
@@ -96,7 +96,6 @@ def _glacier() -> NewStore:
     return GlacierStore
 
 
-_LOADING = threading.Lock()  # the SDKs import in circles, which threads must not enter side by side
 _TYPES = {
     StoreKind.S3: StoreType(
         load=_s3,

@@ -20,7 +20,7 @@ from exporter.config.credentials import Credentials, Secret
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.base import CompletedCall, PageRequest
 from exporter.stores.engine.wire import WireSession, WireTarget
-from exporter.stores.s3.boto import BotoStore
+from exporter.stores.s3.sdk import Sdk
 from exporter.stores.s3.wire import RouteCache, S3Bucket
 
 UPLOADS_HELD = sized_uploads(60)
@@ -213,10 +213,10 @@ class SlowKeys:
 def test_a_call_is_sent_in_the_time_that_its_keys_leave(open_wire: Opener, seconds: float, requests: int):
     rig, slow = open_wire(), SlowKeys(seconds)
     rig.server.key = OLD
-    routes = RouteCache(BotoStore(rig.target, rig.transport, time.time))
+    routes = RouteCache(None, Sdk(rig.target, rig.transport, time.time))
     route = routes.get(rig.bucket, time.monotonic() + 10)
     wire = WireTarget(rig.transport, slow.credentials, monotonic=lambda: slow.now)
-    calls = WireSession(wire, S3Bucket(rig.bucket, route, routes, None))
+    calls = WireSession(wire, S3Bucket(rig.bucket, route, routes, rig.target))
     calls.start(PageRequest(rig.bucket, None, None), 1005.0, "label")
     answered: list[CompletedCall] = []
     wait_until("an answer", lambda: answered.extend(calls.completed(0.1)) or answered)

@@ -18,7 +18,9 @@ from botocore.handlers import validate_bucket_name
 
 from exporter import __version__
 from exporter.model.errors import Reason, StoreError
-from exporter.stores.aws.credentials import DEFAULT_REGION, open_session
+from exporter.stores.aws.credentials import open_session
+from exporter.stores.aws.keys import Keys, MissingSecretError, no_credentials
+from exporter.stores.aws.partition import DEFAULT_REGION
 from exporter.stores.aws.route import host_header
 from exporter.stores.aws.sdk_models import load_models
 from exporter.stores.aws.sse_customer_key import HEADER as CUSTOMER_KEY_HEADER
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from botocore.awsrequest import AWSPreparedRequest
-    from botocore.credentials import ReadOnlyCredentials
 
     from exporter.config.settings import TargetSettings
     from exporter.stores.transport.response import Response
@@ -63,7 +64,7 @@ _PROVIDER_ERRORS = (
     botocore.exceptions.MetadataRetrievalError,
     botocore.exceptions.TokenRetrievalError,
     botocore.exceptions.SSOError,
-    OSError,  # a secret's file
+    *(MissingSecretError, OSError),  # a secret's file
 )
 _SDK_ERRORS = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError)
 # raised by the SDK over malformed responses
@@ -71,7 +72,6 @@ _PARSER_ERRORS = (
     botocore.parsers.ResponseParserError,
     *(ValueError, LookupError, TypeError, AttributeError, RuntimeError),
 )
-_CHAIN_ADVICE = "set credentials for the target, or provide them by environment, profile or role"
 _ANY_ROLE_ADVICE = "check the role's ARN, its duration, and the credentials that take it"
 _REFUSED_ROLE_ADVICE = (
     "let the caller use sts:AssumeRole, and the role's trust policy name the caller "
@@ -145,12 +145,13 @@ class AwsClient:
             self._local.requests = None
         return requests[-1]
 
-    def credentials(self, call: Call) -> ReadOnlyCredentials:
+    def credentials(self, call: Call) -> Keys:
         """Return the keys to sign with now, refreshed if they expire soon. Raises StoreError."""
         self._boto_client()
         try:
             if credentials := self._session.get_credentials():
-                return cast("ReadOnlyCredentials", credentials.get_frozen_credentials())
+                found = credentials.get_frozen_credentials()
+                return Keys(found.access_key, found.secret_key, found.token)
             raise botocore.exceptions.NoCredentialsError
         except (*_SDK_ERRORS, *_PROVIDER_ERRORS, *_PARSER_ERRORS) as error:
             raise self._no_credentials(call, error) from error
@@ -226,9 +227,9 @@ class AwsClient:
     def _no_credentials(self, call: Call, error: Exception) -> StoreError:
         """Return the error for missing keys; of a role that was refused, with the code and message of STS."""
         if not isinstance(error, botocore.exceptions.ClientError) or call.last_response is None:
-            return _no_credentials(call.operation, error)
+            return no_credentials(call.operation, error)
         if error.operation_name not in _ROLE_OPERATIONS:
-            return _no_credentials(call.operation, error)
+            return no_credentials(call.operation, error)
         refusal_fields, response = error.response.get("Error", {}), call.last_response
         code, message = refusal_fields.get("Code", ""), refusal_fields.get("Message", "")
         if code == "Unknown":  # Ceph's refusals differ from those of STS, and the SDK cannot read them
@@ -287,13 +288,8 @@ def _from_sdk(operation: str, error: Exception, call: Call) -> StoreError:
     kind = type(error).__name__
     operation_sent = call.last_request.operation if call.last_request else operation
     if isinstance(error, _PROVIDER_ERRORS) or operation_sent not in {operation, *_AUXILIARY_OPERATIONS}:
-        return _no_credentials(operation, error)
+        return no_credentials(operation, error)
     if isinstance(error, _NAME_ERRORS):
         return StoreError(Reason.UNSUPPORTED, f"{operation}: the SDK cannot ask for this name ({kind})")
     reason = Reason.BAD_RESPONSE if call.last_response else Reason.UNSUPPORTED
     return StoreError(reason, f"{operation}: {kind}: {log_safe(str(error))}")
-
-
-def _no_credentials(operation: str, error: Exception) -> StoreError:
-    text = f"{operation}: {type(error).__name__}: {log_safe(str(error))}; {_CHAIN_ADVICE}"
-    return StoreError(Reason.CREDENTIALS, text)

@@ -20,19 +20,19 @@ from botocore.credentials import (
 from botocore.credentials import Credentials as BotoCredentials
 
 from exporter.model.errors import StoppingError
-from exporter.stores.aws.partition import is_amazon
+from exporter.stores.aws.keys import read_keys
+from exporter.stores.aws.partition import DEFAULT_REGION, is_amazon
 from exporter.stores.aws.sdk_models import LOADER, load_models
 from exporter.stores.errors import log_safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.config.credentials import AssumeRole, Credentials, Secret
+    from exporter.config.credentials import AssumeRole, Credentials
     from exporter.config.settings import TargetSettings
 
 log = logging.getLogger(__name__)
 
-DEFAULT_REGION = "us-east-1"
 REFUSAL_VALID_SECONDS = 5.0
 """STS is not asked again for this long after a refusal: every bucket of a target would do so."""
 FAILURE_VALID_SECONDS = 60.0
@@ -204,12 +204,7 @@ class _ConfiguredCredentials(BotoCredentials):
         super().__init__("", "", method="mpu-exporter")
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        credentials = self._credentials
-        return ReadOnlyCredentials(
-            _read("access_key_id", credentials.access_key_id),
-            _read("secret_access_key", credentials.secret_access_key),
-            _read("session_token", credentials.session_token) if credentials.session_token else None,
-        )
+        return ReadOnlyCredentials(*read_keys(self._credentials))
 
 
 class ConfiguredProvider(CredentialProvider):
@@ -226,13 +221,3 @@ class ConfiguredProvider(CredentialProvider):
     def load(self) -> BotoCredentials:
         """Return credentials that are read when they are used."""
         return _ConfiguredCredentials(self._credentials)
-
-
-def _read(name: str, secret: Secret | None) -> str:
-    try:
-        text = secret.read() if secret else ""
-    except UnicodeDecodeError:
-        text = ""
-    if not text:
-        raise botocore.exceptions.PartialCredentialsError(provider="the target's config", cred_var=name)
-    return text

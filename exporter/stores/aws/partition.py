@@ -1,4 +1,4 @@
-"""Which of Amazon's partitions a target is in, and which hosts are Amazon's."""
+"""Which of Amazon's partitions a target is in, which region without one, and which hosts are Amazon's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from exporter.config.settings import TargetSettings
 
+DEFAULT_REGION = "us-east-1"
 _PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 _DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 

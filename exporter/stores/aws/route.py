@@ -1,6 +1,7 @@
-"""The address of one bucket and the signer of its requests, taken from a request that boto3 prepared.
+"""The address of one bucket and the signer of its requests.
 
-Endpoints, addressing styles, access points and regions are thus left to boto3.
+Where it is taken from a request that boto3 prepared, endpoints, addressing styles, access points and regions
+are left to boto3.
 """
 
 from __future__ import annotations
@@ -18,8 +19,7 @@ from exporter.stores.transport.url import percent_encoded
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from botocore.credentials import ReadOnlyCredentials
-
+    from exporter.stores.aws.keys import Keys
     from exporter.stores.transport.client import Request
     from exporter.stores.transport.url import QueryArgument
 
@@ -46,7 +46,7 @@ class Route:
     signer: Signer
 
     def request(
-        self, credentials: ReadOnlyCredentials, key: str, arguments: Sequence[QueryArgument], now: float
+        self, credentials: Keys, key: str, arguments: Sequence[QueryArgument], now: float
     ) -> tuple[str, list[str]]:
         """Return URL and header lines of a GET, the URL as boto3 writes it, dot segments and all.
 
@@ -57,7 +57,7 @@ class Route:
         query, canonical_query = _queries(arguments)
         lines = self.signer.lines(credentials, path, canonical_query, now)
         lines += self.constant_lines
-        return f"{self.origin}{path}?{query}", lines
+        return f"{self.origin}{path}?{query}" if query else f"{self.origin}{path}", lines
 
     def with_headers(self, headers: Sequence[tuple[str, str]]) -> Route:
         """Return the route of requests that also have these headers."""
@@ -75,16 +75,27 @@ def read_route(request: Request) -> Route | None:
     if scope is None or not _is_listing(request) or not _is_plain(headers):
         return None
     region, service = scope.groups()
-    url = urlsplit(request.url)
-    host = host_header(request.url)
+    constant = _constant_headers(headers)
+    return make_route(request.url, region, service, constant, headers.get("user-agent", ""))
+
+
+def make_route(
+    url: str, region: str, service: str, headers: Sequence[tuple[str, str]], user_agent: str
+) -> Route:
+    """Return the route of requests to the bucket at `url`, each with these headers.
+
+    `region` and `service` are those of the signature's scope; `headers` are those of `Signer`.
+    """
+    parts = urlsplit(url)
+    host, path = host_header(url), parts.path or "/"
     return Route(
         region,
         host,
-        origin=f"{url.scheme}://{url.netloc}",
-        bucket_path=url.path,
-        key_folder=url.path if url.path.endswith("/") else f"{url.path}/",
-        constant_lines=(f"User-Agent: {headers.get('user-agent', '')}", "Accept-Encoding: identity"),
-        signer=Signer(host, region, service, _constant_headers(headers)),
+        origin=f"{parts.scheme}://{parts.netloc}",
+        bucket_path=path,
+        key_folder=path if path.endswith("/") else f"{path}/",
+        constant_lines=(f"User-Agent: {user_agent}", "Accept-Encoding: identity"),
+        signer=Signer(host, region, service, headers),
     )
 
 

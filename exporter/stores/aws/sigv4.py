@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from botocore.credentials import ReadOnlyCredentials
+    from exporter.stores.aws.keys import Keys
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 PAYLOAD_HEADER = "x-amz-content-sha256"
@@ -27,7 +27,7 @@ class _SigningContext:
     """The parts of a signature that are equal within a second for the same credentials."""
 
     second: int
-    credentials: ReadOnlyCredentials
+    credentials: Keys
     signing_key: bytes
     canonical_end: str
     """The canonical request after its query: headers, their names, hash of the body."""
@@ -58,7 +58,7 @@ class Signer:
         region, service, _ = self._scope_end.split("/")
         return Signer(self._host, region, service, [*self._headers.items(), *headers])
 
-    def lines(self, credentials: ReadOnlyCredentials, path: str, query: str, now: float) -> list[str]:
+    def lines(self, credentials: Keys, path: str, query: str, now: float) -> list[str]:
         """Return the Authorization and Host headers and all that are signed, as lines for libcurl.
 
         `path` and `query` are percent-encoded, the query sorted by name with a `=` after each; `now` is the
@@ -70,13 +70,13 @@ class Signer:
         signature = hmac.digest(context.signing_key, text.encode(), "sha256").hex()
         return [f"{context.authorization_start}{signature}", *context.lines]
 
-    def _context_of(self, credentials: ReadOnlyCredentials, second: int) -> _SigningContext:
+    def _context_of(self, credentials: Keys, second: int) -> _SigningContext:
         context = self._context
         if context is None or context.second != second or context.credentials != credentials:
             context = self._context = self._new_context(credentials, second)
         return context
 
-    def _new_context(self, credentials: ReadOnlyCredentials, second: int) -> _SigningContext:
+    def _new_context(self, credentials: Keys, second: int) -> _SigningContext:
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
         scope = f"{stamp[:8]}/{self._scope_end}"
         sent = {**self._headers, DATE_HEADER: stamp}

@@ -18,15 +18,15 @@ from exporter.stores.base import (
 from exporter.stores.errors import gone_error, is_gone
 from exporter.stores.parsing.lifecycle import NO_RULES, has_no_rules, read_rules
 from exporter.stores.parsing.pages import read_buckets, read_error, read_parts, read_uploads
+from exporter.stores.s3.names import expected_bucket_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from botocore.credentials import ReadOnlyCredentials
-
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model.results import AbortRules
     from exporter.model.uploads import Part, Upload
+    from exporter.stores.aws.keys import Keys
     from exporter.stores.aws.route import Route
     from exporter.stores.base import FoundBucket, Marker, Page
     from exporter.stores.transport.client import Call, Transport
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 _EMPTY_PAGE = b"<ListMultipartUploadsResult/>"
 _BUCKETS_PER_PAGE = 1000
-_ALIAS_SUFFIXES = ("-s3alias", "--ol-s3", "--xa-s3")
 
 
 class BotoStore:
@@ -48,7 +47,7 @@ class BotoStore:
         self._target = target
         self._transport = transport
         self._clock = clock
-        self.customer_key = CustomerKey(target.sse_customer_key)
+        self._customer_key = CustomerKey(target.sse_customer_key)
         self._client = AwsClient(
             target, "s3", transport, lambda response: read_error(response.body), _EMPTY_PAGE, clock=clock
         )
@@ -98,7 +97,7 @@ class BotoStore:
 
     def _list_parts(self, call: Call, parameters: dict[str, Any], region: str | None) -> Response:
         """Send ListParts with the customer key, if there is one; again without it where it is not needed."""
-        key = self.customer_key.fields()
+        key = self._customer_key.fields()
         if key is None or (self._target.endpoint_url or "").startswith("http:"):
             return self._client.call_api(call, "list_parts", parameters, region)
         options = {"SSECustomerAlgorithm": ALGORITHM, "SSECustomerKey": key[0], "SSECustomerKeyMD5": key[1]}
@@ -153,7 +152,7 @@ class BotoStore:
             )
             return read_route(request) if request else None
 
-    def credentials(self, deadline: float) -> ReadOnlyCredentials:
+    def credentials(self, deadline: float) -> Keys:
         """Return the keys to sign with now. Raises StoreError."""
         with self._transport.call(UPLOADS_OPERATION, deadline) as call:
             return self._client.credentials(call)
@@ -189,13 +188,3 @@ class BotoStore:
             **options,
         }
         return {name: value for name, value in parameters.items() if value not in (None, "")}
-
-
-def expected_bucket_name(bucket: str) -> str | None:
-    """Return the name that a page has to carry, None where that of the underlying bucket is unknown.
-
-    That is so for access points, which are addressed by ARN or alias.
-    """
-    if bucket.startswith("arn:") or bucket.endswith(_ALIAS_SUFFIXES):
-        return None
-    return bucket

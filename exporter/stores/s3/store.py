@@ -10,11 +10,14 @@ import time
 from typing import TYPE_CHECKING
 
 from exporter.model.errors import Reason, StoreError
+from exporter.stores.aws.keys import has_own_keys, own_keys
 from exporter.stores.base import UPLOADS_OPERATION, operations_of
 from exporter.stores.engine.threads import ThreadedSession
 from exporter.stores.engine.wire import WireSession, WireTarget
 from exporter.stores.pagination.part_sums import NumberedPartSum
-from exporter.stores.s3.boto import BotoStore
+from exporter.stores.s3.endpoint import read_endpoint
+from exporter.stores.s3.sdk import Sdk
+from exporter.stores.s3.signed_calls import SignedCalls
 from exporter.stores.s3.wire import RouteCache, S3Bucket
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model.results import AbortRules
+    from exporter.stores.aws.keys import Keys
     from exporter.stores.base import BucketSession, FoundBucket, Marker, Page
     from exporter.stores.transport.client import Transport
 
@@ -42,48 +46,65 @@ class S3Store:
     def __init__(
         self, target: TargetSettings, transport: Transport, clock: Callable[[], float] = time.time
     ) -> None:
-        """Make the store of a target; the SDK's client is made by the first call."""
+        """Make the store of a target; boto3 is loaded where the target needs it from the start."""
         self.operations = operations_of(target)
         self._target = target
         self._transport = transport
-        self._boto = BotoStore(target, transport, clock)
-        self._routes = RouteCache(self._boto)
-        self._wire = WireTarget(transport, self._boto.credentials, clock, endpoint_url=target.endpoint_url)
+        self._sdk = Sdk(target, transport, clock)
+        self._endpoint = read_endpoint(target) if target.engine != "boto3" else None
+        if self._endpoint is None:
+            self._sdk.boto()
+        self._routes = RouteCache(self._endpoint, self._sdk)
+        self._wire = WireTarget(transport, self._keys, clock, endpoint_url=target.endpoint_url)
+        self._calls = SignedCalls(self._wire, target.credentials)
         self._logged: set[str] = set()
 
     @property
     def signing_region(self) -> str:
         """The region that requests are signed for."""
-        return self._boto.region
+        return self._endpoint.region if self._endpoint else self._sdk.boto().region
 
     def open(self, bucket: BucketSettings, deadline: float) -> BucketSession:
         """Return the session of one scan of the bucket. Raises StoreError."""
         if self._target.engine == "boto3":
-            return ThreadedSession(self._boto)
+            return ThreadedSession(self._sdk.boto())
         route = self._routes.get(bucket, deadline)
         if route is not None:
-            return WireSession(self._wire, S3Bucket(bucket, route, self._routes, self._target.scan.page_size))
+            if has_own_keys(self._target.credentials):
+                self._wire.keys.refresh(deadline)  # unreadable, they fail the scan at once
+            return WireSession(self._wire, S3Bucket(bucket, route, self._routes, self._target))
         if self._target.engine == "wire":
             what = f"{UPLOADS_OPERATION}: not signed by plain SigV4; set engine: auto or boto3"
             raise StoreError(Reason.UNSUPPORTED, what)
         self._log_engine(bucket)
-        return ThreadedSession(self._boto)
+        return ThreadedSession(self._sdk.boto())
 
     def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
         """Return a page of the account's buckets. Raises StoreError."""
-        return self._boto.list_buckets(marker, deadline)
+        route = self._endpoint.account() if self._endpoint else None
+        page = self._calls.list_buckets(route, marker, deadline) if route else None
+        return self._sdk.boto().list_buckets(marker, deadline) if page is None else page
+
+    def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
+        """Return when the bucket's lifecycle rules abort uploads. Raises StoreError."""
+        known = self._routes.get(bucket, deadline) if self._endpoint else None
+        route = self._endpoint.rules(bucket.name, known.region) if self._endpoint and known else None
+        rules = self._calls.abort_rules(route, bucket, deadline) if route else None
+        return self._sdk.boto().abort_rules(bucket, deadline) if rules is None else rules
 
     def new_part_sum(self) -> NumberedPartSum:
         """Return what adds up the parts of one upload."""
         return NumberedPartSum()
 
-    def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
-        """Return when the bucket's lifecycle rules abort uploads. Raises StoreError."""
-        return self._boto.abort_rules(bucket, deadline)
-
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
+
+    def _keys(self, deadline: float) -> Keys:
+        """Return the keys to sign with now. Raises StoreError."""
+        if has_own_keys(self._target.credentials):
+            return own_keys(self._target.credentials, UPLOADS_OPERATION)
+        return self._sdk.boto().credentials(deadline)
 
     def _log_engine(self, bucket: BucketSettings) -> None:
         if bucket.name not in self._logged:
