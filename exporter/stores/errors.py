@@ -7,8 +7,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from exporter.model.errors import GoneError, Reason, StoreError
+from exporter.stores.asked import Asked
 from exporter.stores.bodies import is_empty, is_html, is_json, json_error
-from exporter.stores.refusal_cause import Asked, read_cause
 from exporter.text.redaction import redact
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ def refusal(
     `code` and `message` are the store's own, '' where its body did not say. A 404 without a code proves
     nothing (a proxy, a wrong port) and is a bad response.
     """
+    from exporter.stores.refusal_cause import read_cause  # noqa: PLC0415 - compiles patterns for 10 ms
+
     reason, advice = _reason(answer, code), ""
     if cause := read_cause(answer, code, message, reason, asked):
         reason, advice = cause.reason or reason, cause.advice

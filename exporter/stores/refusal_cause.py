@@ -16,14 +16,8 @@ from exporter.text.quoting import one_line
 from exporter.text.redaction import redact
 
 if TYPE_CHECKING:
+    from exporter.stores.asked import Asked
     from exporter.stores.transport.response import Response
-
-
-class Asked(NamedTuple):
-    """What a refused request was about."""
-
-    bucket: str = ""
-    endpoint_url: str | None = None
 
 
 class Cause(NamedTuple):

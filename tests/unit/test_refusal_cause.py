@@ -6,8 +6,8 @@ import pytest
 from cases import in_turn
 
 from exporter.model.errors import Reason, StoreError
+from exporter.stores.asked import Asked
 from exporter.stores.errors import NOTHING_KNOWN, refusal
-from exporter.stores.refusal_cause import Asked
 from exporter.stores.transport.response import Response
 
 UNKNOWN_KEY = [

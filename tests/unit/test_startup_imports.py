@@ -13,7 +13,7 @@ from servers.exporter import serving
 
 NOBODY = "http://127.0.0.1:1"
 """Where no server listens: a scan fails with its first request, after all that signs it has been loaded."""
-HEAVY = ("boto3", "botocore", "jinja2", "obs", "pydantic")
+HEAVY = ("bcrypt", "boto3", "botocore", "jinja2", "obs", "prometheus_client", "uvicorn")
 CHAIN = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
 S3 = {"name": "t", "store": "s3", "region": "eu-west-1", "endpoint_url": NOBODY, "scan": {"retries": 0}}
 KEYS = {"credentials": {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "secret"}}
@@ -58,8 +58,8 @@ def test_scan_loads_what_its_target_needs(tmp_path: Path, kind: str):
     assert loaded(done.stderr) == wanted
 
 
-def test_serve_loads_no_more_than_scan(tmp_path: Path):
+def test_serve_loads_beside_that_what_it_serves_with(tmp_path: Path):
     config, wanted = TARGETS["S3, keys and endpoint_url"]
     with serving(tmp_path, {"targets": [config]}) as exporter:
         wait_until("the scan", lambda: exporter.reason("media") is not None, log=exporter.log)
-    assert loaded(exporter.log.read_text()) == wanted
+    assert loaded(exporter.log.read_text()) == [*wanted, "prometheus_client", "uvicorn"]

@@ -12,7 +12,8 @@ from fakes import NOW
 from unit.example_app import found
 from unit.example_board import AGES, SUMMARY
 
-from exporter.cli.formats.scan import scan_json, scan_metrics, scan_table
+from exporter.cli.formats.metrics import scan_metrics
+from exporter.cli.formats.scan import scan_json, scan_table
 from exporter.cli.formats.uploads import (
     UploadReport,
     uploads_commands,

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter.cli.arguments import require_found, require_writable, select_targets
-from exporter.cli.formats.scan import scan_json, scan_metrics, scan_table
+from exporter.cli.formats.scan import scan_json, scan_table
 from exporter.cli.oneshot import OneShot
 from exporter.cli.report import exit_code, report_failures, report_notices
 from exporter.cli.signals import exit_interrupted, handle_termination
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     write: dict[str, Callable[[Outcomes], str]] = {
         "table": partial(scan_table, None if options.output else terminal_width()),
         "json": partial(scan_json, settings.ages),
-        "prometheus": partial(scan_metrics, settings.ages),
+        "prometheus": partial(_metrics, settings.ages),
     }
     write_output(write[options.format](outcomes), options.output)
     for target, bucket, value in outcomes:
@@ -51,6 +51,12 @@ def run(options: argparse.Namespace) -> int:
             report_notices(target.name, bucket, value)
     report_failures(outcomes)
     return exit_code(outcomes)
+
+
+def _metrics(ages: tuple[float, ...], outcomes: Outcomes) -> str:
+    from exporter.cli.formats.metrics import scan_metrics  # noqa: PLC0415 - loads prometheus_client
+
+    return scan_metrics(ages, outcomes)
 
 
 def _scanner(

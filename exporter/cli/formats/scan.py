@@ -1,4 +1,4 @@
-"""Scan results as a table, as JSON, and as metrics."""
+"""Scan results as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -6,15 +6,9 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry
-
 from exporter.cli.terminal.table import Column, table
-from exporter.metrics.buckets import BoardCollector
-from exporter.metrics.exposition import Exposition
 from exporter.model.errors import Failure
 from exporter.model.uploads import age_at
-from exporter.state.board import Board, Entry
-from exporter.stores.prices import price_list_of
 from exporter.text.humanize import human_bytes, human_count, human_seconds
 from exporter.text.quoting import one_line
 from exporter.web.records import values_record
@@ -95,27 +89,3 @@ def _entry(ages: tuple[float, ...], outcome: Outcome[ScanResult]) -> dict[str, o
         "requests": value.requests,
     }
     return names | done | {"values": values_record(outcome.target.store, ages, value.summary)}
-
-
-def scan_metrics(ages: tuple[float, ...], outcomes: Outcomes) -> str:
-    """Return what `/metrics` says of the buckets, in the text format."""
-    board = Board()
-    tried = [outcome for outcome in outcomes if outcome.bucket]
-    board.declare(
-        Entry(
-            each.target.name,
-            each.bucket,
-            each.target.store.value,
-            each.target.scan.keep_for,
-            ages,
-            price_list=price_list_of(each.target),
-        )
-        for each in tried
-    )
-    for each in tried:
-        key = (each.target.name, each.bucket)
-        if isinstance(each.value, Failure):
-            board.fail(key, each.value, None)
-        else:
-            board.publish(key, each.value)
-    return Exposition(BoardCollector(board), CollectorRegistry()).render().decode()

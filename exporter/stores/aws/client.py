@@ -18,6 +18,7 @@ from botocore.handlers import validate_bucket_name
 
 from exporter import __version__
 from exporter.model.errors import Reason, StoreError
+from exporter.stores.asked import Asked
 from exporter.stores.aws.credentials import open_session
 from exporter.stores.aws.keys import Keys, MissingSecretError, no_credentials
 from exporter.stores.aws.partition import DEFAULT_REGION
@@ -33,7 +34,6 @@ from exporter.stores.base import (
 )
 from exporter.stores.errors import describe_body, log_safe, refusal
 from exporter.stores.parsing.large_pages import UPLOAD_TAG
-from exporter.stores.refusal_cause import Asked
 from exporter.stores.transport.client import Call, Request, Transport
 
 if TYPE_CHECKING:

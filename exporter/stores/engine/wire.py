@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 import pycurl
 
 from exporter.model.errors import GoneError, Reason, StoreError
+from exporter.stores.asked import Asked
 from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION, Page
 from exporter.stores.errors import gone_error, is_gone, refusal
 from exporter.stores.parsing.large_pages import UPLOAD_TAG
-from exporter.stores.refusal_cause import Asked
 from exporter.stores.transport.errors import from_curl
 
 if TYPE_CHECKING:

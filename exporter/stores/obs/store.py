@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from exporter.model.errors import Reason, StoreError
+from exporter.stores.asked import Asked
 from exporter.stores.base import BUCKETS_OPERATION, LIFECYCLE_OPERATION, UPLOADS_OPERATION, operations_of
 from exporter.stores.engine.wire import WireSession, WireTarget
 from exporter.stores.errors import refusal
@@ -20,7 +21,6 @@ from exporter.stores.obs.wire import ObsBucket, read_error
 from exporter.stores.pagination.part_sums import NumberedPartSum
 from exporter.stores.parsing.lifecycle import NO_RULES, has_no_rules, read_rules
 from exporter.stores.parsing.pages import read_buckets
-from exporter.stores.refusal_cause import Asked
 from exporter.stores.transport.client import Request
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from exporter.model.errors import Reason, StoreError
+from exporter.stores.asked import Asked
 from exporter.stores.aws.keys import own_keys
 from exporter.stores.base import BUCKETS_OPERATION, LIFECYCLE_OPERATION
 from exporter.stores.errors import refusal
 from exporter.stores.parsing.lifecycle import NO_RULES, has_no_rules, read_rules
 from exporter.stores.parsing.pages import read_buckets, read_error
-from exporter.stores.refusal_cause import Asked
 from exporter.stores.s3.wire import is_in_other_region
 from exporter.stores.transport.client import Request
 

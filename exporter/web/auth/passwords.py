@@ -10,8 +10,6 @@ from collections import Counter, OrderedDict
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import bcrypt
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -30,10 +28,17 @@ class TooManyChecksError(Exception):
     """The limit of unfinished checks is reached."""
 
 
+def compare_by_bcrypt(password: bytes, hashed: bytes) -> bool:
+    """Return whether this is the password of a hash; it takes as long as the hash's cost says."""
+    import bcrypt  # noqa: PLC0415 - loaded where passwords are used
+
+    return bcrypt.checkpw(password, hashed)
+
+
 class PasswordChecker:
     """Checks passwords; for use on one event loop."""
 
-    def __init__(self, compare: Callable[[bytes, bytes], bool] = bcrypt.checkpw) -> None:
+    def __init__(self, compare: Callable[[bytes, bytes], bool] = compare_by_bcrypt) -> None:
         """Take the function that compares a password with a hash (it blocks for up to seconds)."""
         self._compare = compare
         self._key = secrets.token_bytes(32)
