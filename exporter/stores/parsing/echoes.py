@@ -9,7 +9,7 @@ from urllib.parse import unquote, unquote_plus
 
 if TYPE_CHECKING:
     from exporter.stores.base import PageRequest
-    from exporter.stores.parsing.document import Document
+    from exporter.stores.parsing.fields import PageFields
 
 _PREFIXES = ("Prefix", "ListMultipartUploadsResult.Prefix")  # the latter is Ceph's
 LISTING_ECHOES = (*_PREFIXES, "KeyMarker", "UploadIdMarker")
@@ -22,7 +22,7 @@ _UNSTABLE = re.compile("[\x00-\x20\x7f-\xa0\ud800-\udfff\ufffd-\uffff]+")
 _SLASHES = re.compile(r"[/\\]+")
 
 
-def other_field(request: PageRequest, document: Document) -> str:
+def other_field(request: PageRequest, document: PageFields) -> str:
     """Return the name of the first field that is that of another request, '' where there is none.
 
     A field that is missing or empty says nothing: some servers repeat nothing. One that is the request's
@@ -37,7 +37,7 @@ def other_field(request: PageRequest, document: Document) -> str:
     return "PartNumberMarker" if _is_other_number(request, document.text("PartNumberMarker")) else ""
 
 
-def _other_listing_field(request: PageRequest, document: Document) -> str:
+def _other_listing_field(request: PageRequest, document: PageFields) -> str:
     prefix = request.bucket.prefix or ""
     key, upload_id = request.marker or ("", "")
     fields = [(name, prefix) for name in _PREFIXES]

@@ -15,7 +15,7 @@ from exporter.stores.errors import bad_response
 
 if TYPE_CHECKING:
     from exporter.model.errors import StoreError
-    from exporter.stores.parsing.document import Document
+    from exporter.stores.parsing.fields import PageFields
 
 SAYS_ENCODING = ("EncodingType", "Encoding-Type", "Encoding-type")
 """The fields that say how keys are encoded; those with a hyphen are Tencent's."""
@@ -25,7 +25,7 @@ _NOT_ENCODED = re.compile("[^\x21-\x7e]|%(?![0-9A-Fa-f]{2})|%(?:3[0-9]|[46][1-9A
 
 
 def as_they_are(
-    document: Document, written: list[str], *, asked: bool, is_piece: bool
+    document: PageFields, written: list[str], *, asked: bool, is_piece: bool
 ) -> tuple[list[str], str]:
     """Return the keys of a page, which has them `written` so, and its next key marker.
 

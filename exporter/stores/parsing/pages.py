@@ -19,8 +19,10 @@ from exporter.stores.errors import bad_response, error_in_success
 from exporter.stores.parsing.document import Document
 from exporter.stores.parsing.echoes import LISTING_ECHOES, PARTS_ECHOES, other_field
 from exporter.stores.parsing.encoding import SAYS_ENCODING, as_they_are
+from exporter.stores.parsing.fields import PageKind
 from exporter.stores.parsing.large_pages import read_large_page
 from exporter.stores.parsing.parser import DoctypeError, NotXmlError
+from exporter.stores.parsing.shape_learning import Shapes
 from exporter.stores.parsing.unexpected import no_document, other_document
 
 if TYPE_CHECKING:
@@ -28,18 +30,37 @@ if TYPE_CHECKING:
 
     from exporter.stores.base import PageRequest
     from exporter.stores.parsing.document import Element
+    from exporter.stores.parsing.fields import PageFields
     from exporter.stores.transport.response import Response
 
 ABORT_DATE = "x-amz-abort-date"
 """The time at which a lifecycle rule aborts the upload whose parts are listed."""
 _TRUE, _FALSE = {"true", "1"}, {"false", "0"}
 _MAX_DIGITS = 19
+_FIRST_NUMBERS = list(map(str, range(1, 1001)))
+"""How the numbers of nearly all pages of parts are written: without gaps, from the first on."""
+_FEW = 20
 _UPLOADS_FIELDS = (
     *("Bucket", "IsTruncated", "NextKeyMarker", "NextUploadIdMarker", "CommonPrefixes"),
     *LISTING_ECHOES,
     *SAYS_ENCODING,
 )
+UPLOAD_SHAPES = Shapes(
+    PageKind(
+        UPLOADS_OPERATION,
+        "ListMultipartUploadsResult",
+        "Upload",
+        _UPLOADS_FIELDS,
+        ("Key", "UploadId", "Initiated", "StorageClass", "Initiator/ID"),
+    )
+)
 _PARTS_FIELDS = ("Bucket", "IsTruncated", "NextPartNumberMarker", "MaxParts", "StorageClass", *PARTS_ECHOES)
+PART_SHAPES = Shapes(
+    PageKind(
+        PARTS_OPERATION, "ListPartsResult", "Part", _PARTS_FIELDS, ("PartNumber", "Size", "LastModified")
+    )
+)
+"""The shapes of pages that this process has read, of all stores."""
 _BUCKETS_FIELDS = ("IsTruncated", "ContinuationToken", "NextMarker")
 
 
@@ -48,20 +69,45 @@ def read_page(request: PageRequest, response: Response, bucket: str | None, now:
     return (read_parts if request.upload else read_uploads)(request, response, bucket, now)
 
 
-def read_uploads(request: PageRequest, response: Response, bucket: str | None, now: float) -> Page[Upload]:
+def read_uploads(
+    request: PageRequest,
+    response: Response,
+    bucket: str | None,
+    now: float,
+    shapes: Shapes = UPLOAD_SHAPES,
+) -> Page[Upload]:
     """Return the page of uploads in `response`, which has to answer `request` where it repeats it.
 
     `bucket` is the name that it has to carry if it names one (None: any); `now` is our clock, used where the
     response does not carry the store's. Raises StoreError (bad_response, unsupported).
     """
-    page = read_large_page(response, lambda part: _read_uploads(request, part, bucket, now, is_piece=True))
-    return page or _read_uploads(request, response, bucket, now)
+
+    def read(answer: Response, *, is_piece: bool = True) -> Page[Upload]:
+        fields = _fields(answer, shapes)
+        page = _uploads_page(fields, request, answer, bucket, now, is_piece=is_piece)
+        _learn(shapes, answer, fields)
+        return page
+
+    return read_large_page(response, read) or read(response, is_piece=False)
 
 
-def _read_uploads(
-    request: PageRequest, response: Response, bucket: str | None, now: float, *, is_piece: bool = False
+def _fields(response: Response, shapes: Shapes) -> PageFields:
+    """Return the fields of a page, which a known shape finds, or else the parser. Raises StoreError."""
+    found = shapes.read(response.body)
+    if found is not None:
+        return found
+    return parse_answer(response, shapes.kind.root, shapes.kind.operation, *shapes.kind.fields)
+
+
+def _uploads_page(  # noqa: PLR0913 - all that decides what the page is
+    document: PageFields,
+    request: PageRequest,
+    response: Response,
+    bucket: str | None,
+    now: float,
+    *,
+    is_piece: bool,
 ) -> Page[Upload]:
-    document = parse_answer(response, "ListMultipartUploadsResult", UPLOADS_OPERATION, *_UPLOADS_FIELDS)
     _check_question(document, request, UPLOADS_OPERATION, bucket)
     if document.has_text_in("CommonPrefixes", "Prefix"):
         what = "the answer groups uploads in CommonPrefixes, which nobody asked for"
@@ -85,9 +131,29 @@ def _read_uploads(
     )
 
 
-def read_parts(request: PageRequest, response: Response, bucket: str | None, now: float) -> Page[Part]:
+def read_parts(
+    request: PageRequest,
+    response: Response,
+    bucket: str | None,
+    now: float,
+    shapes: Shapes = PART_SHAPES,
+) -> Page[Part]:
     """Return the page of parts in `response`; see `read_uploads`."""
-    document = parse_answer(response, "ListPartsResult", PARTS_OPERATION, *_PARTS_FIELDS)
+    fields = _fields(response, shapes)
+    page = _parts_page(fields, request, response, bucket, now)
+    _learn(shapes, response, fields)
+    return page
+
+
+def _learn(shapes: Shapes, response: Response, fields: PageFields) -> None:
+    """Learn the shape of a page that was accepted, if it is one that had to be parsed."""
+    if isinstance(fields, Document):
+        shapes.learn(response.body, fields)
+
+
+def _parts_page(
+    document: PageFields, request: PageRequest, response: Response, bucket: str | None, now: float
+) -> Page[Part]:
     _check_question(document, request, PARTS_OPERATION, bucket)
     texts, sizes, modified = document.columns("Part", "PartNumber", "Size", "LastModified")
     _check_nesting(response, "Part", len(texts), PARTS_OPERATION)
@@ -178,17 +244,17 @@ def parse_answer(response: Response, root: str, operation: str, *fields: str) ->
     return document
 
 
-def _check_question(document: Document, request: PageRequest, operation: str, bucket: str | None) -> None:
+def _check_question(document: PageFields, request: PageRequest, operation: str, bucket: str | None) -> None:
     """Raise StoreError where a page is the answer to another request."""
     named = document.text("Bucket").strip()
-    if bucket is not None and named and named != bucket.rpartition(":")[2]:
+    if bucket is not None and named and named != bucket and named != bucket.rpartition(":")[2]:
         raise bad_response(operation, "the answer names another bucket")
     if other := other_field(request, document):
         what = f"the answer is to another request: its {other} is not the one that was asked for"
         raise bad_response(operation, what, "check any proxy or cache, which has to tell apart queries")
 
 
-def _truncated(document: Document, operation: str) -> bool | None:
+def _truncated(document: PageFields, operation: str) -> bool | None:
     texts = document.all_texts("IsTruncated")
     if texts == ["false"]:
         return False
@@ -205,6 +271,12 @@ def _truncated(document: Document, operation: str) -> bool | None:
 
 def _integers(texts: Sequence[str]) -> list[int | None]:
     """Read whole numbers; None for what is none."""
+    if texts == _FIRST_NUMBERS[: len(texts)]:
+        return list(range(1, len(texts) + 1))
+    distinct = set(texts) if len(texts) > _FEW else ()
+    if 0 < len(distinct) <= len(texts) // 2:  # as sizes of parts are, nearly all alike
+        known = {text: _integer(text) for text in distinct}
+        return [known[text] for text in texts]
     together = "".join(texts)
     if together.isascii() and together.isdigit() and all(texts) and max(map(len, texts)) <= _MAX_DIGITS:
         return list(map(int, texts))

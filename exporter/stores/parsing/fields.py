@@ -1,0 +1,41 @@
+"""What a page is read from: its fields and the columns of its items, however they were found."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+
+class PageFields(Protocol):
+    """The texts of a page's fields; see `Document` for how they are looked up. A missing one is ''."""
+
+    @property
+    def is_repaired(self) -> bool:
+        """Whether it held characters that XML forbids."""
+
+    def text(self, name: str) -> str:
+        """Return the text of a field below the root."""
+
+    def all_texts(self, name: str) -> list[str]:
+        """Return the texts of all fields of this name below the root."""
+
+    def has_text_in(self, name: str, inner: str) -> bool:
+        """Whether a field of this name below the root has an `inner` field with text."""
+
+    def columns(self, item: str, *names: str) -> list[list[str]]:
+        """Return for each name the texts of all items' fields, in the order of the items."""
+
+    def nested_column(self, item: str, outer: str, name: str) -> list[str]:
+        """Return the texts of the field `name` within all items' field `outer`."""
+
+
+class PageKind(NamedTuple):
+    """A kind of page: its operation, the names of its root and its items, and what is read of it.
+
+    `fields` are those below the root; `columns` those of an item, `Outer/Inner` for one within another.
+    """
+
+    operation: str
+    root: str
+    item: str
+    fields: tuple[str, ...]
+    columns: tuple[str, ...]

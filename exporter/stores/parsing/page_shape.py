@@ -1,0 +1,148 @@
+"""Pages of a known shape, read by patterns instead of a parser.
+
+Why this is right: a page is read only if it is, from its first character to its last, markup that the
+parser has proven, in the same order and each element at most once, with nothing but character data between a
+start tag and its end tag (`page_text` says of which characters). XML leaves such a document one reading only,
+so the parser would find the same texts. Whatever deviates in one character is left to the parser.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from exporter.stores.parsing.page_text import resolved
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from exporter.stores.parsing.fields import PageKind
+    from exporter.stores.parsing.markup import Markup, Unit
+
+# possessive: what is passed is never tried again, so that the time is linear in the size
+_VALUE = "[^<]*+"
+_OPTION = "(?:"
+
+
+class ShapedPage:
+    """The fields of a page that was read by its shape; see `PageFields`."""
+
+    __slots__ = ("_fields", "_has_references", "_pieces", "_shape")
+    is_repaired = False
+
+    def __init__(
+        self, shape: PageShape, fields: dict[str, str | None], pieces: list[str], *, has_references: bool
+    ) -> None:
+        """Take the texts of the fields below the root, None without one, and the page in pieces."""
+        self._shape = shape
+        self._fields = fields
+        self._pieces = pieces
+        self._has_references = has_references
+
+    def text(self, name: str) -> str:
+        """Return the text of a field below the root."""
+        return self._fields.get(name) or ""
+
+    def all_texts(self, name: str) -> list[str]:
+        """Return the text of the field of this name below the root, if there is one with a start tag."""
+        text = self._fields.get(name)
+        return [] if text is None else [text]
+
+    def has_text_in(self, name: str, inner: str) -> bool:  # noqa: ARG002
+        """Return false: a field of a shape that is read has text and no elements."""
+        return False
+
+    def columns(self, item: str, *names: str) -> list[list[str]]:  # noqa: ARG002 - there is one kind of item
+        """Return for each name the texts of all items' fields, in the order of the items."""
+        return [self._column(name) for name in names]
+
+    def nested_column(self, item: str, outer: str, name: str) -> list[str]:  # noqa: ARG002
+        """Return the texts of the field `name` within all items' field `outer`."""
+        return self._column(f"{outer}/{name}")
+
+    def _column(self, name: str) -> list[str]:
+        column = self._shape.column(self._pieces, name)
+        if self._has_references and "&" in "".join(column):
+            return list(map(resolved, column))
+        return column
+
+
+class PageShape:
+    """The markup of a page, apart from how many items it has. Safe to use from many threads.
+
+    A page is split at its items. What is left is what comes before the first and behind the last, which have
+    to match completely, and nothing between two.
+    """
+
+    def __init__(self, kind: PageKind, markup: Markup) -> None:
+        """Make the patterns of this markup."""
+        self.markup = markup
+        before, units, after = markup
+        place = next((n for n, unit in enumerate(units) if unit.name == kind.item), len(units))
+        head, names = _pattern(units[:place], kind.fields)
+        tail, tail_names = _pattern(units[place + 1 :], kind.fields)
+        head, tail = re.escape(before) + head, tail + re.escape(after)
+        self._names = (*names, *tail_names)
+        self._head, self._tail, self._without_items = map(re.compile, (head, tail, head + tail))
+        self._item: re.Pattern[str] | None = None
+        self._places: dict[str, int] = {}
+        self._lacks_fields = False
+        if place < len(units):
+            pattern, columns = _pattern(units[place].children or (), kind.columns)
+            self._item = re.compile(_element(units[place], pattern))
+            self._places = {name: 1 + number for number, name in enumerate(columns)}
+            self._lacks_fields = _OPTION in pattern
+        self._step = 1 + len(self._places)
+
+    def read(self, text: str, *, has_references: bool) -> ShapedPage | None:
+        """Return the fields of a page as `page_text` returns it, None unless it has this shape throughout."""
+        pieces = self._item.split(text) if self._item else [text]
+        texts = self._fields_around(pieces)
+        if texts is None:
+            return None
+        if has_references and ("&" in pieces[0] or "&" in pieces[-1]):
+            texts = tuple(text and resolved(text) for text in texts)
+        fields = dict(zip(self._names, texts, strict=True))
+        return ShapedPage(self, fields, pieces, has_references=has_references)
+
+    def _fields_around(self, pieces: list[str]) -> tuple[str | None, ...] | None:
+        """Return the texts of the fields; `pieces` are what is around and between items, and their fields."""
+        if len(pieces) == 1:
+            whole = self._without_items.fullmatch(pieces[0])
+            return whole and whole.groups()
+        if any(pieces[self._step : -1 : self._step]):
+            return None
+        head, tail = self._head.fullmatch(pieces[0]), self._tail.fullmatch(pieces[-1])
+        return head.groups() + tail.groups() if head and tail else None
+
+    def column(self, pieces: list[str], name: str) -> list[str]:
+        """Return the texts of a field of all items, as they are written."""
+        place = self._places.get(name)
+        if place is None:
+            return [""] * (len(pieces) // self._step)
+        column = pieces[place :: self._step]
+        return [text or "" for text in column] if self._lacks_fields else column
+
+
+def _pattern(units: tuple[Unit, ...], read: Collection[str], outer: str = "") -> tuple[str, list[str]]:
+    """Return a pattern of units, and the names of those that it has a group for, in their order."""
+    pattern, names = "", []
+    for unit in units:
+        name = outer + unit.name
+        if unit.children is not None:
+            inside, inner_names = _pattern(unit.children, read, f"{name}/")
+            names += inner_names
+        elif name in read:
+            inside = f"({_VALUE})"
+            names.append(name)
+        else:
+            inside = _VALUE
+        element = _element(unit, inside)
+        pattern += f"{_OPTION}{element})?" if unit.optional else element
+    return pattern, names
+
+
+def _element(unit: Unit, inside: str) -> str:
+    name, gap, end_gap = map(re.escape, (unit.name, unit.gap, unit.end_gap))
+    rest = f">{inside}{end_gap}</{name}>"
+    return f"{gap}<{name}{_OPTION}{rest}| ?/>)" if unit.may_be_empty else f"{gap}<{name}{rest}"
