@@ -35,9 +35,11 @@ def scan(folder: Path, target: dict[str, object], bucket: Bucket) -> Cost:
     return run([sys.executable, str(SCAN), str(file), str(bucket.uploads)], folder / "scan.json")
 
 
-def ledger_scan(folder: Path, target: dict[str, object], bucket: Bucket, *state: str) -> dict[str, float]:
+def ledger_scan(
+    folder: Path, target: dict[str, object], bucket: Bucket, now: str, *state: str
+) -> dict[str, float]:
     """Run a process as `ledgeronce.py` describes it, and return its report."""
     file, output = write_config(folder, target), folder / "ledger.json"
-    arguments = [str(file), str(bucket.uploads), str(bucket.parts), *state]
+    arguments = [str(file), str(bucket.uploads), str(bucket.parts), now, *state]
     run([sys.executable, str(LEDGER_SCAN), *arguments], output)
     return json.loads(output.read_text(encoding="utf-8"))

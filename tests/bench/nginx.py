@@ -32,9 +32,13 @@ http {{
   keepalive_requests 1000000000; tcp_nodelay on; output_buffers 1 512k;
   open_file_cache max=8192 inactive=1h; open_file_cache_valid 1h;
   default_type application/xml;
-  map $args $after {{ default ""; "~(?:^|&)key-marker=[^&]*page-(?<page>[0-9]+)" $page; }}
+  map $args $listing {{
+    default "uploads-";
+    "~(?:^|&)prefix=[^&]*page-(?<page>[0-9]+)%2F(?<place>[0-9]+)" "named-$page-$place";
+    "~(?:^|&)key-marker=[^&]*page-(?<page>[0-9]+)" "uploads-$page";
+  }}
   map $uri $answer {{
-    "~^/(?<bucket>[^/]+)/?$" "/$bucket/uploads-$after.xml";
+    "~^/(?<bucket>[^/]+)/?$" "/$bucket/$listing.xml";
     "~^/(?<bucket>[^/]+)/(?<key>.+)$" "/$bucket/parts.xml";
   }}
   server {{
@@ -76,7 +80,14 @@ class Nginx:
 
     def asked(self) -> set[str]:
         """Return the buckets asked for so far, of a server that keeps a log."""
-        return {line.split("/")[1] for line in (self.folder / "access.log").read_text().splitlines()}
+        return {path.split("/")[1] for path in self._paths()}
+
+    def sized(self) -> set[str]:
+        """Return the buckets of which parts were asked for so far, of a server that keeps a log."""
+        return {path.split("/")[1] for path in self._paths() if path.count("/") > 1}
+
+    def _paths(self) -> list[str]:
+        return (self.folder / "access.log").read_text().splitlines()
 
     def _cost(self, path: str, connections: int) -> Cost:
         headers = [word for name, value in _HEADERS.items() for word in ("-H", f"{name}: {value}")]

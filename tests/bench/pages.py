@@ -3,7 +3,8 @@
 The page of parts is one for all uploads of the bucket; the server puts key and id of the one asked about in.
 
 A page is found by the marker that asks for it: the last key of page 122 holds `page-000122`, and the file of
-the page after it is `uploads-000122.xml`. The first page is `uploads-.xml`.
+the page after it is `uploads-000122.xml`. The first page is `uploads-.xml`. The answer to a question by name,
+which the exporter asks of the last keys of pages only, is `named-000122-0999.xml`: place 999 of page 122.
 """
 
 from collections.abc import Iterator
@@ -66,6 +67,7 @@ def write(folder: Path, bucket: Bucket) -> None:
     for number, (_, text) in enumerate(listing_pages(bucket)):
         after = f"{number - 1:06}" if number else ""
         (home / f"uploads-{after}.xml").write_text(text, encoding="utf-8")
+    _write_named(home, bucket)
     (home / "parts.xml").write_text(parts_page(bucket), encoding="utf-8")
 
 
@@ -78,6 +80,15 @@ def listing_pages(bucket: Bucket) -> Iterator[tuple[Names, str]]:
         marker = page[-1]
 
 
+def _write_named(home: Path, bucket: Bucket) -> None:
+    """Write an answer for the last upload of each page."""
+    for number, (key, upload_id) in enumerate(names(bucket.uploads)):
+        page, place = divmod(number, PAGE)
+        if place == PAGE - 1 or number == bucket.uploads - 1:
+            text = _named(bucket, (key, upload_id), number)
+            (home / f"named-{page:06}-{place:04}.xml").write_text(text, encoding="utf-8")
+
+
 def _listing(bucket: Bucket, page: list[Names], marker: Names, first: int) -> str:
     more = "true" if first + len(page) < bucket.uploads else "false"
     (key_marker, id_marker), (last_key, last_id) = marker, page[-1]
@@ -87,12 +98,25 @@ def _listing(bucket: Bucket, page: list[Names], marker: Names, first: int) -> st
         f"<NextUploadIdMarker>{last_id}</NextUploadIdMarker><MaxUploads>{PAGE}</MaxUploads>"
         f"<IsTruncated>{more}</IsTruncated>"
     )
-    items = [
-        f"<Upload><Key>{key}</Key><UploadId>{upload_id}</UploadId>{_WHO}"
-        f"<Initiated>{(_BEGAN + timedelta(seconds=first + place)).isoformat()}.000Z</Initiated></Upload>"
-        for place, (key, upload_id) in enumerate(page)
-    ]
+    items = [_upload(each, first + place) for place, each in enumerate(page)]
     return _XML.format("ListMultipartUploadsResult", bucket.namespace, head + "".join(items))
+
+
+def _named(bucket: Bucket, names: Names, number: int) -> str:
+    head = (
+        f"<Bucket>{bucket.name}</Bucket><Prefix>{names[0]}</Prefix><MaxUploads>{PAGE}</MaxUploads>"
+        "<IsTruncated>false</IsTruncated>"
+    )
+    return _XML.format("ListMultipartUploadsResult", bucket.namespace, head + _upload(names, number))
+
+
+def _upload(names: Names, number: int) -> str:
+    began = (_BEGAN + timedelta(seconds=number)).isoformat()
+    key, upload_id = names
+    return (
+        f"<Upload><Key>{key}</Key><UploadId>{upload_id}</UploadId>{_WHO}"
+        f"<Initiated>{began}.000Z</Initiated></Upload>"
+    )
 
 
 def parts_page(bucket: Bucket) -> str:

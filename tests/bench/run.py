@@ -34,7 +34,7 @@ from bench.real import ceph_3000x3
 from bench.scans import BY_OBS_SDK, list_100k, obs_5000x3, size_200x1000, size_20000x3
 from bench.scrape import scrape_2000_buckets
 from bench.startup import startup
-from bench.targets import targets_200, targets_200_roles
+from bench.targets import targets_200_roles, targets_200x10
 from bench.underscan import scrape_under_scan
 from bench.verdict import Row
 
@@ -50,6 +50,7 @@ BUILD_ROWS: dict[str, Callable[[int, Builds], Row]] = {
     "startup": startup,
     "idle-rss": idle_rss,
     "obs-5000x3": obs_5000x3,
+    "targets-200x10": targets_200x10,
 }
 """Rows of whole processes, of builds that start alike."""
 ROWS: dict[str, Callable[[int], Row]] = {
@@ -60,7 +61,6 @@ ROWS: dict[str, Callable[[int], Row]] = {
     "scrape-2000-buckets": scrape_2000_buckets,
     "page-2000-buckets": page_2000_buckets,
     "scrape-under-scan": scrape_under_scan,
-    "targets-200": targets_200,
     "targets-200-roles": targets_200_roles,
     "memory-per-bucket": memory_per_bucket,
     "growth": growth,
