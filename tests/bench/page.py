@@ -1,9 +1,7 @@
 """What the status page costs with 2,000 buckets on the board, beside a scrape of the same board."""
 
-import random
-
+from bench.boards import BUCKETS, NOW, TARGETS, FilledBoard, bucket_name
 from bench.measure import cost, take_turns
-from bench.scrape import BUCKETS, NOW, TARGETS, _summary
 from bench.verdict import Row, at_most, shown, verdict
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
@@ -11,9 +9,7 @@ from prometheus_client.exposition import generate_latest
 from exporter.config.settings import BucketSettings, StoreKind, TargetSettings
 from exporter.metrics.buckets import BoardCollector
 from exporter.metrics.exposition import Exposition, gzip
-from exporter.model.results import ScanResult
 from exporter.model.targets import ScanTimes, TargetStatus
-from exporter.state.board import Board, Entry
 from exporter.web.app import App, Request
 from exporter.web.query import Query
 
@@ -25,16 +21,7 @@ TIMES = 0.5
 def page_2000_buckets(rounds: int) -> Row:
     """Compare `/`, sorted by bytes and compressed, with the metrics rendered by the library."""
     watched = [_watched(number) for number in range(TARGETS)]
-    board = Board()
-    board.declare(
-        Entry(each.settings.name, bucket.name, "s3", 86400.0, AGES)
-        for each in watched
-        for bucket in each.buckets
-    )
-    chance = random.Random(7)
-    for entry in board.entries():
-        result = ScanResult(_summary(chance, len(AGES)), NOW, chance.uniform(0.1, 60))
-        board.publish((entry.target, entry.bucket), result)
+    board = FilledBoard(AGES).board
     registry = CollectorRegistry()
     collector = BoardCollector(board)
     registry.register(collector)
@@ -54,7 +41,7 @@ def page_2000_buckets(rounds: int) -> Row:
 
 
 def _watched(number: int) -> TargetStatus:
-    buckets = tuple(BucketSettings(f"company-team-{number:02}-data-{bucket:03}") for bucket in range(BUCKETS))
+    buckets = tuple(BucketSettings(bucket_name(number, bucket)) for bucket in range(BUCKETS))
     settings = TargetSettings(
         name=f"prod-{number:02}", store=StoreKind.S3, buckets=buckets, region="eu-west-1"
     )

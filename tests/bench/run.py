@@ -51,6 +51,7 @@ BUILD_ROWS: dict[str, Callable[[int, Builds], Row]] = {
     "idle-rss": idle_rss,
     "obs-5000x3": obs_5000x3,
     "targets-200x10": targets_200x10,
+    "scrape-2000-buckets": scrape_2000_buckets,
 }
 """Rows of whole processes, of builds that start alike."""
 ROWS: dict[str, Callable[[int], Row]] = {
@@ -58,7 +59,6 @@ ROWS: dict[str, Callable[[int], Row]] = {
     "latency-30ms": latency_30ms,
     "memory-1m": memory_1m,
     "memory-one-page": memory_one_page,
-    "scrape-2000-buckets": scrape_2000_buckets,
     "page-2000-buckets": page_2000_buckets,
     "scrape-under-scan": scrape_under_scan,
     "targets-200-roles": targets_200_roles,
