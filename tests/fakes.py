@@ -55,8 +55,8 @@ class Recorder:
     def __init__(self) -> None:
         self.seen: list[tuple[str, ...]] = []
 
-    def sent(self, operation: str) -> None:
-        self.seen.append(("sent", operation))
+    def sent(self, operation: str, requests: int = 1) -> None:
+        self.seen += [("sent", operation)] * requests
 
     def failed(self, operation: str, reason: Reason) -> None:
         self.seen.append(("failed", operation, reason))

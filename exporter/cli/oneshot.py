@@ -91,8 +91,8 @@ class ProgressListener(Protocol):
 class NoProgress:
     """A Traffic and a ProgressListener that ignores everything."""
 
-    def sent(self, operation: str) -> None:
-        """Ignore a request."""
+    def sent(self, operation: str, requests: int = 1) -> None:
+        """Ignore requests."""
 
     def failed(self, operation: str, reason: Reason) -> None:
         """Ignore a failure."""

@@ -135,10 +135,10 @@ class ExporterMetrics:
         if target not in self._forgotten:
             self._failures.labels(target, reason).inc()
 
-    def request_sent(self, target: str, operation: str) -> None:
-        """Count a request."""
+    def request_sent(self, target: str, operation: str, requests: int = 1) -> None:
+        """Count requests."""
         if target not in self._forgotten:
-            self._requests_of(target, operation).inc()
+            self._requests_of(target, operation).inc(requests)
 
     def request_failed(self, target: str, operation: str, reason: Reason) -> None:
         """Count a failed request."""
@@ -172,9 +172,9 @@ class RequestCounter:
     target: str
     metrics: ExporterMetrics
 
-    def sent(self, operation: str) -> None:
-        """Count a request."""
-        self.metrics.request_sent(self.target, operation)
+    def sent(self, operation: str, requests: int = 1) -> None:
+        """Count requests."""
+        self.metrics.request_sent(self.target, operation, requests)
 
     def failed(self, operation: str, reason: Reason) -> None:
         """Count a failed request."""

@@ -56,6 +56,10 @@ class TestNumbered:
     @example([[Part(None, 5, 1e9)]])
     @example([[Part(1, None, 1e9)]])
     @example([[Part(1, 5, None)], [Part(2, 5, None)]])
+    @example([[Part(1, 5, 1e9)], [Part(2, 6, 1e9)]])
+    @example(
+        [[Part(1, 5, 1e9), Part(2, 5, 1e9), Part(5, 5, 1e9)], [Part(number, 6, 1e9) for number in (3, 4, 5)]]
+    )
     def test_columns_add_up_as_part_by_part(self, pages: list[list[Part]]):
         assert in_columns(*pages) == totals(NumberedPartSum(), *pages)
 

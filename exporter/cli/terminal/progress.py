@@ -56,11 +56,11 @@ class Progress:
     _thread: threading.Thread | None = None
     _handlers: list[logging.StreamHandler[TextIO]] = field(default_factory=list)
 
-    def sent(self, operation: str) -> None:
-        """Count a requested page."""
+    def sent(self, operation: str, requests: int = 1) -> None:
+        """Count requested pages."""
         if operation.startswith("List"):
             with self._lock:
-                self.pages += 1
+                self.pages += requests
 
     def failed(self, operation: str, reason: Reason) -> None:
         """Ignore a failed request: failures are reported at the end."""

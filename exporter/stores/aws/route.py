@@ -124,10 +124,10 @@ def host_header(url: str) -> str:
 
 def _queries(arguments: Sequence[QueryArgument]) -> tuple[str, str]:
     """Return the query as it is sent, and as it is signed: sorted, with a `=` after each name."""
-    pairs = [(name, None if value is None else percent_encoded(str(value))) for name, value in arguments]
-    if len(pairs) == 1 and pairs[0][1]:  # an upload id alone: most requests
-        query = f"{pairs[0][0]}={pairs[0][1]}"
+    if len(arguments) == 1 and arguments[0][1]:  # an upload id alone: most requests
+        query = f"{arguments[0][0]}={percent_encoded(str(arguments[0][1]))}"
         return query, query
+    pairs = [(name, None if value is None else percent_encoded(str(value))) for name, value in arguments]
     sent = [name if value is None else f"{name}={value}" for name, value in pairs]
     signed = [f"{name}={value or ''}" for name, value in sorted(pairs, key=_by_name)]
     return "&".join(sent), "&".join(signed)

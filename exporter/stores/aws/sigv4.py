@@ -28,11 +28,10 @@ class _SigningContext:
 
     second: int
     credentials: Keys
-    signing_key: bytes
     canonical_end: str
     """The canonical request after its query: headers, their names, hash of the body."""
-    text_start: str
-    """The text to sign, up to the hash of the canonical request."""
+    signature: hmac.HMAC
+    """The signature, fed with the text to sign up to the hash of the canonical request: to be copied."""
     authorization_start: str
     lines: tuple[str, ...]
 
@@ -64,17 +63,13 @@ class Signer:
         `path` and `query` are percent-encoded, the query sorted by name with a `=` after each; `now` is the
         server's time in Unix seconds, of which the fraction does not count.
         """
-        context = self._context_of(credentials, int(now))
-        canonical = f"GET\n{path}\n{query}\n{context.canonical_end}"
-        text = f"{context.text_start}{sha256(canonical.encode()).hexdigest()}"
-        signature = hmac.digest(context.signing_key, text.encode(), "sha256").hex()
-        return [f"{context.authorization_start}{signature}", *context.lines]
-
-    def _context_of(self, credentials: Keys, second: int) -> _SigningContext:
-        context = self._context
+        context, second = self._context, int(now)
         if context is None or context.second != second or context.credentials != credentials:
             context = self._context = self._new_context(credentials, second)
-        return context
+        canonical = f"GET\n{path}\n{query}\n{context.canonical_end}"
+        signature = context.signature.copy()  # a third of the time of hmac.digest, which begins with the key
+        signature.update(sha256(canonical.encode()).hexdigest().encode())
+        return [f"{context.authorization_start}{signature.hexdigest()}", *context.lines]
 
     def _new_context(self, credentials: Keys, second: int) -> _SigningContext:
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
@@ -86,12 +81,12 @@ class Signer:
         names = ";".join(name for name, _ in signed)
         block = "".join(f"{name}:{value}\n" for name, value in signed)
         credential = f"Credential={credentials.access_key}/{scope}"
+        text_start = f"{ALGORITHM}\n{stamp}\n{scope}\n".encode()
         return _SigningContext(
             second,
             credentials,
-            _signing_key(credentials.secret_key or "", scope),
             canonical_end=f"{block}\n{names}\n{self._payload}",
-            text_start=f"{ALGORITHM}\n{stamp}\n{scope}\n",
+            signature=hmac.new(_signing_key(credentials.secret_key or "", scope), text_start, sha256),
             authorization_start=f"Authorization: {ALGORITHM} {credential}, SignedHeaders={names}, Signature=",
             lines=(f"Host: {self._host}", *(_line(name, value) for name, value in sent.items())),
         )

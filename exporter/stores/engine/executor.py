@@ -142,8 +142,10 @@ class Executor:
         """Whether the limits allow a call now, or its deadline has passed so that none is sent."""
         if self._in_flight >= self._concurrency_limit.limit:
             return False
+        if self._rate_limit is None:
+            return True
         now = self._monotonic()
-        if self._rate_limit is None or now >= running.retry_policy.deadline.at:
+        if now >= running.retry_policy.deadline.at:
             return True
         if self._reserved_moment is None:
             self._reserved_moment = self._rate_limit.reserve(now)

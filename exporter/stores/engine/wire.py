@@ -6,6 +6,7 @@ How a request is signed and a response is read comes from the store, as a `WireB
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -141,6 +142,7 @@ class WireSession(Generic[K]):
         self._bucket = bucket
         self._multi = target.transport.borrow()
         self._not_sent: list[CompletedCall] = []
+        self._sent: dict[str, int] = defaultdict(int)  # a counter takes a lock: told many at once
 
     def start(self, request: PageRequest, deadline: float, label: object) -> None:
         """Send a call, which ends before `deadline` (monotonic clock)."""
@@ -152,11 +154,12 @@ class WireSession(Generic[K]):
 
     def completed(self, timeout: float) -> list[CompletedCall]:
         """Wait for the calls that end next, at most `timeout` seconds."""
+        self._count_sent()
         completed, self._not_sent = self._not_sent, []
         for label, outcome, times_sent in self._multi.completed(0.0 if completed else timeout):
             call: WireCall[K] = label  # type: ignore[assignment]  # the label given to `start`
-            for _ in range(times_sent - 1):
-                self._target.transport.traffic.sent(call.operation)
+            if times_sent > 1:
+                self._target.transport.traffic.sent(call.operation, times_sent - 1)
             page = self._outcome(call, outcome)
             if page is not None:
                 completed.append((call.label, page))
@@ -164,7 +167,13 @@ class WireSession(Generic[K]):
 
     def close(self) -> None:
         """Cancel the calls in flight and give the connections back."""
+        self._count_sent()
         self._target.transport.give_back(self._multi)
+
+    def _count_sent(self) -> None:
+        for operation, requests in self._sent.items():
+            self._target.transport.traffic.sent(operation, requests)
+        self._sent.clear()
 
     def _send(self, call: WireCall[K]) -> None:
         target = self._target
@@ -183,7 +192,7 @@ class WireSession(Generic[K]):
         except ValueError:  # the keys are in the headers
             what = f"{call.operation}: no header can carry the keys; check the target's credentials"
             raise StoreError(Reason.CREDENTIALS, what) from None
-        target.transport.traffic.sent(call.operation)
+        self._sent[call.operation] += 1
 
     def _outcome(self, call: WireCall[K], outcome: Response | pycurl.error) -> Page[Any] | StoreError | None:
         """Return what a call came to, None where it was sent again."""

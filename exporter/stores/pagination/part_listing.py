@@ -20,21 +20,26 @@ if TYPE_CHECKING:
 
 
 def sum_parts(bucket: BucketSettings, upload: Upload, part_sum: PartSum) -> Task[PartTotals]:
-    """List the parts of the upload that `part_sum` has not counted; returns the totals of all.
+    """Return the task that lists the parts that `part_sum` has not counted, and returns the totals of all.
 
-    Raises StoreError, GoneError where the upload has ended. Where a store refuses to go on after the parts
+    It raises StoreError, GoneError where the upload has ended. Where a store refuses to go on after the parts
     already counted, or one of these was sent again, all are listed.
     """
-    counted = part_sum.contiguous_parts
-    if counted:
-        try:
-            totals = yield from _list(bucket, upload, part_sum, (str(counted),))
-            if not part_sum.outdated:
-                return totals
-        except StoreError as error:
-            if not is_refusal(error):
-                raise
-        part_sum.restart()
+    if part_sum.contiguous_parts:
+        return _list_rest(bucket, upload, part_sum)
+    return _list(bucket, upload, part_sum, None)
+
+
+def _list_rest(bucket: BucketSettings, upload: Upload, part_sum: PartSum) -> Task[PartTotals]:
+    """List the parts after those already counted, or all; see `sum_parts`."""
+    try:
+        totals = yield from _list(bucket, upload, part_sum, (str(part_sum.contiguous_parts),))
+        if not part_sum.outdated:
+            return totals
+    except StoreError as error:
+        if not is_refusal(error):
+            raise
+    part_sum.restart()
     return (yield from _list(bucket, upload, part_sum, None))
 
 

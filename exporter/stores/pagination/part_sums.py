@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from exporter.model.uploads import Part, Parts, PartTotals
@@ -30,6 +31,7 @@ class NumberedPartSum:
         self.contiguous_parts = self.skipped_parts = skipped_parts
         self.contiguous_bytes = size
         self._skipped = Part(skipped_parts, size, last_modified)
+        self._in_run = 0
         self._numbers: set[int] = set()
         self._unnumbered: list[Part] = []
         self._bytes: int | None = size
@@ -46,27 +48,32 @@ class NumberedPartSum:
 
     def _add_all(self, parts: Parts) -> bool:
         """Count a page of parts at once; false, and none is counted, where one repeats or lacks a field."""
-        numbers = set(parts.starts)
-        if len(numbers) < len(parts) or not self._numbers.isdisjoint(numbers):
-            return False
         try:  # adding or comparing None is a TypeError
             newest = max(parts.modified, default=self._last_modified)  # type: ignore[type-var]
             total = sum(parts.sizes)  # type: ignore[arg-type]
         except TypeError:
             return False
-        if None in numbers or newest is None:
+        is_run = not self._numbers and parts.starts == _run(self.contiguous_parts + 1, len(parts.starts))
+        if newest is None or not (is_run or self._add_numbers(parts)):
             return False
-        if min(numbers, default=self.skipped_parts + 1) <= self.skipped_parts:  # type: ignore[type-var, operator]
-            return False
-        self._numbers |= numbers  # type: ignore[arg-type]
+        if is_run:  # nearly always: no number can repeat, so none has to be kept
+            self._in_run += len(parts.starts)
+            self._extend_contiguous(len(parts.starts), total)
         self._bytes += total  # type: ignore[operator]  # known until parts are added one by one
         self._last_modified = max(newest, self._last_modified or newest)
-        if parts.starts == list(range(self.contiguous_parts + 1, self.contiguous_parts + 1 + len(parts))):
-            self._extend_contiguous(len(parts), total)
-        else:
-            for start, size in zip(parts.starts, parts.sizes, strict=True):
-                if start == self.contiguous_parts + 1:
-                    self._extend_contiguous(1, size)  # type: ignore[arg-type]  # all are known
+        return True
+
+    def _add_numbers(self, parts: Parts) -> bool:
+        """Keep the numbers of a page; false, and none is kept, where one is missing or was counted before."""
+        numbers = set(parts.starts)
+        if len(numbers) < len(parts) or None in numbers or not self._numbers.isdisjoint(numbers):
+            return False
+        if min(numbers, default=self.contiguous_parts + 1) <= self.contiguous_parts:  # type: ignore[type-var, operator]
+            return False
+        self._numbers |= numbers  # type: ignore[arg-type]
+        for start, size in zip(parts.starts, parts.sizes, strict=True):
+            if start == self.contiguous_parts + 1:
+                self._extend_contiguous(1, size)  # type: ignore[arg-type]  # all are known
         return True
 
     def _extend_contiguous(self, parts: int, size_bytes: int) -> None:
@@ -99,9 +106,15 @@ class NumberedPartSum:
 
     def totals(self, storage_class: str) -> PartTotals:
         """Return the sum so far."""
-        numbered = len(self._numbers if self._by_number is None else self._by_number)
+        numbered = self._in_run + len(self._numbers) if self._by_number is None else len(self._by_number)
         parts = self.skipped_parts + numbered + len(self._unnumbered)
         return PartTotals(parts, self._bytes, self._last_modified, storage_class)
+
+
+@lru_cache(maxsize=16)
+def _run(first: int, length: int) -> list[int]:
+    """Return the numbers of `length` parts from `first` on; cached, as pages are alike."""
+    return list(range(first, first + length))
 
 
 def _is_later(part: Part, other: Part) -> bool:

@@ -35,8 +35,8 @@ MAX_REQUESTS_PER_CALL = 6
 class Traffic(Protocol):
     """The counters of a target's requests."""
 
-    def sent(self, operation: str) -> None:
-        """Count a request."""
+    def sent(self, operation: str, requests: int = 1) -> None:
+        """Count requests."""
 
     def failed(self, operation: str, reason: Reason) -> None:
         """Count a request that failed."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _SPARE_CONNECTIONS = 4
 _CONNECTION_DIED = {pycurl.E_GOT_NOTHING, pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR}
 """Errors of requests on a kept connection that the server has closed."""
+_SEND = int(pycurl.PREREQFUNC_OK)
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 _EVENTS = {
     pycurl.POLL_IN: select.POLLIN,
@@ -58,7 +59,7 @@ class _Slot:
 
     def _about_to_send(self, *_: object) -> int:
         self.times_sent += 1  # libcurl sends again where a kept connection has died
-        return int(pycurl.PREREQFUNC_OK)
+        return _SEND
 
 
 class MultiTransport:
@@ -74,11 +75,9 @@ class MultiTransport:
         self._multi = pycurl.CurlMulti()
         # not epoll: libcurl revokes and renews its interest at each request, a system call each with epoll
         self._poll = select.poll()
-        self._timer = math.inf
         self._idle: list[_Slot] = []
         self._busy: dict[pycurl.Curl, _Slot] = {}
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch_socket)
-        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
 
     def start(
         self, url: str, headers: Sequence[str], timeout: float, label: object, item: bytes = b""
@@ -109,17 +108,18 @@ class MultiTransport:
 
     def advance(self, until: float) -> None:
         """Wait for libcurl's sockets and timer, at most `until` (monotonic clock), and let it act on them."""
-        now = self._monotonic()
-        if self._timer > now:
-            milliseconds = math.ceil(max(0.0, min(self._timer, until) - now) * 1000)
-            for file, events in self._poll.poll(milliseconds):
+        timer = self._multi.timeout()  # asked for once: M_TIMERFUNCTION is called three times a request
+        if timer != 0:
+            remaining = math.ceil(max(0.0, until - self._monotonic()) * 1000)
+            timer_is_first = 0 < timer <= remaining
+            ready = self._poll.poll(timer if timer_is_first else remaining)
+            for file, events in ready:
                 action = pycurl.CSELECT_IN if events & _READABLE else 0
                 action |= pycurl.CSELECT_OUT if events & select.POLLOUT else 0
                 self._multi.socket_action(file, action)
-            now = self._monotonic()
-        if self._timer <= now:
-            self._timer = math.inf
-            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+            if ready or not timer_is_first:
+                return
+        self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
 
     def cancel(self) -> None:
         """Cancel the requests in flight; idle connections are kept."""
@@ -204,6 +204,3 @@ class MultiTransport:
             self._poll.register(file, _EVENTS[event])
             return
         self._poll.unregister(file)
-
-    def _set_timer(self, milliseconds: int) -> None:
-        self._timer = math.inf if milliseconds < 0 else self._monotonic() + milliseconds / 1000

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """A larger body is refused; a page of 1,000 uploads with the longest keys has 3 MiB."""
@@ -35,21 +35,37 @@ class Response(NamedTuple):
 class Headers(Mapping[str, str]):
     """Headers by lower-case name, parsed on access; of a repeated header the last one counts."""
 
+    __slots__ = ("_head", "_lowered")
+
     def __init__(self, lines: Iterable[bytes]) -> None:
         """Take the lines as received: heads of interim responses and of proxies may come first."""
         head = b"".join(lines)
         self._head = head[head.rfind(b"\nHTTP/") + 1 :]
+        self._lowered = b""
 
     def __getitem__(self, name: str) -> str:
         """Return a header's value; raises KeyError."""
-        head, sought = self._head.lower(), name.encode("latin-1")
-        start = head.rfind(b"\n%b:" % sought)
+        value = self._find(name)
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def get(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - of the same type as in Mapping
+        """Return a header's value, or the default; without the exception that Mapping's own takes."""
+        value = self._find(name)
+        return default if value is None else value
+
+    def _find(self, name: str) -> str | None:
+        """Return a header's value, None without it."""
+        head = self._lowered = self._lowered or self._head.lower()
+        line_start = _line_start(name)
+        start = head.rfind(line_start)
         if start < 0:
-            if name.isascii() and sought not in head:  # saves parsing all for what most responses lack
-                raise KeyError(name)
-            return self._all()[name]
-        line = self._head[start + 1 : self._head.index(b"\n", start + 1)]
-        return line[len(name) + 1 :].strip().decode("latin-1")
+            if name.isascii() and line_start[1:-1] not in head:  # most responses lack it: not all is parsed
+                return None
+            return self._all().get(name)
+        value = self._head[start + len(line_start) : self._head.index(b"\n", start + 1)]
+        return value.strip().decode("latin-1")
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names."""
@@ -146,6 +162,12 @@ class ResponseBuffer:
             return b"".join(self._body)[-_MAX_BYTES_PER_ITEM:]
         with self._large.getbuffer() as view:
             return bytes(view[-_MAX_BYTES_PER_ITEM:])
+
+
+@lru_cache(maxsize=64)
+def _line_start(name: str) -> bytes:
+    """Return what a header's line begins with, and the end of the line before it."""
+    return b"\n%b:" % name.encode("latin-1")
 
 
 @lru_cache(maxsize=32)
