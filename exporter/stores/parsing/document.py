@@ -38,26 +38,27 @@ class Document:
         """Whether it held characters that XML forbids."""
         self.name = _local(self._root.tag)
         children = self._root.iterchildren(*_any_namespace(fields))
-        self._fields = [(_local(child.tag), child.text or "") for child in children]
-        self._first_texts = dict(reversed(self._fields))
+        named = ((_local(child.tag), child.text or "") for child in children)
+        self._all_fields = [(name, self.restore(name, text)) for name, text in named]
+        self.fields: dict[str, str | None] = dict(reversed(self._all_fields))
+        """The text of each field below the root that was asked for; see `PageFields`."""
         self._items_by_name: dict[str, list[etree._Element]] = {}
 
     def text(self, name: str) -> str:
         """Return the text of a field below the root."""
-        text = self._first_texts.get(name, "")
-        return self.restore(name, text) if self.is_repaired else text
+        return self.fields.get(name) or ""
 
     def all_texts(self, name: str) -> list[str]:
         """Return the texts of all fields of this name below the root."""
-        return [self.restore(name, text) for field, text in self._fields if field == name]
+        return [text for field, text in self._all_fields if field == name]
 
     def has_text_in(self, name: str, inner: str) -> bool:
         """Whether a field of this name below the root has an `inner` field with text."""
-        return name in self._first_texts and any(child.text(inner) for child in self.children(name))
+        return name in self.fields and any(child.text(inner) for child in self.children(name))
 
     def texts(self) -> dict[str, str]:
         """Return the texts of all fields below the root."""
-        return {name: self.restore(name, text) for name, text in self._first_texts.items()}
+        return {name: text or "" for name, text in self.fields.items()}
 
     def children(self, name: str) -> list[Element]:
         """Return the elements of this name below the root."""

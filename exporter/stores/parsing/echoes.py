@@ -29,12 +29,15 @@ def other_field(request: PageRequest, document: PageFields) -> str:
     counts as given, percent-encoded or encoded as a form, whether or not that was asked for; and without
     what servers change in odd keys: control characters, white space, and slashes in a row.
     """
-    if request.upload is None:
+    upload = request.upload
+    if upload is None:
         return _other_listing_field(request, document)
-    for name, asked in (("Key", request.upload.key), ("UploadId", request.upload.upload_id)):
-        if _differs(document.text(name), asked):
-            return name
-    return "PartNumberMarker" if _is_other_number(request, document.text("PartNumberMarker")) else ""
+    said = document.fields.get
+    if _differs(said("Key") or "", upload.key):
+        return "Key"
+    if _differs(said("UploadId") or "", upload.upload_id):
+        return "UploadId"
+    return "PartNumberMarker" if _is_other_number(request, said("PartNumberMarker") or "") else ""
 
 
 def _other_listing_field(request: PageRequest, document: PageFields) -> str:

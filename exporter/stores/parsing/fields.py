@@ -12,6 +12,10 @@ class PageFields(Protocol):
     def is_repaired(self) -> bool:
         """Whether it held characters that XML forbids."""
 
+    @property
+    def fields(self) -> dict[str, str | None]:
+        """The text of each field below the root; None, or no entry, without one."""
+
     def text(self, name: str) -> str:
         """Return the text of a field below the root."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from exporter.stores.parsing.page_text import resolved
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from exporter.stores.parsing.fields import PageKind
     from exporter.stores.parsing.markup import Markup, Unit
@@ -27,25 +27,22 @@ _OPTION = "(?:"
 class ShapedPage:
     """The fields of a page that was read by its shape; see `PageFields`."""
 
-    __slots__ = ("_fields", "_has_references", "_pieces", "_shape")
+    __slots__ = ("_pieces", "_shape", "fields")
     is_repaired = False
 
-    def __init__(
-        self, shape: PageShape, fields: dict[str, str | None], pieces: list[str], *, has_references: bool
-    ) -> None:
-        """Take the texts of the fields below the root, None without one, and the page in pieces."""
+    def __init__(self, shape: PageShape, fields: dict[str, str | None], pieces: list[str]) -> None:
+        """Take the fields below the root, and the texts of the items."""
         self._shape = shape
-        self._fields = fields
+        self.fields = fields
         self._pieces = pieces
-        self._has_references = has_references
 
     def text(self, name: str) -> str:
         """Return the text of a field below the root."""
-        return self._fields.get(name) or ""
+        return self.fields.get(name) or ""
 
     def all_texts(self, name: str) -> list[str]:
         """Return the text of the field of this name below the root, if there is one with a start tag."""
-        text = self._fields.get(name)
+        text = self.fields.get(name)
         return [] if text is None else [text]
 
     def has_text_in(self, name: str, inner: str) -> bool:  # noqa: ARG002
@@ -54,17 +51,12 @@ class ShapedPage:
 
     def columns(self, item: str, *names: str) -> list[list[str]]:  # noqa: ARG002 - there is one kind of item
         """Return for each name the texts of all items' fields, in the order of the items."""
-        return [self._column(name) for name in names]
+        pieces, column = self._pieces, self._shape.column
+        return [column(pieces, name) for name in names]
 
     def nested_column(self, item: str, outer: str, name: str) -> list[str]:  # noqa: ARG002
         """Return the texts of the field `name` within all items' field `outer`."""
-        return self._column(f"{outer}/{name}")
-
-    def _column(self, name: str) -> list[str]:
-        column = self._shape.column(self._pieces, name)
-        if self._has_references and "&" in "".join(column):
-            return list(map(resolved, column))
-        return column
+        return self._shape.column(self._pieces, f"{outer}/{name}")
 
 
 class PageShape:
@@ -100,12 +92,14 @@ class PageShape:
         texts = self._fields_around(pieces)
         if texts is None:
             return None
-        if has_references and ("&" in pieces[0] or "&" in pieces[-1]):
-            texts = tuple(text and resolved(text) for text in texts)
-        fields = dict(zip(self._names, texts, strict=True))
-        return ShapedPage(self, fields, pieces, has_references=has_references)
+        if self._lacks_fields:
+            pieces = [piece or "" for piece in pieces]
+        if has_references and "&" in "".join(pieces):
+            texts = [text and resolved(text) for text in texts]
+            pieces = [resolved(piece) if "&" in piece else piece for piece in pieces]
+        return ShapedPage(self, dict(zip(self._names, texts, strict=True)), pieces)
 
-    def _fields_around(self, pieces: list[str]) -> tuple[str | None, ...] | None:
+    def _fields_around(self, pieces: list[str]) -> Sequence[str | None] | None:
         """Return the texts of the fields; `pieces` are what is around and between items, and their fields."""
         if len(pieces) == 1:
             whole = self._without_items.fullmatch(pieces[0])
@@ -116,12 +110,9 @@ class PageShape:
         return head.groups() + tail.groups() if head and tail else None
 
     def column(self, pieces: list[str], name: str) -> list[str]:
-        """Return the texts of a field of all items, as they are written."""
+        """Return the texts of a field of all items; `pieces` are what a page was split into."""
         place = self._places.get(name)
-        if place is None:
-            return [""] * (len(pieces) // self._step)
-        column = pieces[place :: self._step]
-        return [text or "" for text in column] if self._lacks_fields else column
+        return pieces[place :: self._step] if place else [""] * (len(pieces) // self._step)
 
 
 def _pattern(units: tuple[Unit, ...], read: Collection[str], outer: str = "") -> tuple[str, list[str]]:

@@ -12,7 +12,6 @@ from exporter.stores.base import (
     PARTS_OPERATION,
     UPLOADS_OPERATION,
     FoundBucket,
-    Marker,
     Page,
 )
 from exporter.stores.errors import bad_response, error_in_success
@@ -21,13 +20,12 @@ from exporter.stores.parsing.echoes import LISTING_ECHOES, PARTS_ECHOES, other_f
 from exporter.stores.parsing.encoding import SAYS_ENCODING, as_they_are
 from exporter.stores.parsing.fields import PageKind
 from exporter.stores.parsing.large_pages import read_large_page
+from exporter.stores.parsing.numbers import integer, integers, part_marker
 from exporter.stores.parsing.parser import DoctypeError, NotXmlError
 from exporter.stores.parsing.shape_learning import Shapes
 from exporter.stores.parsing.unexpected import no_document, other_document
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from exporter.stores.base import PageRequest
     from exporter.stores.parsing.document import Element
     from exporter.stores.parsing.fields import PageFields
@@ -36,10 +34,6 @@ if TYPE_CHECKING:
 ABORT_DATE = "x-amz-abort-date"
 """The time at which a lifecycle rule aborts the upload whose parts are listed."""
 _TRUE, _FALSE = {"true", "1"}, {"false", "0"}
-_MAX_DIGITS = 19
-_FIRST_NUMBERS = list(map(str, range(1, 1001)))
-"""How the numbers of nearly all pages of parts are written: without gaps, from the first on."""
-_FEW = 20
 _UPLOADS_FIELDS = (
     *("Bucket", "IsTruncated", "NextKeyMarker", "NextUploadIdMarker", "CommonPrefixes"),
     *LISTING_ECHOES,
@@ -157,23 +151,23 @@ def _parts_page(
     _check_question(document, request, PARTS_OPERATION, bucket)
     texts, sizes, modified = document.columns("Part", "PartNumber", "Size", "LastModified")
     _check_nesting(response, "Part", len(texts), PARTS_OPERATION)
-    numbers = _integers(texts)
+    numbers = integers(texts)
     store_now = response.server_time(default=now)
-    moments = timestamps.parse_past_column(modified, store_now)
     abort_date = response.headers.get(ABORT_DATE)
     last = numbers[-1] if numbers else None
     if last is None:
         last = next((number for number in reversed(numbers) if number is not None), None)
+    said = document.fields.get
     truncated = _truncated(document, PARTS_OPERATION)
     has_gaps = last is not None and last != len(numbers)
     return Page(
-        items=Parts(numbers, _integers(sizes), moments),
-        truncated=truncated,
-        full=has_gaps and not truncated and _integer(document.text("MaxParts")) == len(numbers),
-        next_marker=_part_marker(document.text("NextPartNumberMarker")),
-        last_marker=None if last is None else (str(last),),
-        storage_class=document.text("StorageClass").strip(),
-        abort_at=timestamps.parse_future(abort_date, store_now) if abort_date else None,
+        Parts(numbers, integers(sizes), timestamps.parse_past_column(modified, store_now)),
+        truncated,
+        part_marker(said("NextPartNumberMarker") or ""),
+        None if last is None else (str(last),),
+        (said("StorageClass") or "").strip(),
+        timestamps.parse_future(abort_date, store_now) if abort_date else None,
+        full=has_gaps and not truncated and integer(said("MaxParts") or "") == len(numbers),
     )
 
 
@@ -246,7 +240,7 @@ def parse_answer(response: Response, root: str, operation: str, *fields: str) ->
 
 def _check_question(document: PageFields, request: PageRequest, operation: str, bucket: str | None) -> None:
     """Raise StoreError where a page is the answer to another request."""
-    named = document.text("Bucket").strip()
+    named = (document.fields.get("Bucket") or "").strip()
     if bucket is not None and named and named != bucket and named != bucket.rpartition(":")[2]:
         raise bad_response(operation, "the answer names another bucket")
     if other := other_field(request, document):
@@ -267,27 +261,3 @@ def _truncated(document: PageFields, operation: str) -> bool | None:
         return False
     what = "IsTruncated is neither true nor false"
     raise bad_response(operation, what, garbled=document.is_repaired)
-
-
-def _integers(texts: Sequence[str]) -> list[int | None]:
-    """Read whole numbers; None for what is none."""
-    if texts == _FIRST_NUMBERS[: len(texts)]:
-        return list(range(1, len(texts) + 1))
-    distinct = set(texts) if len(texts) > _FEW else ()
-    if 0 < len(distinct) <= len(texts) // 2:  # as sizes of parts are, nearly all alike
-        known = {text: _integer(text) for text in distinct}
-        return [known[text] for text in texts]
-    together = "".join(texts)
-    if together.isascii() and together.isdigit() and all(texts) and max(map(len, texts)) <= _MAX_DIGITS:
-        return list(map(int, texts))
-    return [_integer(text) for text in texts]
-
-
-def _integer(text: str) -> int | None:
-    text = text.strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None
-
-
-def _part_marker(text: str) -> Marker | None:
-    """Return a marker as given; some servers say 0, or nothing, where they mean no marker."""
-    return (text.strip(),) if _integer(text) else None

@@ -1,0 +1,43 @@
+"""Numbers as pages write them: sizes, part numbers and the markers that are one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.stores.base import Marker
+
+_MAX_DIGITS = 19
+_FIRST = list(map(str, range(1, 1001)))
+"""How the numbers of nearly all pages of parts are written: without gaps, from the first on."""
+_FEW = 20
+"""Up to so many texts, reading each is fastest."""
+
+
+def integers(texts: Sequence[str]) -> list[int | None]:
+    """Read whole numbers; None for what is none."""
+    if texts == _FIRST[: len(texts)]:
+        return list(range(1, len(texts) + 1))
+    if len(texts) <= _FEW:
+        return [integer(text) for text in texts]
+    distinct = set(texts)
+    if len(distinct) <= len(texts) // 2:  # as sizes of parts are, nearly all alike
+        known = {text: integer(text) for text in distinct}
+        return [known[text] for text in texts]
+    together = "".join(texts)
+    if together.isascii() and together.isdigit() and all(texts) and max(map(len, texts)) <= _MAX_DIGITS:
+        return list(map(int, texts))
+    return [integer(text) for text in texts]
+
+
+def integer(text: str) -> int | None:
+    """Read a whole number of up to 19 digits, None for anything else."""
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None
+
+
+def part_marker(text: str) -> Marker | None:
+    """Return a marker as given; some servers say 0, or nothing, where they mean no marker."""
+    return (text.strip(),) if integer(text) else None
