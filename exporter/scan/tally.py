@@ -5,34 +5,26 @@ What each sum means, and when it is not known (None, never 0), is described in d
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left
-from functools import lru_cache
-from itertools import accumulate
+import math
+from bisect import bisect_left, bisect_right
+from functools import partial
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
-from exporter.model.results import DEFAULT_CLASS, OTHER_CLASS, Summary
+from exporter.model.results import DEFAULT_CLASS, Summary
 from exporter.model.uploads import CountedUpload
+from exporter.scan.class_bytes import ClassBytes
+from exporter.scan.sums import Sums
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from exporter.model.uploads import PartTotals, Upload
 
-MAX_CLASSES = 20
-"""Maximum number of storage classes of a bucket that keep their name; the others are counted as `other`."""
-
-_CLASS_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
-# of Amazon S3 and Glacier, and Huawei OBS: names that a flood of invented ones must not push out
-_WELL_KNOWN_CLASSES = frozenset(
-    {
-        *("STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "REDUCED_REDUNDANCY"),
-        *("GLACIER", "GLACIER_IR", "DEEP_ARCHIVE", "EXPRESS_ONEZONE", "OUTPOSTS", "SNOW", "WARM", "COLD"),
-    }
-)
 ABORT_GRACE_SECONDS = 2 * 86400
 """Time that a store may take to abort an upload after its abort date."""
 _MICROSECONDS = 1_000_000
+_in_microseconds = (1e6).__mul__
 
 
 class Tally:
@@ -54,8 +46,9 @@ class Tally:
         called with each upload that is counted.
         """
         self.now = now
-        self._stale_after = stale_after
-        self._ages = tuple(ages)
+        self._now_microseconds = _microseconds(now)
+        self.stale_after = stale_after
+        self.ages = tuple(ages)
         self.with_parts = with_parts
         self._observer = observer
         self._uploads = self._undated = self._sized = self._unsized = 0
@@ -64,11 +57,15 @@ class Tally:
         self._empty = self._parts = self._bytes = self._overdue = 0
         self._abort_scheduled = self._abort_overdue = 0
         self._stale = self._stale_sized = self._stale_bytes = 0
-        self._oldest_initiated: float | None = None
-        self._oldest_activity: float | None = None
-        self._age_counts = [0] * (len(self._ages) + 1)
+        self._oldest_initiated = self._oldest_activity = math.inf
+        self._age_counts = [0] * (len(self.ages) + 1)
         self._age_microseconds = 0  # whole numbers add up alike in any order
-        self._classes: dict[str, int] = {}
+        self._classes = ClassBytes()
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether an observer is to be given each upload."""
+        return self._observer is not None
 
     def mark_unlisted(self, upload: Upload) -> None:
         """Note that an upload is lacking in the listing; it is counted as such when it is counted.
@@ -91,9 +88,7 @@ class Tally:
         without bytes (a malformed size) leave the upload unsized, though its parts tell its activity.
         """
         self._add_initiation(upload)
-        last = totals.last_modified if totals.last_modified is not None else activity
-        if last is None or totals.parts == 0:
-            last = upload.initiated
+        last = last_activity(upload, totals, activity)
         stale = self._add_activity(last)
         if self._observer:
             parts = totals.parts if totals.bytes is not None else None
@@ -109,7 +104,7 @@ class Tally:
         self._bytes += totals.bytes
         self._stale_sized += stale
         self._stale_bytes += totals.bytes if stale else 0
-        self._add_class(_label(totals.storage_class or upload.storage_class or DEFAULT_CLASS), totals.bytes)
+        self._classes.add(totals.storage_class or upload.storage_class or DEFAULT_CLASS, totals.bytes)
 
     def add_overdue(self, upload: Upload, totals: PartTotals) -> None:
         """Count an upload by the totals of its last check, though it was due to be checked again."""
@@ -131,8 +126,77 @@ class Tally:
 
     def add_counted_all(self, uploads: Collection[Upload]) -> None:
         """Count a page of uploads of a target without parts."""
-        for upload in uploads:
-            self.add_counted(upload)
+        if self._observer or self._unlisted_marks:
+            for upload in uploads:
+                self.add_counted(upload)
+            return
+        moments = sorted(each.initiated for each in uploads if each.initiated is not None)
+        self._uploads += len(uploads)
+        self._undated += len(uploads) - len(moments)
+        if moments:
+            self._add_initiations(moments)
+            self._oldest_activity = min(self._oldest_activity, moments[0])
+            self._stale += len(moments) - self._younger(moments, self._is_fresh)
+
+    def _add_initiations(self, moments: Sequence[float]) -> None:
+        """Count the dates of uploads, in ascending order, as `_add_initiation` counts one."""
+        self._oldest_initiated = min(self._oldest_initiated, moments[0])
+        past = bisect_right(moments, self.now)
+        self._age_microseconds += past * self._now_microseconds - sum(
+            map(round, map(_in_microseconds, moments[:past]))
+        )
+        up_to = [self._younger(moments, partial(self._is_of_age, bound)) for bound in self.ages]
+        for group, (fewer, more) in enumerate(pairwise((0, *up_to, len(moments)))):
+            self._age_counts[group] += more - fewer
+
+    def new(self) -> Tally:
+        """Return an empty tally of the same scan, without observer."""
+        now, with_parts = self.now, self.with_parts
+        return Tally(now=now, stale_after=self.stale_after, ages=self.ages, with_parts=with_parts)
+
+    def sums(self) -> Sums:
+        """Return the sums of sized uploads that are neither overdue nor denied, all initiated by `now`."""
+        dated = self._uploads - self._undated
+        return Sums(
+            uploads=self._uploads,
+            undated=self._undated,
+            sized=self._sized,
+            unsized=self._unsized,
+            empty=self._empty,
+            stale=self._stale,
+            stale_sized=self._stale_sized,
+            abort_scheduled=self._abort_scheduled,
+            abort_overdue=self._abort_overdue,
+            ages=tuple(self._age_counts),
+            initiated=dated * self._now_microseconds - self._age_microseconds,
+            parts=self._parts,
+            bytes=self._bytes,
+            stale_bytes=self._stale_bytes,
+            oldest_initiated=self._oldest_initiated,
+            oldest_activity=self._oldest_activity,
+            classes=self._classes,
+        )
+
+    def add_sums(self, sums: Sums) -> None:
+        """Count the uploads of these sums, which an earlier scan may have made; see `known_chunks`."""
+        dated = sums.uploads - sums.undated
+        self._uploads += sums.uploads
+        self._undated += sums.undated
+        self._sized += sums.sized
+        self._unsized += sums.unsized
+        self._empty += sums.empty
+        self._stale += sums.stale
+        self._stale_sized += sums.stale_sized
+        self._abort_scheduled += sums.abort_scheduled
+        self._abort_overdue += sums.abort_overdue
+        self._age_counts = [one + other for one, other in zip(self._age_counts, sums.ages, strict=True)]
+        self._age_microseconds += dated * self._now_microseconds - sums.initiated
+        self._parts += sums.parts
+        self._bytes += sums.bytes
+        self._stale_bytes += sums.stale_bytes
+        self._oldest_initiated = min(self._oldest_initiated, sums.oldest_initiated)
+        self._oldest_activity = min(self._oldest_activity, sums.oldest_activity)
+        self._classes.add_all(sums.classes)
 
     def _observe(self, found: CountedUpload) -> None:
         if self._observer and found.upload.upload_id:
@@ -154,9 +218,9 @@ class Tally:
             bytes=self._bytes if sizes_known else None,
             stale=self._stale,
             stale_bytes=self._stale_bytes if stale_known else None,
-            oldest_initiated=self._oldest_initiated,
-            oldest_activity=self._oldest_activity,
-            age_counts=tuple(accumulate(self._age_counts)) if self._ages else (),
+            oldest_initiated=_known(self._oldest_initiated),
+            oldest_activity=_known(self._oldest_activity),
+            age_counts=tuple(accumulate(self._age_counts)) if self.ages else (),
             age_sum=self._age_microseconds / _MICROSECONDS,
             bytes_by_class=tuple(sorted(self._classes.items())) if self.with_parts else (),
             parts_known=self.with_parts,
@@ -173,43 +237,48 @@ class Tally:
         if upload.initiated is None:
             self._undated += 1
             return
-        age = self._age(upload.initiated)
-        self._age_counts[bisect_left(self._ages, age)] += 1
-        self._age_microseconds += round(age * _MICROSECONDS)
-        if self._oldest_initiated is None or upload.initiated < self._oldest_initiated:
-            self._oldest_initiated = upload.initiated
+        self._age_counts[bisect_left(self.ages, self._age(upload.initiated))] += 1
+        self._age_microseconds += max(0, self._now_microseconds - _microseconds(upload.initiated))
+        self._oldest_initiated = min(self._oldest_initiated, upload.initiated)
 
     def _add_activity(self, activity: float | None) -> bool:
         """Count the last activity, None where it is not known; returns whether the upload is stale."""
         if activity is None:
             return False
-        if self._oldest_activity is None or activity < self._oldest_activity:
-            self._oldest_activity = activity
-        stale = self._age(activity) >= self._stale_after
+        self._oldest_activity = min(self._oldest_activity, activity)
+        stale = not self._is_fresh(activity)
         self._stale += stale
         return stale
 
     def _age(self, moment: float) -> float:
         return max(0.0, self.now - moment)
 
+    def _is_fresh(self, activity: float) -> bool:
+        return self._age(activity) < self.stale_after
+
+    def _is_of_age(self, bound: float, moment: float) -> bool:
+        return self._age(moment) <= bound
+
+    @staticmethod
+    def _younger(moments: Sequence[float], is_young: Callable[[float], bool]) -> int:
+        """Return how many of these ascending moments are young: all from the first one on that is."""
+        return len(moments) - bisect_left(moments, x=True, key=is_young)
+
     def _add_abort(self, moment: float | None) -> None:
         if moment is not None:
             self._abort_scheduled += 1
             self._abort_overdue += self.now > moment + ABORT_GRACE_SECONDS
 
-    def _add_class(self, label: str, size: int) -> None:
-        """Add bytes to a class; beyond MAX_CLASSES the last in rank is merged into `other` for good."""
-        classes = self._classes
-        classes[label] = classes.get(label, 0) + size
-        if len(classes) > MAX_CLASSES + (OTHER_CLASS in classes):
-            last = max((name for name in classes if name != OTHER_CLASS), key=_rank)
-            classes[OTHER_CLASS] = classes.get(OTHER_CLASS, 0) + classes.pop(last)
+
+def last_activity(upload: Upload, totals: PartTotals, activity: float | None) -> float | None:
+    """Return the newest part's time, else `activity`, else, and without parts, the initiation."""
+    last = totals.last_modified if totals.last_modified is not None else activity
+    return upload.initiated if last is None or totals.parts == 0 else last
 
 
-@lru_cache(maxsize=64)
-def _label(storage_class: str) -> str:
-    return storage_class if _CLASS_NAME.fullmatch(storage_class) else OTHER_CLASS
+def _microseconds(moment: float) -> int:
+    return round(_in_microseconds(moment))
 
 
-def _rank(label: str) -> tuple[bool, str]:
-    return (label not in _WELL_KNOWN_CLASSES, label)
+def _known(moment: float) -> float | None:
+    return None if moment == math.inf else moment

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from exporter.model.results import OTHER_CLASS, Summary
 from exporter.model.uploads import PartTotals, Upload
-from exporter.scan.tally import MAX_CLASSES, Tally
+from exporter.scan.class_bytes import MAX_CLASSES
+from exporter.scan.tally import Tally
 
 NOW = 1_700_000_000.0
 HOUR = 3600.0
