@@ -75,7 +75,7 @@ class OutcomeRecorder:
 
     def add_current(self, upload: Upload, record: UploadRecord) -> int:
         """Count an upload by its record, which need not be checked yet; returns the calls that this saves."""
-        self._tally.add_sized(upload, _totals(record))
+        self._tally.add_sized(upload, totals_of(record))
         return self.calls_to_list(record.parts or 0)
 
     def add_unasked(self, due: DueUpload, reason: str) -> None:
@@ -83,7 +83,7 @@ class OutcomeRecorder:
         self.reason = self.reason or reason
         record = due.record
         if record and self.uses_records and self._still_counts(due.row_id, record, reason):
-            self._tally.add_overdue(due.upload, _totals(record))
+            self._tally.add_overdue(due.upload, totals_of(record))
         else:
             self._tally.add_unsized(due.upload)
 
@@ -147,7 +147,7 @@ class OutcomeRecorder:
         return "; ".join(text for holds, text in texts if holds)
 
 
-def _totals(record: UploadRecord) -> PartTotals:
+def totals_of(record: UploadRecord) -> PartTotals:
     """Return what an upload's parts added up to when they were listed last."""
     activity = record.idle_since if record.dated else None
     return PartTotals(record.parts or 0, record.bytes, activity, record.storage_class or "", record.abort_at)

@@ -29,3 +29,8 @@ class Recheck:
     def delay(self, checked_at: float, idle_since: float) -> float:
         """Return the maximum number of seconds from the last check to the next one."""
         return min(self.max_delay, self.factor * max(0.0, checked_at - idle_since))
+
+
+def is_current(now: float, checked_at: float, due_at: float) -> bool:
+    """Whether a check still counts at `now`; one that is later than `now` does not, as a clock was wrong."""
+    return checked_at == now or checked_at < now < due_at

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from exporter.model.errors import GoneError, StoreError
 from exporter.model.uploads import PartTotals, Upload
+from exporter.scan.known_chunks import KnownChunks, split
 from exporter.scan.outcomes import OUT_OF_TIME, OVER_BUDGET, PartsQuery
 from exporter.scan.priority import DueUpload, ListingOrderQueue, UrgencyQueue
+from exporter.scan.recheck import is_current
 from exporter.scan.refusal_breaker import RefusalBreaker
 from exporter.scan.request_budget import RequestBudget
 from exporter.stores.pagination.part_listing import sum_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from exporter.config.settings import BucketSettings
     from exporter.scan.outcomes import OutcomeRecorder
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from exporter.stores.engine.retry import RetryPolicy
     from exporter.stores.engine.store_client import StoreClient
 
+LOOKED_UP_TOGETHER = 1000
+"""Number of uploads of a page, however large it is, whose records are in memory at once."""
 MAX_BEHIND_PROBE = 10_000
 """Maximum number of uploads that wait for the outcome of a probe; the others wait for the next scan."""
 
@@ -62,6 +67,9 @@ class Sizing:
         self._breaker = RefusalBreaker(ledger, tally.now, across_scans=uses_records)
         self._by_urgency = self.budget.is_limited or (self._breaker.is_tripped and uses_records)
         self._queue = UrgencyQueue() if self._by_urgency else ListingOrderQueue()
+        self._chunks = (
+            KnownChunks(tally, ledger, outcomes) if uses_records and not tally.is_observed else None
+        )
         self._to_skip = 0 if uses_records else self._breaker.skipped_by_probe()
         outcomes.reason = self._breaker.message if self._breaker.is_open else ""
 
@@ -76,8 +84,7 @@ class Sizing:
         `listed` is true for the last page of the listing.
         """
         if self._outcomes.keeps_records:
-            records = zip(uploads, self._ledger.look_up(uploads), strict=True)
-            saved = sum(self._add_upload(upload, row_id, record) for upload, (row_id, record) in records)
+            saved = sum(self._add_remembered(some) for some in _in_batches(list(uploads)))
             self._outcomes.on_calls_saved(saved)
         else:
             for upload in uploads:
@@ -86,6 +93,25 @@ class Sizing:
             for due in self._queue.trim(self._max_queue_length(listed=listed)):
                 reason = self._breaker.message if self._breaker.is_tripped else OVER_BUDGET
                 self._outcomes.add_unasked(due, reason)
+
+    def _add_remembered(self, uploads: Sequence[Upload]) -> int:
+        """Count or queue uploads by their records; returns the number of calls that these save."""
+        if self._chunks is None:
+            return self._add_each(uploads, self._ledger.look_up(uploads))
+        chunks, saved = self._chunks.count(split(uploads))
+        found = iter(self._ledger.find([upload for chunk in chunks for upload in chunk.uploads]))
+        for chunk in chunks:
+            records = list(islice(found, len(chunk.uploads)))
+            calls = self._chunks.add(chunk, records)
+            if calls is None:
+                self._ledger.mark_listed(records)
+                calls = self._add_each(chunk.uploads, records)
+            saved += calls
+        return saved
+
+    def _add_each(self, uploads: Sequence[Upload], found: Sequence[tuple[int, UploadRecord | None]]) -> int:
+        records = zip(uploads, found, strict=True)
+        return sum(self._add_upload(upload, row_id, record) for upload, (row_id, record) in records)
 
     def add_unlisted(self, upload: Upload, remembered: RememberedUpload) -> None:
         """Count or queue an upload that the listing lacks; one without a name by its record."""
@@ -109,9 +135,8 @@ class Sizing:
             urgency = (record.failed_at or 0.0) if record else 0.0
             self._queue.add(DueUpload(upload, row_id, record, urgency))
             return 0
-        now, checked_at = self._now, record.checked_at
-        due_at = self._recheck.due(row_id, checked_at, record.idle_since)
-        if checked_at == now or checked_at < now < due_at:  # later than now: a clock was wrong
+        due_at = self._recheck.due(row_id, record.checked_at, record.idle_since)
+        if is_current(self._now, record.checked_at, due_at):
             return self._outcomes.add_current(upload, record)
         self._queue.add(DueUpload(upload, row_id, record, max(due_at, record.failed_at or due_at)))
         return 0
@@ -185,3 +210,9 @@ class Sizing:
             record = query.due.record
             self._outcomes.add_failed(query.due, outcome)
             self._breaker.failed(outcome, failed_before=bool(record and record.failed_at))
+
+
+def _in_batches(uploads: Sequence[Upload]) -> Iterator[Sequence[Upload]]:
+    """Yield a page's uploads, LOOKED_UP_TOGETHER at a time; an empty page once, as it is looked up, too."""
+    starts = range(0, len(uploads) or 1, LOOKED_UP_TOGETHER)
+    return (uploads[start : start + LOOKED_UP_TOGETHER] for start in starts)

@@ -11,6 +11,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from exporter.state.chunk_cache import ChunkMemory
 from exporter.state.file_lock import FileLock
 from exporter.state.sqlite_file import in_memory, is_broken, is_busy, open_file, set_aside
 
@@ -64,6 +65,10 @@ class StateDatabase:
         """Maximum number of a bucket's uploads whose keys and ids are kept; may be changed at any time."""
         self.salt = b""
         """The key of the hash that row ids are made with: without the file, an id reveals nothing."""
+        self.epoch = 0
+        """Is raised where rows may have been lost: at each failure, and where the database is another one."""
+        self.chunk_memory = ChunkMemory()
+        """Where chunks of the buckets' listings are kept between scans."""
         self._on_failure = on_failure
         self.lock = threading.RLock()
         """Held while a bucket's number is used: in a new file the number may be that of another bucket."""
@@ -185,6 +190,7 @@ class StateDatabase:
                 return None
 
     def _fail(self, error: sqlite3.Error) -> None:
+        self.epoch += 1
         self._on_failure()
         if is_broken(error) and self.path:
             self._replace_file(self.path, str(error))
@@ -232,6 +238,7 @@ class StateDatabase:
 
     def _use(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self.epoch += 1
         weakref.finalize(self, connection.close)  # a ledger in memory has no owner that closes it
         self._numbers.clear()
         [[self.salt]] = connection.execute("SELECT bytes FROM salt")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from exporter.state.notes import ListingTraits, RefusalState
     from exporter.state.rows import RememberedUpload
 
+_ID_BYTES = 8
 MAX_CLASS_LENGTH = 41
 """Maximum length of a stored storage class: one more than the tally accepts, so that it stays refused."""
 
@@ -48,6 +50,8 @@ class Ledger:
         """
         self.rows = rows or LedgerRows(StateDatabase(), BucketName("", "", "", "", ""))
         self._settings = settings
+        self.chunks = self.rows.new_chunk_cache()
+        """Chunks of the listing that were as remembered when they were looked up last."""
         self._notes = self._restore()
         self.begin()
 
@@ -58,7 +62,8 @@ class Ledger:
 
     def begin(self) -> None:
         """Begin a pass over the listing; records that an unfinished pass stored are kept."""
-        self._seen = SeenIds()
+        self.chunks.begin()
+        self._seen = SeenIds(self.chunks)
         self._looked_up = False
         self._ended: set[int] = set()
         self._denied: set[int] = set()
@@ -66,19 +71,40 @@ class Ledger:
 
     def look_up(self, uploads: Collection[Upload]) -> list[tuple[int, UploadRecord | None]]:
         """Return row id and record of each upload, and mark all of them as still listed."""
-        ids = [self.row_id(upload) for upload in uploads]
-        found = self.rows.fetch(ids)
+        found = self.find(uploads)
+        self.mark_listed(found)
+        return found
+
+    def find(self, uploads: Collection[Upload]) -> list[tuple[int, UploadRecord | None]]:
+        """Return row id and record of each upload of a page; they are to be marked, or kept in `chunks`."""
         self._looked_up, self._missing = True, None
-        for row_id in ids:
-            self._seen.add(row_id)
-        self._seen.count_rows(found)
+        ids = self.row_ids(uploads)
+        found = self.rows.fetch(ids) if ids else {}
         return [(row_id, found.get(row_id)) for row_id in ids]
+
+    def mark_listed(self, found: Collection[tuple[int, UploadRecord | None]]) -> None:
+        """Mark uploads that were found as still listed."""
+        for row_id, _ in found:
+            self._seen.add(row_id)
+        self._seen.count_rows({row_id for row_id, record in found if record is not None})
 
     def row_id(self, upload: Upload) -> int:
         """Return the id that an upload is stored under: a keyed hash, a signed 64-bit number."""
-        text = f"{len(upload[1])}:{upload[1]}{upload[0]}"
-        digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=self.rows.salt).digest()
-        return int.from_bytes(digest, "big", signed=True)
+        [row_id] = self.row_ids([upload])
+        return row_id
+
+    def row_ids(self, uploads: Collection[Upload]) -> array[int]:
+        """Return the ids of uploads."""
+        empty = blake2b(digest_size=_ID_BYTES, key=self.rows.salt)
+        digests = []
+        for key, upload_id, *_ in uploads:
+            digest = empty.copy()
+            digest.update(f"{len(upload_id)}:{upload_id}{key}".encode("utf-8", "surrogatepass"))
+            digests.append(digest.digest())
+        ids = array("q", b"".join(digests))
+        if sys.byteorder == "little":
+            ids.byteswap()
+        return ids
 
     def record_parts(  # noqa: PLR0913 - an upload, and all that was learnt of it
         self,
@@ -172,6 +198,7 @@ class Ledger:
         ended, denied = frozenset(self._ended), frozenset(self._denied)
         self._notes = self._notes._replace(result=result, ended=ended, denied=denied)
         written = self.rows.commit(self._find_missing().ids, self._settings, write_notes(self._notes))
+        self.chunks.commit()
         self.begin()
         return written
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from exporter.model.uploads import Upload
+    from exporter.state.chunk_cache import ChunkCache
     from exporter.state.database import BucketName, StateDatabase
 
 BATCH = 500
@@ -67,8 +68,9 @@ class RememberedUpload(NamedTuple):
 class SeenIds:
     """The row ids that a scan has seen, at eight bytes each, grouped by their highest byte."""
 
-    def __init__(self) -> None:
-        """Make an empty set."""
+    def __init__(self, chunks: ChunkCache | None = None) -> None:
+        """Make a set of all ids of the chunks that the scan lists, and no others so far."""
+        self._chunks = chunks
         self._ids: dict[int, array[int]] = {}
         self.rows = 0
         """How many of them have a row, were none seen twice."""
@@ -91,13 +93,20 @@ class SeenIds:
 
         The number alone proves nothing: a store may list one upload twice and hide another.
         """
-        return self.rows, self._sum & _SUM_BITS
+        chunks = self._chunks
+        of_chunks = (chunks.rows, chunks.checksum) if chunks else (0, 0)
+        return self.rows + of_chunks[0], (self._sum + of_chunks[1]) & _SUM_BITS
 
     def partitions(self) -> Iterable[tuple[int, int, set[int]]]:
         """Yield the lowest and the highest possible id of each partition, and the ids in it."""
+        of_chunks = SeenIds()
+        for row_ids in self._chunks.row_ids() if self._chunks else ():
+            for row_id in row_ids:
+                of_chunks.add(row_id)
         for partition in range(-_PARTITIONS // 2, _PARTITIONS // 2):
             first = partition << _SHIFT
-            yield first, first + (1 << _SHIFT) - 1, set(self._ids.get(partition, ()))
+            ids = set(self._ids.get(partition, ())).union(of_chunks._ids.get(partition, ()))
+            yield first, first + (1 << _SHIFT) - 1, ids
 
 
 class LedgerRows:
@@ -115,6 +124,15 @@ class LedgerRows:
     def salt(self) -> bytes:
         """The key of the hash that row ids are made with."""
         return self._database.salt
+
+    @property
+    def epoch(self) -> int:
+        """Changes where rows may have been lost: the database could not be used, or is another one."""
+        return self._database.epoch
+
+    def new_chunk_cache(self) -> ChunkCache:
+        """Return an empty cache that shares its memory with those of the database's other buckets."""
+        return self._database.chunk_memory.new_cache()
 
     def fetch(self, ids: Sequence[int]) -> dict[int, UploadRecord]:
         """Return the records that are stored under these ids."""
