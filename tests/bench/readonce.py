@@ -1,7 +1,7 @@
 """A process that reads pages of one kind again and again: `readonce.py parts|uploads ITEMS`.
 
-Prints the microseconds of CPU that a page takes. As on the wire, no two pages are the same, and all are read
-by the same session; a first pass, from which a reader may learn their shape, is not measured.
+Prints the microseconds of CPU that a page takes. As on the wire, pages of one bucket differ in what
+they say only. A first pass, from which a reader may learn their shape, is not measured.
 """
 
 import json
@@ -20,7 +20,7 @@ from exporter.config.settings import BucketSettings
 from exporter.model.uploads import Upload
 from exporter.service import tune_garbage_collector
 from exporter.stores.base import PageRequest
-from exporter.stores.s3.wire import S3Bucket
+from exporter.stores.parsing.pages import read_page
 from exporter.stores.transport.response import Headers, Response
 
 PAGES, ITEMS_READ = 50, 100_000
@@ -33,15 +33,14 @@ def main(what: str, items: str) -> None:
     """Read, and print."""
     number = int(items)
     asked = list((_parts if what == "parts" else _uploads)(number))
-    bucket = S3Bucket(BUCKET, None, None, None)  # route and routes, which reading does not need
     calls = max(1000, ITEMS_READ // number) if what == "parts" else ITEMS_READ // number
     now = time.time()
     tune_garbage_collector()
     for request, response in asked:
-        assert len(bucket.read_page(request, response, now).items) == number
+        assert len(read_page(request, response, BUCKET.name, now).items) == number
     started = time.process_time()
     for request, response in islice(cycle(asked), calls):
-        bucket.read_page(request, response, now)
+        read_page(request, response, BUCKET.name, now)
     json.dump({"us": (time.process_time() - started) / calls * 1e6}, sys.stdout)
 
 
