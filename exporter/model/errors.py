@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 from exporter.text.redaction import unexpected
 
@@ -60,6 +61,15 @@ class StoreError(Exception):
         self.retryable = retryable
         self.retry_after = retry_after
         self.garbled = garbled
+
+    def detached(self) -> Self:
+        """Forget where this error was raised, and what it was raised from; returns it.
+
+        For an error that is kept as an outcome: its traceback's frames hold a response and a parsed document,
+        and as one of them holds the error, only the garbage collector would free them.
+        """
+        self.__context__ = self.__cause__ = None
+        return self.with_traceback(None)
 
 
 @dataclass(frozen=True, slots=True)

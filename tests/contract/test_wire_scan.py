@@ -1,5 +1,6 @@
 """Scans through the wire engine: stops, slow answers beside quick ones, odd keys, odd heads of answers."""
 
+import gc
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,8 +29,14 @@ from contract.scans import (
 from servers.standin import Reply, Request
 
 from exporter.model.errors import Reason, StoppingError, StoreError
+from exporter.stores.transport.response import Response
 
 HELD = sized_uploads(200)
+
+
+def errors_and_responses() -> int:
+    """Return how many are in memory."""
+    return sum(isinstance(each, StoreError | Response) for each in gc.get_objects())
 
 
 class TestStop:
@@ -104,6 +111,22 @@ class TestSlowAnswers:
         result = scan(wire, timeout=1.5, request_timeout=30.0, retries=5)
         assert time.monotonic() - started < 5
         assert (result.summary.uploads, result.summary.unsized) == (20, 1)
+
+
+class TestFailures:
+    @pytest.mark.parametrize("answer", [Reply(body=b"<html>"), Reply(403, body=b"no"), Reply(status=404)])
+    def test_they_leave_nothing_for_the_garbage_collector(self, wire: Rig, answer: Reply):
+        wire.fill(HELD[:20])
+        scan(wire)  # so that boto3 and the connections are there
+        answering(wire, lambda _: answer)
+        gc.collect()
+        gc.disable()
+        try:
+            before = errors_and_responses()
+            assert scan(wire, retries=0).summary.unsized == 20
+            assert errors_and_responses() == before
+        finally:
+            gc.enable()
 
 
 class TestKeys:

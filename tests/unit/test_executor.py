@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import weakref
 
 import pytest
 from fakes import BUCKET, GONE
@@ -43,6 +45,16 @@ class TestTries:
         asked.start("a", retries=retries)
         assert asked.all() == {"a": errors[-1]}
         assert len(asked.calls.begun) == retries + 1
+
+    def test_an_error_leaves_nothing_for_the_garbage_collector(self):
+        gc.disable()
+        try:
+            asked = stream(failing(retryable=False))
+            asked.start("a")
+            left = weakref.ref(asked.all().pop("a"))
+            assert left() is None
+        finally:
+            gc.enable()
 
     def test_what_will_not_pass_is_not_tried_again(self):
         error = failing(retryable=False)

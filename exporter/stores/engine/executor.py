@@ -115,7 +115,9 @@ class Executor:
             running.request = move(value)
         except StopIteration as end:
             self._end(running, end.value)
-        except (StoreError, RestartError) as error:
+        except StoreError as error:
+            self._end(running, error.detached())
+        except RestartError as error:
             self._end(running, error)
         except Exception as error:  # a bug of the exporter ends one task, as any failure does
             log.exception("a task failed unexpectedly")

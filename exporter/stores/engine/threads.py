@@ -89,7 +89,9 @@ class ThreadedSession:
                 options = {name: True for name in ("by_name", "encoded") if getattr(request, name)}
                 return self._store.list_uploads(request.bucket, request.marker, deadline, **options)
             return self._store.list_parts(request.bucket, request.upload, request.marker, deadline)
-        except (StoreError, StoppingError) as error:
+        except StoreError as error:
+            return error.detached()
+        except StoppingError as error:
             return error
         except Exception as error:  # a thread that dies would leave its call in flight for ever
             log.exception("a call failed unexpectedly")

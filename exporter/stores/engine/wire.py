@@ -150,7 +150,7 @@ class WireSession(Generic[K]):
         try:
             self._send(call)
         except StoreError as error:
-            self._not_sent.append((label, error))
+            self._not_sent.append((label, error.detached()))
 
     def completed(self, timeout: float) -> list[CompletedCall]:
         """Wait for the calls that end next, at most `timeout` seconds."""
@@ -203,10 +203,10 @@ class WireSession(Generic[K]):
                 return self._bucket.read_page(call.request, outcome, self._target.clock())
             return self._refused(call, outcome)
         except GoneError as error:
-            return error
+            return error.detached()
         except StoreError as error:
             self._target.transport.traffic.failed(call.operation, error.reason)
-            return error
+            return error.detached()
 
     def _refused(self, call: WireCall[K], response: Response) -> Page[Any] | None:
         """Send a refused call once more where that helps. Raises StoreError."""
