@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import argparse
 import re
-from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporter.cli import log_format
 from exporter.config.durations import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 DEFAULT_LISTEN = ":19340"
 DEMO_LISTEN = "127.0.0.1:19340"
 DEFAULT_LIMIT = 50
 """Number of uploads that `uploads` shows without --limit."""
-_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,6})?) ?([kmgtp]i?b?|b)?", re.IGNORECASE)
+LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("logfmt", "json")
+_SIZE = r"(\d{1,18}(?:\.\d{1,6})?) ?([kmgtp]i?b?|b)?"
 _POWERS = " kmgtp"
-_PATH = re.compile(r"/[A-Za-z0-9._~/-]+")
+_PATH = r"/[A-Za-z0-9._~/-]+"
+
+
+def file_name(text: str) -> Path:
+    """Return the path that a flag names."""
+    from pathlib import Path  # noqa: PLC0415 - --help does without
+
+    return Path(text)
 
 
 def config_flags(parser: argparse.ArgumentParser) -> None:
@@ -29,8 +36,8 @@ def config_flags(parser: argparse.ArgumentParser) -> None:
         "--config.file",
         dest="config_file",
         metavar="FILE",
-        type=Path,
-        default=Path("config.yaml"),
+        type=file_name,
+        default="config.yaml",
         help="what to watch (default: config.yaml)",
     )
 
@@ -134,7 +141,7 @@ def _output_flags(parser: argparse.ArgumentParser, formats: Sequence[str]) -> No
     parser.add_argument(
         "--output",
         metavar="FILE",
-        type=Path,
+        type=file_name,
         help="write to this file, whole or not at all, instead of to standard output",
     )
 
@@ -190,7 +197,7 @@ def web_config_flags(parser: argparse.ArgumentParser) -> None:
         "--web.config.file",
         dest="web_config",
         metavar="FILE",
-        type=Path,
+        type=file_name,
         help="TLS and passwords, in the exporter-toolkit's format (default: none)",
     )
 
@@ -203,12 +210,12 @@ def demo_flags(parser: argparse.ArgumentParser) -> None:
 def log_flags(parser: argparse.ArgumentParser) -> None:
     """Add --log.level and --log.format."""
     parser.add_argument(
-        "--log.level", dest="log_level", choices=log_format.LEVELS, default="info", help="(default: info)"
+        "--log.level", dest="log_level", choices=LOG_LEVELS, default="info", help="(default: info)"
     )
     parser.add_argument(
         "--log.format",
         dest="log_format",
-        choices=log_format.FORMATS,
+        choices=LOG_FORMATS,
         default="logfmt",
         help="(default: logfmt)",
     )
@@ -223,9 +230,11 @@ def _duration(text: str) -> float:
 
 def _size(text: str) -> int:
     """Return the bytes of `1GiB`, `500MB`, `1k` or `1000`; k, M, … without an i are thousands."""
-    found = _SIZE.fullmatch(text.strip())
+    found = re.fullmatch(_SIZE, text.strip(), re.IGNORECASE)
     if not found:
         raise argparse.ArgumentTypeError("must be a size such as 1GiB, 500MB or 1000")
+    from decimal import Decimal  # noqa: PLC0415 - --help does without
+
     unit = (found[2] or "").lower()
     base = 1024 if "i" in unit else 1000
     return int(Decimal(found[1]) * base ** max(0, _POWERS.find(unit[:1] or " ")))
@@ -244,6 +253,6 @@ def _whole_number(text: str) -> int:
 
 
 def _path(text: str) -> str:
-    if not _PATH.fullmatch(text) or text.startswith("/-/"):
+    if not re.fullmatch(_PATH, text) or text.startswith("/-/"):
         raise argparse.ArgumentTypeError("has to be / and then letters, digits or any of ._~/- but not /-/")
     return text

@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 
 from exporter.text.redaction import redact
 
-FORMATS = ("logfmt", "json")
-LEVELS = ("debug", "info", "warning", "error")
 _PLAIN = re.compile(r"[^\s\"=\\\x00-\x1f\x7f]+")
 LIBRARY_LEVELS = {
     # the SDKs write headers and signed URLs at debug level
@@ -23,7 +21,7 @@ LIBRARY_LEVELS = {
 
 
 def configure(level: str, log_format: str) -> None:
-    """Send the process's log to standard error, from `level` up, in `log_format` (one of FORMATS)."""
+    """Send the process's log to standard error, from `level` up, in `log_format` (`logfmt` or `json`)."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if log_format == "json" else _LogfmtFormatter())
     handler.addFilter(_is_logged)

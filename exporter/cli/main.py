@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import time
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from exporter import __version__
-from exporter.cli import flags, log_format
+from exporter.cli import flags
 from exporter.cli.errors import UsageError
 from exporter.cli.exit_codes import SIGNAL_BASE, USAGE_ERROR
+from exporter.cli.help_format import HelpFormatter
 from exporter.config.problems import ConfigError
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
     os.environ["TZ"] = "UTC"
     time.tzset()
-    options = parser().parse_args(_with_command(sys.argv[1:] if arguments is None else arguments))
-    log_format.configure(options.log_level, options.log_format)
+    words = _with_command(sys.argv[1:] if arguments is None else arguments)
+    options = parser("" if words[0] == "completion" else words[0]).parse_args(words)
     try:
         return run(options)
     except ConfigError as error:
@@ -105,6 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(error, file=sys.stderr)
     except BrokenPipeError:  # the reader of standard output has closed it
+        import signal  # noqa: PLC0415 - only this needs it
+
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SIGNAL_BASE + signal.SIGPIPE
     return USAGE_ERROR
@@ -112,33 +114,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Run the named command; only its module is imported."""
+    if _may_log(options):
+        from exporter.cli import log_format  # noqa: PLC0415 - what only prints does without
+
+        log_format.configure(options.log_level, options.log_format)
     command = import_module(f"exporter.cli.commands.{options.command}")
     code: int = command.run(options)
     return code
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+def _may_log(options: argparse.Namespace) -> bool:
+    """Whether a command may log: only what asks no store cannot."""
+    if options.command == "check":
+        return bool(options.probe or options.estimate)
+    return bool(options.command != "completion")
+
+
+def parser(command: str = "") -> argparse.ArgumentParser:
+    """Return the parser of the command line. With `command`, other commands have no flags in it."""
     top = _Parser(
         prog="mpu-exporter",
         description="Prometheus exporter for multipart uploads that were started and never finished.",
         epilog=f"Without a command, `serve` is run. `mpu-exporter COMMAND --help` tells more.\n\n{_EXITS}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"mpu-exporter {__version__}")
-    commands = top.add_subparsers(required=True, metavar="COMMAND", dest="command", parser_class=_Parser)
-    for name, command in COMMANDS.items():
+    commands = top.add_subparsers(
+        required=True, metavar="COMMAND", dest="command", parser_class=_Parser, prog="mpu-exporter"
+    )
+    for name, described in COMMANDS.items():
         subparser = commands.add_parser(
             name,
-            help=command.about,
-            description="\n".join(filter(None, (command.about, command.details))),
-            epilog="\n".join(("examples:", *(f"  {line}" for line in command.examples), "", _EXITS)),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            help=described.about,
+            description="\n".join(filter(None, (described.about, described.details))),
+            epilog="\n".join(("examples:", *(f"  {line}" for line in described.examples), "", _EXITS)),
+            formatter_class=HelpFormatter,
             allow_abbrev=False,
         )
-        for add_flags in (*command.flags, flags.log_flags):
-            add_flags(subparser)
+        if command in {"", name}:
+            for add_flags in (*described.flags, flags.log_flags):
+                add_flags(subparser)
     top.set_defaults(parser=top)
     return top
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -11,14 +9,16 @@ import yaml
 
 from exporter.config.environment import substitute
 from exporter.config.problems import KeyPath, Problem, make_error, show_path
+from exporter.config.yaml_nodes import MAX_DEPTH, compose, find_syntax_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from exporter.config.yaml_nodes import Loader
+
 _MAX_BYTES = 1 << 20
 _MAX_NODES = 100_000
-_MAX_DEPTH = 50
 _TAG = "tag:yaml.org,2002:"
 _TEXT_TAGS = {
     f"{_TAG}str",
@@ -28,12 +28,6 @@ _TEXT_TAGS = {
 _SCALAR_TAGS = {f"{_TAG}null", f"{_TAG}bool", f"{_TAG}int", f"{_TAG}float"}
 
 _NO_TARGETS = "it needs at least targets, see config.example.yaml"
-_SYNTAX_HINTS = (
-    (r"'\\t'", "indent with spaces, not tabs"),
-    (r"got '\{'", 'inside { } and [ ], put quotes around "${NAME}"'),
-    ("alias|tag|cannot start", "quote a value that begins with * & ! % @ or `"),
-)
-
 Values = dict[str, object]
 """The plain data of a mapping."""
 
@@ -77,10 +71,9 @@ def read_document(path: Path, environ: Mapping[str, str], if_empty: str = _NO_TA
     """
     text = _read_text(path)
     try:
-        loader = _Loader(text)
-        node = loader.get_single_node()
+        loader, node = compose(text)
     except yaml.YAMLError as error:
-        raise make_error(path, [_syntax_problem(error, text)]) from None
+        raise make_error(path, [find_syntax_problem(error, text)]) from None
     if node is None:
         raise make_error(path, [Problem(0, "", f"is empty: {if_empty}")])
     builder = _Builder(loader, environ)
@@ -110,61 +103,14 @@ def _read_text(path: Path) -> str:
     raise make_error(path, [problem])
 
 
-def _syntax_problem(error: yaml.YAMLError, text: str) -> Problem:
-    """Return pyyaml's complaint without the words it quotes from the file: they may be a secret."""
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
-        line, column = error.problem_mark.line + 1, error.problem_mark.column + 1
-        return Problem(line, "", f"is not valid YAML: {_describe_syntax(error)} (column {column})")
-    line = text.count("\n", 0, getattr(error, "position", 0)) + 1
-    return Problem(
-        line, "", "is not valid YAML: holds a control character: remove it, or write it as an escape"
-    )
-
-
-def _describe_syntax(error: yaml.MarkedYAMLError) -> str:
-    words = ", ".join(filter(None, (error.context, error.problem)))
-    hints = (text for sign, text in _SYNTAX_HINTS if re.search(sign, words))
-    return "; ".join((re.sub(r"""(["']).*?\1""", _hide_quoted, words), *itertools.islice(hints, 1)))
-
-
-def _hide_quoted(quoted: re.Match[str]) -> str:
-    """Keep single characters and pyyaml's own `<words>`."""
-    return quoted.group() if re.fullmatch(r"\\?.|<[a-z ]+>", quoted.group()[1:-1]) else "…"
-
-
 class _TooLargeError(Exception):
     """The document unfolds to more values than any config has."""
-
-
-class _Loader(yaml.SafeLoader):
-    """pyyaml's safe loader, which also remembers the plain scalars and refuses deep nesting."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.plain: set[int] = set()
-        self._depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        self._depth += 1
-        if self._depth > _MAX_DEPTH:
-            mark = parent.start_mark if parent else None
-            raise yaml.MarkedYAMLError(problem=f"nested more than {_MAX_DEPTH} deep", problem_mark=mark)
-        node = super().compose_node(parent, index)
-        self._depth -= 1
-        return node
-
-    def compose_scalar_node(self, anchor: dict[str, yaml.Node]) -> yaml.ScalarNode:
-        plain = self.peek_event().implicit[0]  # type: ignore[no-untyped-call]
-        node = super().compose_scalar_node(anchor)
-        if plain:
-            self.plain.add(id(node))
-        return node
 
 
 class _Builder:
     """Turns YAML nodes into data; follows aliases and merges, up to a maximum number of values."""
 
-    def __init__(self, loader: _Loader, environ: Mapping[str, str]) -> None:
+    def __init__(self, loader: Loader, environ: Mapping[str, str]) -> None:
         self.document = Document()
         self._loader = loader
         self._environ = environ
@@ -175,7 +121,7 @@ class _Builder:
         """Return the data of `node`, or INVALID. `where` is its path."""
         self._count_value()
         self.document.lines.setdefault(where, node.start_mark.line + 1)
-        if id(node) in self._ancestors or len(self._ancestors) > _MAX_DEPTH:
+        if id(node) in self._ancestors or len(self._ancestors) > MAX_DEPTH:
             return self._fail(
                 where, "holds itself, or is too deep: an alias (*name) must not stand in its own anchor"
             )
@@ -251,7 +197,7 @@ class _Builder:
         tag = node.tag
         if id(node) in self._loader.plain:
             value = value.strip()
-            tag = self._loader.resolve(yaml.ScalarNode, value, (True, False))  # type: ignore[no-untyped-call]
+            tag = self._loader.resolve(yaml.ScalarNode, value, (True, False))
         return self._typed(tag, value, where)
 
     def _typed(self, tag: str, value: str, where: KeyPath) -> object:

@@ -5,7 +5,6 @@ A secret is read for each signature, so that reading its content each time would
 
 from __future__ import annotations
 
-import hashlib
 import time
 from typing import TYPE_CHECKING
 
@@ -76,7 +75,9 @@ class CachedFile:
 
 def _digest(path: Path) -> bytes:
     """Return a digest of the content; of what is not a file or cannot be read, one of the reason."""
+    from hashlib import sha256  # noqa: PLC0415 - loads OpenSSL; only reloading needs it
+
     try:
-        return hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"no file"
+        return sha256(path.read_bytes()).digest() if path.is_file() else b"no file"
     except OSError as error:
         return repr(error.errno).encode()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import random
+from pathlib import Path
 
 import pytest
+from cases import in_turn
 
 from exporter.config.document import read_document
 from exporter.config.load import load
 from exporter.config.problems import ConfigError
 
-if TYPE_CHECKING:
-    from pathlib import Path
+GOOD = [path.read_text() for path in sorted((Path(__file__).with_name("configs") / "good").glob("*.yaml"))]
+SNIPPETS = [
+    *"{}[],:#&*|>'\"%@`- \n\r\\~<=0.\x07\x7f\x85\xa0\u2028\u00e9\U0001f600",
+    *("- - a", "a: b: c", "<<: *x", "&x y", "|+\n  a\n\n", ">-\n  a\n  b", "---", "...", "'a''b'", "'a\n b'"),
+    *('"\\x41\\u263a"', '"a\\\n b"', '{"a":b}', "[a:b]", "[a, b", "07", "1_0", ".5", "1:30", "No"),
+]
 
 
 def read(tmp_path: Path, text: str):
@@ -88,3 +94,30 @@ def test_a_name_too_long_for_any_file(tmp_path: Path):
     file.write_text(f"targets: [{{name: a, store: s3, buckets: [b], tls: {{ca_file: {'x' * 5000}}}}}]")
     with pytest.raises(ConfigError, match="the file cannot be read: File name too long"):
         load(file, {})
+
+
+class TestLibyaml:
+    """It reads what pyyaml's own parser reads, which is taken where there is a question mark."""
+
+    @staticmethod
+    def read_all(tmp_path: Path, text: str):
+        try:
+            document = read(tmp_path, text)
+        except ConfigError as error:
+            return str(error)
+        return repr(document.data), document.lines, document.problems
+
+    @in_turn("seed", range(300))
+    def test_both_read_the_same_and_complain_of_the_same(self, tmp_path: Path, seed: int):
+        rng = random.Random(seed)
+        text = rng.choice(GOOD).replace("?", "")
+        for _ in range(rng.randint(1, 4)):
+            place = rng.randrange(len(text))
+            text = text[:place] + rng.choice(SNIPPETS) + text[place + rng.randint(0, 2) :]
+        assert self.read_all(tmp_path, f"# ?\n{text}") == self.read_all(tmp_path, f"# -\n{text}")
+
+    @pytest.mark.parametrize(
+        "text", ["a: [b?c]", "a: \tb", "a: |# b", "a: b\n\ufeff", "a: &b {}\nb: {<<: !*c, b: *b}"]
+    )
+    def test_what_pyyaml_refuses_is_refused(self, tmp_path: Path, text: str):
+        assert "is not valid YAML" in read_problem(tmp_path, text)

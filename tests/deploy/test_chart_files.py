@@ -11,7 +11,7 @@ import yaml
 from charts import CHART
 
 from exporter import __version__
-from exporter.cli.log_format import FORMATS, LEVELS
+from exporter.cli.flags import LOG_FORMATS, LOG_LEVELS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class TestFiles:
     def test_log_values_are_those_of_the_flags(self):
         log = yaml.safe_load((CHART / "values.schema.json").read_text())["properties"]["log"]["properties"]
-        assert log["level"]["enum"] == list(LEVELS)
-        assert log["format"]["enum"] == list(FORMATS)
+        assert log["level"]["enum"] == list(LOG_LEVELS)
+        assert log["format"]["enum"] == list(LOG_FORMATS)
 
     def test_versions_agree(self):
         chart = yaml.safe_load((CHART / "Chart.yaml").read_text())

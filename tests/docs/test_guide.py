@@ -117,7 +117,6 @@ class TestCommands:
     @pytest.mark.parametrize("words", SHOWN, ids=" ".join)
     def test_each_is_understood(self, words: list[str], monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(cli, "run", lambda options: options.command)
-        monkeypatch.setattr(cli.log_format, "configure", lambda *_: None)
         assert cli.main(words) == (words[0] if words and not words[0].startswith("-") else "serve")
 
     def test_the_flags_are_the_flags(self, capsys: pytest.CaptureFixture[str]):

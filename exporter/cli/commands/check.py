@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from exporter.cli.arguments import select_targets
 from exporter.cli.exit_codes import OK, TARGET_FAILED
-from exporter.cli.signals import exit_interrupted, handle_termination
 from exporter.config.advice import find_advice
 from exporter.config.load import load
 from exporter.config.problems import ConfigError
@@ -74,6 +73,10 @@ def _read_web_config(file: Path | None) -> WebConfig | None:
 
 def _ask(options: argparse.Namespace, targets: Sequence[TargetSettings]) -> int:
     """Ask the stores what the flags want to know."""
+    if not (options.probe or options.estimate):
+        return OK
+    from exporter.cli.signals import exit_interrupted, handle_termination  # noqa: PLC0415 - likewise
+
     handle_termination(exit_interrupted)
     codes = [OK]
     if options.probe:

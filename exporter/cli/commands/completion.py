@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import shtab
 
 from exporter.cli.exit_codes import OK
+from exporter.cli.flags import file_name
 
 
 def run(options: argparse.Namespace) -> int:
@@ -22,5 +22,5 @@ def _complete_files(parser: argparse.ArgumentParser) -> None:
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - likewise
             for command in action.choices.values():
                 _complete_files(command)
-        elif action.type is Path:
+        elif action.type is file_name:
             action.complete = shtab.FILE  # type: ignore[attr-defined] # as shtab wants it
