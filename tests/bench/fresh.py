@@ -18,10 +18,16 @@ ENVIRONMENT = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
 LEDGER_SCAN = Path(__file__).with_name("ledgeronce.py")
 
 
-def run(command: list[str], output: Path, env: Mapping[str, str] | None = None) -> Cost:
-    """Run a command to its end, its output into a file; raises RuntimeError where it fails."""
+def run(
+    command: list[str], output: Path, env: Mapping[str, str] | None = None, *, errors: bool = False
+) -> Cost:
+    """Run a command to its end, its output into a file; raises RuntimeError where it fails.
+
+    With `errors` what it writes to standard error goes there, too.
+    """
+    other = subprocess.STDOUT if errors else None
     started = time.perf_counter()
-    with output.open("wb") as file, subprocess.Popen(command, stdout=file, env=env) as process:
+    with output.open("wb") as file, subprocess.Popen(command, stdout=file, stderr=other, env=env) as process:
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

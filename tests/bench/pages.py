@@ -20,6 +20,7 @@ S3, OBS = "http://s3.amazonaws.com/doc/2006-03-01/", "http://obs.myhwclouds.com/
 """Namespaces of answers."""
 KEY, UPLOAD_ID = "@key@", "@upload-id@"
 """What stands in a page of parts where the server has to put in what it was asked about."""
+UPLOADS_ROOT = "ListMultipartUploadsResult"
 _XML = '<?xml version="1.0" encoding="UTF-8"?>\n<{0} xmlns="{1}">{2}</{0}>'
 _WHO = (
     "<Initiator><ID>arn:aws:iam::123456789012:user/backup</ID><DisplayName>backup</DisplayName></Initiator>"
@@ -98,8 +99,8 @@ def _listing(bucket: Bucket, page: list[Names], marker: Names, first: int) -> st
         f"<NextUploadIdMarker>{last_id}</NextUploadIdMarker><MaxUploads>{PAGE}</MaxUploads>"
         f"<IsTruncated>{more}</IsTruncated>"
     )
-    items = [_upload(each, first + place) for place, each in enumerate(page)]
-    return _XML.format("ListMultipartUploadsResult", bucket.namespace, head + "".join(items))
+    items = [upload_item(each, first + place) for place, each in enumerate(page)]
+    return document(UPLOADS_ROOT, bucket.namespace, head + "".join(items))
 
 
 def _named(bucket: Bucket, names: Names, number: int) -> str:
@@ -107,10 +108,16 @@ def _named(bucket: Bucket, names: Names, number: int) -> str:
         f"<Bucket>{bucket.name}</Bucket><Prefix>{names[0]}</Prefix><MaxUploads>{PAGE}</MaxUploads>"
         "<IsTruncated>false</IsTruncated>"
     )
-    return _XML.format("ListMultipartUploadsResult", bucket.namespace, head + _upload(names, number))
+    return document(UPLOADS_ROOT, bucket.namespace, head + upload_item(names, number))
 
 
-def _upload(names: Names, number: int) -> str:
+def document(root: str, namespace: str, content: str) -> str:
+    """Return an answer with this content."""
+    return _XML.format(root, namespace, content)
+
+
+def upload_item(names: Names, number: int) -> str:
+    """Return an upload as a page lists it, given its number in the bucket."""
     began = (_BEGAN + timedelta(seconds=number)).isoformat()
     key, upload_id = names
     return (
@@ -127,4 +134,4 @@ def parts_page(bucket: Bucket) -> str:
         f"<MaxParts>1000</MaxParts><IsTruncated>false</IsTruncated>"
     )
     items = "".join(_PART.format(number, bucket.part_bytes) for number in range(1, bucket.parts + 1))
-    return _XML.format("ListPartsResult", bucket.namespace, head + items)
+    return document("ListPartsResult", bucket.namespace, head + items)

@@ -19,10 +19,12 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench.breakdown import breakdown
 from bench.builds import TODAY, Builds
 from bench.growth import growth
 from bench.idle import ceph_20000_idle
 from bench.idlememory import idle_rss
+from bench.imports import imports
 from bench.latency import latency_30ms
 from bench.ledger import ledger_1m
 from bench.memory import memory_1m, memory_one_page
@@ -39,7 +41,7 @@ from bench.underscan import scrape_under_scan
 from bench.verdict import Row
 
 ROUNDS = 5
-PROGRAMS = ("nginx", "wrk", "rclone")
+PROGRAMS = ("nginx", "wrk", "rclone", "py-spy")
 BUILD_ROWS: dict[str, Callable[[int, Builds], Row]] = {
     "size-20000x3": size_20000x3,
     "size-200x1000": size_200x1000,
@@ -51,6 +53,8 @@ BUILD_ROWS: dict[str, Callable[[int, Builds], Row]] = {
     "idle-rss": idle_rss,
     "obs-5000x3": obs_5000x3,
     "targets-200x10": targets_200x10,
+    "breakdown": breakdown,
+    "imports": imports,
     "scrape-2000-buckets": scrape_2000_buckets,
 }
 """Rows of whole processes, of builds that start alike."""
