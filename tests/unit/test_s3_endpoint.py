@@ -64,14 +64,18 @@ paths = st.sampled_from(
 )
 urls = st.builds("{}://{}{}{}".format, st.sampled_from(["http", "https"]), hosts, ports, paths)
 names = st.one_of(st.sampled_from(KNOWN_NAMES), st.text("abZ019.-_:/%", min_size=1, max_size=12))
-regions = st.sampled_from(
-    [
-        *(None, "us-east-1", "RegionOne", "garage", "cn-north-1", "aws-global"),
-        "us-gov-west-1-fips",
-        "1",
-        "a_b",
-    ]
-)
+REGIONS = [
+    None,
+    "us-east-1",
+    "RegionOne",
+    "garage",
+    "cn-north-1",
+    "aws-global",
+    "us-gov-west-1-fips",
+    "1",
+    "-a",
+]
+regions = st.sampled_from(REGIONS)
 styles = st.sampled_from(["auto", "path", "virtual"])
 
 
@@ -130,6 +134,10 @@ class TestAgainstBotocore:
     def test_every_kind_of_name(self, url: str, style: str, bucket: str):
         compare(target(url, addressing_style=style), "list_multipart_uploads", Bucket=bucket)
 
+    @pytest.mark.parametrize("region", REGIONS)
+    def test_every_kind_of_region(self, region: str | None):
+        compare(target(region=region), "list_multipart_uploads", Bucket="media")
+
     @settings(deadline=None, max_examples=50)
     @given(urls, names, regions, styles)
     def test_any_url_name_region_and_style(self, url: str, bucket: str, region: str | None, style: str):
@@ -149,7 +157,7 @@ class TestAgainstBotocore:
         assert (pages, rules, compare(asked, "list_buckets")) == (True, True, True)
 
     @pytest.mark.parametrize("name", VARIABLES)
-    @pytest.mark.parametrize("value", ["true", "standard", "eu-west-9"])
+    @pytest.mark.parametrize("value", ["true", "standard", "eu-west-9", "sigv4a"])
     def test_every_variable_of_the_environment_that_botocore_reads(
         self, monkeypatch: pytest.MonkeyPatch, name: str, value: str
     ):
@@ -201,6 +209,10 @@ class TestLeftToBotocore:
     ):
         (tmp_path / "file").touch()
         monkeypatch.setenv(name, str(tmp_path / "file"))
+        assert read_endpoint(target()) is None
+
+    def test_is_every_target_where_the_sdk_names_an_application(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("AWS_SDK_UA_APP_ID", "watcher")
         assert read_endpoint(target()) is None
 
     def test_is_a_name_of_a_special_kind(self):

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 _USER_AGENT = f"mpu-exporter/{__version__}"
 _EMPTY_BODY = (PAYLOAD_HEADER, sha256(b"").hexdigest())
-_SDK_VARIABLES = ("AWS_SIGV4A_SIGNING_REGION_SET", "AWS_AUTH_SCHEME_PREFERENCE", "AWS_SDK_UA_APP_ID")
-"""Variables that change a request whatever its URL is, beside the region's."""
+_AGENT_VARIABLE = "AWS_SDK_UA_APP_ID"
+"""It goes into the user agent, which is then left to the SDK."""
 _SDK_FILES = {"AWS_CONFIG_FILE": "~/.aws/config", "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials"}
 """Variables that name the SDK's config files, and where these are otherwise."""
 _LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
@@ -93,7 +93,7 @@ class Endpoint:
 
 def read_endpoint(target: TargetSettings, environ: Mapping[str, str] = os.environ) -> Endpoint | None:
     """Return the endpoint of a target, None where botocore has to be asked."""
-    if not has_own_keys(target.credentials) or target.credentials.profile or _is_sdk_configured(environ):
+    if not has_own_keys(target.credentials) or _is_sdk_configured(environ):
         return None
     url = _URL.fullmatch(target.endpoint_url or "")
     region = target.region or environ.get("AWS_DEFAULT_REGION") or DEFAULT_REGION
@@ -116,7 +116,7 @@ def read_endpoint(target: TargetSettings, environ: Mapping[str, str] = os.enviro
 def _is_sdk_configured(environ: Mapping[str, str]) -> bool:
     """Whether the environment has settings for botocore, or files that may hold some."""
     files = [Path(environ.get(name, usual)).expanduser() for name, usual in _SDK_FILES.items()]
-    return any(environ.get(name) for name in _SDK_VARIABLES) or any(file.exists() for file in files)
+    return bool(environ.get(_AGENT_VARIABLE)) or any(file.exists() for file in files)
 
 
 def _fits_host_name(bucket: str, scheme: str) -> bool:
