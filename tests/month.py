@@ -103,6 +103,8 @@ class World:
 class DirectCalls:
     """Calls that are answered as they are started."""
 
+    takes_any_key = False
+
     def __init__(self, answer: Callable) -> None:
         self._answer = answer
         self._done = []

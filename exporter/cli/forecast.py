@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from exporter.cli.oneshot import OneShot
 from exporter.model.errors import Failure, StoreError
@@ -66,6 +66,7 @@ class _CountingStore:
 
 @dataclass(frozen=True, slots=True)
 class _CountingSession:
+    takes_any_key: ClassVar[bool] = False
     session: BucketSession
     bucket: BucketSettings
     pages: Counter[str]

@@ -72,6 +72,9 @@ class ScanSettings:
         None, "Uploads and parts per page; null: the store decides. Glacier: at most 50.", ge=1, le=1000
     )
     concurrency: int = key(32, "Requests in flight per bucket.", ge=1, le=1024)
+    listing_concurrency: int = key(
+        8, "Segments of one bucket's listing read side by side, from the second scan on.", ge=1, le=64
+    )
     workers: int = key(2, "Buckets of a target scanned at the same time.", ge=1, le=64)
     max_requests: int | None = key(
         None, "Requests per scan; sizing stops there, listing does not; null: no limit.", ge=1

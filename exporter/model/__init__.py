@@ -1,4 +1,4 @@
 """Frozen records, and the errors, that rooms hand each other.
 
-Offers: `cost`, `errors`, `results`, `targets`, `top_uploads`, `uploads`.
+Offers: `boundaries`, `cost`, `errors`, `results`, `targets`, `top_uploads`, `uploads`.
 """

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from exporter.model.errors import StoreError
 from exporter.scan.examination.cross_examination import CrossExamination, RelistError
 from exporter.scan.examination.gone import GoneUploads
 from exporter.scan.examination.questions import Question, Questions
 from exporter.scan.outcomes import OutcomeRecorder, PartsQuery
+from exporter.scan.segments import ListingPages
 from exporter.scan.sizing import Sizing
 from exporter.stores.engine.retry import Deadline
+from exporter.stores.pagination.joins import Join
 from exporter.stores.pagination.listing import RestartError, list_next_page, uploads_paginator
+from exporter.stores.pagination.segment_paginator import SegmentPaginator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
     from exporter.config.settings import BucketSettings
     from exporter.model.results import Summary
-    from exporter.model.uploads import Upload
     from exporter.scan.examination.cross_examination import ScanProgress
     from exporter.scan.tally import Tally
     from exporter.state.ledger import Ledger
     from exporter.stores.engine.concurrency import ConcurrencyLimit
     from exporter.stores.engine.executor import Executor
     from exporter.stores.engine.store_client import StoreClient
-    from exporter.stores.pagination.uploads_paginator import UploadsPaginator
 
 LISTING_SHARE = 0.25
 """The last share of a scan's time is kept for the listing: counts and ages matter most."""
@@ -47,8 +48,12 @@ class ScanPass:
         deadline: float,
         on_calls_saved: Callable[[int], None],
         progress: ScanProgress,
+        relists: bool,
     ) -> None:
-        """Make it; `deadline` is the scan's, by the monotonic clock. `run` closes the executor."""
+        """Make it; `deadline` is the scan's, by the monotonic clock. `run` closes the executor.
+
+        `relists` is whether uploads that ended meanwhile are looked for in a listing, as no later scan will.
+        """
         self._settings = settings = client.settings
         self._may_encode = client.store.encodes_keys
         self._tally = tally
@@ -57,6 +62,9 @@ class ScanPass:
         self._policy = client.retry_policy(Deadline(deadline))
         self._sizing_deadline = Deadline(deadline - LISTING_SHARE * settings.timeout)
         self._page_length = 0
+        self._queued_by_page = 0
+        self._listed = False
+        self._relists = relists
         self._concurrency_limit = concurrency_limit
         self._executor = executor
         max_calls = math.inf if settings.max_requests is None else settings.max_requests
@@ -74,7 +82,15 @@ class ScanPass:
         )
         self._sizing.take_gone = self._gone.add
         self._examination = CrossExamination(
-            *(client, bucket, ledger, self._questions, self._sizing), now=tally.now, progress=progress
+            *(client, bucket, ledger, self._questions, self._sizing),
+            now=tally.now,
+            progress=progress,
+            takes_any_key=executor.takes_any_key and not relists,
+        )
+        self._pages = ListingPages(
+            *(executor, self._policy, self._examination.listing, self._examination.listed_bucket),
+            may_encode=self._may_encode,
+            note_one_stream=self._examination.note_one_stream,
         )
 
     @property
@@ -96,20 +112,17 @@ class ScanPass:
         """The first key that the store listed and then did not know, '' for none."""
         return self._outcomes.unknown_key
 
-    def run(self, *, relists: bool) -> Summary:
-        """Return the sums; `relists` is whether uploads that ended meanwhile are looked for in a listing.
-
-        Raises StoreError, RestartError, RelistError and StoppingError.
-        """
+    def run(self) -> Summary:
+        """Return the sums. Raises StoreError, RestartError, RelistError and StoppingError."""
         try:
-            self._ask_for_page(self._examination.listing)
             self._complete_all()
-            self._review_gone(relists=relists)
+            self._review_gone()
             self._complete_all()
             self._examination.finish()
         except (RestartError, RelistError):
             self._drain()
             self._progress.calls = self.calls
+            self._progress.in_one_stream = True
             raise
         except StoreError as error:
             error.requests = self.calls
@@ -126,8 +139,8 @@ class ScanPass:
                     self._sizing.complete(label, outcome)
                 elif isinstance(label, Question):
                     label.answered(outcome)
-                else:
-                    self._add_page(outcome)
+                elif isinstance(label, SegmentPaginator | Join):
+                    self._add_page(label, outcome)
             self._start_calls()
 
     def _drain(self) -> None:
@@ -137,25 +150,22 @@ class ScanPass:
         while self._executor.completed():
             pass
 
-    def _ask_for_page(self, listing: UploadsPaginator) -> None:
-        self._page_asked = True
-        task = list_next_page(listing, self._examination.listed_bucket, may_encode=self._may_encode)
-        self._executor.start(task, None, self._policy)
-
-    def _add_page(self, outcome: Collection[Upload] | StoreError | RestartError) -> None:
-        """Count or queue the uploads of a page. Raises the error that the page failed with."""
-        self._page_asked = False
-        if isinstance(outcome, StoreError | RestartError):
-            raise outcome
-        listed = self._examination.listing.done
-        uploads = self._examination.watched(outcome)
-        self._page_length = len(uploads)
+    def _add_page(self, label: SegmentPaginator | Join, outcome: Any) -> None:  # noqa: ANN401 - of its task
+        """Count or queue the uploads of a page. Raises the error that the listing failed with."""
+        found = self._pages.complete(label, outcome)
+        if self._listed:  # a question that was under way when the segments were given up
+            return
+        self._listed = listed = self._examination.listing.done and not self._pages.asked
+        uploads = self._examination.watched(found, label if isinstance(label, SegmentPaginator) else None)
         if listed:
             self._extend_sizing()
+        self._queued_by_page = -self._sizing.queue_length
         if self._tally.with_parts:
             self._sizing.add_page(uploads, listed=listed)
         else:
             self._tally.add_counted_all(uploads)
+        self._queued_by_page += self._sizing.queue_length
+        self._page_length = max(self._page_length, len(uploads))
         if listed:
             self._examination.begin()
 
@@ -168,21 +178,26 @@ class ScanPass:
 
     def _start_calls(self) -> None:
         """Ask about queued uploads, and for the next page while those of the last are asked about."""
-        limit, listed = self._concurrency_limit.limit, self._examination.listing.done
+        limit, listed = self._concurrency_limit.limit, self._listed
         if listed:
             self._questions.start_calls(limit)
-        self._sizing.start_calls(limit, other_tasks=int(self._page_asked), listed=listed)
-        if not (listed or self._page_asked) and self._sizing.queue_length <= self._page_length:
-            self._ask_for_page(self._examination.listing)
+        self._sizing.start_calls(limit, other_tasks=self._pages.asked, listed=listed)
+        if not listed:
+            self._pages.start_calls(self._has_room)
 
-    def _review_gone(self, *, relists: bool) -> None:
+    def _has_room(self, pages_asked: int) -> bool:
+        """Whether no more than a page waits for sizing, if each page asked for adds what the last one did."""
+        return self._sizing.queue_length + pages_asked * self._queued_by_page <= self._page_length
+
+    def _review_gone(self) -> None:
         """Have those uploads asked for by name that are listed although they are gone."""
-        if not (relists and self._gone.needs_listing):
+        if not (self._relists and self._gone.needs_listing):
             self._gone.finish(answers=self._outcomes.answers)
             return
         listing = uploads_paginator(by_key=self._examination.listing.by_key)
         while not listing.done:
-            self._ask_for_page(listing)
+            task = list_next_page(listing, self._examination.listed_bucket, may_encode=self._may_encode)
+            self._executor.start(task, None, self._policy)
             [(_, outcome)] = self._executor.completed()
             if isinstance(outcome, Exception):
                 self._gone.count_held()

@@ -89,7 +89,7 @@ class Scanner:
             tally = self._tally(bucket, now, observers)
             scan_pass = self._new_pass(bucket, ledger, tally, deadline, progress)
             try:
-                summary = scan_pass.run(relists=self._relists_gone)
+                summary = scan_pass.run()
             except RelistError:
                 continue
             except RestartError:
@@ -112,6 +112,7 @@ class Scanner:
             deadline=deadline,
             on_calls_saved=self.on_calls_saved,
             progress=progress,
+            relists=self._relists_gone,
         )
 
     def _new_collectors(self) -> tuple[TopUploads | None, Groups | None]:

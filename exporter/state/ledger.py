@@ -7,6 +7,7 @@ from array import array
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
+from exporter.model.boundaries import Boundaries
 from exporter.state.database import BucketName, StateDatabase
 from exporter.state.missing import MissingUploads
 from exporter.state.notes import Notes, read_notes, write_notes
@@ -197,7 +198,8 @@ class Ledger:
         """
         ended, denied = frozenset(self._ended), frozenset(self._denied)
         self._notes = self._notes._replace(result=result, ended=ended, denied=denied)
-        written = self.rows.commit(self._find_missing().ids, self._settings, write_notes(self._notes))
+        stored = self._notes if self.rows.keeps_names else self._notes._replace(boundaries=Boundaries())
+        written = self.rows.commit(self._find_missing().ids, self._settings, write_notes(stored))
         self.chunks.commit()
         self.begin()
         return written
@@ -230,6 +232,15 @@ class Ledger:
     @traits.setter
     def traits(self, traits: ListingTraits) -> None:
         self._notes = self._notes._replace(traits=traits)
+
+    @property
+    def boundaries(self) -> Boundaries:
+        """Where the next listing can be cut; in the file, which the next `commit` writes, with names only."""
+        return self._notes.boundaries
+
+    @boundaries.setter
+    def boundaries(self, boundaries: Boundaries) -> None:
+        self._notes = self._notes._replace(boundaries=boundaries)
 
     def _restore(self) -> Notes:
         """Return the stored notes, without a result that was found under other settings."""

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import NamedTuple
 
+from exporter.model.boundaries import Boundaries
 from exporter.model.results import ScanResult, Summary
 from exporter.state.stored_json import read_record
 
@@ -34,7 +35,8 @@ class ListingTraits(NamedTuple):
     `prefix_checked_at` is when that was last checked (Unix seconds). `hiding_since` is when the listing was
     first seen to hide uploads, None while it does not. `honest_scans` counts the scans in a row whose missing
     uploads had all ended. `lists_by_key`: it was seen to list an upload by its key. `usual_missing`
-    is the largest number of uploads that had lately ended from one scan to the next.
+    is the largest number of uploads that had lately ended from one scan to the next. `one_stream_since` is
+    when a listing in segments was last found not to be exact (Unix seconds).
     """
 
     skips_edges: bool = False
@@ -44,12 +46,14 @@ class ListingTraits(NamedTuple):
     honest_scans: int = 0
     lists_by_key: bool = False
     usual_missing: float = 0.0
+    one_stream_since: float | None = None
 
 
 class Notes(NamedTuple):
     """One bucket's notes. `ended` are the row ids of uploads that were listed but no longer there.
 
-    `denied` are those of uploads that were listed and denied by all other questions.
+    `denied` are those of uploads that were listed and denied by all other questions. `boundaries` are where
+    the next listing can be cut.
     """
 
     result: ScanResult | None = None
@@ -57,6 +61,7 @@ class Notes(NamedTuple):
     refusals: RefusalState = RefusalState()
     denied: frozenset[int] = frozenset()
     traits: ListingTraits = ListingTraits()
+    boundaries: Boundaries = Boundaries()
 
 
 class _StoredResult(NamedTuple):
@@ -78,11 +83,12 @@ class _StoredNotes(NamedTuple):
     refusals: int
     denied: frozenset[int] = frozenset()
     listing: ListingTraits = ListingTraits()
+    boundaries: Boundaries = Boundaries()
 
 
 def write_notes(notes: Notes) -> str:
     """Return the notes as JSON."""
-    stored = {
+    stored: dict[str, object] = {
         "result": _write_result(notes.result) if notes.result else None,
         "gone": sorted(notes.ended)[:MAX_ENDED],
         "refused_at": notes.refusals.refused_at,
@@ -92,6 +98,8 @@ def write_notes(notes: Notes) -> str:
         "denied": sorted(notes.denied)[:MAX_ENDED],
         "listing": notes.traits._asdict(),
     }
+    if notes.boundaries.keys:
+        stored["boundaries"] = notes.boundaries._asdict()
     return json.dumps(stored)
 
 
@@ -103,7 +111,7 @@ def read_notes(text: str) -> Notes:
         return Notes()
     result = _read_result(stored.result) if stored.result else None
     refusals = RefusalState(stored.refused_at, stored.refusal, stored.probes, stored.refusals)
-    return Notes(result, stored.gone, refusals, stored.denied, stored.listing)
+    return Notes(result, stored.gone, refusals, stored.denied, stored.listing, stored.boundaries)
 
 
 def _write_result(result: ScanResult) -> dict[str, object]:

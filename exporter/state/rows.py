@@ -121,6 +121,11 @@ class LedgerRows:
         self._flush_at = BATCH
 
     @property
+    def keeps_names(self) -> bool:
+        """Whether keys of uploads may be stored."""
+        return self._database.max_names > 0
+
+    @property
     def salt(self) -> bytes:
         """The key of the hash that row ids are made with."""
         return self._database.salt

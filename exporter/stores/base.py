@@ -76,6 +76,10 @@ CompletedCall = tuple[object, "Page[Any] | StoreError"]
 class BucketSession(Protocol):
     """The calls in flight of one scan; for one thread. Each call is one request, without retries."""
 
+    @property
+    def takes_any_key(self) -> bool:
+        """Whether any text may be tried as the key in a marker of uploads, not only what a page named."""
+
     def start(self, request: PageRequest, deadline: float, label: object) -> None:
         """Send a call, which ends before `deadline` (a reading of the monotonic clock)."""
 

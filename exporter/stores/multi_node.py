@@ -94,6 +94,8 @@ class MultiNodeSession:
     Questions by name, which all nodes answer, do not touch it: a node's own listing may be yet to come.
     """
 
+    takes_any_key = False
+
     def __init__(
         self,
         nodes: Sequence[Node],

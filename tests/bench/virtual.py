@@ -33,6 +33,7 @@ class Store:
     has_part_times = True
     lists_by_key = True
     encodes_keys = True
+    takes_any_key = False
     signing_region = ""
 
     def __init__(self, uploads: Sequence[Upload], parts: Callable[[Upload, int], Page[Part]]) -> None:

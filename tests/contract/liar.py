@@ -470,6 +470,8 @@ class Liar:
 class LiarSession:
     """Calls that are answered one by one, in any order."""
 
+    takes_any_key = True
+
     def __init__(self, answer: Callable[[PageRequest], Any], order: random.Random) -> None:
         self._answer = answer
         self._random = order

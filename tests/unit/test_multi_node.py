@@ -20,6 +20,8 @@ LISTING = PageRequest(BUCKET, None, None)
 class BucketSession:
     """A node's calls: `ready` says how often it has an answer; each is a page without uploads."""
 
+    takes_any_key = True
+
     def __init__(self, clock, ready=0, page=Page((), truncated=True)):  # noqa: B008 - it never changes
         self.clock = clock
         self.ready = ready
@@ -132,6 +134,8 @@ def test_where_a_node_cannot_be_asked_it_is_named_and_those_before_it_hold_nothi
 
 class Holding:
     """The calls of a node that lists the uploads `listed`, by name also those it `knows`, one a page."""
+
+    takes_any_key = True
 
     def __init__(self, listed, knows=()):
         self.listed = listed

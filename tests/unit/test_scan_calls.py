@@ -33,6 +33,8 @@ LATER = StoreError(Reason.THROTTLED, "busy", status=503, retryable=True, retry_a
 class CallsInTurn:
     """Makes a call when answers are waited for, one at a time, in the order of their beginning."""
 
+    takes_any_key = False
+
     def __init__(self, store: FakeStore) -> None:
         self.store = store
         self.waiting: deque[tuple[PageRequest, float, object]] = deque()

@@ -8,20 +8,24 @@ from typing import TYPE_CHECKING
 from exporter.scan.examination.edges import FIRST_SCAN_EDGES, PageEdges, Suspects
 from exporter.scan.examination.hidden import HiddenUploads
 from exporter.scan.examination.prefix_check import PrefixCheck
-from exporter.stores.pagination.listing import uploads_paginator
+from exporter.scan.segments import new_listing
+from exporter.stores.pagination.segment_paginator import UNDECIDED
+from exporter.stores.pagination.segmented_listing import SegmentedListing
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from exporter.config.settings import BucketSettings
+    from exporter.config.settings import BucketSettings, ScanSettings
     from exporter.model.uploads import Upload
     from exporter.scan.examination.questions import Questions
     from exporter.scan.sizing import Sizing
     from exporter.state.ledger import Ledger
     from exporter.stores.engine.store_client import StoreClient
+    from exporter.stores.pagination.segment_paginator import SegmentPaginator
 
 PREFIX_BROKEN = "the store does not list by prefix: the whole bucket is listed"
 EDGES_SKIPPED = "the store leaves out uploads between pages: each page's last key is asked for by name"
+IN_ONE_STREAM = "the bucket is listed in one stream"
 LISTED_AGAIN = "a listing lacked uploads that the store has: it was repeated"
 
 
@@ -35,6 +39,8 @@ class ScanProgress:
     def __init__(self, ledger: Ledger) -> None:
         """Begin a scan of the bucket that the ledger is of."""
         self.calls = 0
+        self.in_one_stream = False
+        """Whether segments of the listing are not tried (again)."""
         self.notices: dict[str, None] = {}
         """What the store does that was worked around, in the order in which it was found."""
         self.suspects = Suspects(self._list_for_suspects, self._note_skipped)
@@ -67,8 +73,12 @@ class CrossExamination:
         *,
         now: float,
         progress: ScanProgress,
+        takes_any_key: bool,
     ) -> None:
-        """Make it before the first page; `now` is the scan's start (Unix seconds)."""
+        """Make it before the first page; `now` is the scan's start (Unix seconds).
+
+        `takes_any_key` is whether the listing, or the next one, may begin after any key.
+        """
         self._bucket = bucket
         self._ledger = ledger
         self._questions = questions
@@ -93,13 +103,30 @@ class CrossExamination:
         if self._prefix_check.is_broken:
             self.listed_bucket = replace(bucket, prefix=None)
             progress.notices.setdefault(PREFIX_BROKEN)
-        self.listing = uploads_paginator(by_key=ledger.traits.skips_edges and self._remembers)
-        """The listing's paginator: by key where the store is known to leave out uploads between pages."""
+        self.listing = self._new_listing(client.settings, takes_any_key=takes_any_key)
+        """The listing: by key where the store is known to leave out uploads between pages."""
         if self.listing.by_key:
             progress.notices.setdefault(EDGES_SKIPPED)
 
-    def watched(self, uploads: Collection[Upload]) -> Collection[Upload]:
-        """Take a page's new uploads, and return those of the watched prefix."""
+    def _new_listing(self, settings: ScanSettings, *, takes_any_key: bool) -> SegmentedListing:
+        if self._ledger.traits.skips_edges and self._remembers:
+            return SegmentedListing(by_key=True)
+        if not takes_any_key or self._progress.in_one_stream or self.listed_bucket is not self._bucket:
+            return SegmentedListing()
+        return new_listing(self._ledger, settings, self._bucket.prefix or "", self._now)
+
+    def note_one_stream(self, why: str) -> None:
+        """Note that the listing goes on in one stream. Raises RelistError where it has to be repeated so."""
+        if why == UNDECIDED:
+            self._progress.notices.setdefault(f"{why}: {IN_ONE_STREAM}")
+        else:
+            self._ledger.traits = self._ledger.traits._replace(one_stream_since=self._now)
+            self._progress.notices.setdefault(f"{why}: {IN_ONE_STREAM} for a day")
+        if not self.listing.is_whole:
+            raise RelistError
+
+    def watched(self, uploads: Collection[Upload], segment: SegmentPaginator | None) -> Collection[Upload]:
+        """Take the new uploads of a page of a segment, and return those of the watched prefix."""
         self._pages += 1
         prefix = self._bucket.prefix
         if prefix and self.listed_bucket is not self._bucket:
@@ -108,14 +135,14 @@ class CrossExamination:
             self._has_other_keys = any(upload.key != prefix for upload in uploads)
         if uploads and self._listed is None:
             self._listed = next(iter(uploads))
-        if uploads and self._remembers and self._is_edge():
+        if uploads and self._remembers and segment is not None and self._is_edge(segment):
             self._edges.add(list(uploads)[-1].key)
         return uploads
 
-    def _is_edge(self) -> bool:
-        """Whether the listing goes on after an upload: not at its end, nor at the beginning of a node."""
-        marker = self.listing.marker
-        return not (self.listing.done or self.listing.by_key) and marker is not None and len(marker) > 1
+    def _is_edge(self, segment: SegmentPaginator) -> bool:
+        """Whether a segment goes on after an upload: not at its end, nor at the beginning of a node."""
+        marker = segment.marker
+        return not (segment.done or segment.by_key) and marker is not None and len(marker) > 1
 
     def begin(self) -> None:
         """Queue the questions, now that the listing has ended. Raises RelistError."""
@@ -132,6 +159,7 @@ class CrossExamination:
         """Note what was learnt, now that all questions are answered."""
         if self._remembers:
             self._hidden.finish()
+        self._ledger.boundaries = self.listing.boundaries()
         if left_out := self.listing.outside_prefix:
             text = f"{left_out:,} listed uploads are outside the prefix: they are left out"
             self._progress.notices[text] = None

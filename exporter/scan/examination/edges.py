@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from exporter.config.settings import BucketSettings
     from exporter.stores.pagination.listing import KeyListing
-    from exporter.stores.pagination.uploads_paginator import UploadsPaginator
+    from exporter.stores.pagination.segmented_listing import SegmentedListing
 
 FIRST_SCAN_EDGES = 10
 """Maximum number of edges that the first scan of a bucket asks for; later ones ask for one."""
@@ -46,7 +46,7 @@ class PageEdges:
     def questions(
         self,
         bucket: BucketSettings,
-        listing: UploadsPaginator,
+        listing: SegmentedListing,
         before: float,
         suspects: Suspects,
     ) -> Iterator[Question]:

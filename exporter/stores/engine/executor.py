@@ -81,6 +81,11 @@ class Executor:
         self._completed: list[CompletedTask] = []
 
     @property
+    def takes_any_key(self) -> bool:
+        """Whether any text may be tried as the key in a marker of uploads."""
+        return self._session.takes_any_key
+
+    @property
     def committed(self) -> int:
         """Number of calls sent or to be sent: those that wait for a limit or before a retry included."""
         return self.sent + len(self._ready) + len(self._pausing)

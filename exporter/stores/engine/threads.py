@@ -42,6 +42,9 @@ class BlockingStore(Protocol):
 class ThreadedSession:
     """Makes each call on a thread of its own pool, which grows to the number of calls in flight."""
 
+    takes_any_key = False
+    """So it is for directory buckets and Glacier, whose markers mean nothing but to the store."""
+
     def __init__(self, store: BlockingStore) -> None:
         """Make a session for one scan; threads start when first needed."""
         self._store = store

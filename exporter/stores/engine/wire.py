@@ -136,6 +136,8 @@ class WireBucket(Protocol[K]):
 class WireSession(Generic[K]):
     """The calls of one scan of one bucket. For one thread."""
 
+    takes_any_key = True
+
     def __init__(self, target: WireTarget[K], bucket: WireBucket[K]) -> None:
         """Borrow the connections of the target until `close`."""
         self._target = target

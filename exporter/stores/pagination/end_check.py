@@ -18,14 +18,20 @@ class EndCheck:
     alone, is checked by the page that it came from: if that lists the marker's upload, it has not ended.
     """
 
-    def __init__(self, empty: Page[Upload], asked_with: Marker, before: Marker | None) -> None:
-        """Check an `empty` page `asked_with` a marker that came from the page after `before`."""
+    def __init__(
+        self, empty: Page[Upload], asked_with: Marker, before: Marker | None, start: Marker | None = None
+    ) -> None:
+        """Check an `empty` page `asked_with` a marker that came from the page after `before`.
+
+        `start` is the marker that the listing began with, None where it began at the first upload.
+        """
         self.empty = empty
         self.key = key_of(asked_with) if key_alone(asked_with) else ""
         """Key of which the key alone may skip uploads; '' where that is not asked for."""
         self.marker: Marker | None = None
         """Where the next page starts."""
         self._before = before
+        self._start = start
         self._doubted = asked_with
         self._walked: set[Marker | None] = set()
         self._pages = 0
@@ -39,7 +45,7 @@ class EndCheck:
         asked_with = self.marker
         if ends(page):
             is_proof = page.items or not (id_of(asked_with) or asked_with == self._before)
-            if is_proof or asked_with is None:
+            if is_proof or asked_with is None or asked_with == self._start:
                 return True
             self._doubt(asked_with)
         elif any(_names(self._doubted, each) for each in page.items):
@@ -56,7 +62,7 @@ class EndCheck:
     def _doubt(self, asked_with: Marker) -> None:
         self._doubted = asked_with
         alone = key_alone(asked_with)
-        start = asked_with[:-2] or None
+        start = asked_with[:-2] or self._start
         self.marker = alone or (self._before if asked_with != self._before else start)
         self._walked = {self.marker}
         self._count()

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from http import HTTPStatus
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.model.uploads import Upload
 from exporter.stores.base import UPLOADS_OPERATION, PageRequest
+from exporter.stores.pagination.key_order import KeyOrder
 from exporter.stores.pagination.paginator import is_last
 from exporter.stores.pagination.uploads_paginator import UploadsPaginator
 
@@ -80,12 +80,17 @@ def list_next_page(
     new = paginator.accept(page)
     for key in paginator.edge_keys:
         new = [*new, *(yield from _list_edge(paginator, bucket, key, may_encode=may_encode))]
-    if not bucket.prefix:
-        return new
-    prefix = bucket.prefix  # some stores put blanks around the keys that they list
-    inside = [each for each in new if each.key.startswith(prefix) or each.key.lstrip().startswith(prefix)]
+    inside = within_prefix(new, bucket)
     paginator.outside_prefix += len(new) - len(inside)
     return inside
+
+
+def within_prefix(uploads: Collection[Upload], bucket: BucketSettings) -> Collection[Upload]:
+    """Return those whose keys begin with the bucket's prefix; some stores put blanks before a key."""
+    prefix = bucket.prefix
+    if not prefix:
+        return uploads
+    return [each for each in uploads if each.key.startswith(prefix) or each.key.lstrip().startswith(prefix)]
 
 
 def list_by_key(
@@ -98,7 +103,7 @@ def list_by_key(
     """
     paginator, found, others = UploadsPaginator(), dict[tuple[str, str], Upload](), list[Upload]()
     paginator.encoded = encoded
-    order, pages_without_key, complete = _KeyOrder(key), 0, True
+    order, pages_without_key, complete = _PassedKey(key), 0, True
     shown: Page[Upload] | None = None
     while complete and not (paginator.done or (order.is_passed and _lists_one_node(paginator))):
         try:
@@ -230,33 +235,31 @@ def _list_edge(
     return paginator.accept_named([*listing.uploads, *listing.others])
 
 
-class _KeyOrder:
+class _PassedKey:
     """Tells when a listing by the prefix `key` has passed all uploads of exactly that key.
 
-    Stores list by key, or (Ceph) by key and a dot; an order that the uploads contradict is ruled out.
+    An order that the uploads contradict is ruled out.
     """
 
     def __init__(self, key: str) -> None:
         self._key = key
         self._count = 0
-        self._last: list[str] = []
-        self._endings = ["", "."]
+        self._last: str | None = None
+        self._order = KeyOrder()
 
     def add(self, uploads: Collection[Upload]) -> None:
         """Note the uploads of a page."""
-        keys = [*self._last, *(upload.key for upload in uploads)]
-        self._endings = [
-            end for end in self._endings if all(one + end <= other + end for one, other in pairwise(keys))
-        ]
-        self._last = keys[-1:]
-        self._count += len(uploads)
+        keys = [upload.key for upload in uploads]
+        self._order.add(keys, self._last)
+        self._last = keys[-1] if keys else self._last
+        self._count += len(keys)
 
     @property
     def is_passed(self) -> bool:
         """Whether enough uploads were in order, and the last is past the key in any order still possible."""
-        if self._count < MIN_ORDERED_UPLOADS or not self._endings:
+        if self._count < MIN_ORDERED_UPLOADS or self._last is None:
             return False
-        return all(self._last[0] + end > self._key + end for end in self._endings)
+        return self._order.is_past(self._last, self._key) is True
 
 
 def means_no_uploads(error: StoreError, marker: Marker | None) -> bool:

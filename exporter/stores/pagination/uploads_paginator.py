@@ -11,7 +11,7 @@ from exporter.stores.pagination.end_check import EndCheck, ends, id_of, key_alon
 from exporter.stores.pagination.paginator import Paginator, is_last
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Sequence
+    from collections.abc import Collection, Hashable, Iterable, Sequence
 
     from exporter.stores.base import Marker, Page
 
@@ -26,9 +26,13 @@ class UploadsPaginator(Paginator[Upload]):
     end of a listing is believed only once another way says the same.
     """
 
-    def __init__(self, *, by_key: bool = False) -> None:
-        """Start a listing; `by_key` is for a store that is known to skip or refuse its own markers."""
-        super().__init__(_hashes)
+    def __init__(self, *, by_key: bool = False, start: Marker | None = None) -> None:
+        """Start a listing, at its first upload or after the marker `start`.
+
+        `by_key` is for a store that is known to skip or refuse its own markers.
+        """
+        super().__init__(hashes_of)
+        self.marker = self.start = start
         self.by_key = by_key
         """Whether each page is asked for by key alone, as the store refuses its own pairs."""
         self.encoded = False
@@ -49,9 +53,18 @@ class UploadsPaginator(Paginator[Upload]):
 
     def lacking(self, uploads: Collection[Upload]) -> list[Upload]:
         """Return those of these uploads that no page of this listing has shown."""
-        hashes = _hashes(uploads)
+        hashes = hashes_of(uploads)
         lacking = set(hashes).difference(self._shown)
         return [upload for upload, name in zip(uploads, hashes, strict=True) if name in lacking]
+
+    def shown(self) -> Iterable[int]:
+        """Return the hashes of the uploads that were returned."""
+        return self._shown  # type: ignore[return-value]  # of `hashes_of`
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether each page so far was asked for by the marker that the page before named."""
+        return isinstance(self._shown, array) and self._end_check is None and not self.encoded
 
     def accept(self, page: Page[Upload]) -> Collection[Upload]:
         """Take the page that was requested, as `Paginator.accept` does; ask about `edge_keys` next."""
@@ -60,7 +73,7 @@ class UploadsPaginator(Paginator[Upload]):
         if self._end_check is not None:
             return self._accept_check(page, self._end_check)
         if not page.items and ends(page) and asked_with is not None and len(asked_with) > 1:
-            self._end_check = EndCheck(page, asked_with, self._page_marker)
+            self._end_check = EndCheck(page, asked_with, self._page_marker, self.start)
             self.marker = self._end_check.marker
             self.edge_keys = keys
             return page.items
@@ -124,7 +137,7 @@ class UploadsPaginator(Paginator[Upload]):
         self._first_of_pages.add(identities[0])
         self._page_before = distinct
         if isinstance(self._shown, array):
-            self._shown.fromlist(identities)  # type: ignore[arg-type]  # of `_hashes`
+            self._shown.fromlist(identities)  # type: ignore[arg-type]  # of `hashes_of`
             return set()
         known = self._shown & distinct
         self._shown |= distinct
@@ -157,5 +170,6 @@ class UploadsPaginator(Paginator[Upload]):
         return moves
 
 
-def _hashes(uploads: Collection[Upload]) -> list[int]:
+def hashes_of(uploads: Collection[Upload]) -> list[int]:
+    """Return a hash of each upload's key and id."""
     return list(map(hash, map(_key_and_id, uploads)))
