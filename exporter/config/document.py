@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import yaml
@@ -45,13 +44,16 @@ def as_list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-@dataclass(slots=True)
 class Document:
     """Plain data, the line of each value in it, and the problems found so far."""
 
-    data: object = None
-    lines: dict[KeyPath, int] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    __slots__ = ("data", "lines", "problems")
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.data: object = None
+        self.lines: dict[KeyPath, int] = {}
+        self.problems: list[Problem] = []
 
     def add(self, where: KeyPath, text: str, line: int | None = None) -> None:
         """Note a problem; without `line`, at the nearest value that has one."""

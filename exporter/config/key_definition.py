@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Final, TypeVar
+from dataclasses import field, fields
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from exporter.config.durations import parse_duration
 
@@ -18,8 +19,7 @@ REQUIRED: Final = object()
 _METADATA = "keys"
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """A key of the config file. `name` is the setting's name, unless it has its own.
 
     `default` is written as in the file. `stores` are the kinds of store that take the key, () for all;
@@ -32,7 +32,7 @@ class Key:
     name: str = ""
     stores: tuple[str, ...] = ()
     instead: str = ""
-    bounds: Mapping[str, float] = field(default_factory=dict)
+    bounds: Mapping[str, float] = MappingProxyType({})
 
     @property
     def store_names(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.config.sharding import UNSHARDED, Shard
@@ -161,7 +161,7 @@ class App:
         targets = self.targets()
         try:
             data = answer(targets, make_rows(self.board.entries(), targets), request.query)
-            data["shard"] = asdict(self.shard)
+            data["shard"] = self.shard._asdict()
         except QueryError as error:
             return Response(400, api.failure(str(error)), _JSON)
         return _compressed(request, api.success(data, time.time()), _JSON)

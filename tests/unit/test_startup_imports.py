@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,18 @@ TARGETS: dict[str, tuple[dict[str, object], list[str]]] = {
     "Glacier": (S3 | KEYS | {"store": "glacier", "vaults": ["tapes"]}, ["boto3", "botocore"]),
 }
 """The only target of a config, and what is loaded for it."""
+FEW_NEED = ("asyncio", "decimal", "difflib", "multiprocessing", "subprocess")
+SCANS_NEED = (
+    *("concurrent", "email", "hashlib", "http", "json", "logging", "shutil"),
+    *("signal", "socket", "sqlite3", "ssl", "threading"),
+)
+COMMANDS: dict[str, tuple[list[str], tuple[str, ...]]] = {
+    "--help": ([], (*FEW_NEED, *SCANS_NEED, "dataclasses", "inspect")),
+    "check --help": ([], (*FEW_NEED, *SCANS_NEED, "dataclasses", "inspect")),
+    "check": (["yaml"], (*FEW_NEED, *SCANS_NEED)),
+    "scan": (["certifi", "lxml", "pycurl", "yaml"], FEW_NEED),
+}
+"""Every package that a command loads for the first target, and standard modules that it does not."""
 
 
 @pytest.fixture(autouse=True)
@@ -41,10 +54,33 @@ def _said_on_stderr(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
 
 
+def imported(text: str) -> set[str]:
+    """Return the top-level names among the imports that Python tells, those that failed too."""
+    return {name.partition(".")[0] for name in re.findall(r"^import time:.*\| +(\S+)$", text, re.MULTILINE)}
+
+
 def loaded(text: str) -> list[str]:
     """Return which of the packages are among the imports that Python tells."""
-    names = {name.partition(".")[0] for name in re.findall(r"^import time:.*\| +(\S+)$", text, re.MULTILINE)}
+    names = imported(text)
     return [name for name in HEAVY if name in names]
+
+
+def run(*words: str) -> str:
+    """Run Python; return what it and Python's account of imports say."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, env=env)
+    return done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_loads_these_packages_and_no_more(tmp_path: Path, command: str):
+    file = tmp_path / "config.yaml"
+    file.write_text(json.dumps({"targets": [TARGETS["S3, keys and endpoint_url"][0]]}))
+    flags = [] if command.endswith("--help") else [f"--config.file={file}"]
+    found = imported(run("-m", "exporter", *command.split(), *flags)) - imported(run("-c", "")) - {"exporter"}
+    packages, unwanted = COMMANDS[command]
+    assert packages == [name for name in sorted(found - sys.stdlib_module_names) if find_spec(name)]
+    assert [name for name in unwanted if name in found] == []
 
 
 @pytest.mark.parametrize("kind", TARGETS)
