@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,14 +62,14 @@ def parse_past_column(texts: Sequence[str], store_now: float) -> list[float | No
     distinct = list(set(texts)) if len(texts) > _FEW else []
     if distinct and len(distinct) <= len(texts) // 2:
         known = dict(zip(distinct, parse_past_column(distinct, store_now), strict=True))
-        return [known[text] for text in texts]
+        return list(map(known.__getitem__, texts))
     if texts and "".join(texts).translate(_DIGITS_TO_ZERO) == _AMAZON_FORMAT * len(texts):
         try:
-            moments = list(map(datetime.timestamp, map(datetime.fromisoformat, texts)))
+            moments: list[Any] = list(map(datetime.timestamp, map(datetime.fromisoformat, texts)))
         except ValueError:  # no timestamp, or texts that look like timestamps only when joined
             moments = [0.0]
         if min(moments) >= EARLIEST and max(moments) <= store_now + MAX_SKEW_SECONDS:
-            return cast("list[float | None]", moments)
+            return moments
     return [parse_past(text, store_now) for text in texts]
 
 

@@ -13,6 +13,8 @@ PAGES = int(os.environ.get("PAGES", "1000000"))
 PAGES_BEFORE_ALL_IS_FORGOTTEN = 2000
 """What is learned differs each time."""
 
+SHOWN_EVERY = 50_000
+
 
 @pytest.mark.timeout(0)
 def test_a_page_is_what_the_parser_makes_of_it():
@@ -36,5 +38,6 @@ def test_a_page_is_what_the_parser_makes_of_it():
         seen[f"{'matched' if is_matched else 'parsed'}, {'accepted' if is_accepted else 'refused'}"] += 1
         if listing.outcome(body, shapes) != expected:
             differ.append((number, body))
-    print(f"{PAGES:,} pages, {len(differ)} differ: {dict(seen)}")  # noqa: T201 - the figures
+        if (number + 1) % SHOWN_EVERY == 0:
+            print(f"{number + 1:,} pages, {len(differ)} differ: {dict(seen)}", flush=True)  # noqa: T201
     assert differ[:3] == []

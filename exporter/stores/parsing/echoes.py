@@ -33,11 +33,12 @@ def other_field(request: PageRequest, document: PageFields) -> str:
     if upload is None:
         return _other_listing_field(request, document)
     said = document.fields.get
-    if _differs(said("Key") or "", upload.key):
-        return "Key"
-    if _differs(said("UploadId") or "", upload.upload_id):
-        return "UploadId"
-    return "PartNumberMarker" if _is_other_number(request, said("PartNumberMarker") or "") else ""
+    for name, asked in (("Key", upload.key), ("UploadId", upload.upload_id)):
+        text = said(name) or ""
+        if text != asked and _differs(text, asked):
+            return name
+    number = said("PartNumberMarker") or "0"
+    return "PartNumberMarker" if number != "0" and _is_other_number(request, number) else ""
 
 
 def _other_listing_field(request: PageRequest, document: PageFields) -> str:

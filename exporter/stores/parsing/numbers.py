@@ -21,11 +21,14 @@ def integers(texts: Sequence[str]) -> list[int | None]:
     if texts == _FIRST[: len(texts)]:
         return list(range(1, len(texts) + 1))
     if len(texts) <= _FEW:
-        return [integer(text) for text in texts]
+        return [
+            int(text) if text.isdigit() and text.isascii() and len(text) <= _MAX_DIGITS else integer(text)
+            for text in texts
+        ]
     distinct = set(texts)
     if len(distinct) <= len(texts) // 2:  # as sizes of parts are, nearly all alike
         known = {text: integer(text) for text in distinct}
-        return [known[text] for text in texts]
+        return list(map(known.__getitem__, texts))
     together = "".join(texts)
     if together.isascii() and together.isdigit() and all(texts) and max(map(len, texts)) <= _MAX_DIGITS:
         return list(map(int, texts))

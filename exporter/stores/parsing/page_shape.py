@@ -51,12 +51,15 @@ class ShapedPage:
 
     def columns(self, item: str, *names: str) -> list[list[str]]:  # noqa: ARG002 - there is one kind of item
         """Return for each name the texts of all items' fields, in the order of the items."""
-        pieces, column = self._pieces, self._shape.column
-        return [column(pieces, name) for name in names]
+        pieces, step, places = self._pieces, self._shape.step, self._shape.places
+        return [
+            pieces[places[name] :: step] if name in places else [""] * ((len(pieces) - 1) // step)
+            for name in names
+        ]
 
-    def nested_column(self, item: str, outer: str, name: str) -> list[str]:  # noqa: ARG002
+    def nested_column(self, item: str, outer: str, name: str) -> list[str]:
         """Return the texts of the field `name` within all items' field `outer`."""
-        return self._shape.column(self._pieces, f"{outer}/{name}")
+        return self.columns(item, f"{outer}/{name}")[0]
 
 
 class PageShape:
@@ -76,43 +79,40 @@ class PageShape:
         head, tail = re.escape(before) + head, tail + re.escape(after)
         self._names = (*names, *tail_names)
         self._head, self._tail, self._without_items = map(re.compile, (head, tail, head + tail))
+        self._constant_tail = after if place + 1 >= len(units) else None
         self._item: re.Pattern[str] | None = None
-        self._places: dict[str, int] = {}
+        self.places: dict[str, int] = {}
+        """Where the fields of the first item are in the pieces that a page is split into."""
         self._lacks_fields = False
         if place < len(units):
             pattern, columns = _pattern(units[place].children or (), kind.columns)
             self._item = re.compile(_element(units[place], pattern))
-            self._places = {name: 1 + number for number, name in enumerate(columns)}
+            self.places = {name: 1 + number for number, name in enumerate(columns)}
             self._lacks_fields = _OPTION in pattern
-        self._step = 1 + len(self._places)
+        self.step = 1 + len(self.places)
+        """How far those of the next item are from them."""
 
     def read(self, text: str, *, has_references: bool) -> ShapedPage | None:
         """Return the fields of a page as `page_text` returns it, None unless it has this shape throughout."""
         pieces = self._item.split(text) if self._item else [text]
-        texts = self._fields_around(pieces)
-        if texts is None:
+        if any(pieces[self.step : -1 : self.step]):
             return None
+        is_empty = len(pieces) == 1
+        head = (self._without_items if is_empty else self._head).fullmatch(pieces[0])
+        if not head:
+            return None
+        texts: Sequence[str | None] = head.groups()
+        if not is_empty and pieces[-1] != self._constant_tail:
+            tail = self._tail.fullmatch(pieces[-1])
+            if not tail:
+                return None
+            texts = head.groups() + tail.groups()
         if self._lacks_fields:
             pieces = [piece or "" for piece in pieces]
         if has_references and "&" in "".join(pieces):
             texts = [text and resolved(text) for text in texts]
             pieces = [resolved(piece) if "&" in piece else piece for piece in pieces]
         return ShapedPage(self, dict(zip(self._names, texts, strict=True)), pieces)
-
-    def _fields_around(self, pieces: list[str]) -> Sequence[str | None] | None:
-        """Return the texts of the fields; `pieces` are what is around and between items, and their fields."""
-        if len(pieces) == 1:
-            whole = self._without_items.fullmatch(pieces[0])
-            return whole and whole.groups()
-        if any(pieces[self._step : -1 : self._step]):
-            return None
-        head, tail = self._head.fullmatch(pieces[0]), self._tail.fullmatch(pieces[-1])
-        return head.groups() + tail.groups() if head and tail else None
-
-    def column(self, pieces: list[str], name: str) -> list[str]:
-        """Return the texts of a field of all items; `pieces` are what a page was split into."""
-        place = self._places.get(name)
-        return pieces[place :: self._step] if place else [""] * (len(pieces) // self._step)
 
 
 def _pattern(units: tuple[Unit, ...], read: Collection[str], outer: str = "") -> tuple[str, list[str]]:

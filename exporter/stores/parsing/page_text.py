@@ -19,8 +19,11 @@ def page_text(body: bytes) -> tuple[str, bool] | None:
     forbids, no carriage return, no `]]>`, and no `&` that does not begin a reference of those that
     `resolved` replaces.
     """
-    special = body.translate(None, _PLAIN)
-    if (special and not _are_known(special, body)) or len(body) > MAX_BYTES:
+    if len(body) > MAX_BYTES:
+        return None
+    special = body.translate(None, _PLAIN)  # nothing, or the references around ETags, in nearly all pages
+    has_quotes_only = len(special) == special.count(b"&") == body.count(b"&quot;")
+    if not (has_quotes_only or _are_known(special, body)):
         return None
     try:
         text = body.decode()
@@ -32,15 +35,11 @@ def page_text(body: bytes) -> tuple[str, bool] | None:
 
 
 def _are_known(special: bytes, body: bytes) -> bool:
-    """Whether a body's special characters are brackets that end no CDATA, and known references."""
-    unknown = special.count(b"&")
-    if len(special) != unknown and (special.strip(b"&]") or b"]]>" in body):
+    """Whether special characters are brackets that end no CDATA section, and known references."""
+    references = special.count(b"&")
+    if references != len(special) and (special.strip(b"&]") or b"]]>" in body):
         return False
-    for reference, _ in _REFERENCES:
-        if not unknown:
-            break
-        unknown -= body.count(reference)
-    return not unknown
+    return references == sum(body.count(reference) for reference, _ in _REFERENCES)
 
 
 def resolved(text: str) -> str:

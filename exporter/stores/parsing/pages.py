@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from exporter.model.uploads import Part, Parts, Upload
@@ -48,6 +49,8 @@ UPLOAD_SHAPES = Shapes(
         ("Key", "UploadId", "Initiated", "StorageClass", "Initiator/ID"),
     )
 )
+_new_upload = partial(tuple.__new__, Upload)
+"""Makes an upload of all its fields, in half the time of the class itself."""
 _PARTS_FIELDS = ("Bucket", "IsTruncated", "NextPartNumberMarker", "MaxParts", "StorageClass", *PARTS_ECHOES)
 PART_SHAPES = Shapes(
     PageKind(
@@ -77,19 +80,20 @@ def read_uploads(
     """
 
     def read(answer: Response, *, is_piece: bool = True) -> Page[Upload]:
-        fields = _fields(answer, shapes)
-        page = _uploads_page(fields, request, answer, bucket, now, is_piece=is_piece)
-        _learn(shapes, answer, fields)
+        question = (request, answer, bucket, now)
+        found = shapes.read(answer.body)
+        if found is not None:
+            return _uploads_page(found, *question, is_piece=is_piece)
+        document = _parsed(answer, shapes)
+        page = _uploads_page(document, *question, is_piece=is_piece)
+        shapes.learn(answer.body, document)
         return page
 
     return read_large_page(response, read) or read(response, is_piece=False)
 
 
-def _fields(response: Response, shapes: Shapes) -> PageFields:
-    """Return the fields of a page, which a known shape finds, or else the parser. Raises StoreError."""
-    found = shapes.read(response.body)
-    if found is not None:
-        return found
+def _parsed(response: Response, shapes: Shapes) -> Document:
+    """Return the document in a response of no known shape. Raises StoreError."""
     return parse_answer(response, shapes.kind.root, shapes.kind.operation, *shapes.kind.fields)
 
 
@@ -110,11 +114,13 @@ def _uploads_page(  # noqa: PLR0913 - all that decides what the page is
     if not (all(keys) and all(ids)):
         what = "an upload without key or upload id"
         raise bad_response(UPLOADS_OPERATION, what, garbled=document.is_repaired)
-    _check_nesting(response, "Upload", len(keys), UPLOADS_OPERATION)
+    if not keys:
+        _check_nesting(response, "Upload", UPLOADS_OPERATION)
     keys, marker = as_they_are(document, keys, asked=request.encoded, is_piece=is_piece)
     moments = timestamps.parse_past_column(initiated, response.server_time(default=now))
     initiators = document.nested_column("Upload", "Initiator", "ID")
-    uploads = list(map(Upload, keys, ids, moments, map(str.strip, classes), map(str.strip, initiators)))
+    rows = zip(keys, ids, moments, map(str.strip, classes), map(str.strip, initiators), strict=True)
+    uploads = list(map(_new_upload, rows))
     next_marker = (marker, document.text("NextUploadIdMarker"))
     return Page(
         items=uploads,
@@ -133,16 +139,13 @@ def read_parts(
     shapes: Shapes = PART_SHAPES,
 ) -> Page[Part]:
     """Return the page of parts in `response`; see `read_uploads`."""
-    fields = _fields(response, shapes)
-    page = _parts_page(fields, request, response, bucket, now)
-    _learn(shapes, response, fields)
+    found = shapes.read(response.body)
+    if found is not None:
+        return _parts_page(found, request, response, bucket, now)
+    document = _parsed(response, shapes)
+    page = _parts_page(document, request, response, bucket, now)
+    shapes.learn(response.body, document)
     return page
-
-
-def _learn(shapes: Shapes, response: Response, fields: PageFields) -> None:
-    """Learn the shape of a page that was accepted, if it is one that had to be parsed."""
-    if isinstance(fields, Document):
-        shapes.learn(response.body, fields)
 
 
 def _parts_page(
@@ -150,7 +153,8 @@ def _parts_page(
 ) -> Page[Part]:
     _check_question(document, request, PARTS_OPERATION, bucket)
     texts, sizes, modified = document.columns("Part", "PartNumber", "Size", "LastModified")
-    _check_nesting(response, "Part", len(texts), PARTS_OPERATION)
+    if not texts:
+        _check_nesting(response, "Part", PARTS_OPERATION)
     numbers = integers(texts)
     store_now = response.server_time(default=now)
     abort_date = response.headers.get(ABORT_DATE)
@@ -171,9 +175,9 @@ def _parts_page(
     )
 
 
-def _check_nesting(response: Response, item: str, found: int, operation: str) -> None:
-    """Raise StoreError (bad_response) where none of the page's items is directly below its root."""
-    if not found and re.search(rf"(?i)[<:]{item}[\s>]".encode(), response.body):
+def _check_nesting(response: Response, item: str, operation: str) -> None:
+    """Raise StoreError (bad_response) where a page without items has one elsewhere than below its root."""
+    if re.search(rf"(?i)[<:]{item}[\s>]".encode(), response.body):
         raise bad_response(operation, f"the answer has no {item} below its root, but elsewhere")
 
 
