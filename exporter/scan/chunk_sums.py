@@ -7,11 +7,12 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from exporter.scan.sums import Sums
+from exporter.state.chunk_cache import SUMS_AT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from exporter.state.chunk_cache import CachedChunk, ChunkCache
+    from exporter.state.chunk_cache import ChunkCache
 
 _COUNTS = Sums._fields.index("ages")
 _NUMBER = -6
@@ -27,7 +28,7 @@ class ChunkSums:
     def __init__(self, cache: ChunkCache, age_groups: int) -> None:
         """Make it for the chunks of a cache, whose sums have so many age groups."""
         self._cache = cache
-        self._columns = struct.Struct(f"<{_COUNTS + age_groups + 2}H4q2d")
+        self._columns = struct.Struct(f"<{_COUNTS + age_groups}BHH4q2d")
 
     def pack(self, sums: Sums, calls: int) -> bytes | None:
         """Return the sums of a chunk and its `calls`; None where a number is too large."""
@@ -39,9 +40,9 @@ class ChunkSums:
         except struct.error:
             return None
 
-    def add_up(self, chunks: Sequence[CachedChunk]) -> tuple[Sums, int]:
-        """Return the sums of packed chunks, at least one, and all calls."""
-        rows = [self._columns.unpack_from(*chunk) for chunk in chunks]
+    def add_up(self, chunks: Sequence[bytes]) -> tuple[Sums, int]:
+        """Return the sums of chunks that the cache returned, at least one, and all calls."""
+        rows = [self._columns.unpack_from(chunk, SUMS_AT) for chunk in chunks]
         *columns, oldest_initiated, oldest_activity = zip(*rows, strict=True)
         numbers = columns.pop(_NUMBER)
         *counts, calls, initiated, parts, size, stale_bytes = map(sum, columns)
@@ -50,11 +51,11 @@ class ChunkSums:
         sums = Sums._make((*counts[:_COUNTS], ages, *sizes, *moments, classes))
         return sums, calls
 
-    def _class_bytes(self, chunks: Iterable[CachedChunk], numbers: Iterable[int]) -> dict[str, int]:
+    def _class_bytes(self, chunks: Iterable[bytes], numbers: Iterable[int]) -> dict[str, int]:
         classes: dict[str, int] = defaultdict(int)
-        for (data, start), number in zip(chunks, numbers, strict=True):
+        for data, number in zip(chunks, numbers, strict=True):
             labels = self._cache.texts[number]
-            sizes = struct.unpack_from(f"<{len(labels)}q", data, start + self._columns.size)
+            sizes = struct.unpack_from(f"<{len(labels)}q", data, SUMS_AT + self._columns.size)
             for label, size in zip(labels, sizes, strict=True):
                 classes[label] += size
         return classes

@@ -100,7 +100,7 @@ class OutcomeRecorder:
     def add_sized(self, query: PartsQuery, totals: PartTotals) -> None:
         """Count an upload whose parts were listed."""
         self.answers += 1
-        (upload, row_id, before, _), part_sum, _ = query
+        (upload, row_id, before, _, chunk), part_sum, _ = query
         if not self.keeps_records:
             self._tally.add_sized(upload, totals)
             return
@@ -110,6 +110,8 @@ class OutcomeRecorder:
             contiguous = ContiguousParts(part_sum.contiguous_parts, part_sum.contiguous_bytes, read_at)
         record = self._ledger.record_parts(row_id, upload, totals, now, before, contiguous=contiguous)
         self._tally.add_sized(upload, totals, record.idle_since if record.dated else None)
+        if chunk:
+            chunk.take_answer(upload, row_id, record)
         if part_sum.skipped_parts:
             listed = totals.parts - part_sum.skipped_parts
             self.on_calls_saved(self.calls_to_list(totals.parts) - self.calls_to_list(listed))

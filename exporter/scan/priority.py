@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,16 +17,25 @@ OVERDUE_SHARE = 4
 """One in this many places is reserved for uploads that were asked about before, the most overdue first."""
 
 
+class WaitingChunk(Protocol):
+    """A chunk of the listing that waits for what is learnt of its due uploads."""
+
+    def take_answer(self, upload: Upload, row_id: int, record: UploadRecord) -> None:
+        """Take what is now stored of one of its uploads, which was asked about in this scan."""
+
+
 class DueUpload(NamedTuple):
     """An upload whose parts are to be asked for.
 
     `urgency` is Unix seconds, lower is more urgent: when it came due, or when the last question failed.
+    `chunk` is given the answer, where one waits for it.
     """
 
     upload: Upload
     row_id: int
     record: UploadRecord | None
     urgency: float = 0.0
+    chunk: WaitingChunk | None = None
 
     @property
     def was_asked(self) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from exporter.model.errors import GoneError, StoreError
 from exporter.model.uploads import PartTotals, Upload
-from exporter.scan.known_chunks import KnownChunks, split
+from exporter.scan.known_chunks import KnownChunks
 from exporter.scan.outcomes import OUT_OF_TIME, OVER_BUDGET, PartsQuery
 from exporter.scan.priority import DueUpload, ListingOrderQueue, UrgencyQueue
 from exporter.scan.recheck import is_current
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from exporter.config.settings import BucketSettings
+    from exporter.scan.known_chunks import Chunk
     from exporter.scan.outcomes import OutcomeRecorder
+    from exporter.scan.priority import WaitingChunk
     from exporter.scan.tally import Tally
     from exporter.state.ledger import Ledger
     from exporter.state.rows import RememberedUpload, UploadRecord
@@ -98,16 +100,27 @@ class Sizing:
         """Count or queue uploads by their records; returns the number of calls that these save."""
         if self._chunks is None:
             return self._add_each(uploads, self._ledger.look_up(uploads))
-        chunks, saved = self._chunks.count(split(uploads))
+        chunks, saved = self._chunks.count(uploads)
         found = iter(self._ledger.find([upload for chunk in chunks for upload in chunk.uploads]))
-        for chunk in chunks:
-            records = list(islice(found, len(chunk.uploads)))
-            calls = self._chunks.add(chunk, records)
-            if calls is None:
-                self._ledger.mark_listed(records)
-                calls = self._add_each(chunk.uploads, records)
-            saved += calls
-        return saved
+        return saved + sum(
+            self._add_chunk(self._chunks, chunk, list(islice(found, len(chunk.uploads)))) for chunk in chunks
+        )
+
+    def _add_chunk(
+        self, chunks: KnownChunks, chunk: Chunk, found: Sequence[tuple[int, UploadRecord | None]]
+    ) -> int:
+        """Count those of a chunk's uploads that are current, and queue the others."""
+        opened = chunks.open(chunk.key, [row_id for row_id, _ in found])
+        for upload, (row_id, record) in zip(chunk.uploads, found, strict=True):
+            due_at = self._current_until(row_id, record)
+            if record is None or due_at is None:
+                self._queue.add(
+                    self._due_upload(upload, row_id, record, None if self._by_urgency else opened)
+                )
+            else:
+                opened.add(upload, row_id, record, due_at)
+        chunks.count_current(opened, found)
+        return opened.calls
 
     def _add_each(self, uploads: Sequence[Upload], found: Sequence[tuple[int, UploadRecord | None]]) -> int:
         records = zip(uploads, found, strict=True)
@@ -131,15 +144,27 @@ class Sizing:
 
     def _add_upload(self, upload: Upload, row_id: int, record: UploadRecord | None) -> int:
         """Count an upload or queue it; returns the number of calls that its record saves."""
+        if record is None or self._current_until(row_id, record) is None:
+            self._queue.add(self._due_upload(upload, row_id, record))
+            return 0
+        return self._outcomes.add_current(upload, record)
+
+    def _current_until(self, row_id: int, record: UploadRecord | None) -> float | None:
+        """Return when an upload comes due (Unix seconds), None where it is to be asked about now."""
+        if not self._outcomes.uses_records or record is None or record.parts is None:
+            return None
+        due_at = self._recheck.due(row_id, record.checked_at, record.idle_since)
+        return due_at if is_current(self._now, record.checked_at, due_at) else None
+
+    def _due_upload(
+        self, upload: Upload, row_id: int, record: UploadRecord | None, chunk: WaitingChunk | None = None
+    ) -> DueUpload:
         if not self._outcomes.uses_records or record is None or record.parts is None:
             urgency = (record.failed_at or 0.0) if record else 0.0
-            self._queue.add(DueUpload(upload, row_id, record, urgency))
-            return 0
-        due_at = self._recheck.due(row_id, record.checked_at, record.idle_since)
-        if is_current(self._now, record.checked_at, due_at):
-            return self._outcomes.add_current(upload, record)
-        self._queue.add(DueUpload(upload, row_id, record, max(due_at, record.failed_at or due_at)))
-        return 0
+        else:
+            due_at = self._recheck.due(row_id, record.checked_at, record.idle_since)
+            urgency = max(due_at, record.failed_at or due_at)
+        return DueUpload(upload, row_id, record, urgency, chunk)
 
     def start_calls(self, max_concurrency: int, *, other_tasks: int, listed: bool) -> None:
         """Ask about queued uploads until `max_concurrency` are under way, besides the executor's other tasks.

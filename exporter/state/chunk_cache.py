@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakSet
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
 
-MAX_BYTES = 32 * 2**20
+MAX_BYTES = 48 * 2**20
 """Maximum size of the chunks of all buckets together; what is beyond is looked up row by row."""
 _OVERHEAD = 128
 """Bytes of memory that a chunk takes besides its own, in two dicts."""
@@ -32,19 +32,15 @@ class ChunkKey(NamedTuple):
     whole: int
 
 
-_HEAD = Struct("<qdII")
+_HEAD = Struct("<qdHI")
 """What a stored chunk begins with: the hash of the whole, until when it holds, number and sum of its row ids.
 
 Its sums follow, and then its row ids.
 """
 
 
-class CachedChunk(NamedTuple):
-    """What was stored of a chunk: its sums as `ChunkCache.put` was given them."""
-
-    data: bytes
-    start: int
-    """Where the sums begin in `data`."""
+SUMS_AT = _HEAD.size
+"""Where the sums of a stored chunk begin."""
 
 
 class ChunkCache:
@@ -59,6 +55,7 @@ class ChunkCache:
         self._memory = memory
         self._known: dict[int, bytes] = {}
         self._listed: dict[int, bytes] = {}
+        self._marked: dict[int, bytes] = {}
         self._meaning: Hashable = None
         self._used_at = 0.0
         self._room = 0
@@ -74,8 +71,9 @@ class ChunkCache:
 
     def begin(self) -> None:
         """Begin a pass; what an unfinished one took and put is known, too."""
-        self._known |= self._listed
-        self._listed = {}
+        self._known.update(self._listed)
+        self._known.update(self._marked)
+        self._listed, self._marked = {}, {}
         self.rows = self.checksum = 0
         self.size = sum(map(len, self._known.values())) + _OVERHEAD * len(self._known)
 
@@ -98,29 +96,44 @@ class ChunkCache:
             self.texts.append(texts)
         return number if number < _MAX_TEXTS else None
 
-    def take(self, key: ChunkKey, now: float) -> CachedChunk | None:
-        """Return a chunk that holds at `now`, and note that it is listed; None where there is none."""
-        data = self._known.get(key.first)
+    def take(self, keys: Iterable[ChunkKey], now: float) -> list[bytes | None]:
+        """Return the chunks that hold at `now`, and note that they are listed; None for each other one."""
+        return [self._take(first, whole, now) for first, whole in keys]
+
+    def _take(self, first: int, whole: int, now: float) -> bytes | None:
+        data = self._known.get(first)
         if data is None:
             return None
-        whole, until, rows, checksum = _HEAD.unpack_from(data)
-        if whole != key.whole or now >= until:
+        known, until, rows, checksum = _HEAD.unpack_from(data)
+        if known != whole or now >= until:
             return None
-        del self._known[key.first]
-        self._list(key.first, data, rows, checksum)
-        return CachedChunk(data, _HEAD.size)
+        del self._known[first]
+        self._list(first, data, rows, checksum)
+        return data
 
     def put(self, key: ChunkKey, until: float, row_ids: Sequence[int], sums: bytes) -> bool:
         """Note that a chunk is listed, and keep it `until` then; false, and nothing noted, without room."""
-        ids = array("q", row_ids)
-        checksum = sum(row_ids) & _SUM_BITS
-        data = _HEAD.pack(key.whole, until, len(ids), checksum) + sums + ids.tobytes()
-        size = len(data) + _OVERHEAD
-        if self.size + size > self._room or key.first in self._listed:
+        data = self._packed(key, until, row_ids, sums)
+        if data is None:
             return False
-        self.size += size
-        self._list(key.first, data, len(ids), checksum)
+        self._list(key.first, data, len(row_ids), sum(row_ids) & _SUM_BITS)
         return True
+
+    def put_marked(self, key: ChunkKey, until: float, row_ids: Sequence[int], sums: bytes) -> None:
+        """Keep a chunk for the next pass, where there is room; its uploads are marked as listed elsewhere."""
+        data = self._packed(key, until, row_ids, sums)
+        if data is not None:
+            self._marked[key.first] = data
+
+    def _packed(self, key: ChunkKey, until: float, row_ids: Sequence[int], sums: bytes) -> bytes | None:
+        """Return a chunk as it is stored; None without room, or where one that begins like it is listed."""
+        head = _HEAD.pack(key.whole, until, len(row_ids), sum(row_ids) & _SUM_BITS)
+        data = head + sums + array("q", row_ids).tobytes()
+        size = len(data) + _OVERHEAD
+        if self.size + size > self._room or key.first in self._listed or key.first in self._marked:
+            return None
+        self.size += size
+        return data
 
     def commit(self) -> None:
         """Drop all chunks that the pass has neither taken nor put."""
