@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import TYPE_CHECKING
 
 from exporter.config.durations import parse_duration
 
+TYPE_CHECKING = False  # as in main.py
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path

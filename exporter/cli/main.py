@@ -7,26 +7,34 @@ import os
 import sys
 import time
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from exporter import __version__
 from exporter.cli import flags
 from exporter.cli.errors import UsageError
 from exporter.cli.exit_codes import SIGNAL_BASE, USAGE_ERROR
 from exporter.cli.help_format import HelpFormatter
-from exporter.config.problems import ConfigError
 
+TYPE_CHECKING = False  # importing typing would take longer than all of --help
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import NoReturn
 
 
-class Command(NamedTuple):
+class Command:
     """A command's description, flags and examples; its code is `commands/NAME.py`."""
 
-    about: str
-    flags: tuple[Callable[[argparse.ArgumentParser], None], ...]
-    examples: tuple[str, ...]
-    details: str = ""
+    def __init__(
+        self,
+        about: str,
+        flags: tuple[Callable[[argparse.ArgumentParser], None], ...],
+        examples: tuple[str, ...],
+        details: str = "",
+    ) -> None:
+        """Describe it; `details` follow `about` in its own --help."""
+        self.about = about
+        self.flags = flags
+        self.examples = examples
+        self.details = details
 
 
 COMMANDS = {
@@ -98,6 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     time.tzset()
     words = _with_command(sys.argv[1:] if arguments is None else arguments)
     options = parser("" if words[0] == "completion" else words[0]).parse_args(words)
+    from exporter.config.problems import ConfigError  # noqa: PLC0415 - --help does without
+
     try:
         return run(options)
     except ConfigError as error:

@@ -126,6 +126,16 @@ class TestUsage:
         assert done.stdout == f"mpu-exporter {__version__}\n"
 
 
+@pytest.mark.parametrize("columns", [60, 120])
+def test_help_is_as_wide_as_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
+):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert ended("serve", "--help") == 0
+    usage = capsys.readouterr().out.partition("Scan the config's targets")[0]
+    assert columns - 20 < max(map(len, usage.splitlines())) < columns
+
+
 class TestSizes:
     @pytest.mark.parametrize(
         ("text", "size"),

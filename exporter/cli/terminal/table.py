@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
+
+from exporter.cli.columns import count_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +33,7 @@ class Column(NamedTuple):
 
 def terminal_width() -> int | None:
     """Return the width of the terminal in characters; None where standard output is no terminal."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return count_columns() if sys.stdout.isatty() else None
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None = None) -> str:
