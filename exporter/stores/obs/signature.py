@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from exporter import __version__
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.errors import log_safe
+from exporter.stores.obs.parts_signature import PartsSigner, SignedBucket
 from exporter.stores.transport.url import percent_encoded, query_string
 
 with warnings.catch_warnings():  # where it is not compiled yet, Python complains of its string escapes
@@ -67,12 +68,30 @@ class ObsSigner:
         """`region` goes into a signature of `v4`."""
         self._server = server
         self._region = region
-        self._authorization = self._v4_authorization if signature == "v4" else self._v2_authorization
+        self._is_v4 = signature == "v4"
+        self._authorization = self._v4_authorization if self._is_v4 else self._v2_authorization
         self._names = Adapter("v2" if server.path_style and signature == "obs" else signature)
         self._token_header: str = self._names.security_token_header()
         self._v4_date_header: str = self._names.date_header()
         self.location_header: str = self._names.location_header()
         """The header that asks for the regions of buckets."""
+
+    def parts_signer(self, bucket: str) -> PartsSigner | None:
+        """Return what signs questions for parts without the SDK; None for a signature of `v4`."""
+        if self._is_v4:
+            return None
+        host, path = self._address(ObsRequest("", bucket, "", ()))
+        server, names = self._server, self._names
+        return PartsSigner(
+            SignedBucket(
+                bucket,
+                origin=f"{server.scheme}://{host}:{server.port}{path}".removesuffix("/"),
+                host=self._host_header(host),
+                scheme=names.auth_prefix(),
+                token_header=self._token_header,
+                user_agent=_USER_AGENT,
+            )
+        )
 
     def sign(self, request: ObsRequest, keys: Keys, now: float) -> SignedRequest:
         """Return the signed request; `now` is the server's time in Unix seconds.
@@ -84,12 +103,15 @@ class ObsSigner:
         url = f"{server.scheme}://{host}:{server.port}{path}"
         if request.arguments:
             url = f"{url}?{query_string(request.arguments)}"
-        headers = {"Host": host if server.port in _BARE_PORTS else f"{host}:{server.port}", **request.headers}
+        headers = {"Host": self._host_header(host), **request.headers}
         if keys.token:
             headers[self._token_header] = keys.token
         headers["Authorization"] = self._signature(request, keys, headers, int(now))
         headers["User-Agent"] = _USER_AGENT
         return SignedRequest(url, headers)
+
+    def _host_header(self, host: str) -> str:
+        return host if self._server.port in _BARE_PORTS else f"{host}:{self._server.port}"
 
     def _address(self, request: ObsRequest) -> tuple[str, str]:
         """Return host and path; the bucket is in one of them."""
