@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import tempfile
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -40,12 +39,14 @@ def write_atomically(data: bytes, file: Path) -> None:
 
     The mode is kept and links are followed; a pipe or device is written to directly. Raises OSError.
     """
+    from tempfile import mkstemp  # noqa: PLC0415 - only --output needs it
+
     if file.exists() and not file.is_file():
         file.write_bytes(data)
         return
     file = file.resolve()
     mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else _NEW_FILE_MODE
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{file.name}.", suffix=".tmp", dir=file.parent)
+    descriptor, temporary = mkstemp(prefix=f".{file.name}.", suffix=".tmp", dir=file.parent)
     try:
         with os.fdopen(descriptor, "wb") as written:
             written.write(data)

@@ -7,7 +7,6 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import certifi
 import pycurl
 
 from exporter.config.settings import TlsSettings
@@ -70,7 +69,12 @@ def default_ca_file() -> Path:
         if value := os.environ.get(name):
             return Path(value)
     paths = (ssl.get_default_verify_paths().cafile, "/etc/ssl/certs/ca-certificates.crt")
-    return next((Path(path) for path in paths if path and Path(path).is_file()), Path(certifi.where()))
+    for path in paths:
+        if path and Path(path).is_file():
+            return Path(path)
+    import certifi  # noqa: PLC0415 - takes long; only a system without CAs needs it
+
+    return Path(certifi.where())
 
 
 def _tls_options(tls: TlsSettings) -> dict[int, Any]:
