@@ -121,6 +121,16 @@ def test_pages_whose_items_have_different_fields_are_of_one_shape():
     assert [shapes.read(each) is not None for each in (plain, with_sum, mixed)] == [True, True, True]
 
 
+def test_uploads_grouped_by_a_delimiter_are_refused_after_a_page_with_an_empty_group():
+    shapes, parser = UPLOADS.shapes(), UPLOADS.shapes(0)
+    group = b"<CommonPrefixes><Prefix></Prefix></CommonPrefixes></ListMultipartUploadsResult>"
+    empty = UPLOADS.body(STORES[0], Random(1), items=2).replace(b"</ListMultipartUploadsResult>", group)
+    full = empty.replace(b"<Prefix></Prefix></Common", b"<Prefix>a/</Prefix></Common")
+    found = [UPLOADS.outcome(body, shapes) for body in (empty, empty, full)]
+    assert found == [UPLOADS.outcome(body, parser) for body in (empty, empty, full)]
+    assert [isinstance(each, Page) for each in found] == [True, True, False]
+
+
 def test_pages_in_pieces_are_of_the_shape_of_the_whole(monkeypatch):
     shapes, body = UPLOADS.shapes(), UPLOADS.body(STORES[0], Random(1), items=50)
     whole = UPLOADS.outcome(body, shapes)

@@ -15,8 +15,6 @@ MAX_UNITS = 100
 """A page with more different elements is left to the parser."""
 _MAX_BEFORE = 1000
 _MAX_DEPTH = 3
-_NEVER = frozenset({"Error", "CommonPrefixes"})
-"""Elements that make a page another one."""
 # in UTF-8 for certain, with or without a namespace
 _BEFORE = re.compile(
     r"(?:<\?xml[ \t\n]+version=[\"']1\.0[\"'](?:[ \t\n]+encoding=[\"'](?i:utf-8)[\"'])?"
@@ -98,7 +96,7 @@ def _units(text: str, position: int, kind: PageKind, depth: int = 0) -> tuple[tu
 
 def _unit(text: str, start: re.Match[str], kind: PageKind, depth: int) -> tuple[Unit, int]:
     gap, name, has_start_tag, value, _ = start.groups()
-    if name in _NEVER or (name == kind.item and (depth or not has_start_tag or value is not None)):
+    if name == kind.item and (depth or not has_start_tag or value is not None):
         raise NoShapeError
     if not has_start_tag:
         return Unit(gap, name, may_be_empty=True), start.end()

@@ -21,9 +21,8 @@ def page_text(body: bytes) -> tuple[str, bool] | None:
     """
     if len(body) > MAX_BYTES:
         return None
-    special = body.translate(None, _PLAIN)  # nothing, or the references around ETags, in nearly all pages
-    has_quotes_only = len(special) == special.count(b"&") == body.count(b"&quot;")
-    if not (has_quotes_only or _are_known(special, body)):
+    special = body.translate(None, _PLAIN)
+    if special and not _are_known(special, body):
         return None
     try:
         text = body.decode()
@@ -37,6 +36,8 @@ def page_text(body: bytes) -> tuple[str, bool] | None:
 def _are_known(special: bytes, body: bytes) -> bool:
     """Whether special characters are brackets that end no CDATA section, and known references."""
     references = special.count(b"&")
+    if references == len(special) == body.count(b"&quot;"):  # those around ETags only, as nearly always
+        return True
     if references != len(special) and (special.strip(b"&]") or b"]]>" in body):
         return False
     return references == sum(body.count(reference) for reference, _ in _REFERENCES)
