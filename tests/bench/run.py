@@ -30,6 +30,7 @@ from bench.ledger import ledger_1m
 from bench.memory import memory_1m, memory_one_page
 from bench.month import month_10k
 from bench.page import page_2000_buckets
+from bench.parallel import parallel_200k
 from bench.perbucket import memory_per_bucket
 from bench.reading import read_3_parts, read_1000_parts, read_1000_uploads
 from bench.real import ceph_3000x3
@@ -71,6 +72,7 @@ ROWS: dict[str, Callable[[int], Row]] = {
     "ceph-20000-idle": ceph_20000_idle,
     "month-10k": month_10k,
     "ledger-1m": ledger_1m,
+    "parallel-200k": parallel_200k,
 }
 
 
