@@ -24,11 +24,11 @@ _JSON_TYPES: dict[Any, tuple[type, ...]] = {
 def read_record(kind: type[Record], values: object) -> Record:
     """Return a NamedTuple or dataclass of its fields' values. Raises ValueError where they are not its own.
 
-    A NamedTuple may be a list of all its fields. Only fields with a default may be missing.
+    A NamedTuple may be a list, too. Only fields with a default may be missing.
     """
     hints, required = _list_fields(kind)  # type: ignore[arg-type] # classes are hashable
-    if isinstance(values, list) and len(values) == len(hints) and not is_dataclass(kind):
-        values = dict(zip(hints, values, strict=True))
+    if isinstance(values, list) and len(values) <= len(hints) and not is_dataclass(kind):
+        values = dict(zip(hints, values, strict=False))
     if not isinstance(values, dict) or not required <= values.keys() <= hints.keys():
         raise ValueError(f"not the fields of {kind.__name__}")
     return kind(**{name: _read(hints[name], value) for name, value in values.items()})

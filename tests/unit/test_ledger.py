@@ -10,6 +10,7 @@ from fakes import DAY, NOW, upload
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.model.boundaries import Boundaries
 from exporter.model.results import ScanResult
 from exporter.model.uploads import PartTotals
 from exporter.scan.tally import Tally
@@ -226,6 +227,14 @@ class TestNextProcess:
                 honest_scans=st.integers(0, 50),
                 lists_by_key=st.booleans(),
                 usual_missing=st.floats(0, 1e9),
+                one_stream_since=st.none() | st.floats(0, 2e9),
+            ),
+            boundaries=st.just(Boundaries())
+            | st.builds(
+                Boundaries,
+                keys=st.lists(st.text(max_size=9), min_size=1, max_size=3).map(tuple),
+                endings=st.lists(st.text(max_size=2), max_size=3).map(tuple),
+                pages=st.integers(0, 99),
             ),
         )
     )
@@ -249,10 +258,13 @@ class TestNextProcess:
             write_notes(Notes()).replace('"result": null', '"result": "none"'),
             write_notes(Notes()).replace('"refused_at": null', '"refused_at": "never"'),
             write_notes(Notes()).replace('"probes": 0', '"probes": "0"'),
+            write_notes(Notes()).replace('"probes": 0', '"probes": true'),
+            write_notes(Notes()).replace(', "probes": 0', ""),
             write_notes(Notes()).replace('"honest_scans": 0', '"honest_scans": "0"'),
             write_notes(Notes()).replace('"honest_scans": 0', '"kind_scans": 0'),
             write_notes(Notes(result())).replace('"uploads": 1', '"uploads": "many"'),
             write_notes(Notes(result())).replace('"bytes_by_class": [["GLACIER"', '"bytes_by_class": [[1'),
+            write_notes(Notes(result())).replace('[["GLACIER", ', '[["GLACIER", 1, '),
             "[" * 100_000,
             write_notes(Notes(result())).replace("uploads", "files"),
             write_notes(Notes(result())).replace('"overdue": 0', '"overdue": 0, "more": 1'),
