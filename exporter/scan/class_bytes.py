@@ -29,7 +29,7 @@ class ClassBytes(dict[str, int]):
 
     def add(self, storage_class: str, size: int) -> None:
         """Add bytes to a class; beyond MAX_CLASSES the last in rank is merged into `other` for good."""
-        label = _label(storage_class)
+        label = storage_class if storage_class in self else _label(storage_class)
         self[label] = self.get(label, 0) + size
         if len(self) > MAX_CLASSES + (OTHER_CLASS in self):
             last = max((name for name in self if name != OTHER_CLASS), key=_rank)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from exporter.state.ledger import Ledger
     from exporter.state.rows import UploadRecord
 
-MAX_CHUNK = 12
+MAX_CHUNK = 16
 """Maximum number of uploads in a chunk."""
 ANCHORS = 64
 """One upload in so many, by its hash, begins a chunk wherever it is listed; those between are counted off."""

@@ -28,7 +28,8 @@ class Recheck:
 
     def delay(self, checked_at: float, idle_since: float) -> float:
         """Return the maximum number of seconds from the last check to the next one."""
-        return min(self.max_delay, self.factor * max(0.0, checked_at - idle_since))
+        delay = self.factor * (checked_at - idle_since)
+        return min(self.max_delay, delay) if delay > 0 else 0.0
 
 
 def is_current(now: float, checked_at: float, due_at: float) -> bool:

@@ -46,7 +46,7 @@ class Tally:
         called with each upload that is counted.
         """
         self.now = now
-        self._now_microseconds = _microseconds(now)
+        self._now_microseconds = round(_in_microseconds(now))
         self.stale_after = stale_after
         self.ages = tuple(ages)
         self.with_parts = with_parts
@@ -233,31 +233,35 @@ class Tally:
 
     def _add_initiation(self, upload: Upload) -> None:
         self._uploads += 1
-        self._unlisted += self._is_unlisted(upload)
-        if upload.initiated is None:
+        if self._unlisted_marks:
+            self._unlisted += self._is_unlisted(upload)
+        initiated = upload.initiated
+        if initiated is None:
             self._undated += 1
             return
-        self._age_counts[bisect_left(self.ages, self._age(upload.initiated))] += 1
-        self._age_microseconds += max(0, self._now_microseconds - _microseconds(upload.initiated))
-        self._oldest_initiated = min(self._oldest_initiated, upload.initiated)
+        age = self.now - initiated
+        self._age_counts[bisect_left(self.ages, age)] += 1
+        if age > 0:
+            self._age_microseconds += self._now_microseconds - round(_in_microseconds(initiated))
+        if initiated < self._oldest_initiated:  # noqa: PLR1730 - a call for each upload takes time
+            self._oldest_initiated = initiated
 
     def _add_activity(self, activity: float | None) -> bool:
         """Count the last activity, None where it is not known; returns whether the upload is stale."""
         if activity is None:
             return False
-        self._oldest_activity = min(self._oldest_activity, activity)
+        if activity < self._oldest_activity:  # noqa: PLR1730 - as above
+            self._oldest_activity = activity
         stale = not self._is_fresh(activity)
         self._stale += stale
         return stale
 
-    def _age(self, moment: float) -> float:
-        return max(0.0, self.now - moment)
-
     def _is_fresh(self, activity: float) -> bool:
-        return self._age(activity) < self.stale_after
+        idle = self.now - activity
+        return (idle if idle > 0 else 0.0) < self.stale_after
 
     def _is_of_age(self, bound: float, moment: float) -> bool:
-        return self._age(moment) <= bound
+        return self.now - moment <= bound
 
     @staticmethod
     def _younger(moments: Sequence[float], is_young: Callable[[float], bool]) -> int:
@@ -274,10 +278,6 @@ def last_activity(upload: Upload, totals: PartTotals, activity: float | None) ->
     """Return the newest part's time, else `activity`, else, and without parts, the initiation."""
     last = totals.last_modified if totals.last_modified is not None else activity
     return upload.initiated if last is None or totals.parts == 0 else last
-
-
-def _microseconds(moment: float) -> int:
-    return round(_in_microseconds(moment))
 
 
 def _known(moment: float) -> float | None:
