@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from exporter.stores.base import Store
 
 PLAIN_KEYS = ("a", "a/1", "a/2", "ab", "b", "c")
+MANY_KEYS = tuple(f"{head}{tail}" for head in ("a", "a/", "a-", "b/c") for tail in ("", *"123456789"))
 ODD_KEYS = (*PLAIN_KEYS, "b\x01x", " d ", "e\rf")
 EAGER = {"recheck_factor": 0.0, "recheck_at_least": 1.0}
 """Every upload is asked about in each scan, and all its parts are read."""
@@ -117,15 +118,35 @@ def draw(chance: random.Random, lies: Sequence[str], scans: int = 4) -> Case:
     )
 
 
-def _begun(chance: random.Random, scan: int, before: int) -> Event:
-    return Event(scan, before, "begin", chance.randrange(9), chance.randint(0, 3), chance.randint(1, 9))
+def draw_long(chance: random.Random, lies: Sequence[str]) -> Case:
+    """Return a case whose listing is long enough to be read in segments, from the second scan on."""
+    keys = len(MANY_KEYS)
+    events = [_begun(chance, 0, -1, keys) for _ in range(chance.randint(20, 60))]
+    events += [
+        _change(chance, chance.choice((1, 1, 2)), chance.choice((-1, *range(30))), keys)
+        for _ in range(chance.choice((0, 0, 4, 16)))
+    ]
+    return replace(
+        draw(chance, lies),
+        events=tuple(events),
+        keys=MANY_KEYS,
+        page_size=chance.choice((3, 4, 5)),
+        scans=3,
+        remember=chance.choice(("all", "file")),
+        parts=chance.choice(("remembered", "never")),
+        nodes=False,
+    )
 
 
-def _change(chance: random.Random, scan: int, before: int) -> Event:
+def _begun(chance: random.Random, scan: int, before: int, keys: int = 9) -> Event:
+    return Event(scan, before, "begin", chance.randrange(keys), chance.randint(0, 3), chance.randint(1, 9))
+
+
+def _change(chance: random.Random, scan: int, before: int, keys: int = 9) -> Event:
     what = chance.choice(("begin", "end", "end", "part", "part"))
     if what == "begin":
-        return _begun(chance, scan, before)
-    return Event(scan, before, what, chance.randrange(9), chance.randint(1, 4), chance.randint(1, 9))
+        return _begun(chance, scan, before, keys)
+    return Event(scan, before, what, chance.randrange(keys), chance.randint(1, 4), chance.randint(1, 9))
 
 
 class Judge:

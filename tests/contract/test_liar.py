@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from contract.liar import LIES, exclude
-from contract.liar_cases import Case, Judge, Wrong, draw
+from contract.liar_cases import Case, Judge, Wrong, draw, draw_long
 from contract.liar_world import Event
 from fakes import DAY
 from hypothesis import HealthCheck, given, settings
@@ -212,6 +212,19 @@ def test_no_lie_alone_makes_a_number_wrong_without_a_word(lie: str):
     chance = random.Random(lie)
     cases = [draw(chance, [lie]) for _ in range(20)]
     assert [case for case in cases if silent(case)] == []
+
+
+@pytest.mark.parametrize("lie", NAMES)
+def test_no_lie_makes_a_number_of_a_listing_in_segments_wrong_without_a_word(lie: str):
+    chance = random.Random(lie)
+    cases = [draw_long(chance, [lie]) for _ in range(5)]
+    assert [case for case in cases if silent(case)] == []
+
+
+def test_without_a_lie_every_number_of_a_listing_in_segments_is_true():
+    chance = random.Random(4)
+    for case in (draw_long(chance, []) for _ in range(100)):
+        assert [(each.wrong, each.error) for each in Judge(case).verdicts()] == [((), None)] * case.scans
 
 
 def test_no_two_lies_make_a_number_wrong_without_a_word():

@@ -14,6 +14,8 @@ MAX_BOUNDARIES = 256
 """Maximum number of keys that are kept of a listing."""
 PAGES_PER_SEGMENT = 2
 """Minimum number of pages of a segment: each costs up to one request more."""
+_REPEATED = 64
+"""A boundary's own uploads, which some stores list again after it, are at most this share of its page."""
 _SLACK = 16
 """A boundary stands this share before the end of its page, so that new uploads do not fill another page."""
 
@@ -36,7 +38,7 @@ class BoundaryCollector:
         self._pages[segment] = pages = self._pages.get(segment, 0) + 1
         if is_last or pages % self._stride:
             return
-        key = _solitary(keys)
+        key = _boundary(keys)
         if key is not None:
             self._kept.setdefault(segment, []).append(key)
             self._thin_out()
@@ -67,15 +69,19 @@ class BoundaryCollector:
         return Boundaries(tuple(keys), tuple(endings), pages)
 
 
-def _solitary(keys: Sequence[str]) -> str | None:
-    """Return a key late on the page, of one upload, that its neighbours do not begin with; None without one.
+def _boundary(keys: Sequence[str]) -> str | None:
+    """Return a key late on the page that has few uploads, and that its neighbours do not begin with, or None.
 
     Were it that of many uploads, or the beginning of many keys, stores that list these again after it would
     have to be asked for more pages.
     """
-    for place in range(len(keys) - 1 - max(1, len(keys) // _SLACK), 0, -1):
-        key = keys[place]
-        if not (keys[place - 1].startswith(key) or keys[place + 1].startswith(key)) and _is_text(key):
+    most = max(2, len(keys) // _REPEATED)
+    for end in range(len(keys) - max(1, len(keys) // _SLACK), 1, -1):
+        key, first = keys[end - 1], end - 1
+        while first > 0 and end - first <= most and keys[first - 1] == key:
+            first -= 1
+        is_apart = first > 0 and not (keys[first - 1].startswith(key) or keys[end].startswith(key))
+        if is_apart and end - first <= most and _is_text(key):
             return key
     return None
 

@@ -138,9 +138,10 @@ class SegmentedListing:
             self.turn_off(wrong)
             return ()
         self._joins[join.number] = _Join.PROVEN
-        new = self.lacking(answer.found)
-        self._added.update(hashes_of(new))
-        return new
+        found = self.lacking(answer.found)
+        new = dict(zip(hashes_of(found), found, strict=True))  # a page may have listed one twice
+        self._added.update(new)
+        return list(new.values())
 
     @property
     def unproven(self) -> SegmentPaginator:
