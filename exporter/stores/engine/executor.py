@@ -181,8 +181,10 @@ class Executor:
 
     def _end_overdue(self) -> None:
         """End tasks that wait for the rate limit and whose deadline has passed."""
+        if self._reserved_moment is None:
+            return
         now = self._monotonic()
-        if self._reserved_moment is None or all(now < each.retry_policy.deadline.at for each in self._ready):
+        if all(now < each.retry_policy.deadline.at for each in self._ready):
             return
         waiting, self._ready = self._ready, deque()
         for running in waiting:

@@ -60,6 +60,7 @@ class S3Bucket:
         self._route = route
         self._routes = routes
         self._page_size = target.scan.page_size
+        self._has_customer_key = target.sse_customer_key is not None
         self._customer_key = CustomerKey(target.sse_customer_key)
         self._name = expected_bucket_name(bucket.name)
         self._redirected = False
@@ -68,7 +69,9 @@ class S3Bucket:
     def sign(self, call: WireCall[Keys], keys: Keys, now: float) -> tuple[str, list[str]]:
         """Return URL and header lines; see `WireBucket`."""
         request = call.request
-        route = self._route_with_key(call) if request.upload and call.optional_headers else self._route
+        route = self._route
+        if self._has_customer_key and request.upload and call.optional_headers:
+            route = self._route_with_key(call)
         arguments = page_arguments(request, self._page_size)
         return route.request(keys, request.upload.key if request.upload else "", arguments, now)
 
@@ -85,7 +88,7 @@ class S3Bucket:
         if call.request.upload is None:
             moved = not self._redirected and is_in_other_region(response, error, self._route.region)
             return self._redirect(call) if moved else False
-        if call.optional_headers and is_key_not_needed(error):
+        if self._has_customer_key and call.optional_headers and is_key_not_needed(error):
             call.optional_headers = False
             return True
         return False

@@ -57,7 +57,9 @@ class Headers(Mapping[str, str]):
 
     def _find(self, name: str) -> str | None:
         """Return a header's value, None without it."""
-        head = self._lowered = self._lowered or self._head.lower()
+        head = self._lowered
+        if not head:
+            head = self._lowered = self._head.lower()
         line_start = _line_start(name)
         start = head.rfind(line_start)
         if start < 0:
