@@ -68,7 +68,9 @@ class _Side:
         self, server: nginx.Nginx, bucket: Bucket, file: Path | None = None, max_names: int = MAX_NAMES
     ) -> None:
         self._folder = server.folder
-        self._target = target(server.url, bucket.name, parts="remembered" if file else "never")
+        # one stream: canned pages begin where they were cut, not behind any key
+        scan = {"parts": "remembered" if file else "never", "listing_concurrency": 1}
+        self._target = target(server.url, bucket.name, **scan)
         self._bucket = bucket
         self._state = (str(file), str(max_names)) if file else ()
         self._now = BEGINS + INTERVAL
