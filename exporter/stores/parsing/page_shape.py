@@ -94,6 +94,8 @@ class PageShape:
 
     def read(self, text: str, *, has_references: bool) -> ShapedPage | None:
         """Return the fields of a page as `page_text` returns it, None unless it has this shape throughout."""
+        if not text.startswith(self.markup.before):  # at once, where several stores take turns
+            return None
         pieces = self._item.split(text) if self._item else [text]
         if any(pieces[self.step : -1 : self.step]):
             return None
