@@ -20,8 +20,9 @@ RUN printf '%s\n' ${PINS} >/pins.txt \
  && python -m venv --without-pip /opt/mpu-exporter
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter exporter
-# Everything becomes a wheel first. Of the AWS SDK's descriptions of services those stay that are asked for buckets,
-# vaults or keys. Bytecode that names no time is the same in every build.
+# Everything becomes a wheel first. crcmod, which the OBS SDK wants for uploads, has a C extension that it does without
+# where there is no compiler: nothing here uploads, so no compiler is installed. Of the AWS SDK's descriptions of services
+# those stay that are asked for buckets, vaults or keys. Bytecode that names no time is the same in every build.
 RUN /build/bin/pip wheel --quiet --no-build-isolation --wheel-dir /wheels ".${EXTRAS:+[${EXTRAS}]}" \
  && /build/bin/pip --python /opt/mpu-exporter/bin/python install --quiet --no-index --find-links /wheels --no-compile \
       "mpu-exporter${EXTRAS:+[${EXTRAS}]}" \

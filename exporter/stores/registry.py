@@ -85,7 +85,7 @@ def _s3() -> NewStore:
 
 
 def _obs() -> NewStore:
-    from exporter.stores.obs.store import ObsStore  # noqa: PLC0415 - loads libcurl
+    from exporter.stores.obs.store import ObsStore  # noqa: PLC0415 - loads the OBS SDK
 
     return ObsStore
 

@@ -1,8 +1,11 @@
-"""What only OBS does, and what its SDK would do wrong."""
+"""What only OBS and its SDK do: every trap of the SDK has a test here that fails without its guard."""
 
 import socket
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,12 +23,13 @@ from servers.standin import Reply
 from exporter.config.credentials import Credentials, Secret
 from exporter.config.settings import ScanSettings
 from exporter.model.errors import GoneError, Reason, StoreError
+from exporter.stores.obs import signature
 from exporter.stores.obs.credentials import Keys
 from exporter.stores.obs.endpoint import read_server
-from exporter.stores.obs.signature import ObsRequest, ObsSigner
+from exporter.stores.obs.signature import ObsRequest, ObsSigner, SignedRequest
 
 
-class TestRequests:
+class TestTheSdkSendsNothing:
     def test_no_connection_is_the_sdks_and_one_carries_all(
         self, obs_rig: Rig, monkeypatch: pytest.MonkeyPatch
     ):
@@ -94,6 +98,24 @@ class TestRequests:
         assert [upload.initiated for upload in listed] == [summer]
         assert totals.last_modified == summer + 1
 
+    def test_whatever_the_sdk_raises_is_a_store_error(self, obs_rig: Rig, monkeypatch: pytest.MonkeyPatch):
+        def choke(*_: object, **__: object) -> None:
+            raise KeyError("Signature=abc")
+
+        monkeypatch.setattr(signature.Authentication, "doAuth", choke)
+        error = failure(list_page, obs_rig)
+        assert (error.reason, error.retryable) == (Reason.INTERNAL, False)
+        assert str(error) == f"{UPLOADS}: the SDK failed: KeyError: '[hidden]"
+        assert obs_rig.standin.requests == []
+
+    def test_it_says_nothing_when_it_is_first_compiled(self, tmp_path: Path):
+        program = "import warnings; warnings.simplefilter('error', SyntaxWarning); "
+        program += "warnings.filterwarnings('error', '.*escape'); import exporter.stores.obs.signature"
+        command = [sys.executable, "-X", f"pycache_prefix={tmp_path}", "-c", program]
+        here = Path(signature.__file__).parents[2]
+        done = subprocess.run(command, cwd=here, capture_output=True, text=True, timeout=120, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+
 
 class TestCredentials:
     @pytest.mark.parametrize(
@@ -121,6 +143,12 @@ class TestCredentials:
         file = Secret(file=tmp_path / "key")
         rig = open_obs(credentials=Credentials(None, file, file))
         assert failure(list_page, rig).reason == Reason.CREDENTIALS
+
+    def test_a_request_the_sdk_left_unsigned_is_not_sent(self, obs_rig: Rig, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(signature.Authentication, "doAuth", lambda *_: {})
+        error = failure(list_page, obs_rig)
+        assert (error.reason, obs_rig.standin.requests) == (Reason.CREDENTIALS, [])
+        assert "did not sign" in str(error)
 
     def test_they_come_from_the_environment_where_none_are_configured(
         self, open_obs: Opener, monkeypatch: pytest.MonkeyPatch
@@ -210,17 +238,30 @@ class TestThreads:
         assert len(rig.standin.requests) == 300
 
     @pytest.mark.parametrize("kind", SIGNATURES)
-    def test_two_requests_signed_at_once_never_share_keys_or_names(self, open_obs: Opener, kind: str):
+    def test_two_requests_signed_at_once_never_share_keys_or_names(
+        self, open_obs: Opener, monkeypatch: pytest.MonkeyPatch, kind: str
+    ):
         signer = ObsSigner(read_server(open_obs(kind).target), kind, "eu-de")
         asked = [
             (ObsRequest(UPLOADS, "media", "", [("uploads", None)]), Keys("ONE", "secret-1", None)),
             (ObsRequest(PARTS, "other", "key", [("uploadId", "id")]), Keys("TWO", "secret-2", "token")),
         ]
-        alone, met = [signer.sign(*each, 1e9) for each in asked], threading.Barrier(2)
 
-        def sign(request: ObsRequest, keys: Keys) -> set[str]:
-            met.wait(timeout=10)
-            return {str(signer.sign(request, keys, 1e9)) for _ in range(2000)}
+        def sign(request: ObsRequest, keys: Keys) -> SignedRequest:
+            return signer.sign(request, keys, 1e9)
 
+        alone, met = [sign(*each) for each in asked], threading.Barrier(2)
+        for sdk in (signature.Authentication, signature.V4Authentication):
+            monkeypatch.setattr(sdk, "doAuth", meeting(sdk.doAuth, met))
         with ThreadPoolExecutor(2) as pool:
-            assert list(pool.map(lambda each: sign(*each), asked)) == [{str(each)} for each in alone]
+            assert list(pool.map(lambda each: sign(*each), asked)) == alone
+
+
+def meeting(method: Callable[..., object], met: threading.Barrier) -> Callable[..., object]:
+    """Return the method, entered by two threads at once."""
+
+    def meet(*arguments: object) -> object:
+        met.wait(timeout=10)
+        return method(*arguments)
+
+    return meet

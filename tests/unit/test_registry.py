@@ -26,7 +26,7 @@ def test_what_is_asked_of_a_kind_loads_no_sdk():
     assert loaded_by("from exporter.config.settings import StoreKind; list(map(store_type, StoreKind))") == []
 
 
-@pytest.mark.parametrize(("kind", "sdks"), [("s3", []), ("obs", []), ("glacier", ["botocore", "boto3"])])
+@pytest.mark.parametrize(("kind", "sdks"), [("s3", []), ("obs", ["obs"]), ("glacier", ["botocore", "boto3"])])
 def test_a_store_loads_its_own_sdk_only(kind: str, sdks: list[str]):
     assert sdks == loaded_by(f"store_type('{kind}').load()")
 

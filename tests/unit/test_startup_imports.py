@@ -25,7 +25,7 @@ TARGETS: dict[str, tuple[dict[str, object], list[str]]] = {
     "S3, list of buckets": (S3 | KEYS | {"discover": {}}, []),
     "S3, the SDK's chain": (S3 | MEDIA, ["boto3", "botocore"]),
     "S3, boto3 as the engine": (S3 | KEYS | MEDIA | {"engine": "boto3"}, ["boto3", "botocore"]),
-    "OBS": (S3 | KEYS | MEDIA | {"store": "obs"}, []),
+    "OBS": (S3 | KEYS | MEDIA | {"store": "obs"}, ["obs"]),
     "Glacier": (S3 | KEYS | {"store": "glacier", "vaults": ["tapes"]}, ["boto3", "botocore"]),
 }
 """The only target of a config, and what is loaded for it."""

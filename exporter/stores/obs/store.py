@@ -21,7 +21,7 @@ from exporter.stores.obs.wire import ObsBucket, read_error
 from exporter.stores.pagination.part_sums import NumberedPartSum
 from exporter.stores.parsing.lifecycle import NO_RULES, has_no_rules, read_rules
 from exporter.stores.parsing.pages import read_buckets
-from exporter.stores.transport.client import Request, header_pairs
+from exporter.stores.transport.client import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,11 +31,10 @@ if TYPE_CHECKING:
     from exporter.stores.base import FoundBucket, Marker, Page
     from exporter.stores.transport.client import Transport
     from exporter.stores.transport.response import Response
-    from exporter.stores.transport.url import QueryArgument
 
 
 class ObsStore:
-    """Lists uploads and parts through the wire engine, signed as its SDK does.
+    """Lists uploads and parts through the wire engine, signed by esdk-obs-python.
 
     With addressing_style `auto` the bucket's name goes into the host name under signature `obs`, and into
     the path under `v2` and `v4` and where endpoint_url has an IP address. No delimiter and no encoding are
@@ -72,8 +71,10 @@ class ObsStore:
         """Return the page of the account's buckets, file systems too, after `marker`, a bucket's name."""
         with self._transport.call(BUCKETS_OPERATION, deadline) as call:
             signer = self._signer(BUCKETS_OPERATION, None)
-            arguments: list[QueryArgument] = [("marker", marker[0])] if marker else []
-            request = ObsRequest(call.operation, "", "", arguments)
+            arguments = [("marker", marker[0])] if marker else []
+            # for S3-compatible servers it is an unknown header, which some refuse
+            headers = {signer.location_header: "true"} if self._target.signature == "obs" else {}
+            request = ObsRequest(call.operation, "", "", arguments, headers)
             return read_buckets(self._get(signer, request))
 
     def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
@@ -107,17 +108,17 @@ class ObsStore:
         server = read_server(self._target, bucket.region if bucket else None)
         if bucket:
             check_bucket_name(operation, bucket.name, server)
-        return ObsSigner(server, self._target.signature, self.signing_region, asks_for_regions=bucket is None)
+        return ObsSigner(server, self._target.signature, self.signing_region)
 
     def _get(self, signer: ObsSigner, request: ObsRequest) -> Response:
         """Return the response (status 200) to a request that blocks this thread. Raises StoreError."""
         now = self._wire.clock() + self._wire.clock_offset
         try:
-            url, lines = signer.sign(request, self._credentials.keys(), now)
+            url, headers = signer.sign(request, self._credentials.keys(), now)
         except UnicodeError:
             what = f"{request.operation}: the marker is not Unicode and cannot be sent"
             raise StoreError(Reason.UNSUPPORTED, what) from None
-        response = self._transport.send(Request(request.operation, "GET", url, header_pairs(lines)))
+        response = self._transport.send(Request(request.operation, "GET", url, tuple(headers.items())))
         if response.status != HTTPStatus.OK:
             raise refusal(request.operation, response, *read_error(response), Asked(request.bucket))
         return response

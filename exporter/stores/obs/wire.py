@@ -27,13 +27,17 @@ class ObsBucket:
         self._bucket = bucket
         self._signer = signer
         self._page_size = page_size
+        self._parts_signer = None if page_size else signer.parts_signer(bucket.name)
 
     def sign(self, call: WireCall[Keys], keys: Keys, now: float) -> tuple[str, list[str]]:
         """Return URL and header lines. Raises UnicodeError and StoreError."""
         upload = call.request.upload
+        if upload and self._parts_signer and not call.request.marker:
+            return self._parts_signer.sign(upload.key, upload.upload_id, keys, now)
         arguments = page_arguments(call.request, self._page_size)
         key = upload.key if upload else ""
-        return self._signer.sign(ObsRequest(call.operation, self._bucket.name, key, arguments), keys, now)
+        signed = self._signer.sign(ObsRequest(call.operation, self._bucket.name, key, arguments), keys, now)
+        return signed.url, signed.header_lines()
 
     def read_page(self, request: PageRequest, response: Response, now: float) -> Page[Any]:
         """Return the page in a response. Raises StoreError."""

@@ -13,7 +13,7 @@ from exporter.stores.errors import refusal
 from exporter.stores.parsing.lifecycle import NO_RULES, has_no_rules, read_rules
 from exporter.stores.parsing.pages import read_buckets, read_error
 from exporter.stores.s3.wire import is_in_other_region
-from exporter.stores.transport.client import Request, header_pairs
+from exporter.stores.transport.client import Request
 
 if TYPE_CHECKING:
     from exporter.config.credentials import Credentials
@@ -65,7 +65,9 @@ class SignedCalls:
         keys = own_keys(self._credentials, call.operation)
         try:
             url, lines = route.request(keys, "", arguments, target.clock() + target.clock_offset)
-            response = target.transport.send(Request(call.operation, "GET", url, header_pairs(lines)))
+            pairs = [line.partition(": ") for line in lines]
+            headers = tuple((name, value) for name, _, value in pairs)
+            response = target.transport.send(Request(call.operation, "GET", url, headers))
         except ValueError:  # the keys are in the headers
             what = f"{call.operation}: no header can carry the keys; check the target's credentials"
             raise StoreError(Reason.CREDENTIALS, what) from None

@@ -224,10 +224,5 @@ class Transport:
         return 1 if self.stop.is_set() else 0
 
 
-def header_pairs(lines: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Return header lines as a Request has them."""
-    return tuple((name, value) for name, _, value in (line.partition(": ") for line in lines))
-
-
 def _header_line(name: str, value: str) -> str:
     return f"{name}: {value}" if value else f"{name};"
