@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MAX_CONNECTIONS_PER_HANDLE = 4
+_PROXY_VARIABLES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 _DAY_SECONDS = 86400
 _CA_CACHE_TIMEOUT = 321  # CURLOPT_CA_CACHE_TIMEOUT, which pycurl has no name for
 _HAS_CA_CACHE_TIMEOUT = pycurl.version_info()[2] >= 0x075700  # noqa: PLR2004 - 7.87.0
@@ -49,6 +50,8 @@ class HandleOptions:
     def _proxy_options(self, url: str) -> dict[int, Any]:
         if self._proxy_url:
             return {pycurl.PROXY: self._proxy_url, pycurl.NOPROXY: ""}
+        if not any(map(os.environ.get, _PROXY_VARIABLES)):
+            return {pycurl.PROXY: ""}  # libcurl would go through the environment at each request
         # libcurl ignores HTTP_PROXY, which a CGI request could set; this is no CGI program
         upper = os.environ.get("HTTP_PROXY")
         if upper and url.startswith("http://") and not os.environ.get("http_proxy"):
