@@ -60,6 +60,7 @@ def _inherit(target: TargetSettings, written: Written, scan: ScanSettings) -> Ta
 def _inherit_bucket(bucket: BucketSettings, written: Written, target: TargetSettings) -> BucketSettings:
     prefix = target.prefix if written.values.get("prefix") is None else bucket.prefix
     is_own = written.values.get("stale_after") is not None
-    return replace(
-        bucket, prefix=prefix or None, stale_after=bucket.stale_after if is_own else target.stale_after
-    )
+    stale_after = bucket.stale_after if is_own else target.stale_after
+    if (bucket.prefix, bucket.stale_after) == (prefix or None, stale_after):
+        return bucket  # most have nothing of their own, and there may be thousands
+    return replace(bucket, prefix=prefix or None, stale_after=stale_after)
