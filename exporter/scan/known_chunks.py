@@ -156,7 +156,8 @@ def same_until(tally: Tally, upload: Upload, totals: PartTotals) -> float:
         if upload.initiated > now:
             return now
         group = bisect_left(tally.ages, now - upload.initiated)
-        until = min((upload.initiated + bound for bound in tally.ages[group : group + 1]), default=math.inf)
+        if group < len(tally.ages):
+            until = upload.initiated + tally.ages[group]
     if activity is not None and now - activity < tally.stale_after:
         until = min(until, activity + tally.stale_after)
     if totals.abort_at is not None and now <= totals.abort_at + ABORT_GRACE_SECONDS:

@@ -39,11 +39,11 @@ READ_BLOCK = (
 _PUT_NAMES = "INSERT OR REPLACE INTO names (number, texts) VALUES (?, ?)"
 
 
-def padded(ids: Sequence[int]) -> Iterable[list[int]]:
-    """Yield the ids in lists for ID_PLACES: one statement, prepared once."""
-    for start in range(0, len(ids), IDS_PER_QUERY):
-        batch = ids[start : start + IDS_PER_QUERY]
-        yield [*batch, *[batch[0]] * (IDS_PER_QUERY - len(batch))]
+def padded(ids: Sequence[int], size: int = IDS_PER_QUERY) -> Iterable[list[int]]:
+    """Yield the ids in lists of one `size`, by default that of ID_PLACES: one statement, prepared once."""
+    for start in range(0, len(ids), size):
+        batch = ids[start : start + size]
+        yield [*batch, *[batch[0]] * (size - len(batch))]
 
 
 def read_block(rows: Sequence[tuple[object, ...]]) -> dict[int, Upload]:

@@ -6,7 +6,15 @@ from array import array
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from exporter.state.names import ID_PLACES, READ_BLOCK, READ_BLOCKS, BucketNames, padded, read_block
+from exporter.state.names import (
+    ID_PLACES,
+    IDS_PER_QUERY,
+    READ_BLOCK,
+    READ_BLOCKS,
+    BucketNames,
+    padded,
+    read_block,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,6 +33,9 @@ _SHIFT = 56
 _SUM_BITS = 2**32 - 1
 _COLUMNS = "asked, activity, dated, parts, bytes, class, failed, run, run_bytes, read, abort_at"
 _READ = f"SELECT id, {_COLUMNS} FROM uploads WHERE bucket = ? AND id IN ({ID_PLACES})"  # noqa: S608
+_FEW = 50
+"""Number of ids that are read at once where there are few, as most uploads are in known chunks."""
+_READ_FEW = _READ.replace(ID_PLACES, ",".join("?" * _FEW))
 _SUMS = f"SELECT count(*), coalesce(sum(id & {_SUM_BITS}), 0) FROM uploads WHERE bucket = ?"  # noqa: S608
 _CHANGES = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS.split(", "))
 _WRITE = (
@@ -141,10 +152,11 @@ class LedgerRows:
 
     def fetch(self, ids: Sequence[int]) -> dict[int, UploadRecord]:
         """Return the records that are stored under these ids."""
+        query, size = (_READ_FEW, _FEW) if len(ids) <= 2 * _FEW else (_READ, IDS_PER_QUERY)
         found: dict[int, UploadRecord] = {
             row[0]: UploadRecord._make(row[1:])  # type: ignore[misc]
-            for batch in padded(ids)
-            for row in self._read(_READ, *batch)
+            for batch in padded(ids, size)
+            for row in self._read(query, *batch)
         }
         if self._pending:
             found |= {each: self._pending[each] for each in ids if each in self._pending}
