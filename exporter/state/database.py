@@ -27,6 +27,7 @@ WAIT_SECONDS = 60.0
 """How long another process may hold the file: a rolling update starts one before it ends the other."""
 MAX_NAMES = 100_000
 """Number of a bucket's uploads whose keys and ids are kept, unless another is given."""
+_NOTES_WITH_KEYS = """SELECT number, notes FROM buckets WHERE notes LIKE '%"boundaries"%'"""
 _RETRY_SECONDS = 0.2
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -104,7 +105,9 @@ class StateDatabase:
                 log.warning(text, extra={"fields": {"path": str(self.path), "seconds": wait}})
             if stop.wait(_RETRY_SECONDS):
                 return False
-        if not self.max_names and self.read("SELECT 1 FROM name_blocks LIMIT 1"):
+        if not self.max_names and (
+            self.read("SELECT 1 FROM name_blocks LIMIT 1") or self.read(_NOTES_WITH_KEYS)
+        ):
             self.write(_delete_names)
         return True
 
@@ -251,6 +254,18 @@ def _delete_names(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE uploads SET name = NULL WHERE name IS NOT NULL")
     connection.execute("DELETE FROM name_blocks")
     connection.execute("DELETE FROM names")
+    for number, notes in connection.execute(_NOTES_WITH_KEYS).fetchall():
+        connection.execute("UPDATE buckets SET notes = ? WHERE number = ?", (_without_keys(notes), number))
+
+
+def _without_keys(notes: str) -> str | None:
+    """Return notes without the keys at which the listing can be cut; None where they are damaged."""
+    try:
+        stored = json.loads(notes)
+        del stored["boundaries"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return json.dumps(stored)
 
 
 def _text(name: BucketName) -> str:

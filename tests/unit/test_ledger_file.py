@@ -24,6 +24,7 @@ from servers.rememberer import (
     upload,
 )
 
+from exporter.model.boundaries import Boundaries
 from exporter.model.results import ScanResult, Summary
 from exporter.model.uploads import Upload
 from exporter.state import sqlite_file as database
@@ -310,6 +311,19 @@ class TestSecrecy:
         assert known_names(memory) == dict.fromkeys(map(memory.ledger.row_id, map(upload, range(UPLOADS))))
         remember(memory, range(3))
         assert set(known_names(memory).values()) == {None, *map(upload, range(3))}
+        memory.state.close()
+
+    def test_keys_at_which_listings_are_cut_are_erased_with_names_or_without(self, path: Path):
+        memory = opened(path)
+        memory.ledger.boundaries = Boundaries(("a boundary key",), ("",), 9)
+        settle(memory, 0)
+        memory.state.close()
+        assert b"a boundary key" in path.read_bytes()
+        opened(path, max_names=0).state.close()
+        assert b"a boundary key" not in path.read_bytes()
+        memory = opened(path)
+        assert memory.ledger.boundaries == Boundaries()
+        assert memory.ledger.result is not None
         memory.state.close()
 
     def test_those_of_ended_uploads_are_erased(self, filled: Path):
