@@ -20,6 +20,7 @@ from exporter.scan.enrich import Enrichment
 from exporter.scan.scanner import Scanner
 from exporter.scheduler.discovery import BucketDiscovery, DiscoverySchedule
 from exporter.scheduler.loop import Loop
+from exporter.scheduler.memory import FreedMemory, system_trim
 from exporter.scheduler.publisher import Publisher
 from exporter.scheduler.reconciler import Reconciler, bucket_name
 from exporter.scheduler.target_queue import TargetQueue
@@ -95,7 +96,8 @@ class Service:
         new_target = TargetFactory(self._metrics, self._state, shard, top_uploads_limit=limit)
         self._reconciler = Reconciler(self._board, self._state, new_target, shard=shard)
         publisher = Publisher(self._board, self._metrics.scan_failed)
-        self._loop = Loop(self._reconciler, publisher, self._stop)
+        freed = FreedMemory(system_trim())
+        self._loop = Loop(self._reconciler, publisher, self._stop, on_idle=freed.give_back)
         registry.register(TargetCollector(self._reconciler.statuses))
         app = App(
             self._board,

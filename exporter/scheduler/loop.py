@@ -34,12 +34,14 @@ class Loop:
         publisher: Publisher,
         stop: threading.Event,
         *,
+        on_idle: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Make a loop that ends once `stop` is set."""
+        """Make a loop that ends once `stop` is set; `on_idle` is called when the last scan has ended."""
         self._reconciler = reconciler
         self._publisher = publisher
         self._stop = stop
+        self._on_idle = on_idle
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
@@ -128,6 +130,8 @@ class Loop:
                 work()
             finally:
                 self._forget(thread)
+                if not self._threads:
+                    self._on_idle()
 
         thread = threading.Thread(target=run, name=watched.settings.name, daemon=True)
         with self._lock:

@@ -8,6 +8,7 @@ import time
 
 import schedule
 from fakes import NOW, Clock, error, upload
+from servers import wait_until
 
 from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
 from exporter.model.errors import Failure, Reason, StoppingError
@@ -66,7 +67,11 @@ class LoopSetup:
         publisher = Publisher(
             self.board, lambda *failure: self.failures.append(failure), self.clock.monotonic
         )
-        self.loop = Loop(self, publisher, self.stop, monotonic=self.clock.monotonic)
+        self.idle = 0
+        self.loop = Loop(self, publisher, self.stop, on_idle=self.count_idle, monotonic=self.clock.monotonic)
+
+    def count_idle(self):
+        self.idle += 1
 
     def tick(self):
         self.loop.tick()
@@ -84,6 +89,22 @@ class TestWork:
         scanner = FakeScanner(lambda _: barrier.wait(10))
         LoopSetup(scanner, buckets=6, workers=2).tick()
         assert scanner.most == 2
+
+    def test_it_is_idle_once_the_last_of_two_scans_has_ended(self):
+        barrier, release = threading.Barrier(3), threading.Event()
+
+        def wait(bucket):
+            barrier.wait(10)
+            if bucket.name == "bucket-1":
+                release.wait(10)
+
+        setup = LoopSetup(FakeScanner(wait), buckets=2, workers=2)
+        setup.loop.tick()
+        barrier.wait(10)
+        wait_until("one scan to end", lambda: setup.loop.threads == 1, seconds=10)
+        assert setup.idle == 0
+        release.set()
+        wait_until("the loop to be idle", lambda: setup.idle == 1, seconds=10)
 
     def test_a_second_tick_while_scans_run_starts_no_overlap(self):
         release = threading.Event()
