@@ -29,12 +29,12 @@ class Build:
     python: Path
 
     def program(self, *arguments: str) -> list[str]:
-        """Return the command line of `mpu-exporter`; -P: the working directory may hold another build."""
-        return [str(self.python), "-P", "-m", "exporter", *arguments]
+        """Return the command line of `mpu-exporter`; -I: what is in PYTHONPATH does not count."""
+        return [str(self.python), "-I", "-m", "exporter", *arguments]
 
     def script(self, name: str, *arguments: str) -> list[str]:
         """Return the command line of a script of this folder."""
-        return [str(self.python), "-P", str(HERE / name), *arguments]
+        return [str(self.python), "-I", str(HERE / name), *arguments]
 
 
 class Builds:
