@@ -11,7 +11,6 @@ import threading
 from array import array
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
-from weakref import WeakSet
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -69,13 +68,17 @@ class ChunkCache:
         self.checksum = 0
         """Sum of the lowest 32 bits of these ids."""
 
+    def __del__(self) -> None:
+        """Leave its memory to the other buckets."""
+        self._memory.add(-self.size)
+
     def begin(self) -> None:
         """Begin a pass; what an unfinished one took and put is known, too."""
         self._known.update(self._listed)
         self._known.update(self._marked)
         self._listed, self._marked = {}, {}
         self.rows = self.checksum = 0
-        self.size = sum(map(len, self._known.values())) + _OVERHEAD * len(self._known)
+        self._resize(sum(map(len, self._known.values())) + _OVERHEAD * len(self._known))
 
     def use(self, meaning: Hashable, now: float) -> None:
         """Begin to use it; all is forgotten where `now` is before the last use, or `meaning` is another.
@@ -132,7 +135,7 @@ class ChunkCache:
         size = len(data) + _OVERHEAD
         if self.size + size > self._room or key.first in self._listed or key.first in self._marked:
             return None
-        self.size += size
+        self._resize(self.size + size)
         return data
 
     def commit(self) -> None:
@@ -142,6 +145,10 @@ class ChunkCache:
     def row_ids(self) -> Iterator[array[int]]:
         """Yield the row ids of the chunks that the pass took or put."""
         return map(_row_ids, self._listed.values())
+
+    def _resize(self, size: int) -> None:
+        self._memory.add(size - self.size)
+        self.size = size
 
     def _list(self, first: int, data: bytes, rows: int, checksum: int) -> None:
         self._listed[first] = data
@@ -155,20 +162,22 @@ class ChunkMemory:
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         """Make it for chunks of at most `max_bytes` together."""
         self._max_bytes = max_bytes
-        self._caches: WeakSet[ChunkCache] = WeakSet()
-        self._lock = threading.Lock()
+        self._taken = 0
+        self._lock = threading.RLock()  # a cache that is collected while it is held gives its memory back
 
     def new_cache(self) -> ChunkCache:
         """Return the cache of a bucket; it counts as long as it is in use."""
-        cache = ChunkCache(self)
+        return ChunkCache(self)
+
+    def add(self, size: int) -> None:
+        """Count so many bytes more, or fewer."""
         with self._lock:
-            self._caches.add(cache)
-        return cache
+            self._taken += size
 
     def room_for(self, cache: ChunkCache) -> int:
         """Return the bytes that one cache may take."""
         with self._lock:
-            return self._max_bytes - sum(each.size for each in self._caches if each is not cache)
+            return self._max_bytes - (self._taken - cache.size)
 
 
 def _row_ids(data: bytes) -> array[int]:
