@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.pagination.boundaries import choose_boundaries
-from exporter.stores.pagination.joins import Join, ask_at_join
+from exporter.stores.pagination.joins import Join, ask_at_join, why_failed
 from exporter.stores.pagination.listing import RestartError, list_next_page
 from exporter.stores.pagination.segmented_listing import SegmentedListing
 
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
 ONE_STREAM_SECONDS = 86400.0
 """Time for which a bucket is not listed in segments, after that was found not to be exact."""
+ONE_STREAM_AFTER_FAILURE_SECONDS = 3600.0
+"""The same after a page failed, which may come of the store's state as well as of the key."""
 REFUSED = "the page after a key is refused"
 
 _STORES_OWN = {Reason.BAD_RESPONSE, Reason.UNSUPPORTED, Reason.SERVER_ERROR}
-"""What a store may answer to a marker that it does not take."""
+"""What a store may answer to a key that it does not take as a marker."""
 
 
 def new_listing(ledger: Ledger, settings: ScanSettings, prefix: str, now: float) -> SegmentedListing:
@@ -37,8 +39,8 @@ def new_listing(ledger: Ledger, settings: ScanSettings, prefix: str, now: float)
     """
     if settings.listing_concurrency == 1 or settings.parts == "always":
         return SegmentedListing()
-    since, found = ledger.traits.one_stream_since, ledger.boundaries
-    if since is not None and 0 <= now - since < ONE_STREAM_SECONDS:
+    until, found = ledger.traits.one_stream_until, ledger.boundaries
+    if until is not None and now < until <= now + ONE_STREAM_SECONDS:
         return SegmentedListing(collects=True)
     boundaries = choose_boundaries(found, min(settings.listing_concurrency, settings.concurrency), prefix)
     if not boundaries:
@@ -115,7 +117,7 @@ class ListingPages:
             return ()
         if segment is self._listing.unproven or not _may_be_stores_own(outcome):
             raise outcome
-        self._listing.turn_off(REFUSED)
+        self._listing.turn_off(why_failed(outcome, REFUSED))
         return ()
 
 

@@ -35,8 +35,8 @@ class ListingTraits(NamedTuple):
     `prefix_checked_at` is when that was last checked (Unix seconds). `hiding_since` is when the listing was
     first seen to hide uploads, None while it does not. `honest_scans` counts the scans in a row whose missing
     uploads had all ended. `lists_by_key`: it was seen to list an upload by its key. `usual_missing`
-    is the largest number of uploads that had lately ended from one scan to the next. `one_stream_since` is
-    when a listing in segments was last found not to be exact (Unix seconds).
+    is the largest number of uploads that had lately ended from one scan to the next. `one_stream_until` is
+    until when it is not listed in segments, which were found not to be exact (Unix seconds).
     """
 
     skips_edges: bool = False
@@ -46,7 +46,7 @@ class ListingTraits(NamedTuple):
     honest_scans: int = 0
     lists_by_key: bool = False
     usual_missing: float = 0.0
-    one_stream_since: float | None = None
+    one_stream_until: float | None = None
 
 
 class Notes(NamedTuple):

@@ -227,7 +227,7 @@ class TestNextProcess:
                 honest_scans=st.integers(0, 50),
                 lists_by_key=st.booleans(),
                 usual_missing=st.floats(0, 1e9),
-                one_stream_since=st.none() | st.floats(0, 2e9),
+                one_stream_until=st.none() | st.floats(0, 2e9),
             ),
             boundaries=st.just(Boundaries())
             | st.builds(

@@ -15,14 +15,14 @@ from unit.segment_store import SERVERS, Scans, SegmentStore, made
 from exporter.config.settings import BucketSettings
 from exporter.model.errors import Reason, StoppingError, StoreError
 from exporter.model.uploads import Upload
-from exporter.scan.segments import ONE_STREAM_SECONDS
+from exporter.scan.segments import ONE_STREAM_AFTER_FAILURE_SECONDS, ONE_STREAM_SECONDS
 from exporter.state.database import BucketName, StateDatabase
 from exporter.state.ledger import Ledger
 from exporter.state.rows import LedgerRows
 
 KEYS = [f"key-{number:03}" for number in range(100)]
 PAGES = 20
-A_DAY = "the bucket is listed in one stream for a day"
+ONE_STREAM = "the bucket is listed in one stream for a"
 
 
 def ids_of(store: SegmentStore) -> list[str]:
@@ -161,7 +161,7 @@ def test_uploads_that_are_there_throughout_are_counted_once_whatever_begins_and_
         scanned = scans.scan()
         assert [each for each, times in Counter(scanned.ids).items() if times > 1] == []
         assert there - ended - set(scanned.ids) == set()
-        assert [notice for notice in scanned.result.notices if A_DAY in notice] == []
+        assert [notice for notice in scanned.result.notices if ONE_STREAM in notice] == []
 
 
 def test_an_upload_begun_between_the_pages_of_a_join_is_counted():
@@ -237,7 +237,7 @@ LIES = {
 
 
 def is_told(scanned) -> bool:
-    return any(A_DAY in notice for notice in scanned.result.notices)
+    return any(ONE_STREAM in notice for notice in scanned.result.notices)
 
 
 @pytest.mark.parametrize("parts", ["never", "remembered"])
@@ -301,6 +301,61 @@ def test_a_failing_page_fails_the_scan_as_in_one_stream():
     with pytest.raises(StoreError) as caught:
         scans.scan()
     assert caught.value.reason is Reason.TIMEOUT
+
+
+FAILURES = {
+    "server error": error(Reason.SERVER_ERROR, 500),
+    "garbled": StoreError(Reason.BAD_RESPONSE, "no XML", status=200, garbled=True),
+    "wrong": StoreError(Reason.BAD_RESPONSE, "another document", status=200),
+    "refused marker": error(Reason.BAD_RESPONSE, 400, "InvalidArgument"),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
+@pytest.mark.parametrize("answers", range(3, 18, 2))
+@pytest.mark.parametrize("parts", ["never", "remembered"])
+def test_an_outage_after_segments_were_given_up_fails_the_scan(failure, answers, parts):
+    store = SegmentStore(made(KEYS))
+    scans = second_scan(store, retries=0, parts=parts)
+    store.lie = lambda request, listed: failure if request.marker and len(store.asked) > answers else listed
+    with pytest.raises(StoreError):
+        scans.scan()
+
+
+def test_a_page_that_failed_after_a_key_is_no_answer_to_it_for_longer_than_an_hour():
+    clock = Clock()
+    store = SegmentStore(made(KEYS), pick=lambda _: 0)
+    scans = second_scan(store, clock=clock, retries=0)
+    fails = {scans.ledger.boundaries.keys[place] for place in (4, 9, 14)}
+    store.lie = lambda request, listed: (
+        error(Reason.SERVER_ERROR, 500)
+        if request.marker and request.marker[0] in fails and not request.marker[1] and clock.now == 0
+        else listed
+    )
+    scanned = scans.scan()
+    told = "a page after a key failed: the bucket is listed in one stream for an hour"
+    assert (scanned.ids, scanned.result.notices) == (ids_of(store), (told,))
+    clock.now = ONE_STREAM_AFTER_FAILURE_SECONDS - 1
+    assert scans.scan().result.notices == ()
+    assert store.starts == []
+    clock.now = ONE_STREAM_AFTER_FAILURE_SECONDS
+    scans.scan()
+    assert len(store.starts) == 3
+
+
+@pytest.mark.parametrize(("order", "reading"), SERVERS)
+def test_many_uploads_that_are_aborted_meanwhile_are_no_reason_to_give_segments_up(order, reading):
+    for seed in range(20):
+        store = SegmentStore(
+            made([f"key-{number:03}" for number in range(400)]),
+            order=order,
+            reading=reading,
+            page_size=20,
+            pick=random.Random(seed).randrange,
+        )
+        scans = second_scan(store)
+        store.before = lambda _request, store=store: store.uploads.__delitem__(slice(100, 120))
+        assert scans.scan().result.notices == ()
 
 
 def ledger_of(database: StateDatabase) -> Ledger:

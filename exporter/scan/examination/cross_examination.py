@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from exporter.scan.examination.edges import FIRST_SCAN_EDGES, PageEdges, Suspects
 from exporter.scan.examination.hidden import HiddenUploads
 from exporter.scan.examination.prefix_check import PrefixCheck
-from exporter.scan.segments import new_listing
+from exporter.scan.segments import ONE_STREAM_AFTER_FAILURE_SECONDS, ONE_STREAM_SECONDS, new_listing
+from exporter.stores.pagination.joins import FAILED
 from exporter.stores.pagination.segment_paginator import UNDECIDED
 from exporter.stores.pagination.segmented_listing import SegmentedListing
 
@@ -120,8 +121,10 @@ class CrossExamination:
         if why == UNDECIDED:
             self._progress.notices.setdefault(f"{why}: {IN_ONE_STREAM}")
         else:
-            self._ledger.traits = self._ledger.traits._replace(one_stream_since=self._now)
-            self._progress.notices.setdefault(f"{why}: {IN_ONE_STREAM} for a day")
+            seconds = ONE_STREAM_AFTER_FAILURE_SECONDS if why == FAILED else ONE_STREAM_SECONDS
+            self._ledger.traits = self._ledger.traits._replace(one_stream_until=self._now + seconds)
+            time = "an hour" if why == FAILED else "a day"
+            self._progress.notices.setdefault(f"{why}: {IN_ONE_STREAM} for {time}")
         if not self.listing.is_whole:
             raise RelistError
 

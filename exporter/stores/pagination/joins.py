@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from exporter.model.errors import Reason, StoreError
 from exporter.stores.base import PageRequest
 from exporter.stores.pagination.end_check import ends
-from exporter.stores.pagination.listing import list_by_key, list_next_page, within_prefix
+from exporter.stores.pagination.listing import RestartError, list_by_key, list_next_page, within_prefix
 from exporter.stores.pagination.segment_paginator import Segment, SegmentPaginator
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 UNTAKEN = "uploads are not listed after a key"
 ENDED = "the listing ended before uploads that are listed after a key"
+FAILED = "a page after a key failed"
+
+_ANSWERS = {Reason.BAD_RESPONSE, Reason.UNSUPPORTED}
 
 MAX_PAGES = 5
 """Maximum number of pages after a boundary that are asked for again."""
@@ -69,7 +73,7 @@ def ask_at_join(join: Join, order: KeyOrder, bucket: BucketSettings, *, may_enco
     missing = again.lacking(join.doubted)
     if again.contradiction:
         return JoinAnswer(wrong=again.contradiction)
-    if (yield from _are_listed_by_name(missing, bucket, may_encode=may_encode)):
+    if (yield from _are_there(missing, join, bucket, may_encode=may_encode)):
         return JoinAnswer(wrong=UNTAKEN)
     ended = set(missing)
     return JoinAnswer(within_prefix([each for each in join.doubted if each not in ended], bucket))
@@ -102,8 +106,20 @@ def _follow(
     return set()
 
 
-def _are_listed_by_name(uploads: Sequence[Upload], bucket: BucketSettings, *, may_encode: bool) -> Task[bool]:
-    """Whether any of these uploads is listed by name, or nobody can tell."""
+def _are_there(
+    uploads: Sequence[Upload], join: Join, bucket: BucketSettings, *, may_encode: bool
+) -> Task[bool]:
+    """Whether any of these uploads is still listed, or nobody can tell.
+
+    Many are looked for on the page that showed them, which is asked for again; what it no longer covers, as
+    others have begun, and few, by name.
+    """
+    if len({upload.key for upload in uploads}) > MAX_KEYS:
+        page = yield PageRequest(bucket, None, join.marker)
+        if not set(uploads).isdisjoint(page.items):
+            return True
+        last = list(page.items)[-1].key if page.items else ""
+        uploads = [] if ends(page) else [each for each in uploads if each.key >= last]
     keys = dict.fromkeys(upload.key for upload in uploads)
     if len(keys) > MAX_KEYS:
         return True
@@ -113,3 +129,11 @@ def _are_listed_by_name(uploads: Sequence[Upload], bucket: BucketSettings, *, ma
         if not listing.complete or any(each.upload_id in ids for each in listing.uploads):
             return True
     return False
+
+
+def why_failed(error: Exception, refused: str) -> str:
+    """Return FAILED for an error that may pass, and `refused` for one that is the store's answer to a key."""
+    if isinstance(error, RestartError):
+        return refused
+    lasts = isinstance(error, StoreError) and error.reason in _ANSWERS and not error.garbled
+    return refused if lasts else FAILED

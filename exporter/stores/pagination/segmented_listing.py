@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from exporter.model.boundaries import Boundaries
 from exporter.stores.pagination.boundaries import BoundaryCollector
-from exporter.stores.pagination.joins import UNTAKEN, Join
+from exporter.stores.pagination.joins import UNTAKEN, Join, why_failed
 from exporter.stores.pagination.key_order import ENDINGS, KeyOrder
 from exporter.stores.pagination.segment_paginator import Segment, SegmentPaginator
 from exporter.stores.pagination.uploads_paginator import hashes_of
@@ -62,6 +62,7 @@ class SegmentedListing:
         self._joins = [_Join.OPEN for _ in boundaries]
         self._counted: set[int] = set()
         """Hashes of what other segments listed, once the listing goes on in one stream."""
+        self._alone: SegmentPaginator | None = None
         self._added: set[int] = set()
 
     @property
@@ -133,7 +134,7 @@ class SegmentedListing:
         """Settle a join; returns uploads that count though no segment listed them."""
         if self._joins[join.number] is not _Join.ASKED:
             return ()
-        wrong = UNTAKEN if isinstance(answer, Exception) else answer.wrong
+        wrong = why_failed(answer, UNTAKEN) if isinstance(answer, Exception) else answer.wrong
         if wrong or isinstance(answer, Exception):
             self.turn_off(wrong)
             return ()
@@ -145,13 +146,15 @@ class SegmentedListing:
 
     @property
     def unproven(self) -> SegmentPaginator:
-        """The first segment whose end is not proven, or the last one."""
+        """The first segment whose end is not proven, or the last one; that which goes on in one stream."""
+        if self._alone is not None:
+            return self._alone
         joins = (number for number, state in enumerate(self._joins) if state is not _Join.PROVEN)
         return self.segments[next(joins, len(self.segments) - 1)]
 
     def turn_off(self, why: str) -> None:
         """Go on in one stream from the first segment whose end is not proven; no upload counts twice."""
-        alone = self.unproven
+        alone = self._alone = self.unproven
         self.off = why
         self.is_whole = not (alone.done and not alone.tail and alone.segment.until is not None)
         others = [each for each in self.segments if each is not alone]
