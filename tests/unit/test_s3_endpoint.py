@@ -220,3 +220,9 @@ class TestLeftToBotocore:
         assert endpoint is not None
         special = ["logs--use1-az4--x-s3", "arn:aws:s3:eu-west-1:123456789012:accesspoint/reports", "a/b"]
         assert [endpoint.pages(name) for name in special] == [None, None, None]
+
+
+@pytest.mark.parametrize("where", ["~no-such-user/config", "x" * 5000], ids=["home", "long"])
+def test_config_files_that_cannot_be_looked_for_are_not_there(where):
+    names = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
+    assert read_endpoint(target(), dict.fromkeys(names, where)) is not None

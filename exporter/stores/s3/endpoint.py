@@ -11,7 +11,6 @@ import os
 import re
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter import __version__
@@ -115,8 +114,10 @@ def read_endpoint(target: TargetSettings, environ: Mapping[str, str] = os.enviro
 
 def _is_sdk_configured(environ: Mapping[str, str]) -> bool:
     """Whether the environment has settings for botocore, or files that may hold some."""
-    files = [Path(environ.get(name, usual)).expanduser() for name, usual in _SDK_FILES.items()]
-    return bool(environ.get(_AGENT_VARIABLE)) or any(file.exists() for file in files)
+    names = [environ.get(name, usual) for name, usual in _SDK_FILES.items()]
+    # as botocore looks: without an error where there is no home, or it may not be entered
+    files = map(os.path.isfile, map(os.path.expanduser, names))
+    return bool(environ.get(_AGENT_VARIABLE)) or any(files)
 
 
 def _fits_host_name(bucket: str, scheme: str) -> bool:
