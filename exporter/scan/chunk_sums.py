@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from exporter.scan.sums import Sums
-from exporter.state.chunk_cache import SUMS_AT
+from exporter.state.chunk_cache import SUMS_AT, PackedSums
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,46 +15,44 @@ if TYPE_CHECKING:
     from exporter.state.chunk_cache import ChunkCache
 
 _COUNTS = Sums._fields.index("ages")
-_NUMBER = -6
-"""Place of the number of the texts among the columns of whole numbers."""
 
 
 class ChunkSums:
     """Packs the sums of chunks, and the calls that their records save: numbers in columns of a fixed width.
 
-    The bytes of their storage classes follow, in the order of `ChunkCache.texts` with their number.
+    The bytes of their storage classes follow, in the alphabetical order of these.
     """
 
     def __init__(self, cache: ChunkCache, age_groups: int) -> None:
         """Make it for the chunks of a cache, whose sums have so many age groups."""
         self._cache = cache
-        self._columns = struct.Struct(f"<{_COUNTS + age_groups}BHH4q2d")
+        self._columns = struct.Struct(f"<{_COUNTS + age_groups}BH4q2d")
 
-    def pack(self, sums: Sums, calls: int) -> bytes | None:
+    def pack(self, sums: Sums, calls: int) -> PackedSums | None:
         """Return the sums of a chunk and its `calls`; None where a number is too large."""
-        number = self._cache.number_of(tuple(sums.classes))
+        classes = tuple(sorted(sums.classes))
         counts, sizes = sums[:_COUNTS], sums[_COUNTS + 1 : -1]
         try:
-            columns = self._columns.pack(*counts, *sums.ages, number, calls, *sizes)
-            return columns + struct.pack(f"<{len(sums.classes)}q", *sums.classes.values())
+            columns = self._columns.pack(*counts, *sums.ages, calls, *sizes)
+            class_bytes = struct.pack(f"<{len(classes)}q", *(sums.classes[each] for each in classes))
         except struct.error:
             return None
+        return PackedSums(classes, columns + class_bytes)
 
     def add_up(self, chunks: Sequence[bytes]) -> tuple[Sums, int]:
         """Return the sums of chunks that the cache returned, at least one, and all calls."""
         rows = [self._columns.unpack_from(chunk, SUMS_AT) for chunk in chunks]
         *columns, oldest_initiated, oldest_activity = zip(*rows, strict=True)
-        numbers = columns.pop(_NUMBER)
         *counts, calls, initiated, parts, size, stale_bytes = map(sum, columns)
         ages, moments = tuple(counts[_COUNTS:]), (min(oldest_initiated), min(oldest_activity))
-        sizes, classes = (initiated, parts, size, stale_bytes), self._class_bytes(chunks, numbers)
+        sizes, classes = (initiated, parts, size, stale_bytes), self._class_bytes(chunks)
         sums = Sums._make((*counts[:_COUNTS], ages, *sizes, *moments, classes))
         return sums, calls
 
-    def _class_bytes(self, chunks: Iterable[bytes], numbers: Iterable[int]) -> dict[str, int]:
+    def _class_bytes(self, chunks: Iterable[bytes]) -> dict[str, int]:
         classes: dict[str, int] = defaultdict(int)
-        for data, number in zip(chunks, numbers, strict=True):
-            labels = self._cache.texts[number]
+        for data in chunks:
+            labels = self._cache.texts_of(data)
             sizes = struct.unpack_from(f"<{len(labels)}q", data, SUMS_AT + self._columns.size)
             for label, size in zip(labels, sizes, strict=True):
                 classes[label] += size

@@ -6,6 +6,7 @@ from array import array
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from exporter.state.chunk_cache import ChunkCache
 from exporter.state.names import (
     ID_PLACES,
     IDS_PER_QUERY,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from exporter.model.uploads import Upload
-    from exporter.state.chunk_cache import ChunkCache
     from exporter.state.database import BucketName, StateDatabase
 
 BATCH = 500
@@ -148,7 +148,7 @@ class LedgerRows:
 
     def new_chunk_cache(self) -> ChunkCache:
         """Return an empty cache that shares its memory with those of the database's other buckets."""
-        return self._database.chunk_memory.new_cache()
+        return ChunkCache(self._database.chunk_memory)
 
     def fetch(self, ids: Sequence[int]) -> dict[int, UploadRecord]:
         """Return the records that are stored under these ids."""

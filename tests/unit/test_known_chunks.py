@@ -18,9 +18,11 @@ from unit.lying_store import LyingStore
 from exporter.config.settings import ScanSettings, TargetSettings, TopSettings
 from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Part
+from exporter.scan.chunk_sums import ChunkSums
 from exporter.scan.enrich import Enrichment
 from exporter.scan.scanner import Scanner
-from exporter.state.chunk_cache import MAX_BYTES, ChunkMemory
+from exporter.scan.tally import Tally
+from exporter.state.chunk_cache import MAX_BYTES, ChunkCache, ChunkKey, ChunkMemory, PackedSums
 from exporter.state.database import BucketName, StateDatabase
 from exporter.state.ledger import Ledger
 from exporter.state.rows import LedgerRows
@@ -201,7 +203,7 @@ def test_whatever_happens_scan_by_scan(seed: int, page_size: int, count: int):
     rng = random.Random(seed)
     world = World(rng)
     world.begin(count)
-    sides = [Side(world, page_size, max_bytes) for max_bytes in (MAX_BYTES, 0)]
+    sides = [Side(world, page_size, max_bytes) for max_bytes in (rng.choice((MAX_BYTES, 9000)), 0)]
     for _ in range(25):
         settings = draw_settings(rng)
         if rng.random() < 0.05:
@@ -242,18 +244,96 @@ def test_what_a_lost_state_file_knew_is_asked_for_again(tmp_path):
     state.close()
 
 
-def test_chunks_of_all_buckets_share_a_memory():
+def ledgers_with_room(max_bytes: int, count: int) -> list[Ledger]:
     state = StateDatabase()
-    state.chunk_memory = ChunkMemory(max_bytes=60_000)
-    stores, ledgers = (
-        [old(900), old(900)],
-        [Ledger(LedgerRows(state, NAME._replace(bucket=each))) for each in "ab"],
-    )
+    state.chunk_memory = ChunkMemory(max_bytes)
+    return [Ledger(LedgerRows(state, NAME._replace(bucket=str(number)))) for number in range(count)]
+
+
+def test_chunks_of_all_buckets_share_a_memory():
+    stores, ledgers = [old(900), old(900)], ledgers_with_room(30_000, 2)
     for store, ledger in zip(stores, ledgers, strict=True):
         scan(store, ledger, Clock())
         scan(store, ledger, Clock())
     sizes = [ledger.chunks.size for ledger in ledgers]
     assert min(sizes) > 0
-    assert sum(sizes) <= 60_000
+    assert sum(sizes) <= 30_000
     uploads = [scan(*each, Clock()).summary.uploads for each in zip(stores, ledgers, strict=True)]
     assert {900} == set(uploads)
+
+
+def test_chunks_of_buckets_that_are_scanned_at_the_same_time_share_a_memory():
+    (one, other), (ledger, other_ledger) = (old(900), old(900)), ledgers_with_room(30_000, 2)
+    one.page_size = 100
+
+    def scan_the_other(page: int) -> None:
+        if page == 1:
+            scan(other, other_ledger, Clock())
+
+    scan(one, ledger, Clock())
+    one.before_page, one.pages = scan_the_other, 0
+    scan(one, ledger, Clock())
+    assert other_ledger.chunks.size > 0
+    assert ledger.chunks.size + other_ledger.chunks.size <= 30_000
+
+
+def test_chunks_that_are_no_longer_listed_give_their_memory_back():
+    stores, ledgers = [old(1500), old(1500)], ledgers_with_room(30_000, 2)
+    scan(stores[0], ledgers[0], Clock())
+    full = ledgers[0].chunks.size
+    stores[0].uploads = []
+    scan(stores[0], ledgers[0], Clock())
+    scan(stores[1], ledgers[1], Clock())
+    assert full - 1000 < ledgers[1].chunks.size <= 30_000 - ledgers[0].chunks.size
+
+
+def put_with_texts(cache: ChunkCache, texts: list[tuple[str, ...]]) -> int:
+    """Have a pass find one chunk with each of these texts; returns how many of them are kept."""
+    cache.begin()
+    cache.use("the same", NOW)
+    keys = (ChunkKey(number, number) for number in range(len(texts)))
+    kept = [
+        cache.put(key, NOW + DAY, [key.first], PackedSums(each, b""))
+        for key, each in zip(keys, texts, strict=True)
+    ]
+    cache.commit()
+    return sum(kept)
+
+
+def test_the_chunks_of_a_bucket_that_is_no_longer_watched_give_their_memory_back():
+    memory = ChunkMemory(20_000)
+    kept = [put_with_texts(ChunkCache(memory), [("STANDARD",)] * 500) for _ in range(3)]
+    assert [kept[0]] * 3 == kept
+    assert 0 < kept[0] < 500
+
+
+def test_chunks_are_kept_however_many_combinations_of_classes_there_were():
+    cache = ChunkCache(ChunkMemory())
+    kept = [
+        put_with_texts(cache, [(f"{number} of {scan_number}",) for number in range(400)])
+        for scan_number in range(9)
+    ]
+    assert kept == [400] * 9
+
+
+def test_combinations_of_classes_beyond_their_number_are_not_kept_and_take_no_memory():
+    cache, sizes = ChunkCache(ChunkMemory()), []
+    for _ in range(3):
+        assert put_with_texts(cache, [(str(number),) for number in range(3000)]) == 1000
+        cache.begin()
+        sizes.append(cache.size)
+    assert [sizes[0]] * 3 == sizes
+
+
+def test_combinations_of_classes_count_as_memory():
+    texts = [tuple(f"class {number} {each}" for each in range(8)) for number in range(500)]
+    assert put_with_texts(ChunkCache(ChunkMemory(200_000)), texts) < 100
+
+
+def test_chunks_with_the_same_classes_in_another_order_have_one_combination():
+    sums = Tally(now=NOW, stale_after=DAY, ages=AGES, with_parts=True).sums()
+    chunk_sums = ChunkSums(ChunkCache(ChunkMemory()), len(AGES) + 1)
+    packed, other = (
+        chunk_sums.pack(sums._replace(classes=classes), 0) for classes in ({"a": 1, "b": 2}, {"b": 2, "a": 1})
+    )
+    assert packed == other
