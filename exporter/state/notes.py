@@ -86,6 +86,9 @@ class _StoredNotes(NamedTuple):
     boundaries: Boundaries = Boundaries()
 
 
+_USUAL = ListingTraits()._asdict()
+
+
 def write_notes(notes: Notes) -> str:
     """Return the notes as JSON."""
     stored: dict[str, object] = {
@@ -96,7 +99,8 @@ def write_notes(notes: Notes) -> str:
         "probes": notes.refusals.probes,
         "refusals": notes.refusals.consecutive,
         "denied": sorted(notes.denied)[:MAX_ENDED],
-        "listing": notes.traits._asdict(),
+        # what is as usual is left out: earlier versions take no field that they do not know
+        "listing": {name: value for name, value in notes.traits._asdict().items() if value != _USUAL[name]},
     }
     if notes.boundaries.keys:
         stored["boundaries"] = notes.boundaries._asdict()

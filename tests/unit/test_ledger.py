@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
 
@@ -19,6 +20,7 @@ from exporter.state.ledger import ContiguousParts, Ledger
 from exporter.state.notes import ListingTraits, Notes, RefusalState, read_notes, write_notes
 from exporter.state.rows import BATCH, MAX_PENDING, LedgerRows, SeenIds, UploadRecord
 
+HONEST = Notes(traits=ListingTraits(honest_scans=1))
 REFUSED = RefusalState(NOW, "no", probes=2, consecutive=3)
 TRAITS = ListingTraits(skips_edges=True, hiding_since=NOW)
 NAME = BucketName("prod", "s3", "", "-", "media")
@@ -241,6 +243,9 @@ class TestNextProcess:
     def test_reads_what_was_written(self, notes):
         assert read_notes(write_notes(notes)) == notes
 
+    def test_an_earlier_version_is_told_of_no_trait_that_is_as_usual(self):
+        assert json.loads(write_notes(HONEST))["listing"] == {"honest_scans": 1}
+
     def test_reads_a_text_that_is_no_valid_unicode_escaped(self):
         notes = Notes(replace(result(), warning="a\udfff", notices=("b\ud800",)))
         assert read_notes(write_notes(notes)).result == replace(
@@ -260,8 +265,8 @@ class TestNextProcess:
             write_notes(Notes()).replace('"probes": 0', '"probes": "0"'),
             write_notes(Notes()).replace('"probes": 0', '"probes": true'),
             write_notes(Notes()).replace(', "probes": 0', ""),
-            write_notes(Notes()).replace('"honest_scans": 0', '"honest_scans": "0"'),
-            write_notes(Notes()).replace('"honest_scans": 0', '"kind_scans": 0'),
+            write_notes(HONEST).replace('"honest_scans": 1', '"honest_scans": "1"'),
+            write_notes(HONEST).replace('"honest_scans": 1', '"kind_scans": 1'),
             write_notes(Notes(result())).replace('"uploads": 1', '"uploads": "many"'),
             write_notes(Notes(result())).replace('"bytes_by_class": [["GLACIER"', '"bytes_by_class": [[1'),
             write_notes(Notes(result())).replace('[["GLACIER", ', '[["GLACIER", 1, '),
