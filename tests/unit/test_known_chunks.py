@@ -287,11 +287,14 @@ def test_chunks_that_are_no_longer_listed_give_their_memory_back():
     assert full - 1000 < ledgers[1].chunks.size <= 30_000 - ledgers[0].chunks.size
 
 
-def put_with_texts(cache: ChunkCache, texts: list[tuple[str, ...]]) -> int:
-    """Have a pass find one chunk with each of these texts; returns how many of them are kept."""
+def put_with_texts(cache: ChunkCache, texts: list[tuple[str, ...]], *, changes: int = 0) -> int:
+    """Have a pass find one chunk with each of these texts; returns how many of them are kept.
+
+    With another number of `changes`, the uploads are others that follow the same first ones.
+    """
     cache.begin()
     cache.use("the same", NOW)
-    keys = (ChunkKey(number, number) for number in range(len(texts)))
+    keys = (ChunkKey(number, changes) for number in range(len(texts)))
     kept = [
         cache.put(key, NOW + DAY, [key.first], PackedSums(each, b""))
         for key, each in zip(keys, texts, strict=True)
@@ -305,6 +308,12 @@ def test_the_chunks_of_a_bucket_that_is_no_longer_watched_give_their_memory_back
     kept = [put_with_texts(ChunkCache(memory), [("STANDARD",)] * 500) for _ in range(3)]
     assert [kept[0]] * 3 == kept
     assert 0 < kept[0] < 500
+
+
+def test_chunks_that_have_changed_are_kept_in_the_place_of_what_they_were():
+    cache = ChunkCache(ChunkMemory(20_000))
+    kept = [put_with_texts(cache, [("STANDARD",)] * 500, changes=number) for number in range(3)]
+    assert [kept[0]] * 3 == kept
 
 
 def test_chunks_are_kept_however_many_combinations_of_classes_there_were():
