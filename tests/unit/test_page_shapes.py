@@ -110,6 +110,15 @@ def test_of_pages_that_are_never_alike_few_are_learned_from():
     assert shapes.read(body) is not None
 
 
+def test_pages_that_no_pattern_could_read_are_no_lesson():
+    shapes = PARTS.shapes()
+    body = PARTS.body(STORES[0], Random(1), items=3)
+    for _ in range(FREE_LESSONS):
+        PARTS.outcome(body.replace(b"<IsTruncated>", b"<Icon>&#13;</Icon><IsTruncated>"), shapes)
+    PARTS.outcome(body, shapes)
+    assert shapes.read(body) is not None
+
+
 def test_pages_whose_items_have_different_fields_are_of_one_shape():
     shapes = PARTS.shapes(1)
     body = PARTS.body(STORES[0], Random(1), items=3)

@@ -43,7 +43,7 @@ class Shapes:
         for shape in shapes:
             found = shape.read(text, has_references=has_references)
             if found is not None:
-                self._read += 1  # a rough count will do
+                self._read += 1  # a rough count will do, here and below
                 if shape is not shapes[0]:
                     self._put_first(shape)
                 return found
@@ -51,20 +51,21 @@ class Shapes:
 
     def learn(self, body: bytes, document: PageFields) -> None:
         """Learn the shape of a page that the parser has read as `document`, if it has one."""
-        with self._lock:
-            self._parsed += 1
-            earned = self._read // PAGES_READ_PER_LESSON + self._parsed // PAGES_PARSED_PER_LESSON
-            if self._lessons >= FREE_LESSONS + earned:
-                return
-            self._lessons += 1
-        page = page_text(body)
-        if page is None or document.is_repaired:
+        self._parsed += 1
+        page = page_text(body) if self._may_learn and not document.is_repaired else None
+        if page is None:  # no pattern could read it: that is no lesson
             return
+        self._lessons += 1
         text, has_references = page
         shape, instead_of = self._shape_of(text)
         found = shape.read(text, has_references=has_references) if shape else None
         if shape and found and self._reads_alike(found, document):
             self._put_first(shape, instead_of)
+
+    @property
+    def _may_learn(self) -> bool:
+        earned = self._read // PAGES_READ_PER_LESSON + self._parsed // PAGES_PARSED_PER_LESSON
+        return self._lessons < FREE_LESSONS + earned
 
     def _shape_of(self, text: str) -> tuple[PageShape | None, PageShape | None]:
         """Return the shape of a page, None if it has none; and a known shape that is covered by it."""
