@@ -45,8 +45,6 @@ TOKEN = "tok/en+=="
 SIGNED = re.compile(
     r"AWS4-HMAC-SHA256 Credential=(?P<scope>[^,]+), SignedHeaders=(?P<names>[^,]+), Signature="
 )
-FEATURES = re.compile(r" m/\S* ")
-"""What of the SDK a call made use of."""
 OWN = {"x-amz-date", "user-agent", "authorization", "amz-sdk-invocation-id", "amz-sdk-request"}
 """What no two calls have in common; of the user agent and the signature more is said below."""
 
@@ -96,7 +94,9 @@ def shape(request: Request) -> tuple[object, ...]:
     signed = SIGNED.match(request.headers["authorization"])
     assert signed
     headers = sorted((name, value) for name, value in request.headers.items() if name not in OWN)
-    agent = FEATURES.sub(" ", request.headers["user-agent"])
+    agent = request.headers["user-agent"].split()[
+        -1
+    ]  # the SDK names itself, and what it is used for, before us
     return request.target, request.method, signed["scope"], signed["names"], agent, headers
 
 
