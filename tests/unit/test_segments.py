@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 from fakes import NOW, Clock, error
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from unit.segment_store import SERVERS, Scans, SegmentStore, made
 
@@ -145,6 +145,7 @@ def churn(store: SegmentStore, scans: Scans, chance: random.Random, ended: set[s
 
 
 @settings(deadline=None, max_examples=50)
+@example(("key.id", "as text"), 3, "remembered", 29747706)  # found at a join, and by a segment's last pages
 @given(st.sampled_from(SERVERS), st.integers(3, 9), st.sampled_from(["never", "remembered"]), st.integers(0))
 def test_uploads_that_are_there_throughout_are_counted_once_whatever_begins_and_ends(
     server, page_size, parts, seed

@@ -94,9 +94,10 @@ class SegmentedListing:
 
     def take(self, segment: SegmentPaginator, uploads: Collection[Upload]) -> Collection[Upload]:
         """Return those uploads of a segment's page that count; act on what the page shows."""
-        if self._counted and not segment.is_closed:
+        counted = self._counted or self._added  # a segment may come back to what was found at its beginning
+        if counted and not segment.is_closed:
             names = zip(uploads, hashes_of(uploads), strict=True)
-            uploads = [upload for upload, name in names if name not in self._counted]
+            uploads = [upload for upload, name in names if name not in counted]
         if segment.contradiction:
             self.turn_off(segment.contradiction)
         return uploads
