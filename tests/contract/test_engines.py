@@ -1,5 +1,7 @@
 """Both engines of S3 come to the same, whatever a server does: the same sums, reasons and requests."""
 
+import random
+
 import pytest
 from contract.faults import Misbehave
 from contract.misbehaviours import ECHOES, FIELDS, PAGING, XML
@@ -33,6 +35,7 @@ def both_outcomes(rigs: tuple[Rig, Rig], misbehave: Misbehave, **settings: objec
     found = []
     for rig in rigs:
         misbehave(rig)
+        random.seed(7)  # some edges between pages are asked about, drawn by chance
         found.append(outcome(rig, **settings))
     return found
 
