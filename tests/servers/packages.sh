@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Install the Debian packages whose servers the tests run. Starts no service; says nothing when all is there.
 # Arguments are further needs: COMMAND_OR_FILE=PACKAGE.
+# Exit codes: 1 they cannot be installed here, 75 another package manager was still at work after LOCK_WAIT seconds (600).
 set -euo pipefail
 
 packages=()
@@ -44,9 +45,27 @@ else
   chmod +x "$policy"
 fi
 
-echo "installing ${packages[*]}" >&2
-export DEBIAN_FRONTEND=noninteractive
-{ apt-get update && $install -y; } >"$log" 2>&1 || {
-  tail -n 30 "$log" >&2
-  exit 1
+# `apt-get update` has no option that waits for the lock of the lists, so both commands are tried until it is free.
+unlocked() { # COMMAND…
+  local told='' lines
+  until "$@" >"$log" 2>&1; do
+    if ! grep -qE 'Could not get lock|Unable to lock' "$log"; then
+      tail -n 30 "$log" >&2
+      exit 1
+    fi
+    lines=$(grep -E 'lock' "$log")
+    [[ $told ]] || printf 'waiting up to %s s for another package manager:\n%s\n' "$lock_wait" "$lines" >&2
+    told=1
+    if ((SECONDS >= lock_wait)); then
+      echo "Another package manager is still at work. Run this again when it is done, or with a greater LOCK_WAIT." >&2
+      exit 75
+    fi
+    sleep 2
+  done
 }
+
+echo "installing ${packages[*]}" >&2
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+lock_wait=${LOCK_WAIT:-600} SECONDS=0
+unlocked apt-get update
+unlocked apt-get install -y --no-install-recommends "${packages[@]}"
