@@ -66,6 +66,28 @@ RELABELING = closed(
     sourceLabels=many(LABEL),
     targetLabel=TEXT,
 )
+PROXY_URL: Schema = {"type": "string", "pattern": "^(http|https|socks5)://.+$"}
+OAUTH2 = closed(
+    "clientId",
+    "clientSecret",
+    "tokenUrl",
+    clientId=SECRET_OR_MAP,
+    clientSecret=SECRET_KEY,
+    tokenUrl=TEXT,
+    scopes=many(TEXT),
+    endpointParams=TEXTS,
+    tlsConfig=closed(**SAFE_TLS),
+    proxyUrl=PROXY_URL,
+    noProxy=TEXT,
+    proxyFromEnvironment=FLAG,
+)
+PROTOCOLS = [
+    "PrometheusProto",
+    "OpenMetricsText0.0.1",
+    "OpenMetricsText1.0.0",
+    "PrometheusText0.0.4",
+    "PrometheusText1.0.0",
+]
 ENDPOINT = {
     "port": TEXT,
     "path": {"type": "string", "pattern": "^/"},
@@ -75,6 +97,9 @@ ENDPOINT = {
     "honorLabels": FLAG,
     "basicAuth": closed("username", "password", username=SECRET_KEY, password=SECRET_KEY),
     "authorization": closed("credentials", type=TEXT, credentials=SECRET_KEY),
+    "oauth2": OAUTH2,
+    "proxyUrl": PROXY_URL,
+    "honorTimestamps": FLAG,
     "relabelings": many(RELABELING),
     "metricRelabelings": many(RELABELING),
 }
@@ -88,6 +113,7 @@ MONITOR = {
     "labelValueLengthLimit": COUNT,
     "podTargetLabels": many(TEXT),
     "scrapeClass": TEXT,
+    "scrapeProtocols": many({"enum": PROTOCOLS}),
 }
 RULE = {
     **closed(

@@ -54,6 +54,7 @@ class TestSchema:
             ("serviceMonitor: {tlsConfig: {caSecret: {}}}", "caSecret"),
             ("serviceMonitor: {basicAuth: {user: {name: a, key: b}}}", "user"),
             ("podMonitor: {tlsConfig: {caFile: a}}", "caFile"),
+            ("podMonitor: {oauth2: {tokenURL: a}}", "tokenURL"),
         ],
     )
     def test_a_typo_is_refused_by_name(self, values: str, key: str):
@@ -78,6 +79,10 @@ class TestSchema:
             ("networkPolicy: {egress: {ports: [https]}}", "/networkPolicy/egress/ports/0"),
             ("dnsPolicy: clusterFirst", "/dnsPolicy"),
             ("podMonitor: {scheme: HTTPS}", "/podMonitor/scheme"),
+            ("podMonitor: {proxyUrl: 'proxy:3128'}", "/podMonitor/proxyUrl"),
+            ("podMonitor: {scrapeProtocols: [OpenMetrics]}", "/podMonitor/scrapeProtocols/0"),
+            ("serviceMonitor: {oauth2: {tokenUrl: a}}", "/serviceMonitor/oauth2"),
+            ("serviceMonitor: {honorTimestamps: 'no'}", "/serviceMonitor/honorTimestamps"),
             ("podMonitor: {scrapeTimeout: 10}", "/podMonitor/scrapeTimeout"),
             ("image: {digest: latest}", "/image/digest"),
             ("image: {registry: 'https://r.example.com'}", "/image/registry"),
@@ -143,6 +148,13 @@ class TestCombinations:
             ),
             ("web: {tls: {enabled: true}}", "name a Secret with tls.crt and tls.key in web.tls.secret"),
             ("{serviceMonitor: {enabled: true}, podMonitor: {enabled: true}}", "scraped twice"),
+            (
+                (
+                    "podMonitor: {enabled: true, authorization: {type: Bearer},"
+                    " basicAuth: {password: {name: a, key: b}}}"
+                ),
+                "podMonitor has basicAuth and authorization: the operator refuses",
+            ),
             (
                 "{web: {tls: {enabled: true, secret: a, clientAuth: true}}, serviceMonitor: {enabled: true}}",
                 "serviceMonitor.tlsConfig has to name a certificate",

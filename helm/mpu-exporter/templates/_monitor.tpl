@@ -14,7 +14,7 @@ selector:
 namespaceSelector:
   matchNames:
     - {{ include "mpu-exporter.namespace" $.root }}
-{{- range $field := list "sampleLimit" "labelLimit" "labelNameLengthLimit" "labelValueLengthLimit" "targetLabels" "podTargetLabels" "scrapeClass" }}
+{{- range $field := list "sampleLimit" "labelLimit" "labelNameLengthLimit" "labelValueLengthLimit" "targetLabels" "podTargetLabels" "scrapeClass" "scrapeProtocols" }}
 {{- with index $.monitor $field }}
 {{- toYaml (dict $field .) | nindent 0 }}
 {{- end }}
@@ -28,7 +28,10 @@ port: http
 path: {{ $.root.Values.metricsPath }}
 scheme: {{ default (ternary "https" "http" $.root.Values.web.tls.enabled) .scheme }}
 honorLabels: {{ .honorLabels }}
-{{- range $field := list "interval" "scrapeTimeout" "basicAuth" "authorization" "relabelings" "metricRelabelings" }}
+{{- if kindIs "bool" .honorTimestamps }}
+honorTimestamps: {{ .honorTimestamps }}
+{{- end }}
+{{- range $field := list "interval" "scrapeTimeout" "basicAuth" "authorization" "oauth2" "proxyUrl" "relabelings" "metricRelabelings" }}
 {{- with index $.monitor $field }}
 {{- toYaml (dict $field .) | nindent 0 }}
 {{- end }}
