@@ -105,6 +105,11 @@ def scan_flags(parser: argparse.ArgumentParser) -> None:
 def uploads_flags(parser: argparse.ArgumentParser) -> None:
     """Add the filter, sort and output flags of `uploads`."""
     parser.add_argument(
+        "--stale",
+        action="store_true",
+        help="without activity for the bucket's own stale_after: those that mpu_stale_uploads counts",
+    )
+    parser.add_argument(
         "--older-than", metavar="AGE", type=_duration, help="initiated at least this long ago: 90s, 1h30m, 7d"
     )
     parser.add_argument(

@@ -32,7 +32,10 @@ class FoundUpload(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class UploadFilter:
-    """Which uploads, in which order, how many (0: all). Ages are seconds; `now` is Unix seconds."""
+    """Which uploads, in which order, how many (0: all). Ages are seconds; `now` is Unix seconds.
+
+    `stale` is by each bucket's own setting, as its scan judged it.
+    """
 
     now: float
     order: Order = "age"
@@ -40,6 +43,7 @@ class UploadFilter:
     older_than: float | None = None
     idle_for: float | None = None
     min_bytes: int | None = None
+    stale: bool = False
 
 
 @dataclass(slots=True)
@@ -96,6 +100,9 @@ class UploadSelection:
 
     def _passes(self, found: CountedUpload) -> bool:
         criteria, counts = self._filter, Counts() if found.denied else self.counts
+        if criteria.stale and not found.stale:
+            counts.undated += found.activity is None
+            return False
         for since, least in (
             (found.upload.initiated, criteria.older_than),
             (found.activity, criteria.idle_for),

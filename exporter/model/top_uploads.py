@@ -55,25 +55,38 @@ class TopUploads:
     """
 
     def __init__(self, limit: int) -> None:
-        """Keep at most `limit` uploads by each order, and as many unlisted and denied ones."""
-        self._heaps: _Heaps = {order: BoundedHeap(limit) for order in ORDERS}
-        self._unlisted: _Heaps = {order: BoundedHeap(limit) for order in ORDERS}
-        self._denied: _Heaps = {order: BoundedHeap(limit) for order in ORDERS}
+        """Keep at most `limit` uploads by each order, as many stale ones, and as many unlisted and denied."""
+        self._heaps, self._unlisted, self._denied = (_new_heaps(limit) for _ in range(3))
 
     def add(self, found: CountedUpload) -> None:
         """Add an upload to each order in which its rank is known; one without a name is left out."""
         if found.nameless:
             return
         heaps = self._denied if found.denied else self._unlisted if found.unlisted else self._heaps
-        for order, heap in heaps.items():
+        for (order, stale), heap in heaps.items():
             rank = rank_of(order, found)
-            if rank is not None:
+            if rank is not None and (found.stale or not stale):
                 heap.add(rank, found)
 
-    def ranked(self, order: Order) -> list[tuple[tuple[int, float], CountedUpload]]:
-        """Return ranks and uploads by this order, the first one first; unlisted come before, denied after."""
+    def ranked(self, order: Order, *, stale: bool = False) -> list[tuple[tuple[int, float], CountedUpload]]:
+        """Return ranks and uploads by this order, the first one first; unlisted come before, denied after.
+
+        With `stale` only those that are.
+        """
         groups = ((2, self._unlisted), (1, self._heaps), (0, self._denied))
-        return [((group, rank), found) for group, heaps in groups for rank, found in heaps[order].ranked()]
+        return [
+            ((group, rank), found)
+            for group, heaps in groups
+            for rank, found in heaps[order, stale and order != "idle"].ranked()
+            if found.stale or not stale
+        ]
 
 
-_Heaps = dict[Order, BoundedHeap["CountedUpload"]]
+_Heaps = dict[tuple[Order, bool], BoundedHeap["CountedUpload"]]
+"""By order, and whether only stale uploads are in it."""
+
+
+def _new_heaps(limit: int) -> _Heaps:
+    """Return empty heaps. Of those by idle time one is enough: the stale uploads of a bucket come first."""
+    keys = ((order, stale) for order in ORDERS for stale in (False, True) if order != "idle" or not stale)
+    return {key: BoundedHeap(limit) for key in keys}

@@ -83,6 +83,7 @@ class PartTotals(NamedTuple):
 class CountedUpload(NamedTuple):
     """An upload as a scan counted it. Times are Unix seconds; None where a value is not known.
 
+    `stale` is whether it had been without activity for the bucket's `stale_after` when the scan started.
     An `unlisted` one is lacking in the bucket's listing although the store has it; a `denied` one is listed
     although the store denies it, and counts in no sum.
     """
@@ -95,6 +96,7 @@ class CountedUpload(NamedTuple):
     abort_at: float | None = None
     unlisted: bool = False
     denied: bool = False
+    stale: bool = False
 
     @property
     def nameless(self) -> bool:

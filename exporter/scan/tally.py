@@ -93,7 +93,8 @@ class Tally:
         if self._observer:
             parts = totals.parts if totals.bytes is not None else None
             storage_class = totals.storage_class or upload.storage_class or DEFAULT_CLASS
-            self._observe(CountedUpload(upload, last, parts, totals.bytes, storage_class, totals.abort_at))
+            found = CountedUpload(upload, last, parts, totals.bytes, storage_class, totals.abort_at)
+            self._observe(found, stale=stale)
         if totals.bytes is None:
             self._unsized += 1
             return
@@ -119,10 +120,10 @@ class Tally:
     def add_counted(self, upload: Upload) -> None:
         """Count an upload of a target without parts; its initiation stands for its activity."""
         self._add_initiation(upload)
-        self._add_activity(upload.initiated)
+        stale = self._add_activity(upload.initiated)
         if self._observer:
             storage_class = upload.storage_class or DEFAULT_CLASS
-            self._observe(CountedUpload(upload, upload.initiated, None, None, storage_class))
+            self._observe(CountedUpload(upload, upload.initiated, None, None, storage_class), stale=stale)
 
     def add_counted_all(self, uploads: Collection[Upload]) -> None:
         """Count a page of uploads of a target without parts."""
@@ -198,9 +199,10 @@ class Tally:
         self._oldest_activity = min(self._oldest_activity, sums.oldest_activity)
         self._classes.add_all(sums.classes)
 
-    def _observe(self, found: CountedUpload) -> None:
+    def _observe(self, found: CountedUpload, *, stale: bool) -> None:
         if self._observer and found.upload.upload_id:
-            self._observer(found._replace(unlisted=True) if self._is_unlisted(found.upload) else found)
+            unlisted = self._is_unlisted(found.upload)
+            self._observer(found._replace(unlisted=unlisted, stale=stale) if unlisted or stale else found)
 
     def _is_unlisted(self, upload: Upload) -> bool:
         return bool(self._unlisted_marks) and hash(upload[:2]) in self._unlisted_marks

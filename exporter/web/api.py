@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.web.bucket_rows import filter_rows
 from exporter.web.records import upload_record, values_record
-from exporter.web.top_uploads import merge_top_uploads, order_and_limit
+from exporter.web.top_uploads import merge_top_uploads, order_and_limit, stale_only
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,10 +51,10 @@ def targets(watched: Iterable[TargetStatus], rows: Sequence[BucketRow], query: Q
 
 def uploads(_: Iterable[TargetStatus], rows: Sequence[BucketRow], query: Query) -> Json:
     """Return the worst uploads. Raises QueryError."""
-    query.only("sort", "limit", "target", "bucket")
-    order, limit = order_and_limit(query)
-    found = merge_top_uploads(filter_rows(rows, query), order, limit)
-    return {"sort": order, "limit": limit, "uploads": [_upload(each) for each in found]}
+    query.only("sort", "limit", "target", "bucket", "stale")
+    (order, limit), stale = order_and_limit(query), stale_only(query)
+    found = merge_top_uploads(filter_rows(rows, query), order, limit, stale=stale)
+    return {"sort": order, "limit": limit, "stale": stale, "uploads": [_upload(each) for each in found]}
 
 
 def _target(watched: TargetStatus, rows: Iterable[BucketRow]) -> Json:

@@ -77,5 +77,6 @@ def upload_record(  # noqa: PLR0913 - where the upload is, and as of when
         "abort_at": found.abort_at,
         "unlisted": found.unlisted,
         "denied": found.denied,
+        "stale": found.stale,
         "abort_command": None if found.denied else abort_command,
     }

@@ -60,12 +60,26 @@ def order_and_limit(query: Query, *, lenient: bool = False) -> tuple[Order, int]
         return "age", DEFAULT_LIMIT
 
 
-def merge_top_uploads(rows: Sequence[BucketRow], order: Order, limit: int) -> list[TopUpload]:
-    """Return at most `limit` uploads of these buckets, by this order.
+def stale_only(query: Query, *, lenient: bool = False) -> bool:
+    """Return whether `stale` of a query is true. Raises QueryError; `lenient` takes it as false."""
+    try:
+        return query.choice("stale", ("true", "false"), "false") == "true"
+    except QueryError:
+        if not lenient:
+            raise
+        return False
+
+
+def merge_top_uploads(
+    rows: Sequence[BucketRow], order: Order, limit: int, *, stale: bool = False
+) -> list[TopUpload]:
+    """Return at most `limit` uploads of these buckets, by this order; with `stale` only those that are.
 
     Unlisted ones come first, denied ones last.
     """
-    merged = heapq.merge(*(_of_bucket(row, order) for row in rows), key=itemgetter(0), reverse=True)
+    merged = heapq.merge(
+        *(_of_bucket(row, order, stale=stale) for row in rows), key=itemgetter(0), reverse=True
+    )
     return [top_upload for _, top_upload in islice(merged, limit)]
 
 
@@ -74,10 +88,10 @@ def count_never_scanned(rows: Iterable[BucketRow]) -> int:
     return sum(row.entry.top_uploads is None for row in rows)
 
 
-def _of_bucket(row: BucketRow, order: Order) -> Iterator[tuple[tuple[int, float], TopUpload]]:
+def _of_bucket(row: BucketRow, order: Order, *, stale: bool) -> Iterator[tuple[tuple[int, float], TopUpload]]:
     entry = row.entry
     if entry.top_uploads is None:
         return
     seen = entry.last_success or 0.0
-    for rank, found in entry.top_uploads.ranked(order):
+    for rank, found in entry.top_uploads.ranked(order, stale=stale):
         yield rank, TopUpload(row, found, seen)

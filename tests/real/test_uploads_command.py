@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -119,6 +120,15 @@ class TestChoice:
     def test_flags(self, server, tmp_path, flags, expected):
         assert keys(tmp_path, server, *flags) == expected
 
+    def test_stale_is_judged_as_a_scan_judges_it_by_each_bucket_s_own_setting(self, server, tmp_path):
+        media = {"name": "media", "stale_after": "1m"}
+        prod = target("prod", server.url, media, "other", "odd", stale_after="20d")
+        scanned = json.loads(run("scan", tmp_path, prod, flags=("--format=json",)).stdout)["buckets"]
+        done = run("uploads", tmp_path, prod, flags=("--stale", "--format=json"))
+        found = Counter(entry["bucket"] for entry in json.loads(done.stdout)["uploads"])
+        assert found == {"media": 3}
+        assert [bucket["values"]["stale_uploads"] for bucket in scanned] == [3, 0, 0]
+
     def test_what_is_not_known_comes_last_and_is_left_out_by_a_filter_that_says_so(self, server, tmp_path):
         assert keys(tmp_path, server, buckets=("odd", "media"))[-1] == "undated"
         flags = ("--older-than=1s",)
@@ -190,6 +200,7 @@ class TestFormats:
             "abort_at": None,
             "unlisted": False,
             "denied": False,
+            "stale": True,
             "abort_command": "aws s3api abort-multipart-upload --bucket=other --key=idle --upload-id=id-idle "
             f"--endpoint-url={server.url} --region=eu-west-1",
         }

@@ -20,7 +20,7 @@ Samples = dict[tuple[str, str], float]
 """Values by metric name and bucket."""
 
 
-def target(name: str, url: str, *buckets: str, **settings: object) -> dict[str, object]:
+def target(name: str, url: str, *buckets: object, **settings: object) -> dict[str, object]:
     """Return a target of the config: buckets of a stand-in S3 server."""
     keys = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": SECRET_KEY}
     usual = {"store": "s3", "region": "eu-west-1", "addressing_style": "path", "credentials": keys}

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.model.results import OTHER_CLASS, Summary
-from exporter.model.uploads import PartTotals, Upload
+from exporter.model.uploads import CountedUpload, PartTotals, Upload
 from exporter.scan.class_bytes import MAX_CLASSES
 from exporter.scan.tally import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NOW = 1_700_000_000.0
 HOUR = 3600.0
@@ -43,9 +47,13 @@ def totals(
 
 
 def tally(
-    *found: Found, ages: tuple[float, ...] = AGES, stale_after: float = DAY, with_parts: bool = True
+    *found: Found,
+    ages: tuple[float, ...] = AGES,
+    stale_after: float = DAY,
+    with_parts: bool = True,
+    observer: Callable[[CountedUpload], None] | None = None,
 ) -> Tally:
-    made = Tally(now=NOW, stale_after=stale_after, ages=ages, with_parts=with_parts)
+    made = Tally(now=NOW, stale_after=stale_after, ages=ages, with_parts=with_parts, observer=observer)
     for item in found:
         if not with_parts:
             made.add_counted(item.upload)
@@ -133,6 +141,19 @@ _bounds = st.lists(st.integers(1, 30).map(lambda q: q * HOUR / 4), unique=True, 
 @given(st.lists(_found, max_size=12), _bounds.map(tuple), st.integers(0, 20).map(lambda q: q * HOUR / 4))
 def test_a_tally_says_what_the_rules_say(found: list[Found], ages: tuple[float, ...], stale_after: float):
     assert summary(*found, ages=ages, stale_after=stale_after) == _oracle(found, ages, stale_after)
+
+
+@pytest.mark.parametrize("with_parts", [True, False])
+@given(st.lists(_found, max_size=12), st.integers(0, 20).map(lambda q: q * HOUR / 4))
+def test_the_uploads_that_are_shown_as_stale_are_those_that_are_counted(
+    with_parts, found: list[Found], stale_after: float
+):
+    shown: list[CountedUpload] = []
+    counted = tally(*found, stale_after=stale_after, with_parts=with_parts, observer=shown.append).summary()
+    stale = [each for each in shown if each.stale]
+    assert (len(found), counted.stale) == (len(shown), len(stale))
+    if counted.stale_bytes is not None:
+        assert counted.stale_bytes == sum(each.bytes or 0 for each in stale)
 
 
 _many_classes = st.sampled_from([f"CLASS_{number:02}" for number in range(30)] + ["GLACIER", "other", "a b"])

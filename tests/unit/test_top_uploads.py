@@ -19,6 +19,7 @@ found = st.builds(
     denied=st.booleans(),
     unlisted=st.booleans(),
 )
+STALE_BEFORE = 5e8
 BADNESS = {
     "age": lambda each: each.upload.initiated,
     "idle": lambda each: each.activity,
@@ -39,6 +40,22 @@ def test_each_order_holds_the_worst_and_begins_with_the_very_worst(uploads: list
         known = sorted((each for each in uploads if BADNESS[order](each) is not None), key=BADNESS[order])
         unlisted, there, denied = ([each for each in known if group(each) == name][:limit] for name in "uld")
         assert [*unlisted, *there, *denied] == [found for _, found in worst.ranked(order)]
+
+
+@given(st.lists(found, max_size=30), st.integers(1, 8))
+def test_of_the_stale_ones_alone_it_holds_as_many_whatever_else_is_worse(
+    uploads: list[CountedUpload], limit: int
+):
+    judged = [
+        each._replace(stale=each.activity is not None and each.activity <= STALE_BEFORE) for each in uploads
+    ]
+    worst, of_stale = TopUploads(limit), TopUploads(limit)
+    for each in judged:
+        worst.add(each)
+        if each.stale:
+            of_stale.add(each)
+    for order in ORDERS:
+        assert of_stale.ranked(order) == worst.ranked(order, stale=True)
 
 
 def test_an_upload_that_is_known_by_its_hash_only_is_in_no_list():

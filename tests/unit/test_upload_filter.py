@@ -65,6 +65,13 @@ def test_what_cannot_be_judged_is_left_out_and_counted():
     assert select(wanted, uploads) == (["key-3"], (1, 2, 1))
 
 
+def test_stale_ones_are_those_that_the_scan_judged_so_and_denied_ones_are_not():
+    old = found(0, 9.0, 9.0)
+    uploads = [old, found(1, 1.0, 1.0)._replace(stale=True), found(2), old._replace(denied=True)]
+    assert select(UploadFilter(NOW, stale=True), uploads) == (["key-1"], (1, 1, 0))
+    assert select(UploadFilter(NOW, idle_for=2.0, stale=True), uploads) == ([], (0, 1, 0))
+
+
 def test_denied_ones_come_last_and_are_in_no_other_count():
     denied = [found(0, 9.0)._replace(denied=True), found(1)._replace(denied=True)]
     uploads = [*denied, found(2), found(3, 1.0)._replace(unlisted=True)]

@@ -203,7 +203,8 @@ class TestUploads:
             ("limit=0", "limit must be a whole number from 1 to 1000"),
             ("limit=1001", "limit must be a whole number from 1 to 1000"),
             ("limit=-1", "limit must be a whole number from 1 to 1000"),
-            ("limits=3&a%22=", "no such parameter: 'a\"'; there are: sort, limit, target, bucket"),
+            ("limits=3&a%22=", "no such parameter: 'a\"'; there are: sort, limit, target, bucket, stale"),
+            ("stale=yes", "stale must be true or false"),
             ("limit=%D9%A3", "limit must be a whole number from 1 to 1000"),
         ],
     )
@@ -227,3 +228,18 @@ class TestUploads:
         used = data(ExampleApp().app, "/api/v1/uploads?sort=idle&limit=3&target=prod&bucket=media")
         assert (used["sort"], used["limit"], len(used["uploads"])) == ("idle", 3, 3)
         assert data(ExampleApp().app, "/api/v1/uploads?bucket=logs")["uploads"] == []
+
+    @pytest.mark.parametrize("sort", ["age", "idle", "bytes"])
+    def test_stale_ones_alone_are_shown_although_the_worst_are_others(self, sort: str):
+        shown = ExampleApp([])
+        uploads = [found(f"new-{number}", 9 - number) for number in range(3)]
+        uploads += [found(f"old-{number}", 6 - number, stale=True, activity=0.0) for number in range(2)]
+        entry = shown.board.get(("prod", "media"))
+        shown.board.declare([replace(entry, top_uploads=worst(*uploads, limit=2))])
+        used = data(shown.app, f"/api/v1/uploads?stale=true&sort={sort}")
+        assert (used["stale"], [(each["key"], each["stale"]) for each in used["uploads"]]) == (
+            True,
+            [("old-0", True), ("old-1", True)],
+        )
+        used = data(shown.app, "/api/v1/uploads?stale=false")
+        assert (used["stale"], [each["key"] for each in used["uploads"]]) == (False, ["new-0", "new-1"])

@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     settings = load(options.config_file, os.environ)
     targets = select_targets(settings, options.targets, options.buckets)
     require_writable(options.output)
-    filters = options.older_than, options.idle_for, options.min_bytes
+    filters = options.older_than, options.idle_for, options.min_bytes, options.stale
     upload_filter = UploadFilter(time.time(), options.sort, options.limit, *filters)
     handle_termination(exit_interrupted)
     with Progress(sys.stderr) as progress:

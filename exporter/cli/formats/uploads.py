@@ -37,7 +37,17 @@ _COLUMNS = (
 )
 CSV_HEAD = (
     *("target", "store", "bucket", "key", "upload_id", "initiated", "age_seconds", "last_activity"),
-    *("idle_seconds", "parts", "bytes", "storage_class", "initiator", "abort_at", "unlisted", "denied"),
+    *(
+        "idle_seconds",
+        "parts",
+        "bytes",
+        "storage_class",
+        "initiator",
+        "abort_at",
+        "unlisted",
+        "denied",
+        "stale",
+    ),
 )
 _AT_ODDS = Column("listing")
 """Shown only where the listing and the store's other answers disagree about an upload."""

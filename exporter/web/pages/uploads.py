@@ -15,6 +15,7 @@ from exporter.web.top_uploads import (
     count_never_scanned,
     merge_top_uploads,
     order_and_limit,
+    stale_only,
 )
 
 if TYPE_CHECKING:
@@ -59,8 +60,9 @@ _COLUMNS = tuple(_Column(title, "who" if title == _INITIATOR else "") for title 
 def uploads_page(rows: Sequence[BucketRow], context: PageContext, query: Query) -> str:
     """Return the page as HTML; an order or limit that is not valid counts as none."""
     order, limit = order_and_limit(query, lenient=True)
+    stale = stale_only(query, lenient=True)
     chosen = filter_rows(rows, query)
-    uploads = merge_top_uploads(chosen, order, limit)
+    uploads = merge_top_uploads(chosen, order, limit, stale=stale)
     return render_page(
         "uploads.html",
         context,
@@ -83,6 +85,9 @@ def _choices(rows: Sequence[BucketRow], query: Query, order: Order, limit: int) 
         Choice("sort", "Worst by", [(each, _ORDER_NAMES[each]) for each in ORDERS], order),
         Choice("target", "Target", [ALL, *((name, name) for name in targets)], target),
         Choice("bucket", "Bucket", [ALL, *((name, name) for name in buckets)], query.text("bucket")),
+        Choice(
+            "stale", "Which", [ALL, ("true", "stale only")], "true" if stale_only(query, lenient=True) else ""
+        ),
         Choice("limit", "Show", [(each, each) for each in limits], str(limit)),
     ]
 
