@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import yaml
@@ -27,8 +28,17 @@ _TEXT_TAGS = {
 _SCALAR_TAGS = {f"{_TAG}null", f"{_TAG}bool", f"{_TAG}int", f"{_TAG}float"}
 
 _NO_TARGETS = "it needs at least targets, see config.example.yaml"
+_NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+")
+"""A number with an exponent, as Go, JSON and YAML 1.2 write it: `4e-05`. YAML 1.1 wants a dot and a sign."""
 Values = dict[str, object]
 """The plain data of a mapping."""
+
+
+class NumberText(str):
+    """A number with an exponent, unquoted: text where text is wanted, such as a bucket's name."""
+
+    __slots__ = ()
+
 
 INVALID: Final = object()
 """In place of a value that is faulty and whose problem has been noted."""
@@ -196,15 +206,15 @@ class _Builder:
             self.document.add(where, error)
         if errors:
             return INVALID
-        tag = node.tag
-        if id(node) in self._loader.plain:
+        tag, plain = node.tag, id(node) in self._loader.plain
+        if plain:
             value = value.strip()
             tag = self._loader.resolve(yaml.ScalarNode, value, (True, False))
-        return self._typed(tag, value, where)
+        return self._typed(tag, value, where, plain=plain)
 
-    def _typed(self, tag: str, value: str, where: KeyPath) -> object:
+    def _typed(self, tag: str, value: str, where: KeyPath, *, plain: bool) -> object:
         if tag in _TEXT_TAGS:
-            return value
+            return NumberText(value) if plain and _NUMBER.fullmatch(value) else value
         if tag not in _SCALAR_TAGS:
             return self._fail_tag(where)
         try:

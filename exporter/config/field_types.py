@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 from exporter.config import checks
+from exporter.config.document import NumberText
 from exporter.config.durations import PATTERN, parse_duration, parse_positive_duration
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ def whole_number(ge: float | None = None, le: float | None = None) -> Leaf:
     """Return an integer from `ge` to `le`, None where there is no such bound."""
 
     def read(value: object) -> int:
+        value = _read_number(value)
+        if type(value) is float and value.is_integer():  # 1.048576e+06: as Helm writes 1048576
+            value = int(value)
         if type(value) is not int:
             raise ValueError("must be a whole number, without quotes")
         _check_bounds(value, ge, le)
@@ -62,6 +66,7 @@ def number(ge: float | None = None, le: float | None = None) -> Leaf:
     """Return a finite number from `ge` to `le`, None where there is no such bound."""
 
     def read(value: object) -> float:
+        value = _read_number(value)
         if type(value) is not int and type(value) is not float:
             raise ValueError("must be a number, without quotes")
         if not abs(value) <= sys.float_info.max:  # NaN compares false
@@ -78,6 +83,11 @@ def _read_text(value: object) -> str:
     if value is None or isinstance(value, list | dict):
         raise ValueError("must be text: one value, not nothing, a list or a mapping")
     raise ValueError("must be text: put quotes around it")
+
+
+def _read_number(value: object) -> object:
+    """Return the number that an unquoted text such as `4e-05` stands for; anything else as it is."""
+    return float(value) if isinstance(value, NumberText) else value
 
 
 def _read_flag(value: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.config.document import INVALID
+from exporter.config.document import INVALID, NumberText
 from exporter.config.field_types import Leaf
 from exporter.config.shapes import ListOf, MappingOf, Section, list_sections, make_section
 
@@ -60,10 +60,15 @@ class _Walk:
         value = holder[step]  # type: ignore[index] # positions of lists, keys of mappings
         path = (*where, step)
         try:
-            return INVALID if value is INVALID else self._read(shape, value, path)
+            found = INVALID if value is INVALID else self._read(shape, value, path)
         except ValueError as error:
             self._note(holder, step, path, str(error))
-        return INVALID
+            return INVALID
+        if isinstance(value, NumberText | float) and not isinstance(
+            found, str
+        ):  # checks of keys against each other read it, not `1e2`
+            holder[step] = found  # type: ignore[index] # likewise
+        return found
 
     def _note(
         self, holder: dict[str, object] | list[object], step: str | int, path: KeyPath, text: str

@@ -172,3 +172,48 @@ def test_paths_are_whole_so_that_a_later_change_of_folder_does_not_matter(monkey
     monkeypatch.chdir("/")
     assert amazon.credentials.secret_access_key is not None
     assert amazon.credentials.secret_access_key.read() == "from-file-secret"
+
+
+class TestNumbersWithAnExponent:
+    """As Go, Helm and JSON write them; YAML 1.1 takes those without a dot and a sign for text."""
+
+    CONFIG = """
+scan:
+  page_size: {whole}
+  recheck_factor: {share}
+targets:
+- name: prod
+  store: s3
+  buckets: [media]
+  price_per_1000_requests: {share}
+"""
+
+    @pytest.mark.parametrize("whole", ["1e+02", "1E2", "1.0e2", "1.0e+02", "${WHOLE}"])
+    @pytest.mark.parametrize("share", ["4e-05", "4E-5", ".4e-4", "0.4e-4", "${SHARE}"])
+    def test_are_numbers(self, tmp_path: Path, whole: str, share: str):
+        (tmp_path / "config.yaml").write_text(self.CONFIG.format(whole=whole, share=share))
+        [target] = load(tmp_path / "config.yaml", {"WHOLE": "1e2", "SHARE": "4e-05"}).targets
+        found = (target.scan.page_size, target.scan.recheck_factor, target.price_per_1000_requests)
+        assert found == (100, 4e-5, 4e-5)
+
+    def test_are_text_where_text_is_wanted_and_in_quotes(self, tmp_path: Path):
+        text = "targets: [{name: 1e3, store: s3, buckets: [12e5, {name: 1e+06}], prefix: 1E3}]\n"
+        (tmp_path / "config.yaml").write_text(text)
+        [target] = load(tmp_path / "config.yaml", {}).targets
+        found = (target.name, *(bucket.name for bucket in target.buckets), target.prefix)
+        assert found == ("1e3", "12e5", "1e+06", "1E3")
+        (tmp_path / "config.yaml").write_text(self.CONFIG.format(whole='"1e2"', share="'4e-05'"))
+        assert load_problems(tmp_path / "config.yaml").count(" number, without quotes\n") == 3
+
+    @pytest.mark.parametrize(
+        ("whole", "told"),
+        [("1e-2", "whole number"), ("15e-1", "whole number"), ("1e400", "whole number"), ("1e4", "at most")],
+    )
+    def test_are_checked_like_others(self, tmp_path: Path, whole: str, told: str):
+        (tmp_path / "config.yaml").write_text(self.CONFIG.format(whole=whole, share="1"))
+        assert told in load_problems(tmp_path / "config.yaml")
+
+    def test_and_against_the_store(self, tmp_path: Path):
+        text = "scan: {page_size: 1e2}\ntargets: [{name: a, store: glacier, vaults: [tapes]}]\n"
+        (tmp_path / "config.yaml").write_text(text)
+        assert "must be at most 50 for store glacier" in load_problems(tmp_path / "config.yaml")
