@@ -69,7 +69,7 @@ class Service:
     def __init__(  # noqa: PLR0913 - what can be chosen of serving
         self,
         settings: Settings,
-        listen: str,
+        listen: Sequence[str],
         telemetry_path: str = "/metrics",
         web_config: Path | None = None,
         *,
@@ -78,7 +78,7 @@ class Service:
         problems: Callable[[], Sequence[str]] = tuple,
         shard: Shard = UNSHARDED,
     ) -> None:
-        """Make everything and bind the address; raises ListenError where that cannot be.
+        """Make everything and bind the addresses; raises ListenError where one of them cannot be.
 
         `web_config` is the file of users and TLS; raises ConfigError where it is wrong. `reload` is what
         POST /-/reload calls, None turns that off. `uploads` holds and shows the top uploads of each bucket.
@@ -122,8 +122,13 @@ class Service:
 
     @property
     def port(self) -> int:
-        """The TCP port that the server listens on."""
+        """The TCP port of the first address that the server listens on."""
         return self._web.port
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """Host and TCP port of each address that the server listens on."""
+        return self._web.addresses
 
     @property
     def scheme(self) -> str:

@@ -170,14 +170,38 @@ def check_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
+class _Addresses(argparse.Action):
+    """Collects addresses to listen on; the first one that is given replaces the default."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,  # noqa: ARG002 - as argparse calls it
+        namespace: argparse.Namespace,
+        values: str | Sequence[object] | None,
+        option_string: str | None = None,  # noqa: ARG002 - likewise
+    ) -> None:
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, (*(() if before is self.default else before), values))
+
+
 def web_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the HTTP server."""
+    _web_flags(parser, DEFAULT_LISTEN, "on all addresses", uploads=False)
+
+
+def demo_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the same, with the demo's defaults: it listens on loopback only, and shows the uploads."""
+    _web_flags(parser, DEMO_LISTEN, "on loopback only", uploads=True)
+
+
+def _web_flags(parser: argparse.ArgumentParser, listen: str, reach: str, *, uploads: bool) -> None:
     parser.add_argument(
         "--web.listen-address",
         dest="listen",
         metavar="HOST:PORT",
-        default=DEFAULT_LISTEN,
-        help=f"where to serve (default: {DEFAULT_LISTEN}, on all addresses)",
+        action=_Addresses,
+        default=(listen,),
+        help=f"where to serve; may be repeated (default: {listen}, {reach})",
     )
     parser.add_argument(
         "--web.telemetry-path",
@@ -191,7 +215,8 @@ def web_flags(parser: argparse.ArgumentParser) -> None:
         "--web.enable-uploads",
         dest="enable_uploads",
         action="store_true",
-        help="serve /uploads and /api/v1/uploads, which show keys (default: off)",
+        default=uploads,
+        help=f"serve /uploads and /api/v1/uploads, which show keys (default: {'on' if uploads else 'off'})",
     )
     web_config_flags(parser)
 
@@ -205,11 +230,6 @@ def web_config_flags(parser: argparse.ArgumentParser) -> None:
         type=file_name,
         help="TLS and passwords, in the exporter-toolkit's format (default: none)",
     )
-
-
-def demo_flags(parser: argparse.ArgumentParser) -> None:
-    """Listen on loopback only by default, and show the uploads."""
-    parser.set_defaults(listen=DEMO_LISTEN, enable_uploads=True)
 
 
 def log_flags(parser: argparse.ArgumentParser) -> None:

@@ -76,7 +76,7 @@ COMMANDS = {
     ),
     "demo": Command(
         "Show the exporter at work on a server of its own.",
-        (flags.web_flags, flags.demo_flags),
+        (flags.demo_flags,),
         ("mpu-exporter demo", "mpu-exporter demo --web.listen-address=127.0.0.1:8080"),
         "Listens on 127.0.0.1:19340, shows uploads, and needs its extra: pip install 'mpu-exporter[demo]'.",
     ),
@@ -104,8 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
     os.environ["TZ"] = "UTC"
     time.tzset()
-    words = _with_command(sys.argv[1:] if arguments is None else arguments)
-    options = parser("" if words[0] == "completion" else words[0]).parse_args(words)
+    options = _parse(_with_command(sys.argv[1:] if arguments is None else arguments))
     from exporter.config.problems import ConfigError  # noqa: PLC0415 - --help does without
 
     try:
@@ -120,6 +119,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SIGNAL_BASE + signal.SIGPIPE
     return USAGE_ERROR
+
+
+def _parse(words: list[str]) -> argparse.Namespace:
+    """Return the options; what a command does not take is told beside that command's own usage."""
+    top = parser("" if words[0] == "completion" else words[0])
+    options, unknown = top.parse_known_args(words)
+    if unknown:
+        options.own_parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return options
 
 
 def run(options: argparse.Namespace) -> int:
@@ -162,6 +170,7 @@ def parser(command: str = "") -> argparse.ArgumentParser:
             formatter_class=HelpFormatter,
             allow_abbrev=False,
         )
+        subparser.set_defaults(own_parser=subparser)
         if command in {"", name}:
             for add_flags in (*described.flags, flags.log_flags):
                 add_flags(subparser)
@@ -170,8 +179,25 @@ def parser(command: str = "") -> argparse.ArgumentParser:
 
 
 def _with_command(arguments: Sequence[str]) -> list[str]:
-    """Insert `serve` where no command is named."""
-    first = arguments[0] if arguments else "--"
-    if not first.startswith("-") or first in {"-h", "--help", "--version"}:
-        return list(arguments)
-    return ["serve", *arguments]
+    """Put the command before its flags, `serve` where none is named."""
+    words = list(arguments)
+    if words and (not words[0].startswith("-") or words[0] in {"-h", "--help", "--version"}):
+        return words
+    place = _find_command(words)
+    return ["serve", *words] if place is None else [words[place], *words[:place], *words[place + 1 :]]
+
+
+def _find_command(words: Sequence[str]) -> int | None:
+    """Return where the command stands behind flags and their values; None where there is none."""
+    position = 0
+    while position < len(words) and words[position].startswith("-") and words[position] != "--":
+        position += 2 if "=" not in words[position] and words[position] in _list_valued_flags() else 1
+    return position if position < len(words) and words[position] in COMMANDS else None
+
+
+def _list_valued_flags() -> set[str]:
+    """Return the flags of all commands whose value may be the next word."""
+    every = argparse.ArgumentParser(add_help=False, conflict_handler="resolve")
+    for add_flags in {add for command in COMMANDS.values() for add in command.flags} | {flags.log_flags}:
+        add_flags(every)
+    return {text for action in every._actions if action.nargs != 0 for text in action.option_strings}  # noqa: SLF001 - argparse tells them in no other way

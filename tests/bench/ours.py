@@ -122,6 +122,6 @@ def calm() -> Iterator[None]:
 
 def serve(settings: Settings) -> int:
     """Run the exporter as it is on threads of this process, as long as that lasts; return its port."""
-    service = Service(settings, "127.0.0.1:0")
+    service = Service(settings, ["127.0.0.1:0"])
     threading.Thread(target=service.run, daemon=True).start()
     return service.port

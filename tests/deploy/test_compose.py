@@ -81,7 +81,7 @@ def test_the_exporter_is_built_with_the_extra_that_its_command_needs():
     (extra,) = exporter["build"]["args"].values()
     assert (extra in extras, f'ARG {"".join(exporter["build"]["args"])}=""\n' in DOCKERFILE) == (True, True)
     options = cli.parser().parse_args(exporter["command"])
-    assert options.listen == f":{exporter['ports'][0].split(':')[-1]}"
+    assert options.listen == (f":{exporter['ports'][0].split(':')[-1]}",)
 
 
 def test_the_override_of_the_guide_serves_the_config_that_it_mounts():

@@ -36,7 +36,7 @@ def url() -> Iterator[str]:
     refused = Discovery(success=False, failure=Failure(Reason.ACCESS_DENIED, "ListBuckets: <b>no</b>"))
     shown.watched[0] = replace(shown.watched[0], discovery=refused)
     shown.app.config_problems = lambda: [f"config.yaml:1: targets[0].endpoint_url: {'x' * 500} is no URL"]
-    web = WebServer(shown.app, "127.0.0.1:0")
+    web = WebServer(shown.app, ["127.0.0.1:0"])
     web.start()
     yield f"http://127.0.0.1:{web.port}"
     web.stop()

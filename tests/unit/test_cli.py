@@ -1,7 +1,9 @@
 """Commands, flags and exit codes, up to where serving begins."""
 
+import argparse
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -40,6 +42,12 @@ def config(tmp_path: Path) -> Path:
     return file
 
 
+def shown(options: argparse.Namespace) -> tuple[str, ...]:
+    """Return what was asked for, without the parsers that stand beside it."""
+    first = ("command", "buckets", "config_file", "targets", "log_level", "log_format")
+    return tuple(f"{name}={getattr(options, name)}" for name in first)
+
+
 def ended(*arguments: str) -> int:
     """Return the exit code of a command that ends by itself."""
     try:
@@ -74,6 +82,42 @@ class TestUsage:
         assert written.out == ""
         assert written.err.startswith("usage: mpu-exporter")
         assert message in written.err
+
+    @pytest.mark.parametrize(
+        ("arguments", "command"),
+        [
+            (["check", "--estimate", "--web.listen-address=:1"], "check"),
+            (["uploads", "--older"], "uploads"),
+            (["--no-such-flag", "value", "--log.level=debug"], "serve"),
+            (["scan", "--format=xml"], "scan"),
+        ],
+    )
+    def test_what_a_command_does_not_take_is_told_beside_its_own_usage(
+        self, capsys: pytest.CaptureFixture[str], arguments: list[str], command: str
+    ):
+        assert ended(*arguments) == 1
+        assert capsys.readouterr().err.startswith(f"usage: mpu-exporter {command} [")
+
+    @pytest.mark.parametrize(
+        "before",
+        [
+            ["--config.file=other.yaml", "--log.level", "debug"],
+            ["--config.file", "other.yaml", "--log.level=debug"],
+            ["--log.level=debug", "--config.file", "uploads"],
+            ["--config.file=other.yaml", "--target", "scan", "--log.format=json"],
+        ],
+    )
+    def test_flags_may_stand_before_the_command(self, monkeypatch: pytest.MonkeyPatch, before: list[str]):
+        asked: list[tuple[str, ...]] = []
+        monkeypatch.setattr(cli, "run", lambda options: asked.append(shown(options)))
+        cli.main(["scan", *before, "--bucket=media"])
+        cli.main([*before, "scan", "--bucket=media"])
+        assert asked[0] == asked[1]
+        assert asked[0][:2] == ("command=scan", "buckets=['media']")
+
+    def test_without_a_command_they_are_those_of_serve(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(cli, "run", lambda options: options.command)
+        assert cli.main(["--config.watch", "--config.file", "scan"]) == "serve"
 
     @pytest.mark.parametrize(
         ("arguments", "told"),
@@ -215,6 +259,16 @@ class TestServe:
         assert written.startswith(f"--web.listen-address: cannot listen on '{address}': ")
         assert "Address already in use" in written
 
+    def test_of_several_addresses_one_that_cannot_be_ends_with_1(
+        self, capsys: pytest.CaptureFixture[str], config: Path
+    ):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            addresses = ("127.0.0.1:0", f"127.0.0.1:{taken.getsockname()[1]}")
+            assert (
+                ended(f"--config.file={config}", *(f"--web.listen-address={each}" for each in addresses)) == 1
+            )
+        assert f"--web.listen-address: cannot listen on '{addresses[1]}': " in capsys.readouterr().err
+
     def test_the_process_runs_in_utc(self, config: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv("TZ", "Asia/Kolkata")
         ended("check", f"--config.file={config}")
@@ -238,5 +292,15 @@ class TestDemo:
         assert capsys.readouterr().err == "the demo needs its server: pip install 'mpu-exporter[demo]'\n"
 
     def test_it_listens_on_loopback_unless_told_otherwise(self):
-        assert cli.parser().parse_args(["demo"]).listen == "127.0.0.1:19340"
-        assert cli.parser().parse_args(["serve"]).listen == ":19340"
+        assert cli.parser().parse_args(["demo"]).listen == ("127.0.0.1:19340",)
+        assert cli.parser().parse_args(["serve"]).listen == (":19340",)
+
+    @pytest.mark.parametrize("command", ["demo", "serve"])
+    def test_help_tells_the_defaults_of_the_command_itself(
+        self, capsys: pytest.CaptureFixture[str], command: str
+    ):
+        options = cli.parser().parse_args([command])
+        assert ended(command, "--help") == 0
+        text = re.sub(r"\s+", " ", capsys.readouterr().out.partition("options:")[2])
+        told = re.findall(r"--web\.(?:listen-address|enable-uploads) .*?\(default: ([^,)]+)", text)
+        assert told == [options.listen[0], "on" if options.enable_uploads else "off"]

@@ -74,7 +74,7 @@ def test_names_are_kept_of_as_many_uploads_as_the_config_says_also_after_a_reloa
         service, "StateDatabase", lambda *a, **b: made.append(StateDatabase(*a, **b)) or made[0]
     )
     monkeypatch.setattr(service, "WebServer", Mock())
-    exporter = service.Service(settings(7), "127.0.0.1:0")
+    exporter = service.Service(settings(7), ["127.0.0.1:0"])
     maxima = [made[0].max_names]
     exporter.reload(settings(0))
     assert [*maxima, made[0].max_names] == [7, 0]

@@ -222,7 +222,7 @@ class TestServingAndScanning:
 class TestStop:
     @pytest.mark.slow
     def test_it_ends_quickly_whatever_is_connected(self):
-        web = WebServer(big, "127.0.0.1:0")  # type: ignore[arg-type]
+        web = WebServer(big, ["127.0.0.1:0"])  # type: ignore[arg-type]
         web.start()
         with ExitStack() as clients:
             for sent in (b"", b"GET /", GET, GET * 5, b"\xff\xff\r\n\r\n", b"POST / HTTP/1.1\r\nHost: x\r\n"):
@@ -236,10 +236,19 @@ class TestStop:
 
 
 class TestListen:
+    def test_every_address_is_served(self):
+        web = WebServer(ExampleBoard("a").app, ["127.0.0.1:0", "127.0.0.2:0"])
+        web.start()
+        assert [host for host, _ in web.addresses] == ["127.0.0.1", "127.0.0.2"]
+        for host, port in web.addresses:
+            with urllib.request.urlopen(f"http://{host}:{port}/-/healthy", timeout=5) as answer:
+                assert answer.status == 200
+        web.stop()
+
     def test_ipv4_and_ipv6_loopback(self):
         for listen, family in (("127.0.0.1:0", socket.AF_INET), ("[::1]:0", socket.AF_INET6)):
             try:
-                web = WebServer(ExampleBoard("a").app, listen)
+                web = WebServer(ExampleBoard("a").app, [listen])
             except ListenError:
                 assert family == socket.AF_INET6  # a machine without IPv6
                 continue
@@ -280,7 +289,7 @@ class TestListen:
 
 def test_the_end_of_serving_is_told():
     told = threading.Event()
-    web = WebServer(ExampleBoard("media").app, "127.0.0.1:0", on_end=told.set)
+    web = WebServer(ExampleBoard("media").app, ["127.0.0.1:0"], on_end=told.set)
     web.start()
     assert not told.is_set()
     web.stop()

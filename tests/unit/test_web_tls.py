@@ -305,7 +305,7 @@ class TestConversation:
     @pytest.mark.slow
     def test_it_ends_quickly_whatever_is_connected(self, authority: Authority):
         web_config = authority.web_config()
-        web = WebServer(big, "127.0.0.1:0", web_config=lambda: web_config)
+        web = WebServer(big, ["127.0.0.1:0"], web_config=lambda: web_config)
         web.start()
         with ExitStack() as clients:
             for sent in (b"", b"\x16\x03", b"GET / HTTP/1.1\r\n"):

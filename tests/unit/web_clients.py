@@ -29,7 +29,7 @@ def serving(
     app: Any = None, limits: ConnectionLimits | None = None, web_config: Any = WebConfig
 ) -> Iterator[WebServer]:
     web = WebServer(
-        app or ExampleBoard("media").app, "127.0.0.1:0", limits or ConnectionLimits(), web_config=web_config
+        app or ExampleBoard("media").app, ["127.0.0.1:0"], limits or ConnectionLimits(), web_config=web_config
     )
     web.start()
     try:

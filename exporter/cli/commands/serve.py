@@ -90,8 +90,9 @@ def serve(  # noqa: PLR0913 - what can be chosen of serving
 
 
 def _log_start(service: Service, targets: int, shard: Shard) -> None:
-    fields = {"version": __version__, "scheme": service.scheme, "port": service.port, "targets": targets}
-    log.info("mpu-exporter is listening", extra={"fields": fields})
+    for host, port in service.addresses:
+        fields = {"version": __version__, "scheme": service.scheme, "port": port, "address": host}
+        log.info("mpu-exporter is listening", extra={"fields": fields | {"targets": targets}})
     if shard.total > 1:
         text = "this is one shard of several: the buckets of the others are not watched here"
         log.info(text, extra={"fields": {"ordinal": shard.ordinal, "total": shard.total}})

@@ -82,7 +82,7 @@ def demo_settings(endpoint_url: str) -> Settings:
 
 
 def _greet(options: argparse.Namespace, service: Service, uploads: int) -> None:
-    host = options.listen.rpartition(":")[0] or "127.0.0.1"
+    host = options.listen[0].rpartition(":")[0] or "127.0.0.1"
     greeting = _GREETING.format(
         url=f"{service.scheme}://{host}:{service.port}",
         path=options.telemetry_path,

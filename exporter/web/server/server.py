@@ -15,7 +15,7 @@ from exporter.web.auth.config import WebConfig
 from exporter.web.server.protocol import ConnectionLimits, HttpProtocol, HttpsProtocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _BACKLOG = 256
 _MAX_PORT = 65535
@@ -32,18 +32,19 @@ class WebServer:
     def __init__(
         self,
         app: Any,  # noqa: ANN401 - ASGI
-        listen: str,
+        listen: Sequence[str],
         limits: ConnectionLimits = DEFAULT_LIMITS,
         on_end: Callable[[], None] = lambda: None,
         web_config: Callable[[], WebConfig] = WebConfig,
     ) -> None:
-        """Bind the address, `host:port`, where an empty host means all; raises ListenError.
+        """Bind each address, `host:port`, where an empty host means all; raises ListenError.
 
         `on_end` is called when serving ends for whatever reason, so that scans end too. `web_config` returns
         the settings of new connections; whether they are encrypted is decided here, once.
         """
-        self._socket = bind(listen)
-        self.port = int(self._socket.getsockname()[1])
+        self._sockets = bind_all(listen)
+        self.addresses = tuple(map(_name, self._sockets))
+        self.port = self.addresses[0][1]
         self._connections: set[HttpProtocol] = set()
         encrypted = web_config().tls_context is not None
         protocol = partial(HttpsProtocol, web_config) if encrypted else HttpProtocol
@@ -76,7 +77,8 @@ class WebServer:
         """Let requests in progress finish for at most `timeout` seconds, and close."""
         self.begin_to_stop()
         self._thread.join(timeout)
-        self._socket.close()
+        for each in self._sockets:
+            each.close()
 
     def _run(self) -> None:
         try:
@@ -85,10 +87,28 @@ class WebServer:
             self._on_end()
 
     async def _serve(self) -> None:
-        await self._server.serve(sockets=[self._socket])
+        await self._server.serve(sockets=self._sockets)
         for connection in list(self._connections):
             connection.abort()  # its client has not taken the response by now
         await asyncio.sleep(0)
+
+
+def bind_all(addresses: Sequence[str]) -> list[socket.socket]:
+    """Return a listening socket for each address, or none at all. Raises ListenError."""
+    bound: list[socket.socket] = []
+    try:
+        for address in addresses:
+            bound.append(bind(address))  # noqa: PERF401 - what is bound is closed where a later one cannot be
+    except ListenError:
+        for each in bound:
+            each.close()
+        raise
+    return bound
+
+
+def _name(bound: socket.socket) -> tuple[str, int]:
+    host, port = bound.getsockname()[:2]
+    return str(host), int(port)
 
 
 def bind(listen: str) -> socket.socket:
