@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def differences(schema: dict, defaults: dict, place: str) -> Iterator[str]:
     """Yield the places where what a closed section declares is not what values.yaml has."""
-    optional = {"/state/persistence/retentionPolicy", "/resources"}
+    optional = {"/state/persistence/retentionPolicy", "/resources", "/strategy", "/updateStrategy"}
     if schema.get("additionalProperties") is False and place not in optional:
         yield from (f"{place}/{key}" for key in set(schema["properties"]) ^ set(defaults))
     for key, section in schema.get("properties", {}).items():
@@ -55,6 +55,8 @@ class TestSchema:
             ("serviceMonitor: {basicAuth: {user: {name: a, key: b}}}", "user"),
             ("podMonitor: {tlsConfig: {caFile: a}}", "caFile"),
             ("podMonitor: {oauth2: {tokenURL: a}}", "tokenURL"),
+            ("strategy: {rollingUpdate: {maxSurges: 1}}", "maxSurges"),
+            ("updateStrategy: {partition: 1}", "partition"),
         ],
     )
     def test_a_typo_is_refused_by_name(self, values: str, key: str):
@@ -142,6 +144,14 @@ class TestCombinations:
                 "existingClaim is one volume, but each of several shards needs its own",
             ),
             ("state: {enabled: false, persistence: {enabled: true}}", "there is nothing to keep"),
+            (
+                "strategy: {rollingUpdate: {maxSurge: 1}}",
+                "strategy.type is Recreate, which Kubernetes refuses",
+            ),
+            (
+                "updateStrategy: {type: OnDelete, rollingUpdate: {partition: 1}}",
+                "updateStrategy.type is OnDelete, which Kubernetes refuses",
+            ),
             (
                 "config: {state: {path: /data/x.db}}",
                 "config.state.path is /data/x.db, but the state's volume is mounted at /var/lib/mpu-exporter",

@@ -47,12 +47,37 @@ class TestOnePod:
         assert pod_of()["spec"]["terminationGracePeriodSeconds"] == 30
 
 
+class TestStrategy:
+    """Kubernetes' defaults are written out: what Helm has not applied, it does not take back at the next type."""
+
+    @pytest.mark.parametrize(
+        ("strategy", "limits"),
+        [
+            ("{type: RollingUpdate}", {"maxSurge": "25%", "maxUnavailable": "25%"}),
+            ("{type: RollingUpdate, rollingUpdate: null}", {"maxSurge": "25%", "maxUnavailable": "25%"}),
+            (
+                "{type: RollingUpdate, rollingUpdate: {maxUnavailable: 0}}",
+                {"maxSurge": "25%", "maxUnavailable": 0},
+            ),
+        ],
+    )
+    def test_of_a_deployment_has_both_limits(self, strategy: str, limits: dict[str, object]):
+        spec = find("Deployment", render(f"strategy: {strategy}"))["spec"]
+        assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": limits}
+
+    def test_of_a_stateful_set_has_its_partition(self):
+        spec = find("StatefulSet", render("{shards: 2, updateStrategy: {type: OnDelete}}"))["spec"]
+        assert spec["updateStrategy"] == {"type": "OnDelete"}
+        spec = find("StatefulSet", render("{shards: 2, updateStrategy: null}"))["spec"]
+        assert spec["updateStrategy"] == {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}
+
+
 class TestShards:
     def test_are_as_many_pods_that_start_and_end_at_once(self):
         spec = find("StatefulSet", render(SHARDED))["spec"]
         assert spec["replicas"] == 3
         assert spec["podManagementPolicy"] == "Parallel"
-        assert spec["updateStrategy"] == {"type": "RollingUpdate"}
+        assert spec["updateStrategy"] == {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}
         assert "Deployment" not in kinds(render(SHARDED))
 
     def test_know_how_many_they_are_and_which(self):

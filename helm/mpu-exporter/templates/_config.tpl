@@ -48,3 +48,24 @@ tls_server_config:
 {{- define "mpu-exporter.replicas" -}}
 {{ ternary .Values.shards .Values.replicas (kindIs "invalid" .Values.replicas) }}
 {{- end }}
+
+{{/*
+How pods are replaced, with Kubernetes' own defaults written out: what Helm has never applied it does not take back either, and
+a rollingUpdate that the cluster had filled in would be refused beside the next type.
+*/}}
+{{- define "mpu-exporter.strategy" -}}
+{{- $strategy := deepCopy (default (dict "type" "Recreate") .Values.strategy) -}}
+{{- if eq $strategy.type "RollingUpdate" -}}
+{{- $limits := mergeOverwrite (dict "maxSurge" "25%" "maxUnavailable" "25%") (default dict $strategy.rollingUpdate) -}}
+{{- $strategy = set $strategy "rollingUpdate" $limits -}}
+{{- end -}}
+{{- toYaml $strategy }}
+{{- end }}
+
+{{- define "mpu-exporter.updateStrategy" -}}
+{{- $strategy := deepCopy (default (dict "type" "RollingUpdate") .Values.updateStrategy) -}}
+{{- if eq $strategy.type "RollingUpdate" -}}
+{{- $strategy = set $strategy "rollingUpdate" (mergeOverwrite (dict "partition" 0) (default dict $strategy.rollingUpdate)) -}}
+{{- end -}}
+{{- toYaml $strategy }}
+{{- end }}
