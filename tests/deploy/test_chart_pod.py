@@ -155,9 +155,9 @@ class TestSpread:
     def test_is_about_our_pods_unless_it_says_of_which(self):
         """Kubernetes takes a constraint without a selector for one about no pod at all."""
         ours = find("Deployment", render())["spec"]["selector"]
-        rule = "maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule"
+        rule = "maxSkew: 1, whenUnsatisfiable: DoNotSchedule, topologyKey"
         theirs = "labelSelector: {matchLabels: {tier: tools}}"
-        spread = pod_of(f"topologySpreadConstraints: [{{{rule}}}, {{{rule}, {theirs}}}]")["spec"]
+        spread = pod_of(f"topologySpreadConstraints: [{{{rule}: zone}}, {{{rule}: host, {theirs}}}]")["spec"]
         assert [c["labelSelector"] for c in spread["topologySpreadConstraints"]] == [
             ours,
             {"matchLabels": {"tier": "tools"}},

@@ -48,7 +48,7 @@ class TestOnePod:
 
 
 class TestStrategy:
-    """Kubernetes' defaults are written out: what Helm has not applied, it does not take back at the next type."""
+    """Kubernetes' defaults are written out: Helm takes back only what it has applied."""
 
     @pytest.mark.parametrize(
         ("strategy", "limits"),
