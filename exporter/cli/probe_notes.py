@@ -44,7 +44,7 @@ def notes(target: TargetSettings, bucket: BucketSettings, servers: Iterable[str]
     yield from endpoint_advice(target, (bucket.name,) if target.discover else ())
     for server in sorted({server.lower() for server in servers}):
         for name, kept in _KEPT_SECONDS.items():
-            if name in server and bucket.stale_after > kept:
+            if name in server and not target.cleanup and bucket.stale_after > kept:
                 yield (
                     f"this server ({name}) by default removes unfinished uploads {human_seconds(kept)} after "
                     f"their initiation: with stale_after of {human_seconds(bucket.stale_after)} none is stale"

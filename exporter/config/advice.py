@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from exporter.text.humanize import human_seconds
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -20,6 +22,19 @@ def find_advice(settings: Settings) -> Iterator[str]:
     for position, target in enumerate(settings.targets):
         for text in endpoint_advice(target, (bucket.name for bucket in target.buckets)):
             yield f"targets[{position}].{text}"
+        for text in _cleanup_advice(target):
+            yield f"targets[{position}].{text}"
+
+
+def _cleanup_advice(target: TargetSettings) -> Iterator[str]:
+    """Yield where the store removes uploads before they can be stale."""
+    waits = {bucket.stale_after for bucket in target.buckets} or {target.stale_after}
+    if target.cleanup and max(waits) >= target.cleanup.after:
+        after, stale_after = human_seconds(target.cleanup.after), human_seconds(max(waits))
+        yield (
+            f"cleanup.after: the store removes uploads after {after}, so that with stale_after of "
+            f"{stale_after} none is ever stale: set stale_after below it"
+        )
 
 
 def endpoint_advice(target: TargetSettings, buckets: Iterable[str]) -> Iterator[str]:

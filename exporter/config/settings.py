@@ -17,6 +17,7 @@ from exporter.config.key_definition import Key, as_metadata, duration_key, key, 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from exporter.config.cleanup import CleanupSettings
     from exporter.config.field_types import (
         Account,
         BucketName,
@@ -233,6 +234,9 @@ class TargetSettings:
         ),
     )
     lifecycle: bool = key(default=False, description="Also read each bucket's abort rules.", stores=_S3_OBS)
+    cleanup: CleanupSettings | None = key(
+        None, "The store's own clean-up of unfinished uploads, which no rule names; null: none."
+    )
     price_per_gib_month: Prices | None = key(
         None, "Prices for mpu_estimated_monthly_cost; null: no such metric."
     )

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
-from exporter.config import checks, credentials, field_types, settings
+from exporter.config import checks, cleanup, credentials, field_types, settings
 from exporter.config.credentials import Secret
 from exporter.config.field_types import FILE_NAME, FLAG, Leaf, choice, number, text, whole_number
 from exporter.config.key_definition import list_keys
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from exporter.config.key_definition import Key
 
-_NAMES = vars(credentials) | vars(settings) | vars(field_types) | {"Path": Path}
+_NAMES = vars(cleanup) | vars(credentials) | vars(settings) | vars(field_types) | {"Path": Path}
 """What annotations of settings may name: at run time the settings do not import their field types."""
 
 

@@ -27,13 +27,13 @@ _COST = Definition(
 _RULE_PRESENT = Definition(
     "mpu_abort_rule_present",
     "1 if an enabled lifecycle rule aborts all watched uploads (scope bucket) or some of them (scope "
-    "prefix), else 0; only with lifecycle: true.",
+    "prefix), else 0; only with lifecycle: true. 1 with scope store: the config has cleanup.",
     labels=(*BUCKET_LABELS, "scope"),
     see="#abort-rules-of-the-store",
 )
 _RULE_SECONDS = Definition(
     "mpu_abort_rule_seconds",
-    "Time after which the shortest such rule aborts an upload; no sample without one.",
+    "Time after which the shortest such rule, or the store itself, aborts an upload; no sample without one.",
     labels=(*BUCKET_LABELS, "scope"),
 )
 _ABORTS: dict[Definition, Callable[[Summary], float | None]] = {
@@ -96,6 +96,8 @@ def _rules(rows: Rows) -> Iterator[GaugeMetricFamily]:
     present, seconds = _RULE_PRESENT.gauges(), _RULE_SECONDS.gauges()
     for entry, summary in rows:
         rules = summary.abort_rules._asdict() if summary.abort_rules else {}
+        if entry.cleanup_after is not None:
+            rules["store"] = entry.cleanup_after
         for scope, after in rules.items():
             present.add_metric((*labels_of(entry), scope), float(after is not None))
             if after is not None:

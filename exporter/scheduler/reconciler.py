@@ -184,6 +184,7 @@ class Reconciler:
             target.scan.keep_for,
             self._ages,
             price_list=price_list_of(target),
+            cleanup_after=target.cleanup.after if target.cleanup else None,
             source=watched.source(bucket),
         )
         result = watched.ledger(bucket).result

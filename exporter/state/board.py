@@ -51,6 +51,8 @@ class Entry:
     missing: int = 0
     price_list: PriceList | None = None
     """The target's own prices, None where the config has none."""
+    cleanup_after: float | None = None
+    """Seconds after which the store itself removes uploads; None where the config says nothing of it."""
     fresh_at: float = 0.0
     """Monotonic time of the last success."""
     source: object = None

@@ -3,7 +3,8 @@
 import pytest
 
 from exporter.config.advice import find_advice
-from exporter.config.settings import BucketSettings, Settings, StoreKind, TargetSettings
+from exporter.config.cleanup import CleanupSettings
+from exporter.config.settings import BucketSettings, DiscoverSettings, Settings, StoreKind, TargetSettings
 
 
 def advice(*urls: str) -> list[str]:
@@ -42,3 +43,35 @@ def test_other_urls_are_not(url: str):
 def test_of_several_nodes_each_is_looked_at():
     told = advice("http://a:1/media", "http://b:1", "http://c:1/logs")
     assert [text.partition(" the name")[0] for text in told] == ["targets[1].endpoint_urls: ends in"] * 2
+
+
+CLEANUP = CleanupSettings("store", 86400.0)
+
+
+@pytest.mark.parametrize(
+    ("stale_after", "own", "told"),
+    [
+        (86399.0, 86399.0, []),
+        (
+            *(86399.0, 172800.0),
+            [
+                (
+                    "targets[0].cleanup.after: the store removes uploads after 1d 0h, so that with "
+                    "stale_after of 2d 0h none is ever stale: set stale_after below it"
+                )
+            ],
+        ),
+    ],
+)
+def test_a_store_that_cleans_up_before_anything_is_stale_is_told(
+    stale_after: float, own: float, told: list[str]
+):
+    buckets = BucketSettings("media", stale_after=stale_after), BucketSettings("logs", stale_after=own)
+    target = TargetSettings("minio", StoreKind.S3, buckets, stale_after=stale_after, cleanup=CLEANUP)
+    assert told == list(find_advice(Settings(targets=(target,))))
+
+
+def test_where_buckets_are_discovered_the_target_s_own_time_is_looked_at():
+    target = TargetSettings("minio", StoreKind.S3, discover=DiscoverSettings(), cleanup=CLEANUP)
+    [text] = find_advice(Settings(targets=(target,)))
+    assert "with stale_after of 7d 0h none" in text

@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 
 
 def samples(
-    summary: Summary = SUMMARY, *, store: str = "s3", price_list: PriceList | None = PRICE_LIST
+    summary: Summary = SUMMARY,
+    *,
+    store: str = "s3",
+    price_list: PriceList | None = PRICE_LIST,
+    cleanup_after: float | None = None,
 ) -> dict[str, dict[str, float]]:
     """Return by family, and by the value of its own label, what is shown of a bucket."""
     board = Board()
-    board.declare([Entry("prod", "media", store, 60.0, (3600.0, 86400.0), price_list=price_list)])
+    entry = Entry("prod", "media", store, 60.0, (3600.0, 86400.0), price_list=price_list)
+    board.declare([replace(entry, cleanup_after=cleanup_after)])
     board.publish(("prod", "media"), ScanResult(summary, finished=1.0, duration=1.0))
     return {
         family.name: {
@@ -58,6 +63,19 @@ def test_rules_that_are_there_have_seconds_and_others_are_zero():
 def test_rules_that_are_not_known_have_no_sample():
     unknown = samples(replace(SUMMARY, abort_rules=None))
     assert not {"mpu_abort_rule_present", "mpu_abort_rule_seconds"} & unknown.keys()
+
+
+@pytest.mark.parametrize("store", ["s3", "glacier"])
+def test_a_store_that_cleans_up_by_itself_counts_as_a_rule_of_its_own(store: str):
+    shown = samples(replace(SUMMARY, abort_rules=None), store=store, cleanup_after=86400.0)
+    assert shown["mpu_abort_rule_present"] == {"store": 1}
+    assert shown["mpu_abort_rule_seconds"] == {"store": 86400}
+
+
+def test_rules_of_the_bucket_are_shown_beside_what_the_store_does():
+    shown = samples(replace(SUMMARY, abort_rules=AbortRules(bucket=604800.0)), cleanup_after=86400.0)
+    assert shown["mpu_abort_rule_present"] == {"bucket": 1, "prefix": 0, "store": 1}
+    assert shown["mpu_abort_rule_seconds"] == {"bucket": 604800, "store": 86400}
 
 
 def test_groups_are_shown_under_their_names():

@@ -9,6 +9,7 @@ import pytest
 from fakes import NOW
 from unit.scheduler_setup import SchedulerSetup, target
 
+from exporter.config.cleanup import CleanupSettings
 from exporter.config.settings import BucketSettings, DiscoverSettings, ScanSettings
 from exporter.model.errors import Failure, Reason, StoppingError, StoreError
 from exporter.scheduler.discovery import DiscoverySchedule
@@ -81,6 +82,14 @@ class TestOtherSettings:
         setup.apply(target("prod", BucketSettings("a", prefix="db/"), "b"), ages=(HOUR,))
         assert {entry.summary for entry in setup.shown().values()} == {None}
         assert {entry.ages for entry in setup.shown().values()} == {(HOUR,)}
+
+    def test_every_bucket_is_shown_with_what_its_store_does_by_itself(self):
+        setup = SchedulerSetup(target(cleanup=CleanupSettings("store", 86400.0)), target("other"))
+        after = {key: entry.cleanup_after for key, entry in setup.shown().items()}
+        assert after == {
+            **{("prod", bucket): 86400.0 for bucket in "ab"},
+            **{("other", bucket): None for bucket in "ab"},
+        }
 
     def test_where_a_target_cannot_be_made_nothing_changes(self):
         setup = SchedulerSetup(target())

@@ -31,6 +31,7 @@ def scan_metrics(ages: tuple[float, ...], outcomes: Sequence[Outcome[ScanResult]
             each.target.scan.keep_for,
             ages,
             price_list=price_list_of(each.target),
+            cleanup_after=each.target.cleanup.after if each.target.cleanup else None,
         )
         for each in tried
     )
