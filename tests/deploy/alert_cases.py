@@ -115,7 +115,7 @@ CASES = [
         | bucket("mpu_abort_rule_seconds", "604800x200", scope="bucket")
         | bucket("mpu_abort_rule_seconds", "2592000x200", scope="prefix"),
         "The oldest upload in bucket media of prod is 2d 0h 0m 1s past the age at which the bucket's "
-        "lifecycle rule aborts uploads: the rule does not do its work.",
+        "lifecycle rule, or the store itself, aborts uploads: that does not work.",
     ),
     simple(
         *("MpuAbortOverdue", "mpu_abort_overdue_uploads", "0", "1"),
@@ -136,6 +136,14 @@ CASES = [
         target("mpu_discovery_success", "1x200"),
         target("mpu_discovery_success", "0x200"),
         "The store of prod does not tell which buckets there are: new ones are not watched.",
+        TARGET,
+    ),
+    Case(
+        "MpuDiscoveryFindsNothing",
+        target("mpu_target_buckets", "1x200") | target("mpu_discovery_success", "1x200"),
+        target("mpu_target_buckets", "0x200") | target("mpu_discovery_success", "1x200"),
+        "The store of prod tells which buckets there are, and none of them is watched: it shows the "
+        "exporter's account none, or `include` and `exclude` drop them all.",
         TARGET,
     ),
     Case(

@@ -23,7 +23,7 @@ def expected(case: Case, cluster: str) -> dict[str, Any]:
     rule = RULES[case.alert]
     return {
         "exp_labels": KEPT | {"cluster": cluster} | case.labels | rule["labels"],
-        "exp_annotations": rule["annotations"] | {"description": case.description},
+        "exp_annotations": annotations(case.alert, case.description, case.labels),
     }
 
 
@@ -53,8 +53,16 @@ def once(
 
 
 def alert(name: str, description: str, **labels: str) -> dict[str, Any]:
-    rule = RULES[name]
     return {
-        "exp_labels": labels | rule["labels"],
-        "exp_annotations": rule["annotations"] | {"description": description},
+        "exp_labels": labels | RULES[name]["labels"],
+        "exp_annotations": annotations(name, description, labels),
     }
+
+
+def annotations(name: str, description: str, labels: dict[str, str]) -> dict[str, str]:
+    """Return the texts of an alert, filled in."""
+    told: dict[str, str] = RULES[name]["annotations"] | {"description": description}
+    if "command" in told:
+        target, bucket = (labels[key].replace("'", r"'\''") for key in ("target", "bucket"))
+        told["command"] = f"mpu-exporter uploads --stale --target='{target}' --bucket='{bucket}'"
+    return told

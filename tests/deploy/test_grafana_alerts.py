@@ -153,7 +153,7 @@ def test_the_value_is_named_right_in_annotations_of_the_users_own():
 
 def test_a_dollar_in_a_label_is_no_variable():
     rules = grafana_rules("{additionalLabels: {team: '$storage'}}")
-    assert rules["MpuStaleUploads"]["labels"] == {"severity": "info", "team": "$$storage"}
+    assert rules["MpuStaleUploads"]["labels"] == {"severity": "warning", "team": "$$storage"}
 
 
 class TestValues:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from alert_cases import CASES, Case, Series, bucket, scraped, series, target
-from judging import RULES, expected, judge, minutes
-from rules import NAMES, VALUES, grafana_rules, prometheus_groups, promtool, write_yaml
+from judging import RULES, expected, judge, minutes, once
+from rules import NAMES, SOURCE, VALUES, grafana_rules, prometheus_groups, promtool, write_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,6 +117,7 @@ def test_its_value_is_there_also_when_all_is_well(case: Case, tmp_path: Path):
             target("mpu_api_requests_total", "0+9x60", operation="ListParts"),
         ),  # never throttled
         ("MpuDiscoveryFailing", target("mpu_target_buckets", "1x60")),  # buckets are listed now
+        ("MpuDiscoveryFindsNothing", target("mpu_target_buckets", "1x60")),
     ],
 )
 def test_its_value_is_there_also_when_what_it_was_about_is_gone(alert: str, left: Series, tmp_path: Path):
@@ -127,3 +130,78 @@ def test_where_an_exporter_has_nothing_of_it_grafana_sees_that_it_is_well(case: 
     left = series("mpu_exporter_build_info", "1x60", version="0.1.0")
     left |= series("mpu_shards", "1x60") | series("mpu_shard_ordinal", "0x60")
     assert judge_value(tmp_path, case.alert, left, ("a",), 30) == ""
+
+
+class TestStoresThatCleanUpByThemselves:
+    """`cleanup` in the config: what the store does counts as a rule."""
+
+    RULE = bucket("mpu_abort_rule_present", "1x200", scope="store")
+
+    def test_there_is_no_lack_of_a_rule(self, tmp_path: Path):
+        found = self.RULE | bucket("mpu_stale_uploads", "1x200")
+        both = found | bucket("mpu_abort_rule_present", "0x200", scope="bucket")
+        looks: dict[int, list[dict[str, Any]]] = {minute: [] for minute in (0, 60, 120)}
+        tests = [once("MpuNoAbortRule", scraped(each, "west", ("a",)), looks) for each in (found, both)]
+        assert judge(tmp_path, tests) == ""
+
+    @pytest.mark.parametrize(("idle_since", "fires"), [(222400, False), (222399, True)])
+    def test_what_it_leaves_is_told_by_the_last_activity(
+        self,
+        idle_since: int,
+        fires: bool,  # noqa: FBT001
+        tmp_path: Path,
+    ):
+        found = bucket("mpu_scan_last_success_timestamp_seconds", "1000000x200")
+        found |= bucket("mpu_oldest_initiated_timestamp_seconds", "1x200")
+        found |= bucket("mpu_oldest_activity_timestamp_seconds", f"{idle_since}x200")
+        found |= self.RULE | bucket("mpu_abort_rule_seconds", "604800x200", scope="store")
+        [case] = [case for case in CASES if case.alert == "MpuAbortRuleOutlived"]
+        looks = {60: [expected(case, "west")] if fires else []}
+        assert judge(tmp_path, [once(case.alert, scraped(found, "west", ("a",)), looks)]) == ""
+
+
+class TestDiscoveryThatFindsNothing:
+    def fires(self) -> list[dict[str, Any]]:
+        [case] = [case for case in CASES if case.alert == "MpuDiscoveryFindsNothing"]
+        return [expected(case, "west")]
+
+    def look(self, folder: Path, looks: dict[int, list[dict[str, Any]]], *pods: Series) -> str:
+        found = [line for n, pod in enumerate(pods) for line in scraped(pod, "west", (f"mpu-{n}",))]
+        return judge(folder, [once("MpuDiscoveryFindsNothing", found, looks)])
+
+    def test_after_it_had_found_some(self, tmp_path: Path):
+        found = target("mpu_target_buckets", "3x9 0x200") | target("mpu_discovery_success", "1x210")
+        assert self.look(tmp_path, {39: [], 40: self.fires()}, found) == ""
+
+    def test_a_shard_without_buckets_is_none_of_it_and_all_of_them_are(self, tmp_path: Path):
+        some, none = (
+            target("mpu_target_buckets", f"{buckets}x200") | target("mpu_discovery_success", "1x200")
+            for buckets in (3, 0)
+        )
+        assert self.look(tmp_path, {60: []}, some, none) == ""
+        assert self.look(tmp_path, {60: self.fires()}, none, none) == ""
+
+    def test_a_list_that_cannot_be_read_and_a_target_with_buckets_of_its_own_are_none_of_it(
+        self, tmp_path: Path
+    ):
+        none = target("mpu_target_buckets", "0x200")
+        assert self.look(tmp_path, {60: []}, none | target("mpu_discovery_success", "0x200")) == ""
+        assert self.look(tmp_path, {60: []}, none) == ""
+
+
+HOSTILE = 'it\'s; rm -rf "$HOME" `id` \\ ${x}'
+
+
+@pytest.mark.parametrize("name", [alert["alert"] for alert in SOURCE if "command" in alert])
+def test_its_command_names_target_and_bucket_whatever_is_in_their_names(name: str, tmp_path: Path):
+    [case] = [case for case in CASES if case.alert == name]
+    names = {"target": HOSTILE, "bucket": f"'{HOSTILE}'"}
+    written = {label: text.replace("\\", r"\\").replace('"', r"\"") for label, text in names.items()}
+    found: Series = {}
+    for (metric, labels), values in case.bad.items():
+        found |= series(metric, values, **(dict(labels) | written))
+    text = case.description.replace("media", names["bucket"]).replace("prod", names["target"])
+    named = replace(case, bad=found, labels=case.labels | names, description=text)
+    assert judge(tmp_path, [scenario(named, {"west": found})]) == ""
+    command = expected(named, "west")["exp_annotations"]["command"]
+    assert shlex.split(command)[3:] == [f"--{label}={name}" for label, name in names.items()]

@@ -18,6 +18,9 @@
 {{- $alert = set $alert "labels" (merge (dict "severity" $rule.severity) (default dict $values.additionalLabels)) -}}
 {{- $description := include "mpu-exporter.filled" (merge (dict "text" .description) $fill) -}}
 {{- $annotations := dict "summary" .summary "description" $description -}}
+{{- with .command -}}
+{{- $annotations = set $annotations "command" . -}}
+{{- end -}}
 {{- with $values.runbookUrl -}}
 {{- $annotations = set $annotations "runbook_url" (printf "%s/%s.md" (trimSuffix "/" .) $alert.alert) -}}
 {{- end -}}
