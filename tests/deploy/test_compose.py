@@ -7,15 +7,20 @@ import re
 import shutil
 import subprocess
 import tomllib
+import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 from docs.documents import GUIDE, files
-from servers import need
+from servers import need, wait_until
+from servers.alerting import routing
 
 from exporter.cli import main as cli
+
+if TYPE_CHECKING:
+    from servers.alerting import Inbox
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -54,13 +59,16 @@ def test_only_this_machine_reaches_the_ports(service: dict[str, Any]):
     assert (address, outside) == ("127.0.0.1", inside)
 
 
-@pytest.mark.parametrize("service", ["prometheus", "grafana"])
+OTHERS = ["prometheus", "alertmanager", "grafana"]
+
+
+@pytest.mark.parametrize("service", OTHERS)
 def test_images_of_others_are_of_one_version_and_can_be_chosen(service: str):
     image = SERVICES[service]["image"]
     assert re.fullmatch(rf"\$\{{{service.upper()}_IMAGE:-docker\.io/\w+/{service}:v?\d+\.\d+\.\d+\}}", image)
 
 
-@pytest.mark.parametrize("service", ["prometheus", "grafana"])
+@pytest.mark.parametrize("service", OTHERS)
 def test_all_that_is_mounted_is_there(service: str):
     assert [path for path in mounts(service).values() if not path.exists()] == []
 
@@ -106,6 +114,99 @@ def test_prometheus_scrapes_the_exporter_where_it_listens():
     (job,) = mounted("prometheus", "/etc/prometheus/prometheus.yml")["scrape_configs"]
     (port,) = re.findall(r"^EXPOSE (\d+)$", DOCKERFILE, re.MULTILINE)
     assert job["static_configs"] == [{"targets": [f"exporter:{port}"]}]
+
+
+def test_prometheus_tells_the_alertmanager_beside_it():
+    (alertmanager,) = mounted("prometheus", "/etc/prometheus/prometheus.yml")["alerting"]["alertmanagers"]
+    inside = SERVICES["alertmanager"]["ports"][0].split(":")[-1]
+    assert alertmanager["static_configs"] == [{"targets": [f"alertmanager:{inside}"]}]
+
+
+def test_each_waits_until_what_it_needs_is_healthy_and_that_can_be_asked():
+    needed = {name: service.get("depends_on", {}) for name, service in SERVICES.items()}
+    assert {name: [*services] for name, services in needed.items()} == {
+        "exporter": [],
+        "prometheus": ["exporter", "alertmanager"],
+        "alertmanager": [],
+        "grafana": ["prometheus"],
+    }
+    assert all(each == {"condition": "service_healthy"} for one in needed.values() for each in one.values())
+    asked = {name for name, service in SERVICES.items() if "healthcheck" in service}
+    assert {other for services in needed.values() for other in services} == {"exporter", *asked}
+    assert "\nHEALTHCHECK " in DOCKERFILE
+    for name in asked:
+        port = SERVICES[name]["ports"][0].split(":")[-1]
+        assert f"http://127.0.0.1:{port}" in " ".join(SERVICES[name]["healthcheck"]["test"])
+
+
+def test_keys_of_the_environment_reach_the_exporter_and_no_value_is_written():
+    passed = SERVICES["exporter"]["environment"]
+    assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "OBS_ACCESS_KEY_ID"} < set(passed)
+    assert all(re.fullmatch(r"[A-Z_]+", name) for name in passed)
+
+
+ROUTES = mounts("alertmanager")["/etc/alertmanager/alertmanager.yml"]
+
+
+@pytest.mark.parametrize(
+    ("severity", "receiver"),
+    [("critical", "page"), ("warning", "ticket"), ("info", "nobody"), ("", "ticket")],
+)
+def test_who_is_told_is_chosen_by_severity(severity: str, receiver: str):
+    need("amtool")
+    command = ["amtool", "config", "routes", "test", f"--config.file={ROUTES}", f"severity={severity}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, f"{receiver}\n"), done.stderr
+
+
+def test_every_severity_of_the_rules_has_a_route_and_alertmanager_accepts_them():
+    need("amtool")
+    rules = mounted("prometheus", "/etc/prometheus/mpu-rules.yml")["groups"][0]["rules"]
+    assert {rule["labels"]["severity"] for rule in rules} == {"critical", "warning", "info"}
+    command = ["amtool", "check-config", str(ROUTES)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " - 3 inhibit rules\n - 3 receivers\n" in done.stdout
+    named = re.findall(r"Mpu\w+", ROUTES.read_text(encoding="utf-8"))
+    assert set(named) <= {rule["alert"] for rule in rules}
+
+
+def fired(name: str, severity: str, **labels: str) -> dict[str, Any]:
+    where = {"target": "prod", "job": "mpu-exporter"}
+    return {"labels": {"alertname": name, "severity": severity, **where, **labels}, "annotations": {}}
+
+
+def test_of_alerts_that_say_the_same_alertmanager_tells_the_one_to_act_on():
+    alerts = [
+        fired("MpuStaleBytesCritical", "critical", bucket="media"),
+        fired("MpuStaleBytesHigh", "warning", bucket="media"),
+        fired("MpuStaleUploads", "warning", bucket="media"),
+        fired("MpuStaleBytesHigh", "warning", bucket="logs"),
+        fired("MpuStaleUploads", "warning", bucket="logs"),
+        fired("MpuStaleUploads", "warning", bucket="tmp"),
+        fired("MpuTargetFailing", "warning", reason="timeout"),
+        fired("MpuDataTooOld", "warning", bucket="media"),
+        fired("MpuThrottled", "info"),
+    ]
+    with routing(yaml.safe_load(ROUTES.read_text(encoding="utf-8"))) as (address, inbox):
+        request = urllib.request.Request(
+            f"http://{address}/api/v2/alerts",
+            json.dumps(alerts).encode(),
+            {"Content-Type": "application/json"},
+        )
+        urllib.request.urlopen(request, timeout=10).close()
+        for receiver in ("page", "ticket", "nobody"):
+            wait_until(receiver, lambda name=receiver: any(told(inbox, name)), seconds=30)
+        assert {name: told(inbox, name) for name in ("page", "ticket", "nobody")} == {
+            "page": {("MpuStaleBytesCritical", "media")},
+            "ticket": {("MpuStaleBytesHigh", "logs"), ("MpuStaleUploads", "tmp"), ("MpuTargetFailing", "")},
+            "nobody": {("MpuThrottled", "")},
+        }
+
+
+def told(inbox: Inbox, receiver: str) -> set[tuple[str, str]]:
+    notices = [notice for notice in list(inbox.notices) if notice.labels["receiver"] == receiver]
+    return {(notice.name, notice.labels.get("bucket", "")) for notice in notices}
 
 
 def test_grafana_asks_the_prometheus_beside_it_by_the_uid_that_the_alerts_name():

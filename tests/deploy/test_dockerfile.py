@@ -7,11 +7,19 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import tomllib
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import botocore.credentials
 import botocore.tokens
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 LINES = re.sub(r"\\\n", "", (ROOT / "Dockerfile").read_text()).splitlines()
@@ -78,11 +86,45 @@ def test_environment():
 def test_health_is_asked_on_the_port_that_is_exposed():
     (port,) = runtime("EXPOSE")
     (check,) = runtime("HEALTHCHECK")
-    python, option, program = json.loads(check.split(" CMD ", 1)[1])
-    assert (python, option) == ("python", "-c")
-    compile(program, "HEALTHCHECK", "exec")
-    assert f"'127.0.0.1', {port}" in program
-    assert "'/-/healthy'" in program
+    shell, option, program = json.loads(check.split(" CMD ", 1)[1])
+    assert (shell, option) == ("bash", "-c")
+    assert f"/dev/tcp/127.0.0.1/{port} " in program
+    assert "'GET /-/healthy " in program
+
+
+@contextmanager
+def answering(status: int) -> Iterator[int]:
+    """Answer every request so, on the port that is returned."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/-/healthy" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_health_is_what_the_server_answers_and_no_python_is_started(status: int, tmp_path: Path):
+    """The program as it stands, where there is nothing but bash."""
+    (check,) = runtime("HEALTHCHECK")
+    *_, program = json.loads(check.split(" CMD ", 1)[1])
+    with answering(status) as port:
+        here = program.replace("/19340 ", f"/{port} ")
+        bash = shutil.which("bash")
+        assert bash
+        done = subprocess.run([bash, "-c", here], env={"PATH": str(tmp_path)}, timeout=30, check=False)
+    assert (done.returncode == 0) == (status == 200)
 
 
 def test_labels_tell_version_and_revision():

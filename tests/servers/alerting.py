@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from servers import free_port, listens, need, running, wait_until
 from servers.prometheus import Prometheus, scraping
@@ -79,10 +80,36 @@ def alerting(groups: Sequence[object], *jobs: dict[str, object]) -> Iterator[Ale
     inbox = Inbox()
     with (
         _webhook(inbox.put) as url,
-        _alertmanager(url) as address,
+        _alertmanager(_telling_at_once(url)) as address,
         scraping(*jobs, groups=groups, alertmanager=address) as prometheus,
     ):
         yield Alerting(prometheus, inbox)
+
+
+@contextmanager
+def routing(routes: Mapping[str, Any]) -> Iterator[tuple[str, Inbox]]:
+    """Run an Alertmanager with this config, its receivers aside, which are one inbox.
+
+    Yields its address. A notice has the name of its receiver among its labels.
+    """
+    need("prometheus-alertmanager")
+    inbox = Inbox()
+
+    def put(message: Any) -> None:
+        for alert in message["alerts"]:
+            alert["labels"]["receiver"] = message["receiver"]
+        inbox.put(message)
+
+    with _webhook(put) as url:
+        config = {
+            **routes,
+            "route": {**routes["route"], "group_wait": "1s", "group_interval": "1s"},
+            "receivers": [
+                {"name": each["name"], "webhook_configs": [{"url": url}]} for each in routes["receivers"]
+            ],
+        }
+        with _alertmanager(config) as address:
+            yield address, inbox
 
 
 @contextmanager
@@ -107,10 +134,9 @@ def _webhook(put: Callable[[dict[str, list[dict[str, dict[str, str]]]]], None]) 
             thread.join()
 
 
-@contextmanager
-def _alertmanager(webhook: str) -> Iterator[str]:
-    """Run an Alertmanager on a free port that tells the webhook at once, of each alert on its own."""
-    config = {
+def _telling_at_once(webhook: str) -> dict[str, Any]:
+    """Return a config by which the webhook is told at once, of each alert on its own."""
+    return {
         "route": {
             "receiver": "webhook",
             "group_by": ["..."],
@@ -120,6 +146,11 @@ def _alertmanager(webhook: str) -> Iterator[str]:
         },
         "receivers": [{"name": "webhook", "webhook_configs": [{"url": webhook, "send_resolved": True}]}],
     }
+
+
+@contextmanager
+def _alertmanager(config: Mapping[str, Any]) -> Iterator[str]:
+    """Run an Alertmanager on a free port."""
     with TemporaryDirectory(prefix="mpu-alertmanager-") as name:
         folder, port = Path(name), free_port()
         (folder / "alertmanager.yml").write_text(json.dumps(config))  # JSON is YAML
