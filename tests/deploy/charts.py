@@ -87,7 +87,8 @@ def volume_of(values: str | Path, name: str) -> dict[str, Any]:
 
 
 def find_config(documents: list[dict[str, Any]]) -> str:
-    (text,) = [d["data"]["config.yaml"] for d in documents if "config.yaml" in d.get("data", {})]
+    maps = [document.get("data") or document.get("stringData") or {} for document in documents]
+    (text,) = [texts["config.yaml"] for texts in maps if "config.yaml" in texts]
     return str(text)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import helm_python as helm
+import pytest
 import yaml
 from charts import (
     CHART,
@@ -15,6 +19,25 @@ from charts import (
     volume_of,
 )
 
+from exporter.config.load import load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SECRET = "config: {targets: [{name: p, store: s3, buckets: [b], credentials: {secret_access_key: s3cr3t}}]}"
+NUMBERS = """
+state: {enabled: false}
+config:
+  targets:
+    - name: p
+      store: s3
+      buckets: [b]
+      stale_after: 1d12h
+      expected_bucket_owner: "012345678901"
+      scan: {max_requests: 1099511627777, recheck_factor: 0.00004}
+      price_per_1000_requests: 0.0000004
+      price_per_gib_month: {STANDARD: 0.0000125, GLACIER: 0.004}
+"""
 CREDENTIALS = "/run/secrets/mpu-exporter"
 
 
@@ -42,10 +65,15 @@ class TestConfig:
             "items": [{"key": "config.yaml", "path": "config.yaml"}],
         }
 
-    def test_large_numbers_stay_whole(self):
-        config = find_config(render("config: {scan: {concurrency: 1000000}, x-id: 123456789012}"))
-        assert yaml.safe_load(config)["scan"] == {"concurrency": 1000000}
-        assert yaml.safe_load(config)["x-id"] == 123456789012
+    def test_numbers_reach_the_exporter_as_they_are(self, tmp_path: Path):
+        """Helm keeps numbers as floats and writes small ones with an exponent, which is text to YAML 1.1."""
+        (tmp_path / "config.yaml").write_text(find_config(render(NUMBERS)))
+        (target,) = load(tmp_path / "config.yaml", {}).targets
+        assert (target.scan.max_requests, target.scan.recheck_factor) == (1099511627777, 0.00004)
+        assert target.price_per_1000_requests == 0.0000004
+        assert target.price_per_gib_month
+        assert target.price_per_gib_month.by_class == (("GLACIER", 0.004), ("STANDARD", 0.0000125))
+        assert (target.stale_after, target.expected_bucket_owner) == (1.5 * 86400, "012345678901")
 
     def test_variables_are_left_to_the_exporter(self):
         config = find_config(render("config: {x-a: '${NAME:-b}', x-b: '$${', x-c: '{{ .Values }}'}"))
@@ -85,6 +113,51 @@ class TestReload:
     def test_a_new_chart_version_alone_restarts_nothing(self):
         labels = pod_of()["metadata"]["labels"]
         assert sorted(labels) == [f"app.kubernetes.io/{name}" for name in ("component", "instance", "name")]
+
+
+class TestSecretsInTheConfig:
+    @pytest.mark.parametrize(
+        ("target", "places"),
+        [
+            ("credentials: {secret_access_key: s3cr3t}", "credentials.secret_access_key"),
+            ("credentials: {session_token: 's3cr3t$'}", "credentials.session_token"),
+            ("credentials: {session_token: '${TOKEN:-s3cr3t}'}", "credentials.session_token"),
+            ("credentials: {session_token: '$${s3cr3t}'}", "credentials.session_token"),
+            ("proxy_url: 'http://user:s3cr3t@proxy.example.com'", "proxy_url"),
+        ],
+    )
+    def test_are_refused_without_being_shown(self, target: str, places: str):
+        values = f"config: {{targets: [{{name: p, store: s3, buckets: [b], {target}}}]}}"
+        with pytest.raises(helm.HelmRenderError) as refused:
+            render(values)
+        assert f"holds a secret: config.targets[0].{places}. Write ${{NAME}} there" in str(refused.value)
+        assert "s3cr3t" not in str(refused.value)
+
+    @pytest.mark.parametrize(
+        "target",
+        [
+            "credentials: {access_key_id: AKIAEXAMPLE, secret_access_key: '${KEY}', session_token: '${T:-}'}",
+            "credentials: {profile: prod, assume_role: {role_arn: 'arn:aws:iam::111122223333:role/r'}}",
+            "credentials: {access_key_id_file: /a, secret_access_key_file: /b}",
+            "proxy_url: 'http://user:${PASSWORD}@proxy.example.com:3128'",
+            "proxy_url: 'http://proxy.example.com:3128'",
+        ],
+    )
+    def test_what_is_none_is_let_through(self, target: str):
+        assert kinds(render(f"config: {{targets: [{{name: p, store: s3, buckets: [b], {target}}}]}}"))
+
+    def test_are_let_through_where_the_config_is_a_secret(self):
+        values = f"{{configAsSecret: true, {SECRET}}}"
+        (made,) = [document for document in render(values) if document["kind"] == "Secret"]
+        assert "secret_access_key: s3cr3t" in made["stringData"]["config.yaml"]
+        assert volume_of(values, "config")["secret"] == {"secretName": made["metadata"]["name"]}
+        assert "ConfigMap" not in kinds(render(values))
+
+    def test_are_nothing_to_a_chart_whose_config_is_elsewhere(self):
+        assert "Secret" not in kinds(
+            render(f"{{existingConfigSecret: mine, configAsSecret: true, {SECRET}}}")
+        )
+        assert render(f"{{existingConfigSecret: mine, {SECRET}}}")
 
 
 class TestCredentials:

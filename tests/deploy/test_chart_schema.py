@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import helm_python as helm
@@ -27,6 +28,63 @@ def differences(schema: dict, defaults: dict, place: str) -> Iterator[str]:
             yield from differences(section, defaults[key], f"{place}/{key}")
 
 
+def old_names(schema: dict, place: str = "") -> Iterator[tuple[str, str, dict]]:
+    """Yield where a name of another chart's is refused: the place, the names, and the answer."""
+    for names, answer in schema.get("patternProperties", {}).items():
+        yield place, names, answer
+    for key, section in schema.get("properties", {}).items():
+        yield from old_names(section, f"{place}{key}.")
+
+
+class TestOldNames:
+    """Values that other charts have by another name are answered by the name that they have here."""
+
+    @pytest.mark.parametrize(
+        ("values", "answer"),
+        [
+            (
+                "replicaCount: 2",
+                "'/replicaCount': value must be 'left out: here it is shards; replicas: 0 pauses'",
+            ),
+            (
+                "imagePullSecrets: []",
+                "'/imagePullSecrets': value must be 'left out: here it is image.pullSecrets'",
+            ),
+            ("env: [{name: A, value: b}]", "'/env': value must be 'left out: here it is extraEnv'"),
+            ("secretConfig: true", "'/secretConfig': value must be 'left out: here it is configAsSecret'"),
+            (
+                "serviceMonitor: {additionalLabels: {release: a}}",
+                "/additionalLabels': value must be 'left out: here it is serviceMonitor.labels'",
+            ),
+        ],
+    )
+    def test_are_refused_with_the_right_one(self, values: str, answer: str):
+        with pytest.raises(helm.HelmValuesError) as refused:
+            render(values)
+        assert answer in str(refused.value)
+
+    def test_the_right_ones_exist(self):
+        schema = json.loads((CHART / "values.schema.json").read_text())
+        defaults = yaml.safe_load((CHART / "values.yaml").read_text())
+        for _, names, answer in old_names(schema):
+            _, _, sentence = answer["const"].partition("left out: here it is ")
+            named = re.findall(r"\b(?:[a-z]+[A-Z.]\w*(?:\.\w+)*|shards|replicas)\b", sentence)
+            assert named, names
+            for name in named:
+                section = defaults
+                for key in name.split("."):
+                    section = section[key]
+
+    def test_are_no_values_of_this_chart(self):
+        schema = json.loads((CHART / "values.schema.json").read_text())
+        defaults = yaml.safe_load((CHART / "values.yaml").read_text())
+        for place, names, _ in old_names(schema):
+            section = defaults
+            for key in filter(None, place.split(".")):
+                section = section[key]
+            assert [key for key in section if re.search(names, key)] == []
+
+
 class TestSchema:
     @pytest.mark.parametrize(
         ("values", "key"),
@@ -43,7 +101,6 @@ class TestSchema:
             ("web: {tls: {secretName: a}}", "secretName"),
             ("networkPolicy: {egress: {port: [443]}}", "port"),
             ("podMonitor: {targetLabels: [a]}", "targetLabels"),
-            ("replicaCount: 2", "replicaCount"),
             ("resources: {limit: {memory: 1Gi}}", "limit"),
             ("extraEnv: [{name: A, valueForm: {}}]", "valueForm"),
             ("extraEnvFrom: [{secret: {name: a}}]", "secret"),

@@ -88,8 +88,9 @@ def test_the_service_reaches_the_exporter_and_nothing_else(values: Path):
 
 
 @every_value_set
-def test_no_secret_is_made_by_the_chart(values: Path):
-    assert "Secret" not in kinds(render(values))
+def test_a_secret_is_made_only_where_values_say_so(values: Path):
+    wanted = yaml.safe_load(values.read_text()).get("configAsSecret", False)
+    assert ("Secret" in kinds(render(values))) == wanted
 
 
 @every_value_set

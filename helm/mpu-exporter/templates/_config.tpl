@@ -13,6 +13,32 @@
 {{- toYaml $config }}
 {{- end }}
 
+{{/*
+The places of secrets that stand in the config itself, by commas. Not those that come from the environment, ${NAME}; a default, as in
+${NAME:-text}, does stand there.
+*/}}
+{{- define "mpu-exporter.literalSecrets" -}}
+{{- $places := list -}}
+{{- range $number, $target := (.Values.config).targets -}}
+{{- range $key, $value := default dict $target.credentials -}}
+{{- $public := or (has $key (list "profile" "access_key_id" "assume_role")) (hasSuffix "_file" $key) -}}
+{{- if and $value (not $public) (include "mpu-exporter.isLiteral" $value) -}}
+{{- $places = append $places (printf "config.targets[%d].credentials.%s" $number $key) -}}
+{{- end -}}
+{{- end -}}
+{{- $proxy := toString (default "" $target.proxy_url) -}}
+{{- if and (regexMatch "://[^/]*:[^/]*@" $proxy) (include "mpu-exporter.isLiteral" $proxy) -}}
+{{- $places = append $places (printf "config.targets[%d].proxy_url" $number) -}}
+{{- end -}}
+{{- end -}}
+{{- join ", " $places }}
+{{- end }}
+
+{{- define "mpu-exporter.isLiteral" -}}
+{{- $rest := regexReplaceAll "\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-)?\\}" (toString .) "" -}}
+{{- if or (eq $rest (toString .)) (contains "${" $rest) (contains "$${" (toString .)) }}true{{ end }}
+{{- end }}
+
 {{- define "mpu-exporter.statePath" -}}
 {{ trimSuffix "/" .Values.state.mountPath }}/state.db
 {{- end }}

@@ -55,6 +55,8 @@
 {{- toYaml (dict "secret" (dict "secretName" .Values.existingConfigSecret "items" $items)) }}
 {{- else if .Values.existingConfigMap }}
 {{- toYaml (dict "configMap" (dict "name" .Values.existingConfigMap "items" $items)) }}
+{{- else if .Values.configAsSecret }}
+{{- toYaml (dict "secret" (dict "secretName" (include "mpu-exporter.fullname" .))) }}
 {{- else }}
 {{- toYaml (dict "configMap" (dict "name" (include "mpu-exporter.fullname" .))) }}
 {{- end }}
