@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from exporter.config.settings import BucketSettings
 from exporter.model.errors import GoneError, Reason, StoreError
@@ -101,6 +101,8 @@ class FakeStore:
     signing_region: str = "nowhere-1"
     rules: list[AbortRules | Exception] = field(default_factory=lambda: [AbortRules()])
     """What comes of asking for the lifecycle rules, one after the other, the last for good."""
+    tags: list[dict[str, str] | Exception] = field(default_factory=lambda: [{}])
+    """What comes of asking for the bucket's tags, likewise."""
     asked: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     pages: int = 0
     most_at_once: int = 0
@@ -139,10 +141,18 @@ class FakeStore:
 
     def abort_rules(self, bucket, deadline) -> AbortRules:
         self.asked["rules of " + bucket.name] += 1
-        outcome = self.rules.pop(0) if len(self.rules) > 1 else self.rules[0]
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+        return _next_outcome(self.rules)
+
+    def bucket_tags(self, bucket, deadline) -> dict[str, str]:
+        self.asked["tags of " + bucket.name] += 1
+        return _next_outcome(self.tags)
 
     def close(self) -> None:
         """Have nothing to close."""
+
+
+def _next_outcome(outcomes: list[Any]) -> Any:
+    outcome = outcomes.pop(0) if len(outcomes) > 1 else outcomes[0]
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome

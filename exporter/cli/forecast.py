@@ -54,6 +54,7 @@ class _CountingStore:
         self.signing_region = store.signing_region
         self.new_part_sum = store.new_part_sum
         self.abort_rules = store.abort_rules
+        self.bucket_tags = store.bucket_tags
         self.close = store.close
         self._store = store
 
@@ -114,10 +115,11 @@ def _counting_store(target: TargetSettings, transport: Transport) -> Store:
 
 def _lister(session: TargetSession) -> Callable[[BucketSettings], Listing]:
     scanner, pages = session.scanner(AGE_BOUNDS), cast("_CountingStore", session.client.store).pages
+    hourly = session.target.lifecycle + bool(session.target.tags)
 
     def list_one(bucket: BucketSettings) -> Listing:
         summary = scanner.scan(bucket, Ledger.for_one_scan()).summary
         # some stores answer an empty bucket with an error instead of a page
-        return Listing(max(1, pages[bucket.name]), age_groups(summary))
+        return Listing(max(1, pages[bucket.name]), age_groups(summary), hourly)
 
     return list_one

@@ -21,7 +21,7 @@ from exporter.stores.registry import store_type
 from exporter.text.quoting import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from exporter.cli.oneshot import TargetSession
     from exporter.config.settings import BucketSettings, TargetSettings
@@ -98,6 +98,9 @@ def _probe_bucket(session: TargetSession, bucket: BucketSettings) -> Iterator[Pr
     if target.lifecycle:
         rules = attempt(partial(_rules, session, bucket), name, bucket.name)
         yield _result(target, bucket.name, LIFECYCLE_OPERATION, rules)
+    if target.tags:
+        tags = attempt(partial(_tags, session, bucket), name, bucket.name)
+        yield _result(target, bucket.name, store_type(target.store).tags_operation, tags)
 
 
 def _list_without_prefix(session: TargetSession, bucket: BucketSettings) -> Collection[Upload]:
@@ -155,6 +158,12 @@ def _rules(session: TargetSession, bucket: BucketSettings) -> AbortRules:
     """Return what the bucket's lifecycle rules say. Raises StoreError and StoppingError."""
     client = session.client
     return client.call(partial(client.store.abort_rules, bucket), _deadline(session))
+
+
+def _tags(session: TargetSession, bucket: BucketSettings) -> Mapping[str, str]:
+    """Return the bucket's tags. Raises StoreError and StoppingError."""
+    client = session.client
+    return client.call(partial(client.store.bucket_tags, bucket), _deadline(session))
 
 
 def _call(session: TargetSession, bucket: BucketSettings, task: Task[T]) -> T:

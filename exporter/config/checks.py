@@ -17,6 +17,7 @@ SESSION_NAME = "^[A-Za-z0-9_+=,.@-]{2,64}$"
 EXTERNAL_ID = "^[A-Za-z0-9_+=,.@:/-]{2,1224}$"
 CURRENCY = "^[A-Z]{3}$"
 _MAX_NAME_LENGTH = 100
+_MAX_TAG_KEY_LENGTH = 128
 _SSE_KEY_BYTES = 32
 _RESERVED_LABELS = ("bucket", "endpoint_url", "instance", "job", "signing_region", "store", "target")
 
@@ -86,6 +87,18 @@ def check_label(text: str) -> str:
     if text in _RESERVED_LABELS:
         raise ValueError(f"is a label name already taken ({', '.join(_RESERVED_LABELS)}): choose another")
     return text
+
+
+def check_tag_key(text: str) -> str:
+    """Accept the key of a bucket's tag: what stores allow in one."""
+    if not 1 <= len(text) <= _MAX_TAG_KEY_LENGTH or not text.isprintable():
+        raise ValueError(f"must be a tag's key: 1 to {_MAX_TAG_KEY_LENGTH} printable characters")
+    return text
+
+
+def tag_label(key: str) -> str:
+    """Return the name of the label that has the value of a bucket's tag: `tag_cost_center`."""
+    return "tag_" + re.sub("[^A-Za-z0-9_]", "_", key)
 
 
 def check_label_value(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from exporter.config.checks import tag_label
 from exporter.config.credentials import Credentials
 from exporter.config.document import as_list, as_mapping
 from exporter.config.durations import parse_duration
@@ -47,6 +48,7 @@ def _check_target(where: KeyPath, target: Values, scan: Values) -> Iterator[Faul
         yield from _check_timeouts((*where, "scan"), own_scan, scan)
     yield from _check_buckets(where, target)
     yield from _check_endpoints(where, target)
+    yield from _check_tags((*where, "tags"), as_list(target.get("tags")))
     yield from _check_credentials((*where, "credentials"), as_mapping(target.get("credentials")))
     yield from _check_tls((*where, "tls"), as_mapping(target.get("tls")))
     if (store := target.get("store")) in _STORES:
@@ -116,6 +118,15 @@ def _check_endpoints(where: KeyPath, target: Values) -> Iterator[Fault]:
     plain = [url for url in (target.get("endpoint_url"), *urls) if str(url).startswith("http://")]
     if _is_given(target, "sse_customer_key_file") and plain:
         yield (*where, "sse_customer_key_file"), "goes over https only: the key is sent with each request"
+
+
+def _check_tags(where: KeyPath, keys: list[object]) -> Iterator[Fault]:
+    first: dict[str, int] = {}
+    for position, key in enumerate(keys):
+        label = tag_label(key) if isinstance(key, str) else ""
+        if label and first.setdefault(label, position) != position:
+            text = f"would be the label {label}, as tags[{first[label]}] is already: keep one of them"
+            yield (*where, position), text
 
 
 def _is_given(values: Values, key: str) -> bool:

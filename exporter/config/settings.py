@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Price,
         ProxyUrl,
         Region,
+        TagKey,
     )
 
 
@@ -236,6 +237,11 @@ class TargetSettings:
     lifecycle: bool = key(default=False, description="Also read each bucket's abort rules.", stores=_S3_OBS)
     cleanup: CleanupSettings | None = key(
         None, "The store's own clean-up of unfinished uploads, which no rule names; null: none."
+    )
+    tags: tuple[TagKey, ...] = key(
+        (),
+        "Tags of each bucket or vault to show in mpu_bucket_info, such as [owner, team]; read once an hour.",
+        max_length=20,
     )
     price_per_gib_month: Prices | None = key(
         None, "Prices for mpu_estimated_monthly_cost; null: no such metric."

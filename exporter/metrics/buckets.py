@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from prometheus_client.utils import floatToGoString
 
 from exporter.metrics.breakdown import breakdown, labels_of
+from exporter.metrics.bucket_info import bucket_info
 from exporter.metrics.definition import BUCKET_LABELS, Definition, Kind
 from exporter.stores.registry import store_type
 
@@ -140,6 +141,7 @@ class BoardCollector:
             _ages(entries),
             _classes(entries),
             *breakdown(entries),
+            bucket_info(entries),
             *_gauges(_SCAN, ((entry, entry) for entry in entries)),
             _failing(entries),
         ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.metrics import breakdown, buckets, exporter, targets
+from exporter.metrics import breakdown, bucket_info, buckets, exporter, targets
 
 if TYPE_CHECKING:
     from exporter.metrics.definition import Definition
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 DEFINITIONS: tuple[Definition, ...] = (
     *buckets.OF_UPLOADS,
     *breakdown.DEFINITIONS,
+    *bucket_info.DEFINITIONS,
     *buckets.OF_SCANS,
     *targets.DEFINITIONS,
     *exporter.DEFINITIONS,

@@ -69,6 +69,8 @@ class Summary:
     """Number of those whose abort date is more than two days ago."""
     abort_rules: AbortRules | None = None
     """None where they are not asked for, or could not be read."""
+    tags: tuple[tuple[str, str], ...] | None = None
+    """Key and value of each tag asked for, '' for one that the bucket lacks; None where none is known."""
     prefixes: tuple[Group, ...] | None = None
     """The largest groups, and last all others; None where not asked for, or with too many groups."""
     initiators: tuple[Group, ...] | None = None

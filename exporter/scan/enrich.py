@@ -1,4 +1,4 @@
-"""What a target's scans report beyond sums: groups of uploads, and the bucket's abort rules."""
+"""What a target's scans report beyond sums: groups of uploads, the bucket's abort rules and its tags."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from exporter.scan.bucket_tags import BucketTags
 from exporter.scan.groups import Groups
-from exporter.scan.lifecycle import AbortRulesCache
+from exporter.scan.hourly import HourlyAnswers
 
 if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings, TargetSettings
@@ -19,12 +20,15 @@ log = logging.getLogger(__name__)
 
 
 class Enrichment:
-    """Groups and abort rules of one target, as its settings ask for them. Safe to use from several scans."""
+    """Groups, abort rules and tags of one target, as its settings ask. Safe to use from several scans."""
 
     def __init__(self, target: TargetSettings, client: StoreClient) -> None:
         """Make it without any call."""
         self._target = target
-        self._abort_rules = AbortRulesCache(target, client) if target.lifecycle else None
+        text = "the bucket's lifecycle rules are not known"
+        rules = HourlyAnswers(target, client, client.store.abort_rules, text) if target.lifecycle else None
+        self._abort_rules = rules
+        self._tags = BucketTags(target, client) if target.tags else None
         self._warned: set[tuple[str, str]] = set()
 
     def new_groups(self) -> Groups | None:
@@ -34,9 +38,11 @@ class Enrichment:
     def enrich(
         self, summary: Summary, bucket: BucketSettings, groups: Groups | None, deadline: float
     ) -> Summary:
-        """Return the summary with abort rules and largest groups, by `deadline`. Raises StoppingError."""
+        """Return the summary with rules, tags and largest groups, by `deadline`. Raises StoppingError."""
         if self._abort_rules:
             summary = replace(summary, abort_rules=self._abort_rules.get(bucket, deadline))
+        if self._tags:
+            summary = replace(summary, tags=self._tags.get(bucket, deadline))
         if groups:
             self._warn_of_overflow(bucket, groups)
             largest = partial(groups.largest, uploads=summary.uploads, sizes_known=summary.bytes is not None)

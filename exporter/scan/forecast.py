@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from exporter.scan.hourly import CACHE_SECONDS
 from exporter.scan.recheck import Recheck
 
 if TYPE_CHECKING:
@@ -35,10 +36,14 @@ class AgeGroup(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The uploads of one bucket by age, and the number of requests that listing them takes."""
+    """The uploads of one bucket by age, and the number of requests that listing them takes.
+
+    `hourly` is the number of requests that a scan makes once an hour: for lifecycle rules, and for tags.
+    """
 
     requests: int
     groups: tuple[AgeGroup, ...]
+    hourly: int = 0
 
     @property
     def uploads(self) -> int:
@@ -91,14 +96,15 @@ def estimate(listing: Listing, scan: ScanSettings, max_questions: float = math.i
     if scan.max_requests is not None:
         max_questions = min(max_questions, max(0, scan.max_requests - listing.requests))
     asked = _questions_per_scan(_due_per_scan(listing.groups, scan, scans), listing.uploads, max_questions)
-    first = listing.requests + next(asked)
-    later = listing.requests * (scans - 1) + math.fsum(asked)
+    hourly_scans = math.ceil(scans / math.ceil(CACHE_SECONDS / scan.interval))
+    first = listing.requests + listing.hourly + next(asked)
+    later = listing.requests * (scans - 1) + listing.hourly * (hourly_scans - 1) + math.fsum(asked)
     return Estimate(
         uploads=listing.uploads,
         first_scan=first,
         later_scan=later / (scans - 1) if scans > 1 else first,
         month=first + later,
-        month_always=float(scans) * (listing.requests + listing.uploads),
+        month_always=float(scans) * (listing.requests + listing.uploads) + listing.hourly * hourly_scans,
     )
 
 

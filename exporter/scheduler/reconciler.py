@@ -190,6 +190,8 @@ class Reconciler:
         result = watched.ledger(bucket).result
         if result is None:
             return entry
+        if target.tags != tuple(key for key, _ in result.summary.tags or ()):  # the config names others now
+            result = replace(result, summary=replace(result.summary, tags=None))
         return self._board.restored(entry, result, max(0.0, self._wall() - result.finished))
 
     def _known_buckets(self, target: TargetSettings) -> tuple[BucketSettings, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model.errors import StoreError
@@ -19,6 +19,8 @@ PARTS_OPERATION = "ListParts"
 BUCKETS_OPERATION = "ListBuckets"
 VAULTS_OPERATION = "ListVaults"
 LIFECYCLE_OPERATION = "GetBucketLifecycleConfiguration"
+TAGS_OPERATION = "GetBucketTagging"
+VAULT_TAGS_OPERATION = "ListTagsForVault"
 
 Marker = tuple[str, ...]
 """Where the next page of a listing starts, as the server gave it; only the store that made it reads it."""
@@ -125,11 +127,16 @@ class PartSum(Protocol):
         """Return the totals of the parts counted so far."""
 
 
-def operations_of(target: TargetSettings, buckets_operation: str = BUCKETS_OPERATION) -> tuple[str, ...]:
+def operations_of(
+    target: TargetSettings,
+    buckets_operation: str = BUCKETS_OPERATION,
+    tags_operation: str = TAGS_OPERATION,
+) -> tuple[str, ...]:
     """Return the API's names of the calls that a target's scans make; see `Store.operations`."""
     discovery = (buckets_operation,) if target.discover else ()
     rules = (LIFECYCLE_OPERATION,) if target.lifecycle else ()
-    return (UPLOADS_OPERATION, PARTS_OPERATION, *discovery, *rules)
+    tags = (tags_operation,) if target.tags else ()
+    return (UPLOADS_OPERATION, PARTS_OPERATION, *discovery, *rules, *tags)
 
 
 class Store(Protocol):
@@ -174,6 +181,12 @@ class Store(Protocol):
         """Return what the bucket's lifecycle rules do about uploads; one call, before `deadline`.
 
         Raises StoreError, of reason unsupported where the store has no such rules, and StoppingError.
+        """
+
+    def bucket_tags(self, bucket: BucketSettings, deadline: float) -> Mapping[str, str]:
+        """Return all tags of the bucket as the store gives them; one call, before `deadline`.
+
+        Raises StoreError, of reason unsupported where the store has no such tags, and StoppingError.
         """
 
     def close(self) -> None:

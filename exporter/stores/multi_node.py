@@ -12,7 +12,7 @@ from exporter.stores.pagination.listing import means_no_uploads
 from exporter.stores.pagination.paginator import is_last
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from exporter.config.settings import BucketSettings
     from exporter.model.results import AbortRules
@@ -33,7 +33,7 @@ class Node(NamedTuple):
 class MultiNodeStore:
     """The union of nodes as one store. An error of any node fails the scan: part of a union is no number.
 
-    Lifecycle rules and the list of buckets are the same on all nodes, and read from the first.
+    Lifecycle rules, tags and the list of buckets are the same on all nodes, and read from the first.
     """
 
     def __init__(self, nodes: Sequence[Node]) -> None:
@@ -69,6 +69,10 @@ class MultiNodeStore:
     def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
         """Return what the bucket's lifecycle rules do about uploads. Raises StoreError."""
         return self._first.abort_rules(bucket, deadline)
+
+    def bucket_tags(self, bucket: BucketSettings, deadline: float) -> Mapping[str, str]:
+        """Return the bucket's tags. Raises StoreError."""
+        return self._first.bucket_tags(bucket, deadline)
 
     def new_part_sum(self) -> PartSum:
         """Return an empty sum of one upload's parts."""

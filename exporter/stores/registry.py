@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 
 from exporter.config.settings import StoreKind
 from exporter.stores.aws.permissions import other_permission
-from exporter.stores.base import BUCKETS_OPERATION, VAULTS_OPERATION
+from exporter.stores.base import (
+    BUCKETS_OPERATION,
+    TAGS_OPERATION,
+    VAULT_TAGS_OPERATION,
+    VAULTS_OPERATION,
+)
 from exporter.stores.glacier import abort_command as glacier_abort
 from exporter.stores.glacier import permissions as glacier_permissions
 from exporter.stores.multi_node import MultiNodeStore, Node
@@ -57,6 +62,8 @@ class StoreType:
     """Storage classes whose parts are billed as another class, and as which."""
     buckets_operation: str = BUCKETS_OPERATION
     """The API's name of the call that lists the account's buckets."""
+    tags_operation: str = TAGS_OPERATION
+    """The API's name of the call that returns a bucket's tags."""
     has_abort_dates: bool = False
     """Whether answers to ListParts say when the store will abort the upload."""
     lists_by_key: bool = True
@@ -117,6 +124,7 @@ _TYPES = {
         abort_command=glacier_abort.abort_command,
         other_permission=other_permission,
         buckets_operation=VAULTS_OPERATION,
+        tags_operation=VAULT_TAGS_OPERATION,
         lists_by_key=False,
     ),
 }

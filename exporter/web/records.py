@@ -46,6 +46,7 @@ def values_record(store: str, ages: Sequence[float], summary: Summary) -> Record
         "ages": [{"at_most_seconds": bound, "uploads": count} for bound, count in counts],
         "bytes_by_class": dict(summary.bytes_by_class) if with_parts else None,
         "abort_rules": {"bucket_seconds": rules.bucket, "prefix_seconds": rules.prefix} if rules else None,
+        "tags": None if summary.tags is None else dict(summary.tags),
         "prefixes": _groups(summary.prefixes),
         "initiators": _groups(summary.initiators),
     }

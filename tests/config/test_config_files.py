@@ -135,6 +135,7 @@ def test_every_store():
             request_payer="requester",
             expected_bucket_owner="123456789012",
             price_per_1000_requests=0.005,
+            tags=("owner", "Owner", "cost center"),
         )
         == amazon
     )
@@ -161,6 +162,7 @@ def test_every_store():
             region="eu-central-1",
             account_id="123456789012",
             credentials=Credentials(profile="archive"),
+            tags=("owner",),
         )
         == archive
     )

@@ -107,8 +107,8 @@ class Rig:
         """Forget what was set and seen, so that another test finds the rig as new; connections are kept."""
         self.fill([])
         self.faults.clear()
-        if hasattr(self.server, "rules"):
-            self.server.rules.clear()
+        for state in ("rules", "tags"):
+            getattr(self.server, state, {}).clear()
         self.standin.forget()
         self.traffic.seen.clear()
 

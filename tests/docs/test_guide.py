@@ -47,7 +47,7 @@ def exposed() -> dict[str, tuple[str, set[str]]]:
     return {
         family.name + suffixes.get(family.type, ""): (
             family.type.replace("gaugehistogram", "gauge histogram"),
-            {label for sample in family.samples for label in sample.labels},
+            {re.sub("^tag_.*", "tag_…", label) for sample in family.samples for label in sample.labels},
         )
         for family in full_registry().collect()
         if not family.name.startswith(("process_", "python_"))
@@ -158,6 +158,7 @@ class TestSnippets:
 
     def test_every_yaml_says_which_file_it_is(self):
         known = ("config.yaml", "prometheus.yml", "dashboards.yaml", "values.yaml", "compose.override.yaml")
+        known += ("owners.yml", "alertmanager.yml")
         named = [files(EVERYWHERE, name) for name in (*known, *TLS_FILES)]
         assert len(blocks(EVERYWHERE, "yaml")) == sum(map(len, named))
         assert all(named)
@@ -279,6 +280,45 @@ class TestAlerts:
         (tmp_path / "queries.yml").write_text(yaml.safe_dump(rules), encoding="utf-8")
         assert len(queries) >= 3
         assert promtool("check", "rules", "queries.yml", folder=tmp_path) == ""
+
+    def test_an_alert_has_the_owner_of_its_bucket_and_is_kept_where_nobody_knows_one(self, tmp_path: Path):
+        """Also where two pods overlap, of which one has read the tag anew."""
+        [text] = files(GUIDE["alerts"], "owners.yml")
+        (tmp_path / "owners.yml").write_text(text, encoding="utf-8")
+        tags = {"a": ("old", "video"), "b": ("", ""), "c": ()}
+        series = [
+            f'mpu_bucket_info{{target="prod",store="s3",bucket="{bucket}",pod="{pod}",tag_owner="{owner}"}}'
+            for bucket, owners in tags.items()
+            for pod, owner in enumerate(owners)
+        ]
+        found = [{"series": each, "values": f"1x{20 if 'old' in each else 95}"} for each in series] + [
+            {
+                "series": f'mpu_stale_bytes{{target="prod",store="s3",bucket="{bucket}",pod="{pod}"}}',
+                "values": "2e9x95",
+            }
+            for bucket in tags
+            for pod in range(2)
+        ]
+        labels = {"severity": "warning", "target": "prod", "store": "s3"}
+        expected = [
+            {
+                "exp_labels": labels | {"bucket": bucket} | ({"tag_owner": owner} if owner else {}),
+                "exp_annotations": {"summary": f"1.863GiB of stale uploads in {bucket} of prod"},
+            }
+            for bucket, owner in (("a", "video"), ("b", ""), ("c", ""))
+        ]
+        alert = {"eval_time": "90m", "alertname": "StaleUploadsOfOwner", "exp_alerts": expected}
+        case = {"interval": "1m", "input_series": found, "alert_rule_test": [alert]}
+        (tmp_path / "test.yml").write_text(yaml.safe_dump({"rule_files": ["owners.yml"], "tests": [case]}))
+        assert promtool("test", "rules", "test.yml", folder=tmp_path) == ""
+
+    def test_alertmanager_takes_the_route_to_the_owner(self, tmp_path: Path):
+        need("amtool")
+        for number, text in enumerate(files(EVERYWHERE, "alertmanager.yml")):
+            (tmp_path / f"{number}.yml").write_text(text, encoding="utf-8")
+            command = ["amtool", "config", "routes", "test", f"--config.file={number}.yml", "tag_owner=video"]
+            done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+            assert done.stdout.strip() == "video-team"
 
     def test_no_age_is_taken_against_now(self):
         for document in DOCUMENTS.values():

@@ -40,6 +40,7 @@ def target(ceph: Ceph, bucket: str, **own: object) -> dict[str, object]:
         "credentials": {"access_key_id": keys.access_key, "secret_access_key": keys.secret_key},
         "scan": {"interval": "2s", "timeout": "1m"},
         "lifecycle": True,
+        "tags": ["owner", "cost center"],
         "price_per_gib_month": {"currency": "EUR", "default": 1024.0},
         "top": {"by": ["prefix", "initiator"], "depth": 1, "limit": 2},
         **own,
@@ -82,6 +83,8 @@ def test_rules_groups_and_cost_are_those_of_the_bucket(
     fill(client, ceph_bucket, list(SIZES), lambda number: {1: list(SIZES.values())[number]})
     rules = [rule("r", 7), rule("d", 1, status="Disabled"), rule("p", 3, "db/"), rule("q", 2, "logs/")]
     client.put_bucket_lifecycle_configuration(Bucket=ceph_bucket, LifecycleConfiguration={"Rules": rules})
+    tags = [{"Key": "owner", "Value": "storage"}, {"Key": "other", "Value": "x"}]
+    client.put_bucket_tagging(Bucket=ceph_bucket, Tagging={"TagSet": tags})
     with serving(tmp_path, {"targets": [target(ceph, ceph_bucket, **STORES[store])]}) as exporter:
         found = shown(exporter, ceph_bucket)
     assert found.values("mpu_abort_rule_present", "scope") == {"bucket": 1, "prefix": 1}
@@ -91,12 +94,14 @@ def test_rules_groups_and_cost_are_those_of_the_bucket(
     assert found.values("mpu_initiator_uploads", "initiator") == {ceph.mpu.name: 4, "": 0}
     assert found.values("mpu_estimated_monthly_cost", "currency") == {"EUR": pytest.approx(113 * 2**-20)}
     requests = found.values("mpu_api_requests_total", "operation")
-    assert requests["GetBucketLifecycleConfiguration"] == 1
+    assert (requests["GetBucketLifecycleConfiguration"], requests["GetBucketTagging"]) == (1, 1)
+    assert found.values("mpu_bucket_info", "tag_owner") == {"storage": 1}
+    assert found.values("mpu_bucket_info", "tag_cost_center") == {"": 1}
     assert promtool_check_metrics(found.text) == ""
 
 
 @pytest.mark.parametrize("store", STORES)
-def test_a_bucket_without_rules_is_known_to_have_none(
+def test_a_bucket_without_rules_and_tags_is_known_to_have_none(
     ceph: Ceph, ceph_bucket: str, tmp_path: Path, store: str
 ):
     with serving(tmp_path, {"targets": [target(ceph, ceph_bucket, **STORES[store])]}) as exporter:
@@ -104,9 +109,12 @@ def test_a_bucket_without_rules_is_known_to_have_none(
     assert found.values("mpu_abort_rule_present", "scope") == {"bucket": 0, "prefix": 0}
     assert found.values("mpu_abort_rule_seconds", "scope") == {}
     assert found.values("mpu_prefix_uploads", "prefix") == {"": 0}
+    assert found.values("mpu_bucket_info", "bucket") == {}
+    assert found.values("mpu_api_request_failures_total", "operation") == {}
+    assert exporter.log.read_text().count("the bucket has no tags") == 1
 
 
-def test_without_the_permission_the_rules_are_absent_and_the_scans_are_good(
+def test_without_the_permission_rules_and_tags_are_absent_and_the_scans_are_good(
     ceph: Ceph, ceph_bucket: str, tmp_path: Path
 ):
     client, resource = ceph.client(), f"arn:aws:s3:::{ceph_bucket}"
@@ -133,9 +141,12 @@ def test_without_the_permission_the_rules_are_absent_and_the_scans_are_good(
         found, samples = Shown(exporter.text()), exporter.samples()
     assert (samples["mpu_scan_success", ceph_bucket], samples["mpu_pending_bytes", ceph_bucket]) == (1, 40)
     assert found.values("mpu_abort_rule_present", "scope") == {}
+    assert found.values("mpu_bucket_info", "bucket") == {}
     assert found.values("mpu_initiator_uploads", "initiator") == {OTHER.name: 4, "": 0}  # Ceph: who asks
-    [told] = [line for line in exporter.log.read_text().splitlines() if "lifecycle rules" in line]
-    assert "reason=access_denied" in told
+    lines = exporter.log.read_text().splitlines()
+    told = [line for line in lines if "lifecycle rules are not known" in line or "tags are not known" in line]
+    assert ["reason=access_denied" in line for line in told] == [True, True]
     assert found.values("mpu_api_request_failures_total", "operation") == {
-        "GetBucketLifecycleConfiguration": 1
+        "GetBucketLifecycleConfiguration": 1,
+        "GetBucketTagging": 1,
     }

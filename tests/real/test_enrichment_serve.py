@@ -62,19 +62,21 @@ def test_abort_dates_are_counted_and_outlive_a_restart(s3: S3, server: StandIn, 
         assert sum("uploadId" in request.query for request in server.requests) == 4
 
 
-def test_groups_outlive_a_restart_but_not_another_question(s3: S3, server: StandIn, tmp_path: Path):
+def test_groups_and_tags_outlive_a_restart_but_not_another_question(s3: S3, server: StandIn, tmp_path: Path):
     s3.buckets["media"] = [Upload(f"a/{n}/k", f"id-{n}", parts=[Part(1, 10)]) for n in range(3)]
+    s3.tags["media"] = {"owner": "storage"}
     found = []
     for process, depth in enumerate((1, 1, 2)):
         folder = tmp_path / str(process)
         folder.mkdir()
-        config = configured(server, tmp_path, top={"by": ["prefix"], "depth": depth})
+        config = configured(server, tmp_path, top={"by": ["prefix"], "depth": depth}, tags=["owner"])
         with serving(folder, config) as exporter:
             exporter.wait_tried("media")
-            found.append(groups(exporter.text()))
+            text = exporter.text()
+            found.append((groups(text), 'tag_owner="storage"' in text))
         s3.faults.clear()
         s3.faults.add(Fault(UPLOADS, reply=lambda _: error(403, "AccessDenied")))
-    assert found == [{"a/": 3, "": 0}, {"a/": 3, "": 0}, {}]
+    assert found == [({"a/": 3, "": 0}, True), ({"a/": 3, "": 0}, True), ({}, False)]
 
 
 def groups(text: str) -> dict[str, float]:

@@ -21,6 +21,7 @@ from servers.s3 import EPOCH, PARTS, UPLOADS, Key, iso, sigv4_fault
 from servers.standin import Fault, Faults, Reply, Request
 
 VAULTS = "ListVaults"
+TAGS = "ListTagsForVault"
 API_VERSION = "2012-06-01"
 MIB = 1024 * 1024
 LARGEST_PAGE = 50
@@ -103,6 +104,7 @@ class Glacier:
         self.key = Key()
         self.account = "123456789012"
         self.vaults: dict[str, dict[str, Upload]] = {}
+        self.tags: dict[str, dict[str, str]] = {}
         self.faults = Faults()
         self.parts_page = parts_page
         self.clock = clock
@@ -130,6 +132,8 @@ class Glacier:
         """Return the operation and account, vault and upload id, as far as the path goes."""
         steps = [unquote(step) for step in request.raw_path[1:].split("/")]
         operation = _ROUTES.get((request.method, len(steps)))
+        if operation == UPLOADS and steps[3] == "tags":
+            return TAGS, [steps[0], steps[2]]
         if operation is None or steps[1] != "vaults" or steps[3:4] not in ([], ["multipart-uploads"]):
             self.changes.append(f"{request.method} {request.target}")
             raise RefusedError(404, "UnknownOperationException", "There is no such operation.")
@@ -146,8 +150,9 @@ class Glacier:
         vault = address[1]
         if vault not in self.vaults:
             raise RefusedError(404, *_missing(f"Vault not found for ARN: {self._arn(request, vault)}"))
-        if operation == UPLOADS:
-            return _written(self._list_uploads(request, vault), faults)
+        if operation in {UPLOADS, TAGS}:
+            tags = {"Tags": self.tags.get(vault, {})}
+            return _written(tags if operation == TAGS else self._list_uploads(request, vault), faults)
         if operation == "InitiateMultipartUpload":
             return self._initiate(request, vault)
         upload = self.vaults[vault].get(address[2])

@@ -17,8 +17,8 @@ from servers.standin import Reply, Request
 NAMESPACE = "http://obs.myhwclouds.com/doc/2015-06-30/"
 _SKEW_SECONDS = 15 * 60
 _HEADER_PREFIXES = {"OBS": "x-obs-", "AWS": "x-amz-"}
-_SUBRESOURCES = {"acl", "delete", "lifecycle", "location", "logging", "partNumber", "policy", "uploadId"} | {
-    *("response-content-type", "uploads", "versionId", "versioning", "versions", "website"),
+_SUBRESOURCES = {"acl", "delete", "lifecycle", "location", "logging", "partNumber", "policy", "tagging"} | {
+    *("response-content-type", "uploadId", "uploads", "versionId", "versioning", "versions", "website"),
 }
 _ENCODED = ("Delimiter", "KeyMarker", "NextKeyMarker", "Prefix", "Key")
 

@@ -17,7 +17,7 @@ from botocore.credentials import Credentials
 from servers.standin import Fault, Faults, Reply, Request
 
 UPLOADS, PARTS, BUCKETS = "ListMultipartUploads", "ListParts", "ListBuckets"
-LIFECYCLE = "GetBucketLifecycleConfiguration"
+LIFECYCLE, TAGS = "GetBucketLifecycleConfiguration", "GetBucketTagging"
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 _SKEW_SECONDS = 15 * 60
@@ -140,9 +140,9 @@ def sigv4_fault(
 class S3:
     """The server's state and its handler: `StandIn(S3(...))`.
 
-    `rules` are the XML of lifecycle rules by bucket, `aliases` other names of buckets (access points),
-    `regions` where a bucket lives if not everywhere, `owners` and `payers` what the buckets' headers are
-    checked against.
+    `rules` are the XML of lifecycle rules by bucket, `tags` their tags, `aliases` other names of buckets
+    (access points), `regions` where a bucket lives if not everywhere, `owners` and `payers` what the buckets'
+    headers are checked against.
     """
 
     auth_class = S3SigV4Auth
@@ -153,6 +153,7 @@ class S3:
         self.key = Key()
         self.buckets: dict[str, list[Upload]] = {}
         self.rules: dict[str, str] = {}
+        self.tags: dict[str, dict[str, str]] = {}
         self.aliases: dict[str, str] = {}
         self.regions: dict[str, str] = {}
         self.owners: dict[str, str] = {}
@@ -207,8 +208,8 @@ class S3:
         for fault in faults:
             request = fault.request(request)
         bucket = self.aliases.get(name, name)
-        if operation == LIFECYCLE:
-            return self._lifecycle(bucket)
+        if operation in {LIFECYCLE, TAGS}:
+            return self._lifecycle(bucket) if operation == LIFECYCLE else self._tagging(bucket)
         answers = {UPLOADS: self._list_uploads, PARTS: self._list_parts, BUCKETS: self._list_buckets}
         page = answers[operation](request, bucket, key)
         if isinstance(page, Reply):
@@ -223,6 +224,13 @@ class S3:
         root = "LifecycleConfiguration"
         body = f'<{root} xmlns="{self.namespace}">{self.rules[bucket]}</{root}>'
         return Reply(200, {"Content-Type": "application/xml"}, body.encode())
+
+    def _tagging(self, bucket: str) -> Reply:
+        if not self.tags.get(bucket):
+            return error(404, "NoSuchTagSet", "The TagSet does not exist")
+        tags = [{"Key": key, "Value": value} for key, value in self.tags[bucket].items()]
+        page = Listing("Tagging", {}, "Tag", [dict(tag) for tag in tags], self.namespace, within="TagSet")
+        return Reply(200, {"Content-Type": "application/xml"}, page.xml())
 
     def _refuse(self, request: Request, name: str) -> Reply | None:
         bucket = self.aliases.get(name, name)
@@ -366,7 +374,7 @@ def _operation(request: Request, bucket: str, key: str) -> str | None:
         return BUCKETS
     if key:
         return PARTS if "uploadId" in names else None
-    known = {"lifecycle": LIFECYCLE, "session": "CreateSession", "uploads": UPLOADS}
+    known = {"lifecycle": LIFECYCLE, "tagging": TAGS, "session": "CreateSession", "uploads": UPLOADS}
     return next((operation for name, operation in known.items() if name in names), None)
 
 

@@ -38,6 +38,7 @@ SUMMARY = Summary(
     abort_scheduled=3,
     abort_overdue=1,
     abort_rules=AbortRules(bucket=604800.0),
+    tags=(("owner", "storage"), ("cost center", "é <42>")),
     prefixes=(Group("backups/", 3, 123_000_000), Group("", 2, None)),
     initiators=(Group("arn:aws:iam::123456789012:user/backup", 5, 123_456_789), Group("", 0, 0)),
 )
@@ -51,6 +52,7 @@ NOTHING = replace(
     age_sum=0.0,
     bytes_by_class=(),
     abort_rules=AbortRules(),
+    tags=None,
     prefixes=(Group("", 0, 0),),
     initiators=None,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 from fakes import BUCKET, REFUSED, Clock, FakeStore, error, upload
@@ -34,6 +34,7 @@ class BucketScanner:
 
     store: FakeStore = field(default_factory=FakeStore)
     lifecycle: bool = True
+    tags: tuple[str, ...] = ()
     top: TopSettings | None = None
     scan: ScanSettings = field(default_factory=lambda: ScanSettings(retries=2))
 
@@ -44,6 +45,7 @@ class BucketScanner:
         target = TargetSettings(
             "prod", StoreKind.S3, (BUCKET,), scan=self.scan, lifecycle=self.lifecycle, top=self.top
         )
+        target = replace(target, tags=self.tags)
         clocks = replace(self.clock.clocks(), jitter=self.jitter)
         client = StoreClient(self.store, self.scan, self.clock, clocks)
         self.scanner = Scanner(client, (), enrichment=Enrichment(target, client))
@@ -121,6 +123,73 @@ class TestLifecycle:
             scans.rules()
 
 
+def tagged(*answers: dict[str, str] | Exception) -> BucketScanner:
+    """Return scans of a target that wants to know of two tags."""
+    store = FakeStore([upload(1)], tags=list(answers))
+    return BucketScanner(store, lifecycle=False, tags=("owner", "team"))
+
+
+class TestTags:
+    ANSWER: ClassVar = {"owner": "storage", "cost": "42"}
+    KNOWN = (("owner", "storage"), ("team", ""))
+
+    def test_those_that_the_config_names_come_with_the_scan_and_one_that_is_lacking_is_empty(self):
+        assert tagged(self.ANSWER).summary().tags == self.KNOWN
+
+    def test_nothing_is_asked_where_nobody_wants_to_know(self):
+        scans = BucketScanner(FakeStore(tags=[self.ANSWER]))
+        assert scans.summary().tags is None
+        assert scans.store.asked["tags of media"] == 0
+
+    def test_they_are_asked_for_once_an_hour(self):
+        scans = tagged(self.ANSWER, {"team": "b"})
+        assert [scans.summary().tags, scans.summary().tags] == [self.KNOWN] * 2
+        scans.clock.now += 3599
+        assert scans.summary().tags == self.KNOWN
+        scans.clock.now += 1
+        assert scans.summary().tags == (("owner", ""), ("team", "b"))
+        assert scans.store.asked["tags of media"] == 2
+
+    @pytest.mark.parametrize(
+        ("answer", "told"),
+        [
+            ({}, "the bucket has no tags: it is not in mpu_bucket_info"),
+            (REFUSED, "the bucket's tags are not known"),
+            (error(Reason.UNSUPPORTED, 501), "the bucket's tags are not known"),
+        ],
+    )
+    def test_without_any_the_scan_is_good_and_that_is_told_once_and_not_every_hour(
+        self, caplog: pytest.LogCaptureFixture, answer: dict[str, str] | Exception, told: str
+    ):
+        scans = tagged(answer)
+        with caplog.at_level(logging.INFO):
+            for _ in range(3):
+                assert (scans.summary().tags, scans.summary().uploads) == (None, 1)
+                scans.clock.now += 3600
+        assert scans.store.asked["tags of media"] == 3
+        assert [record.message for record in caplog.records] == [told]
+
+    def test_a_failure_that_may_pass_leaves_them_as_they_were_until_keep_for_is_over(self):
+        scans = tagged(self.ANSWER, BUSY)
+        assert scans.summary().tags == self.KNOWN
+        scans.clock.now += scans.scan.keep_for - 1
+        assert scans.summary().tags == self.KNOWN
+        scans.clock.now += 1
+        assert scans.summary().tags is None
+
+    @pytest.mark.parametrize(
+        ("value", "shown"),
+        [
+            ("a\nb\x1b\u202e", r"a\nb\x1b\u202e"),
+            ("é" * 256, "é" * 256),
+            ("x" * 257, "x" * 255 + "…"),
+            ("\n" * 256, r"\n" * 127 + "\\…"),
+        ],
+    )
+    def test_values_are_printable_and_not_endless(self, value: str, shown: str):
+        assert tagged({"owner": value}).summary().tags == (("owner", shown), ("team", ""))
+
+
 class TestGroups:
     def few(self) -> FakeStore:
         return FakeStore(
@@ -164,8 +233,8 @@ class TestGroups:
 
     def test_all_of_it_outlives_the_process(self):
         store = self.few()
-        store.rules = [RULES]
-        scans, ledger = BucketScanner(store, top=TopSettings()), Ledger()
+        store.rules, store.tags = [RULES], [{"owner": "storage"}]
+        scans, ledger = BucketScanner(store, top=TopSettings(), tags=("owner",)), Ledger()
         found = scans.scanner.scan(BUCKET, ledger).summary
         again = Ledger(ledger.rows).result
         assert again

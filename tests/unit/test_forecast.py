@@ -6,6 +6,7 @@ import heapq
 import math
 import random
 import threading
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -275,6 +276,25 @@ class TestForetell:
         with pytest.raises(KeyboardInterrupt):
             forecast(targets("a", "b"))
         assert stopped in ([], [True])
+
+
+@pytest.mark.parametrize("interval", [MINUTE, 7 * MINUTE, HOUR, 2 * HOUR])
+@pytest.mark.parametrize("hourly", [1, 2])
+def test_rules_and_tags_are_counted_once_an_hour_at_most(hourly: int, interval: float):
+    settings, plain = ScanSettings(interval=interval), Listing(10, (AgeGroup(10 * DAY, 9_900),))
+    without, found = estimate(plain, settings), estimate(replace(plain, hourly=hourly), settings)
+    asked = sum(scan % math.ceil(HOUR / interval) == 0 for scan in range(scans_of(settings))) * hourly
+    assert found.first_scan - without.first_scan == hourly
+    assert found.month - without.month == pytest.approx(asked)
+    assert found.month_always - without.month_always == asked
+
+
+def test_a_target_s_rules_and_tags_count_as_one_each(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(forecasting, "make_store", lambda *_: FakeStore())
+    [target] = targets("prod")
+    options = [{}, {"tags": ("owner", "team")}, {"tags": ("owner",), "lifecycle": True}]
+    forecasts = [forecast([replace(target, **each)])[0].outcome for each in options]
+    assert [each.first_scan for each in forecasts] == [1, 2, 3]
 
 
 class TestTable:

@@ -13,7 +13,9 @@ from exporter.model.errors import Failure, Reason
 from exporter.stores.base import BUCKETS_OPERATION as BUCKETS
 from exporter.stores.base import LIFECYCLE_OPERATION as RULES
 from exporter.stores.base import PARTS_OPERATION as PARTS
+from exporter.stores.base import TAGS_OPERATION as TAGS
 from exporter.stores.base import UPLOADS_OPERATION as LISTING
+from exporter.stores.base import VAULT_TAGS_OPERATION as VAULT_TAGS
 from exporter.stores.base import VAULTS_OPERATION as VAULTS
 from exporter.stores.permissions import missing_permission
 
@@ -32,6 +34,12 @@ ACCESS_POINT = "arn:aws:s3:eu-west-1:111122223333:accesspoint/media"
         (S3, "media", LISTING, "s3:ListBucketMultipartUploads on arn:aws:s3:::media"),
         (S3, "media", PARTS, "s3:ListMultipartUploadParts on arn:aws:s3:::media/*"),
         (S3, "media", RULES, "s3:GetLifecycleConfiguration on arn:aws:s3:::media"),
+        (S3, "media", TAGS, "s3:GetBucketTagging on arn:aws:s3:::media"),
+        (OBS, "media", TAGS, "obs:bucket:GetBucketTagging on obs:*:*:bucket:media"),
+        (
+            *(GLACIER, "t", VAULT_TAGS),
+            "glacier:ListTagsForVault on arn:aws:glacier:eu-central-1:111122223333:vaults/t",
+        ),
         (replace(S3, region="cn-north-1"), "m", PARTS, "s3:ListMultipartUploadParts on arn:aws-cn:s3:::m/*"),
         (
             replace(S3, region="us-gov-west-1"),

@@ -62,6 +62,24 @@ def test_found_vaults_are_called_what_the_store_calls_them(ask):
     ]
 
 
+@pytest.mark.parametrize(
+    ("store", "operation", "grant"),
+    [
+        (StoreKind.S3, "GetBucketTagging", "s3:GetBucketTagging on arn:aws:s3:::media"),
+        (
+            StoreKind.GLACIER,
+            "ListTagsForVault",
+            "glacier:ListTagsForVault on arn:aws:glacier:*:*:vaults/media",
+        ),
+    ],
+)
+def test_tags_are_asked_for_where_the_config_names_some(ask, store: StoreKind, operation: str, grant: str):
+    [*_, row] = ask(
+        replace(TARGET, store=store, tags=("owner",)), FakeStore(tags=[error(Reason.ACCESS_DENIED)])
+    )
+    assert (row.bucket, row.operation, row.grant) == ("media", operation, grant)
+
+
 def test_where_the_list_is_refused_that_is_all(ask):
     class Refusing(FakeStore):
         def list_buckets(self, marker, deadline):

@@ -12,6 +12,7 @@ from unit.scheduler_setup import SchedulerSetup, target
 from exporter.config.cleanup import CleanupSettings
 from exporter.config.settings import BucketSettings, DiscoverSettings, ScanSettings
 from exporter.model.errors import Failure, Reason, StoppingError, StoreError
+from exporter.scan.tally import Tally
 from exporter.scheduler.discovery import DiscoverySchedule
 from exporter.scheduler.reconciler import STAGGER_SECONDS
 from exporter.state.database import StateDatabase
@@ -365,6 +366,16 @@ def test_restored_values_are_shown_once_the_state_is_open(tmp_path):
     again.reconciler.restore()
     assert {entry.success for entry in again.shown().values()} == {None}
     assert {entry.last_success for entry in again.shown().values()} == {NOW}
+
+
+@pytest.mark.parametrize(("named", "shown"), [("owner", (("owner", "a"),)), ("team", None)])
+def test_restored_tags_are_those_that_the_config_still_names(tmp_path, monkeypatch, named, shown):
+    found = Tally.summary
+    monkeypatch.setattr(Tally, "summary", lambda self: replace(found(self), tags=(("owner", "a"),)))
+    again = restarted(tmp_path / "state", target(tags=("owner",)), target(tags=(named,)))
+    assert again.state.open(again.stop)
+    again.reconciler.restore()
+    assert {entry.summary.tags for entry in again.shown().values()} == {shown}
 
 
 def test_what_is_not_watched_is_forgotten_once_the_state_is_open(tmp_path):

@@ -135,6 +135,7 @@ class TestTargets:
             ],
             "bytes_by_class": {"STANDARD": 123_000_000, "STANDARD_IA": 456_789},
             "abort_rules": {"bucket_seconds": 604800.0, "prefix_seconds": None},
+            "tags": {"owner": "storage", "cost center": "é <42>"},
             "prefixes": [
                 {"name": "backups/", "uploads": 3, "bytes": 123_000_000},
                 {"name": "", "uploads": 2, "bytes": None},

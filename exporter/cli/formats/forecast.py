@@ -28,7 +28,8 @@ Requests include the listing's. Month: 30 days of scans, the first one included.
 first, on average. Plain month: every upload is asked about at every scan.{cost}
 Assumed: every upload has been idle since its initiation (without a date: since now), as a listing does not
 tell when parts came; one that still grows costs a request per scan. A part list longer than 1,000 costs up to
-one more request per further 1,000. New uploads and retries are not foreseen."""
+one more request per further 1,000. Lifecycle rules and tags, where set, cost a request an hour each. New
+uploads and retries are not foreseen."""
 
 
 def estimate_table(forecasts: Sequence[Forecast], width: int | None = None) -> str:

@@ -29,7 +29,9 @@ from exporter.stores.base import (
     BUCKETS_OPERATION,
     LIFECYCLE_OPERATION,
     PARTS_OPERATION,
+    TAGS_OPERATION,
     UPLOADS_OPERATION,
+    VAULT_TAGS_OPERATION,
     VAULTS_OPERATION,
 )
 from exporter.stores.errors import describe_body, log_safe, refusal
@@ -48,7 +50,7 @@ ROLE_TIMEOUT_SECONDS = 10.0
 """Timeout of a call to STS: the call that needs the keys has to have time left."""
 _PAGE_OPERATIONS = {
     *(UPLOADS_OPERATION, PARTS_OPERATION),
-    *(BUCKETS_OPERATION, VAULTS_OPERATION, LIFECYCLE_OPERATION),
+    *(BUCKETS_OPERATION, VAULTS_OPERATION, LIFECYCLE_OPERATION, TAGS_OPERATION, VAULT_TAGS_OPERATION),
 }
 _AUXILIARY_OPERATIONS = {
     "CreateSession",

@@ -17,6 +17,7 @@ from exporter.stores import timestamps
 from exporter.stores.base import (
     PARTS_OPERATION,
     UPLOADS_OPERATION,
+    VAULT_TAGS_OPERATION,
     VAULTS_OPERATION,
     FoundBucket,
     Marker,
@@ -39,7 +40,7 @@ def read_uploads(answer: Response, vault: str, now: float) -> Page[Upload]:
 
     `now` is our clock, used where the answer does not carry the store's. Raises StoreError (bad_response).
     """
-    page, listed = _prove(answer, "UploadsList", UPLOADS_OPERATION)
+    page, listed = _prove_list(answer, "UploadsList", UPLOADS_OPERATION)
     store_now = answer.server_time(default=now)
     uploads = []
     for fields in listed:
@@ -54,7 +55,7 @@ def read_parts(answer: Response, vault: str, upload_id: str) -> Page[Part]:
 
     Raises StoreError (bad_response).
     """
-    page, listed = _prove(answer, "Parts", PARTS_OPERATION)
+    page, listed = _prove_list(answer, "Parts", PARTS_OPERATION)
     _prove_vault(page, vault, PARTS_OPERATION)
     if _text(page, "MultipartUploadId") not in ("", upload_id):
         raise bad_response(PARTS_OPERATION, "the answer names another upload")
@@ -65,12 +66,20 @@ def read_parts(answer: Response, vault: str, upload_id: str) -> Page[Part]:
 
 def read_vaults(answer: Response) -> Page[FoundBucket]:
     """Return the page of vaults in `answer`. Raises StoreError (bad_response)."""
-    page, listed = _prove(answer, "VaultList", VAULTS_OPERATION)
+    page, listed = _prove_list(answer, "VaultList", VAULTS_OPERATION)
     names = [_text(fields, "VaultName") for fields in listed]
     if not all(names):
         raise bad_response(VAULTS_OPERATION, "a vault without VaultName")
     marker = _marker(page, VAULTS_OPERATION)
     return Page(items=list(map(FoundBucket, names)), truncated=marker is not None, next_marker=marker)
+
+
+def read_tags(answer: Response) -> dict[str, str]:
+    """Return the tags in `answer`: values by keys. Raises StoreError (bad_response)."""
+    tags = _prove(answer, "Tags", VAULT_TAGS_OPERATION).get("Tags")
+    if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
+        raise bad_response(VAULT_TAGS_OPERATION, f"the answer has no Tags ({describe_body(answer)})")
+    return tags
 
 
 def read_error(answer: Response) -> tuple[str, str]:
@@ -99,8 +108,17 @@ def is_gone(error: StoreError) -> bool:
     return "upload" in said or "vault" not in said
 
 
-def _prove(answer: Response, name: str, operation: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _prove_list(answer: Response, name: str, operation: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the answer's object and its list of objects called `name`; whatever else it is, is refused."""
+    page = _prove(answer, name, operation)
+    listed = page.get(name)
+    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
+        raise bad_response(operation, f"the answer has no list {name} ({describe_body(answer)})")
+    return page, listed
+
+
+def _prove(answer: Response, name: str, operation: str) -> dict[str, Any]:
+    """Return the answer's object, unless it is an error that has nothing called `name`."""
     try:
         page = _document(answer.body)
     except (ValueError, RecursionError):
@@ -109,12 +127,9 @@ def _prove(answer: Response, name: str, operation: str) -> tuple[dict[str, Any],
         ) from None
     if not isinstance(page, dict):
         raise bad_response(operation, f"the answer is not an object ({describe_body(answer)})")
-    listed = page.get(name)
-    if listed is None and _text(page, "code"):
+    if page.get(name) is None and _text(page, "code"):
         raise error_in_success(operation, *read_error(answer))
-    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
-        raise bad_response(operation, f"the answer has no list {name} ({describe_body(answer)})")
-    return page, listed
+    return page
 
 
 def _prove_vault(fields: dict[str, Any], vault: str, operation: str) -> None:

@@ -11,10 +11,23 @@ from typing import TYPE_CHECKING
 
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.aws.client import AwsClient
-from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION, VAULTS_OPERATION, operations_of
+from exporter.stores.base import (
+    PARTS_OPERATION,
+    UPLOADS_OPERATION,
+    VAULT_TAGS_OPERATION,
+    VAULTS_OPERATION,
+    operations_of,
+)
 from exporter.stores.engine.threads import ThreadedSession
 from exporter.stores.errors import gone_error
-from exporter.stores.glacier.pages import is_gone, read_error, read_parts, read_uploads, read_vaults
+from exporter.stores.glacier.pages import (
+    is_gone,
+    read_error,
+    read_parts,
+    read_tags,
+    read_uploads,
+    read_vaults,
+)
 from exporter.stores.pagination.part_sums import RangedPartSum
 
 if TYPE_CHECKING:
@@ -48,7 +61,7 @@ class GlacierStore:
         self, target: TargetSettings, transport: Transport, clock: Callable[[], float] = time.time
     ) -> None:
         """Make the store of a target; the SDK's client is made by the first call."""
-        self.operations = operations_of(target, VAULTS_OPERATION)
+        self.operations = operations_of(target, VAULTS_OPERATION, VAULT_TAGS_OPERATION)
         self._target = target
         self._transport = transport
         self._clock = clock
@@ -101,6 +114,12 @@ class GlacierStore:
     def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:  # noqa: ARG002 - no call to make
         """Refuse: vaults have no lifecycle rules."""
         raise StoreError(Reason.UNSUPPORTED, "vaults have no lifecycle rules")
+
+    def bucket_tags(self, bucket: BucketSettings, deadline: float) -> dict[str, str]:
+        """Return the vault's tags. Raises StoreError."""
+        parameters = {"accountId": self._target.account_id, "vaultName": bucket.name}
+        with self._transport.call(VAULT_TAGS_OPERATION, deadline) as call:
+            return read_tags(self._client.call_api(call, "list_tags_for_vault", parameters))
 
     def close(self) -> None:
         """Close the connections."""

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.stores.base import BUCKETS_OPERATION, LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION
+from exporter.stores.base import (
+    BUCKETS_OPERATION,
+    LIFECYCLE_OPERATION,
+    PARTS_OPERATION,
+    TAGS_OPERATION,
+    UPLOADS_OPERATION,
+)
 from exporter.stores.s3 import permissions as s3
 
 if TYPE_CHECKING:
@@ -15,6 +21,7 @@ _ACTIONS_AND_RESOURCES = {
     UPLOADS_OPERATION: ("obs:bucket:ListBucketMultipartUploads", "bucket:{}"),
     PARTS_OPERATION: ("obs:object:ListMultipartUploadParts", "object:{}/*"),
     LIFECYCLE_OPERATION: ("obs:bucket:GetLifecycleConfiguration", "bucket:{}"),
+    TAGS_OPERATION: ("obs:bucket:GetBucketTagging", "bucket:{}"),
 }
 
 

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.asked import Asked
-from exporter.stores.base import BUCKETS_OPERATION, LIFECYCLE_OPERATION, UPLOADS_OPERATION, operations_of
+from exporter.stores.base import (
+    BUCKETS_OPERATION,
+    LIFECYCLE_OPERATION,
+    TAGS_OPERATION,
+    UPLOADS_OPERATION,
+    operations_of,
+)
 from exporter.stores.engine.wire import WireSession, WireTarget
 from exporter.stores.errors import refusal
 from exporter.stores.obs.credentials import METADATA_URL, Keys, ObsCredentials
@@ -21,6 +27,7 @@ from exporter.stores.obs.wire import ObsBucket, read_error
 from exporter.stores.pagination.part_sums import NumberedPartSum
 from exporter.stores.parsing.lifecycle import NO_RULES, has_no_rules, read_rules
 from exporter.stores.parsing.pages import read_buckets
+from exporter.stores.parsing.tags import has_no_tags, read_tags
 from exporter.stores.transport.client import Request
 
 if TYPE_CHECKING:
@@ -29,7 +36,7 @@ if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model.results import AbortRules
     from exporter.stores.base import FoundBucket, Marker, Page
-    from exporter.stores.transport.client import Transport
+    from exporter.stores.transport.client import Call, Transport
     from exporter.stores.transport.response import Response
 
 
@@ -80,16 +87,23 @@ class ObsStore:
     def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
         """Return when the bucket's lifecycle rules abort uploads. Raises StoreError."""
         with self._transport.call(LIFECYCLE_OPERATION, deadline) as call:
-            signer = self._signer(LIFECYCLE_OPERATION, bucket)
             try:
-                response = self._get(
-                    signer, ObsRequest(call.operation, bucket.name, "", [("lifecycle", None)])
-                )
+                response = self._ask_of_bucket(call, "lifecycle", bucket)
             except StoreError as error:
                 if has_no_rules(error):
                     return NO_RULES
                 raise
             return read_rules(response, bucket.prefix)
+
+    def bucket_tags(self, bucket: BucketSettings, deadline: float) -> dict[str, str]:
+        """Return the bucket's tags. Raises StoreError."""
+        with self._transport.call(TAGS_OPERATION, deadline) as call:
+            try:
+                return read_tags(self._ask_of_bucket(call, "tagging", bucket))
+            except StoreError as error:
+                if has_no_tags(error):
+                    return {}
+                raise
 
     def new_part_sum(self) -> NumberedPartSum:
         """Return what adds up the parts of one upload."""
@@ -109,6 +123,11 @@ class ObsStore:
         if bucket:
             check_bucket_name(operation, bucket.name, server)
         return ObsSigner(server, self._target.signature, self.signing_region)
+
+    def _ask_of_bucket(self, call: Call, subresource: str, bucket: BucketSettings) -> Response:
+        """Return the answer to a call about the bucket itself. Raises StoreError."""
+        signer = self._signer(call.operation, bucket)
+        return self._get(signer, ObsRequest(call.operation, bucket.name, "", [(subresource, None)]))
 
     def _get(self, signer: ObsSigner, request: ObsRequest) -> Response:
         """Return the response (status 200) to a request that blocks this thread. Raises StoreError."""

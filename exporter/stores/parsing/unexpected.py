@@ -23,6 +23,7 @@ _KNOWN = {
     "ListVersionsResult": ("a list of object versions", _OTHER_QUERY),
     "LocationConstraint": ("the bucket's region", _OTHER_QUERY),
     "VersioningConfiguration": ("the bucket's versioning", _OTHER_QUERY),
+    "Tagging": ("the bucket's tags", _OTHER_QUERY),
     "LifecycleConfiguration": ("the bucket's lifecycle rules", _OTHER_QUERY),
     "AccessControlPolicy": ("an access control list", _OTHER_QUERY),
     "html": ("a web page (HTML), as a login or a console sends it", _ADDRESS),

@@ -12,12 +12,14 @@ from exporter.stores.base import (
     BUCKETS_OPERATION,
     LIFECYCLE_OPERATION,
     PARTS_OPERATION,
+    TAGS_OPERATION,
     UPLOADS_OPERATION,
     PageRequest,
 )
 from exporter.stores.errors import gone_error, is_gone
 from exporter.stores.parsing.lifecycle import NO_RULES, has_no_rules, read_rules
 from exporter.stores.parsing.pages import read_buckets, read_error, read_parts, read_uploads
+from exporter.stores.parsing.tags import has_no_tags, read_tags
 from exporter.stores.s3.names import expected_bucket_name
 
 if TYPE_CHECKING:
@@ -110,18 +112,30 @@ class BotoStore:
 
     def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
         """Return when the bucket's lifecycle rules abort uploads. Raises StoreError."""
-        parameters = self._parameters(bucket)
-        parameters.pop("RequestPayer", None)
         with self._transport.call(LIFECYCLE_OPERATION, deadline) as call:
             try:
-                response = self._client.call_api(
-                    call, "get_bucket_lifecycle_configuration", parameters, self._bucket_region(bucket)
-                )
+                response = self._ask_of_bucket(call, "get_bucket_lifecycle_configuration", bucket)
             except StoreError as error:
                 if has_no_rules(error):
                     return NO_RULES
                 raise
             return read_rules(response, bucket.prefix)
+
+    def bucket_tags(self, bucket: BucketSettings, deadline: float) -> dict[str, str]:
+        """Return the bucket's tags. Raises StoreError."""
+        with self._transport.call(TAGS_OPERATION, deadline) as call:
+            try:
+                return read_tags(self._ask_of_bucket(call, "get_bucket_tagging", bucket))
+            except StoreError as error:
+                if has_no_tags(error):
+                    return {}
+                raise
+
+    def _ask_of_bucket(self, call: Call, method: str, bucket: BucketSettings) -> Response:
+        """Return the answer to a call about the bucket itself, for which nobody but its owner pays."""
+        parameters = self._parameters(bucket)
+        parameters.pop("RequestPayer", None)
+        return self._client.call_api(call, method, parameters, self._bucket_region(bucket))
 
     def list_uploads_with_route(
         self, bucket: BucketSettings, marker: Marker | None, deadline: float, **options: bool

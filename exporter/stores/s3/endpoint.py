@@ -73,7 +73,7 @@ class Endpoint:
         return self._bucket_route(bucket, self.region, headers)
 
     def rules(self, bucket: str, region: str) -> Route | None:
-        """Return the route of requests for the rules of a bucket in this region; see `pages`."""
+        """Return the route of requests for rules and tags of a bucket in this region; see `pages`."""
         return self._bucket_route(bucket, region, {"x-amz-expected-bucket-owner": self.owner})
 
     def _bucket_route(self, bucket: str, region: str, headers: Mapping[str, str | None]) -> Route | None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.stores.aws.partition import partition_of
-from exporter.stores.base import BUCKETS_OPERATION, LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION
+from exporter.stores.base import (
+    BUCKETS_OPERATION,
+    LIFECYCLE_OPERATION,
+    PARTS_OPERATION,
+    TAGS_OPERATION,
+    UPLOADS_OPERATION,
+)
 
 if TYPE_CHECKING:
     from exporter.config.settings import TargetSettings
@@ -15,6 +21,7 @@ _ACTIONS = {
     UPLOADS_OPERATION: "s3:ListBucketMultipartUploads",
     PARTS_OPERATION: "s3:ListMultipartUploadParts",
     LIFECYCLE_OPERATION: "s3:GetLifecycleConfiguration",
+    TAGS_OPERATION: "s3:GetBucketTagging",
 }
 _DIRECTORY_BUCKET = "--x-s3"
 

@@ -1,4 +1,4 @@
-"""Single calls to a target's own endpoint, signed here: the account's buckets, and a bucket's rules."""
+"""Single calls to a target's own endpoint, signed here: the account's buckets, a bucket's rules and tags."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.asked import Asked
 from exporter.stores.aws.keys import own_keys
-from exporter.stores.base import BUCKETS_OPERATION, LIFECYCLE_OPERATION
+from exporter.stores.base import BUCKETS_OPERATION, LIFECYCLE_OPERATION, TAGS_OPERATION
 from exporter.stores.errors import refusal
 from exporter.stores.parsing.lifecycle import NO_RULES, has_no_rules, read_rules
 from exporter.stores.parsing.pages import read_buckets, read_error
+from exporter.stores.parsing.tags import has_no_tags, read_tags
 from exporter.stores.s3.wire import is_in_other_region
 from exporter.stores.transport.client import Request
 
@@ -56,6 +57,17 @@ class SignedCalls:
                     return NO_RULES
                 raise
             return read_rules(response, bucket.prefix) if response else None
+
+    def bucket_tags(self, route: Route, bucket: BucketSettings, deadline: float) -> dict[str, str] | None:
+        """Return the bucket's tags. Raises StoreError."""
+        with self._target.transport.call(TAGS_OPERATION, deadline) as call:
+            try:
+                response = self._get(call, route, [("tagging", None)], bucket.name)
+            except StoreError as error:
+                if has_no_tags(error):
+                    return {}
+                raise
+            return read_tags(response) if response else None
 
     def _get(
         self, call: Call, route: Route, arguments: list[QueryArgument], bucket: str = ""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model.results import AbortRules
     from exporter.stores.aws.keys import Keys
+    from exporter.stores.aws.route import Route
     from exporter.stores.base import BucketSession, FoundBucket, Marker, Page
     from exporter.stores.transport.client import Transport
 
@@ -87,10 +88,15 @@ class S3Store:
 
     def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
         """Return when the bucket's lifecycle rules abort uploads. Raises StoreError."""
-        known = self._routes.get(bucket, deadline) if self._endpoint else None
-        route = self._endpoint.rules(bucket.name, known.region) if self._endpoint and known else None
+        route = self._rules_route(bucket, deadline)
         rules = self._calls.abort_rules(route, bucket, deadline) if route else None
         return self._sdk.boto().abort_rules(bucket, deadline) if rules is None else rules
+
+    def bucket_tags(self, bucket: BucketSettings, deadline: float) -> dict[str, str]:
+        """Return the bucket's tags. Raises StoreError."""
+        route = self._rules_route(bucket, deadline)
+        tags = self._calls.bucket_tags(route, bucket, deadline) if route else None
+        return self._sdk.boto().bucket_tags(bucket, deadline) if tags is None else tags
 
     def new_part_sum(self) -> NumberedPartSum:
         """Return what adds up the parts of one upload."""
@@ -99,6 +105,11 @@ class S3Store:
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
+
+    def _rules_route(self, bucket: BucketSettings, deadline: float) -> Route | None:
+        """Return the route to a bucket's rules and tags, None where boto3 has to ask. Raises StoreError."""
+        known = self._routes.get(bucket, deadline) if self._endpoint else None
+        return self._endpoint.rules(bucket.name, known.region) if self._endpoint and known else None
 
     def _keys(self, deadline: float) -> Keys:
         """Return the keys to sign with now. Raises StoreError."""

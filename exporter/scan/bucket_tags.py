@@ -1,0 +1,62 @@
+"""The tags of a bucket that the config names, read from the store once an hour."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from exporter.scan.hourly import HourlyAnswers
+from exporter.text.quoting import one_line
+
+if TYPE_CHECKING:
+    from exporter.config.settings import BucketSettings, TargetSettings
+    from exporter.stores.engine.store_client import StoreClient
+
+log = logging.getLogger(__name__)
+
+Tags = tuple[tuple[str, str], ...]
+"""Key and value of each."""
+MAX_VALUE_LENGTH = 256
+"""Maximum number of characters of a value, of which a longer one has the first; S3 allows no more."""
+
+
+class BucketTags:
+    """The tags of one target's buckets. Several scans may use it at once, each for its own bucket."""
+
+    def __init__(self, target: TargetSettings, client: StoreClient) -> None:
+        """Make it without any call; the last values outlive failures that may pass as a scan's do."""
+        self._target = target
+        self._store = client.store
+        text = "the bucket's tags are not known"
+        self._answers = HourlyAnswers(target, client, self._read, text, keep_for=target.scan.keep_for)
+        self._untagged: set[str] = set()
+
+    def get(self, bucket: BucketSettings, deadline: float) -> Tags | None:
+        """Return key and value of each tag that the target names, the value '' where the bucket lacks it.
+
+        None for a bucket without any tag, and where they could not be read, each logged once. Raises
+        StoppingError.
+        """
+        tags = self._answers.get(bucket, deadline)
+        if tags == ():
+            self._tell_once(bucket)
+        elif tags:
+            self._untagged.discard(bucket.name)
+        return tags or None
+
+    def _read(self, bucket: BucketSettings, deadline: float) -> Tags:
+        """Return the tags that the target names, () for a bucket without any tag. Raises StoreError."""
+        found = self._store.bucket_tags(bucket, deadline)
+        return tuple((key, _shown(found.get(key, ""))) for key in self._target.tags) if found else ()
+
+    def _tell_once(self, bucket: BucketSettings) -> None:
+        if bucket.name not in self._untagged:
+            self._untagged.add(bucket.name)
+            fields = {"target": self._target.name, "bucket": bucket.name}
+            log.info("the bucket has no tags: it is not in mpu_bucket_info", extra={"fields": fields})
+
+
+def _shown(value: str) -> str:
+    """Return a value as a label has it: printable, on one line, of bounded length."""
+    text = one_line(value[: MAX_VALUE_LENGTH + 1])
+    return text if len(text) <= MAX_VALUE_LENGTH else f"{text[: MAX_VALUE_LENGTH - 1]}…"

@@ -1,0 +1,98 @@
+"""What a store says of a bucket's own settings, read once an hour: lifecycle rules, tags."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from exporter.model.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.config.settings import BucketSettings, TargetSettings
+    from exporter.model.errors import Reason
+    from exporter.stores.engine.store_client import StoreClient
+
+log = logging.getLogger(__name__)
+
+CACHE_SECONDS = 3600.0
+
+T = TypeVar("T")
+
+
+class _Answer(NamedTuple, Generic[T]):
+    """What was read of a bucket, None where it cannot be; `moment` is of the monotonic clock."""
+
+    moment: float
+    value: T | None
+
+
+class HourlyAnswers(Generic[T]):
+    """Answers about one target's buckets. Several scans may use it at once, each for its own bucket."""
+
+    def __init__(
+        self,
+        target: TargetSettings,
+        client: StoreClient,
+        ask: Callable[[BucketSettings, float], T],
+        problem: str,
+        *,
+        keep_for: float = 0.0,
+    ) -> None:
+        """Make it without any call. `ask` reads the answer by a deadline; `problem` is logged where it fails.
+
+        `keep_for` is how long the last answer outlives failures that may pass, in seconds.
+        """
+        self._target = target
+        self._client = client
+        self._ask = ask
+        self._problem = problem
+        self._keep_for = keep_for
+        self._monotonic = client.clocks.monotonic
+        self._lock = threading.Lock()
+        self._answers: dict[str, _Answer[T]] = {}
+        self._warned: set[tuple[str, Reason]] = set()
+
+    def get(self, bucket: BucketSettings, deadline: float) -> T | None:
+        """Return the answer about a bucket as it was at most an hour ago; None where it could not be read.
+
+        A failure is logged once, and does not fail the scan. Raises StoppingError.
+        """
+        now = self._monotonic()
+        known = self._answers.get(bucket.name)
+        if known and now < known.moment + CACHE_SECONDS:
+            return known.value
+        try:
+            value = self._read(bucket, deadline)
+        except StoreError as error:
+            self._warn_once(bucket, error)
+            if error.retryable:
+                return known.value if known and now < known.moment + self._keep_for else None
+            value = None
+        else:
+            self._warned -= {each for each in self._warned if each[0] == bucket.name}
+        self._remember(bucket, _Answer(now, value))
+        return value
+
+    def _read(self, bucket: BucketSettings, deadline: float) -> T:
+        """Return the answer; the scan waits, so all attempts together take no longer than one call may."""
+        deadline = min(deadline, self._monotonic() + self._client.settings.request_timeout)
+        return self._client.call(lambda until: self._ask(bucket, until), deadline)
+
+    def _remember(self, bucket: BucketSettings, answer: _Answer[T]) -> None:
+        """Keep an answer, and drop those that are too old for any use: of buckets that are gone."""
+        oldest = answer.moment - CACHE_SECONDS - self._keep_for
+        with self._lock:
+            self._answers.pop(bucket.name, None)
+            self._answers[bucket.name] = answer
+            while self._answers[first := next(iter(self._answers))].moment < oldest:
+                del self._answers[first]
+
+    def _warn_once(self, bucket: BucketSettings, error: StoreError) -> None:
+        if (bucket.name, error.reason) in self._warned:
+            return
+        self._warned.add((bucket.name, error.reason))
+        fields = {"target": self._target.name, "bucket": bucket.name, "reason": error.reason.value}
+        log.warning(self._problem, extra={"fields": fields | {"error": str(error)}})
