@@ -41,6 +41,8 @@ def test_has_no_hole(values: Path):
         ("", "image.registry is empty: nodes look for mpu-exporter:0.1.0"),
         ("", "config.targets is still the example"),
         ("replicas: 0", "is paused"),
+        ("shards: 2", "kubectl --namespace mon delete statefulset demo-mpu-exporter\n"),
+        ("service: {clusterIP: None}", "kubectl --namespace mon delete service demo-mpu-exporter\n"),
     ],
 )
 def test_says(values: str, said: str):
@@ -56,6 +58,7 @@ def test_says(values: str, said: str):
         ("image: {registry: r.example.com}", "image.registry is empty"),
         ("existingConfigMap: a", "still the example"),
         ("replicas: 0", "port-forward"),
+        ("", "never"),
     ],
 )
 def test_does_not_say(values: str, unsaid: str):
