@@ -26,6 +26,15 @@ def parse_duration(value: object) -> float:
     return float(seconds)
 
 
+def duration_text(seconds: float) -> str:
+    """Return whole seconds as the config has them, in the largest units from days down: `1d12h`."""
+    text, rest = "", int(seconds)
+    for unit in "dhms":
+        count, rest = divmod(rest, _UNITS[unit])
+        text += f"{count}{unit}" if count else ""
+    return text or "0s"
+
+
 def parse_positive_duration(value: object) -> float:
     """Return the seconds of a duration text. Raises ValueError, for zero too."""
     seconds = parse_duration(value)

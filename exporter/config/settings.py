@@ -48,6 +48,8 @@ class StoreKind(StrEnum):
 _S3, _OBS, _GLACIER = (StoreKind.S3,), (StoreKind.OBS,), (StoreKind.GLACIER,)
 _S3_OBS = (StoreKind.S3, StoreKind.OBS)
 _WEEK = "7d"
+AgesAs = Literal["histogram", "gauges"]
+"""How ages are shown: as mpu_upload_age_seconds, or as mpu_uploads_older_than."""
 _AGES = ("1h", "6h", "1d", "3d", "7d", "30d")
 
 
@@ -284,6 +286,10 @@ class Settings:
         "Bounds of mpu_upload_age_seconds, ascending; []: no such metric.",
         written=list(_AGES),
         max_length=50,
+    )
+    ages_as: AgesAs = key(
+        "histogram",
+        "Or gauges: mpu_uploads_older_than instead, for agents that drop gauge histograms.",
     )
     targets: tuple[TargetSettings, ...] = field(
         kw_only=False, metadata=as_metadata(Key("The stores to watch.", bounds={"min_length": 1}))

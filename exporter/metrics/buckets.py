@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from prometheus_client.utils import floatToGoString
 
+from exporter.config.durations import duration_text
 from exporter.metrics.breakdown import breakdown, labels_of
 from exporter.metrics.bucket_info import bucket_info
 from exporter.metrics.definition import BUCKET_LABELS, Definition, Kind
@@ -87,6 +88,14 @@ _AGES = Definition(
     "mpu_upload_age_seconds",
     "Ages of uploads in progress at the start of the last scan; a snapshot, never rate() it.",
     kind=Kind.GAUGE_HISTOGRAM,
+    see="#ages",
+)
+_OLDER = Definition(
+    "mpu_uploads_older_than",
+    "Uploads in progress that were older at the start of the last scan; with ages_as: gauges, in place of "
+    "the histogram.",
+    labels=(*BUCKET_LABELS, "age"),
+    see="#ages",
 )
 _CLASSES = Definition(
     "mpu_pending_bytes_by_class",
@@ -116,7 +125,7 @@ _FAILING = Definition(
     "1 while the bucket's last scan failed, by reason; else no sample.",
     labels=(*BUCKET_LABELS, "reason"),
 )
-OF_UPLOADS = (*_SUMMARY, *_ASKED_BY_NAME, _AGES, _CLASSES)
+OF_UPLOADS = (*_SUMMARY, *_ASKED_BY_NAME, _AGES, _OLDER, _CLASSES)
 OF_SCANS = (*_SCAN, _FAILING)
 
 
@@ -139,6 +148,7 @@ class BoardCollector:
                 _ASKED_BY_NAME, _summaries(each for each in entries if store_type(each.store).lists_by_key)
             ),
             _ages(entries),
+            _older(entries),
             _classes(entries),
             *breakdown(entries),
             bucket_info(entries),
@@ -169,9 +179,19 @@ def _gauges(
 def _ages(entries: Iterable[Entry]) -> GaugeHistogramMetricFamily:
     family = _AGES.gauge_histograms()
     for entry in entries:
-        if entry.summary and entry.summary.age_counts:
+        if entry.summary and entry.summary.age_counts and entry.ages_as == "histogram":
             counts = zip(_bounds(entry.ages), map(float, entry.summary.age_counts), strict=True)
             family.add_metric(labels_of(entry), list(counts), entry.summary.age_sum)
+    return family
+
+
+def _older(entries: Iterable[Entry]) -> GaugeMetricFamily:
+    family = _OLDER.gauges()
+    for entry in entries:
+        if entry.summary and entry.summary.age_counts and entry.ages_as == "gauges":
+            *at_most, dated = entry.summary.age_counts
+            for age, count in zip(entry.ages, at_most, strict=True):
+                family.add_metric((*labels_of(entry), duration_text(age)), float(dated - count))
     return family
 
 

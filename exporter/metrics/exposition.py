@@ -8,7 +8,11 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import Metric
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.exposition import (
+    CONTENT_TYPE_PLAIN_0_0_4,
+    CONTENT_TYPE_PLAIN_1_0_0,
+    generate_latest,
+)
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.utils import floatToGoString
 
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
     from exporter.state.board import Entry
 
 CONTENT_TYPE_TEXT = CONTENT_TYPE_PLAIN_0_0_4
+CONTENT_TYPE_TEXT_1 = CONTENT_TYPE_PLAIN_1_0_0
+"""Of the same text: the versions differ in names that are not ours."""
 CONTENT_TYPE_OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 _EOF = b"# EOF\n"
 _GZIP = 16 + zlib.MAX_WBITS
@@ -37,7 +43,6 @@ class Exposition:
         self, collector: BoardCollector, registry: CollectorRegistry, *, openmetrics: bool = False
     ) -> None:
         """Make a renderer."""
-        self.content_type = CONTENT_TYPE_OPENMETRICS if openmetrics else CONTENT_TYPE_TEXT
         self._collector = collector
         self._registry = registry
         self._openmetrics = openmetrics

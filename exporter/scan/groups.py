@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from exporter.model.results import Group
-from exporter.text.quoting import one_line
+from exporter.text.labels import label_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 MAX_GROUPS = 10_000
 """Maximum number of groups that are counted; a bucket with more has none shown."""
-MAX_NAME_LENGTH = 100
 _ROLE = ":assumed-role/"
 """Is followed by a role's name, a slash, and the session's name."""
 
@@ -90,19 +88,10 @@ def _prefix(found: CountedUpload, depth: int) -> str:
     """Return the first `depth` folders of a key, or as many as it has; '' for none."""
     key = found.upload.key
     rest = key.split("/", depth)[-1]
-    return _label(key[: len(key) - len(rest)])
+    return label_value(key[: len(key) - len(rest)])
 
 
 def _initiator(found: CountedUpload) -> str:
     """Return the initiator of an upload; a role session is cut after the role's name."""
     account, role, name = found.upload.initiator.partition(_ROLE)
-    return _label(account + role + (name.partition("/")[0] if role else ""))
-
-
-def _label(text: str) -> str:
-    """Return a label value for any text: printable, and at most MAX_NAME_LENGTH long."""
-    text = one_line(text)
-    if len(text) <= MAX_NAME_LENGTH:
-        return text
-    digest = blake2b(text.encode(), digest_size=4).hexdigest()
-    return f"{text[: MAX_NAME_LENGTH - 9]}~{digest}"
+    return label_value(account + role + (name.partition("/")[0] if role else ""))

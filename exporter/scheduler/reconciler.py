@@ -17,7 +17,7 @@ from exporter.stores.prices import price_list_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from exporter.config.settings import BucketSettings, Settings, TargetSettings
+    from exporter.config.settings import AgesAs, BucketSettings, Settings, TargetSettings
     from exporter.scheduler.watched_target import WatchedTarget
     from exporter.state.database import StateDatabase
 
@@ -57,6 +57,7 @@ class Reconciler:
         self._lock = threading.Lock()
         self._targets: tuple[WatchedTarget, ...] = ()
         self._ages: tuple[float, ...] = ()
+        self._ages_as: AgesAs = "histogram"
 
     @property
     def targets(self) -> tuple[WatchedTarget, ...]:
@@ -71,7 +72,7 @@ class Reconciler:
         """
         with self._lock:
             before = {watched.settings.name: watched for watched in self._targets}
-            same_ages = settings.ages == self._ages
+            same_ages = (settings.ages, settings.ages_as) == (self._ages, self._ages_as)
             kept: list[tuple[WatchedTarget, TargetSettings]] = []
             targets: list[WatchedTarget] = []
             new = 0
@@ -85,7 +86,7 @@ class Reconciler:
                     watched = self._new_target(target, self._known_buckets(target), settings.ages, first)
                     new += 1
                 targets.append(watched)
-            self._ages = settings.ages
+            self._ages, self._ages_as = settings.ages, settings.ages_as
             self._replace_targets(targets)
             for watched, target in kept:
                 self._go_on(watched, target)
@@ -183,6 +184,7 @@ class Reconciler:
             target.store.value,
             target.scan.keep_for,
             self._ages,
+            self._ages_as,
             price_list=price_list_of(target),
             cleanup_after=target.cleanup.after if target.cleanup else None,
             source=watched.source(bucket),

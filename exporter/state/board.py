@@ -12,6 +12,7 @@ from exporter.model.errors import Failure, Reason
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from exporter.config.settings import AgesAs
     from exporter.model.cost import PriceList
     from exporter.model.results import ScanResult, Summary
     from exporter.model.top_uploads import TopUploads
@@ -36,6 +37,7 @@ class Entry:
     store: str
     keep_for: float
     ages: tuple[float, ...] = ()
+    ages_as: AgesAs = "histogram"
     success: bool | None = None
     complete: bool = False
     failure: Failure | None = None

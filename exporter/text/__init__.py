@@ -1,4 +1,4 @@
 """Text in; readable, quoted or redacted text out.
 
-Offers: `humanize`, `quoting`, `redaction`.
+Offers: `humanize`, `labels`, `quoting`, `redaction`.
 """

@@ -11,7 +11,7 @@ from exporter.config.sharding import UNSHARDED, Shard
 from exporter.metrics.exposition import gzip
 from exporter.web import api
 from exporter.web.bucket_rows import make_rows
-from exporter.web.negotiation import wants_gzip, wants_openmetrics
+from exporter.web.negotiation import metrics_format, wants_gzip
 from exporter.web.pages.layout import POLICY, PageContext
 from exporter.web.pages.problems import find_problems
 from exporter.web.pages.status import status_page
@@ -134,8 +134,9 @@ class App:
         await _send(send, response, with_body=method != "HEAD")
 
     def _metrics(self, request: Request) -> Response:
-        exposition = self.openmetrics if wants_openmetrics(request.headers.get("accept", "")) else self.text
-        return _compressed(request, exposition.render(), exposition.content_type, b"Accept, Accept-Encoding")
+        wanted = metrics_format(request.headers.get("accept", ""))
+        exposition = self.openmetrics if wanted.openmetrics else self.text
+        return _compressed(request, exposition.render(), wanted.content_type, b"Accept, Accept-Encoding")
 
     def _status(self, request: Request) -> Response:
         targets, now = self.targets(), time.time()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config.durations import PATTERN, parse_duration, parse_positive_duration
+from exporter.config.durations import PATTERN, duration_text, parse_duration, parse_positive_duration
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -25,6 +25,16 @@ def test_examples(text: str, seconds: int):
 def test_any_units_in_any_order_add_up(counts: dict[str, int]):
     text = "".join(f"{count}{unit}" for unit, count in counts.items())
     assert sum(count * UNITS[unit] for unit, count in counts.items()) == parse_duration(text)
+
+
+@given(st.integers(0, 36500 * 86400))
+def test_what_is_written_is_read_as_the_same(seconds: int):
+    assert parse_duration(duration_text(seconds)) == seconds
+
+
+@pytest.mark.parametrize("text", ["0s", "1h", "1h30m", "7d", "30d", "1d12h", "1d1h1m1s"])
+def test_durations_are_written_in_the_largest_units_from_days_down(text: str):
+    assert duration_text(parse_duration(text)) == text
 
 
 @given(st.text(alphabet="0123456789smhdwx .-", max_size=8))

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from fakes import NOW, Clock
 from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
 
-from exporter.config.settings import BucketSettings, Prices, StoreKind, TargetSettings
+from exporter.config.settings import AgesAs, BucketSettings, Prices, StoreKind, TargetSettings
 from exporter.metrics.buckets import BoardCollector
 from exporter.metrics.exporter import ExporterMetrics, process_registry
 from exporter.metrics.exposition import Exposition
@@ -62,10 +62,17 @@ PRICE_LIST = PriceList(Prices("EUR", default=0.02))
 class ExampleBoard:
     """A board, and the expositions and the application that show it."""
 
-    def __init__(self, *buckets: str, ages: tuple[float, ...] = AGES, keep_for: float = 100.0):
+    def __init__(
+        self,
+        *buckets: str,
+        ages: tuple[float, ...] = AGES,
+        ages_as: AgesAs = "histogram",
+        keep_for: float = 100.0,
+    ):
         self.clock = Clock()
         self.board = Board(self.clock.monotonic)
-        self.board.declare(self.entry(bucket, ages=ages, keep_for=keep_for) for bucket in buckets)
+        entries = (self.entry(bucket, ages=ages, keep_for=keep_for) for bucket in buckets)
+        self.board.declare(replace(entry, ages_as=ages_as) for entry in entries)
         self.collector = BoardCollector(self.board)
         disable_created_metrics()
         self.registry = CollectorRegistry()
@@ -106,7 +113,11 @@ def complete(summary: Summary) -> Summary:
 def full_registry() -> CollectorRegistry:
     """Return a registry in which every metric has a sample."""
     board = Board()
-    board.declare([Entry("t", name, "s3", 60.0, AGES, price_list=PRICE_LIST) for name in ("good", "bad")])
+    board.declare(
+        Entry("t", name, "s3", 60.0, AGES, ages_as, price_list=PRICE_LIST)
+        for name, ages_as in (("good", "histogram"), ("gauges", "gauges"), ("bad", "histogram"))
+    )
+    board.publish(("t", "gauges"), ScanResult(SUMMARY, finished=2.0, duration=1.0))
     board.publish(("t", "good"), ScanResult(complete(SUMMARY), finished=2.0, duration=1.0))
     board.fail(("t", "bad"), Failure(Reason.TLS, ""), 1.0)
     target = TargetSettings("t", StoreKind.S3, (BucketSettings("good"), BucketSettings("bad")))

@@ -94,8 +94,9 @@ class SchedulerSetup:
             raise found
         return tuple(map(BucketSettings, found))
 
-    def apply(self, *targets, ages=()):
-        self.forgotten += self.reconciler.apply(Settings(tuple(targets), ages=ages))
+    def apply(self, *targets, ages=(), ages_as="histogram"):
+        settings = Settings(tuple(targets), ages=ages, ages_as=ages_as)
+        self.forgotten += self.reconciler.apply(settings)
 
     def tick(self, seconds=0.0):
         self.clock.now += seconds

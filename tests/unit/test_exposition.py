@@ -1,6 +1,7 @@
 """The text of /metrics: rendered once per change, and the same as the library's own."""
 
 import os
+import re
 import threading
 import zlib
 from dataclasses import replace
@@ -14,8 +15,9 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from servers.promtool import promtool_check_metrics
 from unit.example_board import HOSTILE, NOTHING, SUMMARY, ExampleBoard
 
+from exporter.config.settings import AgesAs
 from exporter.metrics.buckets import BoardCollector
-from exporter.metrics.exposition import CONTENT_TYPE_OPENMETRICS, CONTENT_TYPE_TEXT, Exposition, gzip
+from exporter.metrics.exposition import Exposition, gzip
 from exporter.model.errors import Failure, Reason
 from exporter.state.board import Entry
 
@@ -158,15 +160,32 @@ class TestAsTheLibrary:
         drawn.publish(name, replace(SUMMARY, bytes=size, oldest_initiated=moment, age_sum=moment))
         assert_as_the_library(drawn)
 
+    def test_ages_may_be_gauges_of_those_older_than_each_bound(self):
+        drawn = ExampleBoard("a", "empty", ages_as="gauges")
+        drawn.publish("a")
+        drawn.publish("empty", NOTHING)
+        older = {
+            (sample.labels["bucket"], sample.labels["age"]): sample.value
+            for family in drawn.collector.collect()
+            for sample in family.samples
+            if family.name == "mpu_uploads_older_than"
+        }
+        assert older == {("a", "1h"): 3, ("a", "1d"): 1, ("empty", "1h"): 0, ("empty", "1d"): 0}
+        assert b"mpu_upload_age_seconds" not in drawn.text.render()
+        assert_as_the_library(drawn)
+
+    @pytest.mark.parametrize("ages_as", ["histogram", "gauges"])
+    def test_before_a_first_scan_no_age_is_shown(self, ages_as: AgesAs):
+        drawn = ExampleBoard("new", ages_as=ages_as)
+        assert not {b"age", b"older"} & set(re.findall(rb"[a-z]+", drawn.text.render()))
+
     def test_without_age_bounds_there_is_no_histogram(self):
         drawn = ExampleBoard("a", ages=())
         drawn.publish("a", replace(SUMMARY, age_counts=()))
         assert b"mpu_upload_age_seconds" not in drawn.text.render()
         assert_as_the_library(drawn)
 
-    def test_content_types_name_the_formats(self, drawn: ExampleBoard):
-        assert drawn.text.content_type == CONTENT_TYPE_TEXT == "text/plain; version=0.0.4; charset=utf-8"
-        assert drawn.openmetrics.content_type == CONTENT_TYPE_OPENMETRICS
+    def test_openmetrics_ends_with_its_mark(self, drawn: ExampleBoard):
         assert drawn.openmetrics.render().endswith(b"\n# EOF\n")
 
 

@@ -14,7 +14,7 @@ from exporter.config.settings import TopSettings
 from exporter.model.results import Group
 from exporter.model.uploads import CountedUpload, Upload
 from exporter.scan import groups as module
-from exporter.scan.groups import MAX_NAME_LENGTH, Groups
+from exporter.scan.groups import Groups
 
 
 @dataclass
@@ -142,23 +142,16 @@ def test_what_is_asked_for_twice_is_counted_once():
 
 
 class TestNames:
-    @pytest.mark.parametrize("odd", ["a\n", "a\0", "\x1b[31m", "a\udc80", "a\u2028", "a\ue000"])
-    def test_what_is_not_printable_is_written_out(self, odd: str):
-        shown = name_of(f"{odd}/k")
-        assert shown.isprintable()
-        assert shown.encode()
-        assert shown != name_of(f"{odd}{odd}/k")
+    """Written as labels are: see test_labels.py."""
 
-    @pytest.mark.parametrize("text", ['a"b\\c{}', "ä🪣", "<script>", "a" * (MAX_NAME_LENGTH - 1)])
-    def test_what_is_printable_stays(self, text: str):
-        assert name_of(f"{text}/k") == f"{text}/"
-
-    def test_long_ones_are_cut_and_stay_apart(self):
+    @pytest.mark.parametrize(("one", "other"), [("a\n", "a\\n"), ("\x85", "\udc85"), ("x" * 100, "x" * 101)])
+    def test_two_names_are_two_groups(self, one: str, other: str):
         bucket = Bucket()
-        for end in "ab":
-            bucket.add("x" * 1000 + end + "/k")
-        assert [len(name) for name in names(bucket)] == [MAX_NAME_LENGTH, MAX_NAME_LENGTH, 0]
-        assert len(set(names(bucket))) == 3
+        for name in (one, other):
+            bucket.add(f"{name}/k", initiator=name)
+        for by in ("prefix", "initiator"):
+            assert [group.uploads for group in bucket.largest(by)] == [1, 1, 0]
+            assert len(set(names(bucket, by))) == 3
 
 
 class TestTooMany:

@@ -92,6 +92,15 @@ class TestOtherSettings:
             **{("other", bucket): None for bucket in "ab"},
         }
 
+    def test_ages_shown_another_way_mean_the_same(self):
+        setup = SchedulerSetup(target())
+        setup.tick()
+        before = setup.shown()["prod", "a"]
+        setup.apply(target(), ages_as="gauges")
+        after = setup.shown()["prod", "a"]
+        assert (before.ages_as, after.ages_as) == ("histogram", "gauges")
+        assert after.summary == before.summary
+
     def test_where_a_target_cannot_be_made_nothing_changes(self):
         setup = SchedulerSetup(target())
         setup.tick()

@@ -106,11 +106,24 @@ class TestScan:
 
     def test_metrics_have_the_numbers_and_are_not_complete(self):
         summary = replace(SUMMARY, unsized=0, unlisted=40, denied=7)
-        lines = scan_metrics(AGES, outcomes(ScanResult(summary, NOW, 1.0))).splitlines()
+        lines = scan_metrics(AGES, "histogram", outcomes(ScanResult(summary, NOW, 1.0))).splitlines()
         values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
         labels = '{bucket="bucket-0",store="s3",target="prod"}'
         names = ("mpu_unlisted_uploads", "mpu_denied_uploads", "mpu_scan_complete")
         assert [values[name + labels] for name in names] == ["40.0", "7.0", "0.0"]
+
+    def test_metrics_have_gauges_in_place_of_the_histogram_where_the_config_says_so(self):
+        found = outcomes(ScanResult(SUMMARY, NOW, 1.0))
+        shown = {way: scan_metrics(AGES, way, found).splitlines() for way in ("histogram", "gauges")}
+        gauges = set(shown["gauges"]) - set(shown["histogram"])
+        gone = set(shown["histogram"]) - set(shown["gauges"])
+        assert {line for line in gauges if line[0] != "#"} == {
+            'mpu_uploads_older_than{age="1h",bucket="bucket-0",store="s3",target="prod"} 3.0',
+            'mpu_uploads_older_than{age="1d",bucket="bucket-0",store="s3",target="prod"} 1.0',
+        }
+        assert {line.split("{")[0] for line in gone if line[0] != "#"} == {
+            f"mpu_upload_age_seconds_{part}" for part in ("bucket", "gcount", "gsum")
+        }
 
 
 def test_the_first_key_that_the_store_does_not_know_is_quoted_on_one_line(capsys: pytest.CaptureFixture[str]):

@@ -11,11 +11,13 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from unit.app_requests import ask
 from unit.example_board import HOSTILE, ExampleBoard
 
-from exporter.metrics.exposition import CONTENT_TYPE_OPENMETRICS, CONTENT_TYPE_TEXT
+from exporter.metrics.exposition import CONTENT_TYPE_OPENMETRICS, CONTENT_TYPE_TEXT, CONTENT_TYPE_TEXT_1
 from exporter.model.errors import Failure, Reason
 from exporter.text.humanize import human_bytes
 from exporter.web.app import App
 
+OPENMETRICS = f"{CONTENT_TYPE_OPENMETRICS}; escaping=underscores"
+OPENMETRICS_UTF_8 = f"{CONTENT_TYPE_OPENMETRICS}; escaping=allow-utf-8"
 PROMETHEUS_2 = (
     "application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,"
     "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
@@ -119,10 +121,19 @@ class TestFormats:
             ("*/*", CONTENT_TYPE_TEXT),
             ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", CONTENT_TYPE_TEXT),
             ("text/plain;version=0.0.4", CONTENT_TYPE_TEXT),
-            (PROMETHEUS_2, CONTENT_TYPE_OPENMETRICS),
-            (PROMETHEUS_3, CONTENT_TYPE_OPENMETRICS),
-            ("Application/OpenMetrics-Text ; Version=1.0.0", CONTENT_TYPE_OPENMETRICS),
-            ("application/openmetrics-text, text/plain", CONTENT_TYPE_OPENMETRICS),
+            (PROMETHEUS_2, OPENMETRICS),
+            (PROMETHEUS_3, OPENMETRICS_UTF_8),
+            ("Application/OpenMetrics-Text ; Version=1.0.0", OPENMETRICS),
+            ("application/openmetrics-text, text/plain", OPENMETRICS),
+            ("application/openmetrics-text;version=0.0.1", OPENMETRICS),
+            ("application/openmetrics-text; version=1.0.0 ;q=1; escaping = allow-utf-8", OPENMETRICS_UTF_8),
+            ("application/openmetrics-text;version=1.0.0;escaping=dots", OPENMETRICS),
+            ("application/openmetrics-text;version=1.0.0;escaping=evil\r\nx: y", OPENMETRICS),
+            (PROMETHEUS_3.replace("openmetrics", "other"), f"{CONTENT_TYPE_TEXT_1}; escaping=allow-utf-8"),
+            ("text/plain;version=1.0.0", f"{CONTENT_TYPE_TEXT_1}; escaping=underscores"),
+            ("text/plain;version=1.0.0;escaping=values", f"{CONTENT_TYPE_TEXT_1}; escaping=values"),
+            ("text/plain;version=1.0.0;q=0.1, text/plain;version=0.0.4;q=0.2", CONTENT_TYPE_TEXT),
+            ("text/plain;version=1.0.0;q=0", CONTENT_TYPE_TEXT),
             ("application/openmetrics-text;q=0.1, text/plain;q=0.9", CONTENT_TYPE_TEXT),
             ("application/openmetrics-text;q=0.1, */*", CONTENT_TYPE_TEXT),
             ("application/openmetrics-text;q=0", CONTENT_TYPE_TEXT),
@@ -136,12 +147,12 @@ class TestFormats:
     ):
         answer = ask(drawn.app, "/metrics", ("accept", accept))
         assert (answer.status, answer.headers["content-type"]) == (200, content_type)
-        assert answer.body.endswith(b"# EOF\n") == (content_type == CONTENT_TYPE_OPENMETRICS)
+        assert answer.body.endswith(b"# EOF\n") == content_type.startswith(CONTENT_TYPE_OPENMETRICS)
 
     def test_a_header_sent_twice_counts_as_one_list(self, drawn: ExampleBoard):
         headers = (("accept", "application/openmetrics-text"), ("accept", "text/plain;q=0.1"))
         answer = ask(drawn.app, "/metrics", *headers)
-        assert answer.headers["content-type"] == CONTENT_TYPE_OPENMETRICS
+        assert answer.headers["content-type"] == OPENMETRICS
 
     def test_both_formats_say_the_same_by_the_librarys_own_parsers(self, drawn: ExampleBoard):
         drawn.counter.inc()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exporter.cli.oneshot import Outcome, TargetSession
-    from exporter.config.settings import BucketSettings
+    from exporter.config.settings import AgesAs, BucketSettings
 
     Outcomes = Sequence[Outcome[ScanResult]]
 
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     write: dict[str, Callable[[Outcomes], str]] = {
         "table": partial(scan_table, None if options.output else terminal_width()),
         "json": partial(scan_json, settings.ages),
-        "prometheus": partial(_metrics, settings.ages),
+        "prometheus": partial(_metrics, settings.ages, settings.ages_as),
     }
     write_output(write[options.format](outcomes), options.output)
     for target, bucket, value in outcomes:
@@ -53,10 +53,10 @@ def run(options: argparse.Namespace) -> int:
     return exit_code(outcomes)
 
 
-def _metrics(ages: tuple[float, ...], outcomes: Outcomes) -> str:
+def _metrics(ages: tuple[float, ...], ages_as: AgesAs, outcomes: Outcomes) -> str:
     from exporter.cli.formats.metrics import scan_metrics  # noqa: PLC0415 - loads prometheus_client
 
-    return scan_metrics(ages, outcomes)
+    return scan_metrics(ages, ages_as, outcomes)
 
 
 def _scanner(

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exporter.cli.oneshot import Outcome
+    from exporter.config.settings import AgesAs
     from exporter.model.results import ScanResult
 
 
-def scan_metrics(ages: tuple[float, ...], outcomes: Sequence[Outcome[ScanResult]]) -> str:
+def scan_metrics(ages: tuple[float, ...], ages_as: AgesAs, outcomes: Sequence[Outcome[ScanResult]]) -> str:
     """Return what `/metrics` says of the buckets, in the text format."""
     board = Board()
     tried = [outcome for outcome in outcomes if outcome.bucket]
@@ -30,6 +31,7 @@ def scan_metrics(ages: tuple[float, ...], outcomes: Sequence[Outcome[ScanResult]
             each.target.store.value,
             each.target.scan.keep_for,
             ages,
+            ages_as,
             price_list=price_list_of(each.target),
             cleanup_after=each.target.cleanup.after if each.target.cleanup else None,
         )
