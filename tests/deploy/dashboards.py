@@ -18,9 +18,14 @@ BOARDS: dict[str, dict[str, Any]] = {file.stem: json.loads(file.read_text()) for
 every_board = in_turn("board", BOARDS.values(), BOARDS)
 
 
+def everything(board: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return rows and panels; those of a row that is shut stand within it in the file."""
+    return [panel for each in board["panels"] for panel in (each, *each.get("panels", []))]
+
+
 def panels(board: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the panels that show something: all but the titles of rows."""
-    return [panel for panel in board["panels"] if panel["type"] != "row"]
+    return [panel for panel in everything(board) if panel["type"] != "row"]
 
 
 def queries() -> Iterator[tuple[str, str]]:

@@ -37,6 +37,7 @@ VARIABLES = {
     f"{uid}: {variable['name']}": variable["query"]["query"]
     for uid, board in BOARDS.items()
     for variable in board["templating"]["list"][1:]
+    if variable["type"] == "query"
 }
 
 every_definition = in_turn("definition", VARIABLES.values(), VARIABLES)

@@ -137,8 +137,21 @@ def test_ages_are_counted_above_each_bound(tmp_path: Path):
         series |= overlapping("mpu_upload_age_seconds_gcount", bucket, 10)
         for bound, count in (("3600.0", 4), ("86400.0", 9), ("+Inf", 10)):
             series |= overlapping("mpu_upload_age_seconds_bucket", f'{bucket},le="{bound}"', count)
-    expected = {'{le="3600.0"}': 12, '{le="86400.0"}': 2}
+    series |= overlapping("mpu_uploads_older_than", f'{MEDIA.replace("prod", "gauges")},age="1d"', 3)
+    expected = {'{le="3600.0"}': 12, '{le="86400.0"}': 2, '{age="1d"}': 3}
     assert wrong(tmp_path, query_of("mpu-overview", "Uploads older than"), series, expected) == ""
+
+
+def test_stale_uploads_are_those_of_buckets_that_have_some(tmp_path: Path):
+    series: dict[str, str] = {}
+    for bucket, stale in ((MEDIA, 7), (LOGS, 0)):
+        series |= overlapping("mpu_stale_uploads", bucket, stale)
+        series |= overlapping("mpu_stale_bytes", bucket, 100 * stale)
+        series |= overlapping("mpu_scan_last_success_timestamp_seconds", bucket, 5000)
+        series |= overlapping("mpu_oldest_activity_timestamp_seconds", bucket, 4000)
+    for ref, expected in {"A": 7, "B": 700, "C": 1000}.items():
+        query = query_of("mpu-overview", "Stale uploads by bucket", ref)
+        assert wrong(tmp_path, query, series, {f"{{{MEDIA}}}": expected}) == ""
 
 
 def test_the_largest_are_those_at_the_end_of_the_range(tmp_path: Path):

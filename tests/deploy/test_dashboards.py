@@ -11,7 +11,7 @@ import pytest
 import yaml
 from cases import in_turn
 from charts import CHART
-from dashboards import BOARDS, FILES, every_board, panels
+from dashboards import BOARDS, FILES, every_board, everything, panels
 from docs.documents import GUIDE, files
 from rules import NAMES
 
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 RUNBOOKS = "https://github.com/mpu-exporter/mpu-exporter/blob/main/helm/runbooks"
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 WIDTH = 24
+UPLOADS = (
+    "${pages:raw}/uploads?target=${__data.fields.Target:percentencode}"
+    "&bucket=${__data.fields.Bucket:percentencode}&stale=true"
+)
+"""A link to the exporter's own page."""
 
 PANELS = {f"{uid}: {panel['title']}": panel for uid, board in BOARDS.items() for panel in panels(board)}
 
@@ -92,8 +97,8 @@ class TestVariables:
 
     @every_board
     def test_each_other_may_be_all_and_follows_the_time_range(self, board: dict[str, Any]):
-        assert names(board) == ["datasource", "job", "store", "target", "bucket"]
-        for variable in board["templating"]["list"][1:]:
+        assert names(board)[:5] == ["datasource", "job", "store", "target", "bucket"]
+        for variable in board["templating"]["list"][1:5]:
             assert variable["type"] == "query"
             assert variable["datasource"] == DATASOURCE
             assert variable["multi"]
@@ -109,6 +114,12 @@ class TestVariables:
     def test_all_jobs_are_those_of_exporters(self, board: dict[str, Any]):
         """An allValue would make `up` of every job of that Prometheus."""
         assert "allValue" not in board["templating"]["list"][1]
+
+    def test_the_address_of_the_exporter_s_pages_can_be_typed(self):
+        """What Prometheus scrapes need not be what a browser reaches."""
+        *_, pages = BOARDS["mpu-overview"]["templating"]["list"]
+        assert (pages["name"], pages["type"], pages["hide"]) == ("pages", "textbox", 0)
+        assert {pages["query"], pages["current"]["value"]} == {"http://localhost:19340"}
 
 
 class TestPanel:
@@ -186,21 +197,21 @@ class TestPanel:
 class TestLayout:
     @every_board
     def test_ids_and_titles_are_unique(self, board: dict[str, Any]):
-        ids = [panel["id"] for panel in board["panels"]]
+        ids = [panel["id"] for panel in everything(board)]
         titles = [panel["title"] for panel in panels(board)]
         assert len(ids) == len(set(ids))
         assert len(titles) == len(set(titles))
 
     @every_board
     def test_nothing_lies_upon_anything_else(self, board: dict[str, Any]):
-        for one, other in combinations([panel["gridPos"] for panel in board["panels"]], 2):
+        for one, other in combinations([panel["gridPos"] for panel in everything(board)], 2):
             beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
             above = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
             assert beside or above
 
     @every_board
     def test_no_place_is_left_empty(self, board: dict[str, Any]):
-        places = [panel["gridPos"] for panel in board["panels"]]
+        places = [panel["gridPos"] for panel in everything(board)]
         assert all(0 <= place["x"] <= WIDTH - place["w"] for place in places)
         height = max(place["y"] + place["h"] for place in places)
         assert sum(place["w"] * place["h"] for place in places) == WIDTH * height
@@ -211,6 +222,18 @@ class TestLayout:
         width, height = least[panel["type"]]
         assert panel["gridPos"]["w"] >= width
         assert panel["gridPos"]["h"] >= height
+
+    @every_board
+    def test_the_last_row_is_there_once_for_each_target_and_is_shut(self, board: dict[str, Any]):
+        """Its panels are loaded when it is opened; open ones would ask for everything of every target."""
+        [row] = [panel for panel in board["panels"] if panel.get("repeat")]
+        assert row is board["panels"][-1]
+        assert (row["type"], row["repeat"], row["collapsed"]) == ("row", "target", True)
+        assert (
+            {panel["title"].partition(":")[0] for panel in row["panels"]}
+            == {row["title"]}
+            == {"Target $target"}
+        )
 
 
 class TestLinks:
@@ -223,7 +246,7 @@ class TestLinks:
 
     @every_board
     def test_lead_to_dashboards_that_exist_with_variables_that_they_have(self, board: dict[str, Any]):
-        urls = [url for url in found(board, "url") if not url.startswith("https://")]
+        urls = [url for url in found(board, "url") if not url.startswith("https://") and url != UPLOADS]
         assert len(urls) > 1
         for url in urls:
             path, _, question = url.partition("?")
@@ -242,12 +265,27 @@ class TestLinks:
 
     @every_panel
     def test_of_a_table_read_columns_that_it_has(self, panel: dict[str, Any]):
-        for url in found(panel["fieldConfig"], "url"):
+        for url in set(found(panel["fieldConfig"], "url")) - {UPLOADS}:
             fields = re.findall(r"var-(\w+)=\$\{__data\.fields\.(\w+)\}", url)
             assert fields
             assert {name.lower() for _, name in fields} == {variable for variable, _ in fields}
             assert {name for _, name in fields} <= columns(panel)
             assert "${__url_time_range}&${datasource:queryparam}" in url
+
+    def test_tables_of_stale_uploads_lead_to_these_on_the_exporter_s_page(self):
+        tables = [panel for panel in panels(BOARDS["mpu-overview"]) if UPLOADS in found(panel, "url")]
+        assert [panel["title"] for panel in tables] == [
+            "Stale uploads by bucket",
+            "Target $target: stale uploads by bucket",
+        ]
+        for panel in tables:
+            assert {"Target", "Bucket"} <= columns(panel)
+            leading = [
+                override["matcher"]["options"]
+                for override in panel["fieldConfig"]["overrides"]
+                if UPLOADS in found(override, "url")
+            ]
+            assert leading == ["Bucket", "Stale uploads"]
 
     def test_the_table_of_buckets_leads_to_the_scans_of_a_target(self):
         [panel] = [p for p in panels(BOARDS["mpu-overview"]) if p["title"] == "Buckets"]

@@ -139,7 +139,7 @@ def test_variables_offer_what_there_is(prometheus: Prometheus):
         variable["name"]: prometheus.label_values(
             *re.fullmatch(r"label_values\((.*), (\w+)\)", filled(variable["query"]["query"])).groups()[::-1]
         )
-        for variable in BOARDS["mpu-overview"]["templating"]["list"][1:]
+        for variable in BOARDS["mpu-overview"]["templating"]["list"][1:5]
     }
     assert offered == {
         "job": [DEMO, ONE, TWO],

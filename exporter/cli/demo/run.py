@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from exporter.cli.demo.server import ACCESS_KEY, SECRET_KEY, DemoServer, StartError
 from exporter.cli.demo.uploads import BUCKETS, DemoUploads
 from exporter.config.credentials import Credentials, Secret
+from exporter.config.durations import parse_duration
 from exporter.config.settings import (
     BucketSettings,
     Prices,
@@ -58,6 +59,10 @@ def run_demo(options: argparse.Namespace, run: Callable[..., int]) -> int:
         return 1
 
 
+AGES = ("10s", "1m", "5m", "1h", "7d", "30d")
+"""Bounds that uploads of the demo reach, and those that the guide's queries ask for."""
+
+
 def demo_settings(endpoint_url: str) -> Settings:
     """Return the config of the demo."""
     target = TargetSettings(
@@ -78,7 +83,7 @@ def demo_settings(endpoint_url: str) -> Settings:
             secret_access_key=Secret(SECRET_KEY),
         ),
     )
-    return Settings(targets=(target,), ages=(10.0, 30.0, 60.0, 300.0, 3600.0))
+    return Settings(targets=(target,), ages=tuple(map(parse_duration, AGES)))
 
 
 def _greet(options: argparse.Namespace, service: Service, uploads: int) -> None:
