@@ -78,6 +78,9 @@ class Summary:
     """Number of uploads that the listing lacks although the store has them; in all other sums, too."""
     denied: int = 0
     """Number of uploads that the store lists and then denies; in no other number."""
+    age_bytes: tuple[int, ...] = ()
+    """Bytes of those among the uploads of `age_counts` that are sized; () without bounds, where no sizes are
+    known, and in the stored result of an earlier process."""
 
     @property
     def complete(self) -> bool:

@@ -26,14 +26,15 @@ class ChunkSums:
     def __init__(self, cache: ChunkCache, age_groups: int) -> None:
         """Make it for the chunks of a cache, whose sums have so many age groups."""
         self._cache = cache
-        self._columns = struct.Struct(f"<{_COUNTS + age_groups}BH4q2d")
+        self._columns = struct.Struct(f"<{_COUNTS + age_groups}BH{age_groups + 4}q2d")
+        self._ages_end = _COUNTS + age_groups
 
     def pack(self, sums: Sums, calls: int) -> PackedSums | None:
         """Return the sums of a chunk and its `calls`; None where a number is too large."""
         classes = tuple(sorted(sums.classes))
-        counts, sizes = sums[:_COUNTS], sums[_COUNTS + 1 : -1]
+        counts, sizes = sums[:_COUNTS], sums[_COUNTS + 2 : -1]
         try:
-            columns = self._columns.pack(*counts, *sums.ages, calls, *sizes)
+            columns = self._columns.pack(*counts, *sums.ages, calls, *sums.age_bytes, *sizes)
             class_bytes = struct.pack(f"<{len(classes)}q", *(sums.classes[each] for each in classes))
         except struct.error:
             return None
@@ -43,11 +44,11 @@ class ChunkSums:
         """Return the sums of chunks that the cache returned, at least one, and all calls."""
         rows = [self._columns.unpack_from(chunk, SUMS_AT) for chunk in chunks]
         *columns, oldest_initiated, oldest_activity = zip(*rows, strict=True)
-        *counts, calls, initiated, parts, size, stale_bytes = map(sum, columns)
-        ages, moments = tuple(counts[_COUNTS:]), (min(oldest_initiated), min(oldest_activity))
-        sizes, classes = (initiated, parts, size, stale_bytes), self._class_bytes(chunks)
-        sums = Sums._make((*counts[:_COUNTS], ages, *sizes, *moments, classes))
-        return sums, calls
+        numbers, end = list(map(sum, columns)), self._ages_end
+        counts, ages, calls = numbers[:_COUNTS], tuple(numbers[_COUNTS:end]), numbers[end]
+        age_bytes, sizes = tuple(numbers[end + 1 : -4]), numbers[-4:]
+        moments, classes = (min(oldest_initiated), min(oldest_activity)), self._class_bytes(chunks)
+        return Sums._make((*counts, ages, age_bytes, *sizes, *moments, classes)), calls
 
     def _class_bytes(self, chunks: Iterable[bytes]) -> dict[str, int]:
         classes: dict[str, int] = defaultdict(int)

@@ -10,7 +10,8 @@ class Sums(NamedTuple):
 
     `initiated` is the sum of the initiations that are known, in whole microseconds: it gives the sum of ages
     at any time. `oldest_initiated` and `oldest_activity` are Unix seconds, infinite where none is known.
-    `ages` are the uploads of each age group, `classes` the bytes of each storage class.
+    `ages` are the uploads of each age group, `age_bytes` the bytes of those that are sized, `classes` the
+    bytes of each storage class.
     """
 
     uploads: int
@@ -23,6 +24,7 @@ class Sums(NamedTuple):
     abort_scheduled: int
     abort_overdue: int
     ages: tuple[int, ...]
+    age_bytes: tuple[int, ...]
     initiated: int
     parts: int
     bytes: int

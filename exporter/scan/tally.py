@@ -59,6 +59,7 @@ class Tally:
         self._stale = self._stale_sized = self._stale_bytes = 0
         self._oldest_initiated = self._oldest_activity = math.inf
         self._age_counts = [0] * (len(self.ages) + 1)
+        self._age_bytes = [0] * (len(self.ages) + 1)
         self._age_microseconds = 0  # whole numbers add up alike in any order
         self._classes = ClassBytes()
 
@@ -87,7 +88,7 @@ class Tally:
         `activity` (Unix seconds) stands for the newest part's time where the store gives none. Totals
         without bytes (a malformed size) leave the upload unsized, though its parts tell its activity.
         """
-        self._add_initiation(upload)
+        group = self._add_initiation(upload)
         last = last_activity(upload, totals, activity)
         stale = self._add_activity(last)
         if self._observer:
@@ -103,6 +104,8 @@ class Tally:
         self._empty += totals.parts == 0
         self._parts += totals.parts
         self._bytes += totals.bytes
+        if group is not None:
+            self._age_bytes[group] += totals.bytes
         self._stale_sized += stale
         self._stale_bytes += totals.bytes if stale else 0
         self._classes.add(totals.storage_class or upload.storage_class or DEFAULT_CLASS, totals.bytes)
@@ -169,6 +172,7 @@ class Tally:
             abort_scheduled=self._abort_scheduled,
             abort_overdue=self._abort_overdue,
             ages=tuple(self._age_counts),
+            age_bytes=tuple(self._age_bytes),
             initiated=dated * self._now_microseconds - self._age_microseconds,
             parts=self._parts,
             bytes=self._bytes,
@@ -191,6 +195,7 @@ class Tally:
         self._abort_scheduled += sums.abort_scheduled
         self._abort_overdue += sums.abort_overdue
         self._age_counts = [one + other for one, other in zip(self._age_counts, sums.ages, strict=True)]
+        self._age_bytes = [one + other for one, other in zip(self._age_bytes, sums.age_bytes, strict=True)]
         self._age_microseconds += dated * self._now_microseconds - sums.initiated
         self._parts += sums.parts
         self._bytes += sums.bytes
@@ -231,22 +236,26 @@ class Tally:
             abort_overdue=self._abort_overdue if sizes_known else None,
             unlisted=self._unlisted,
             denied=self._denied,
+            age_bytes=tuple(accumulate(self._age_bytes)) if self.ages and sizes_known else (),
         )
 
-    def _add_initiation(self, upload: Upload) -> None:
+    def _add_initiation(self, upload: Upload) -> int | None:
+        """Count an upload and its age; returns the group of its age, None where that is not known."""
         self._uploads += 1
         if self._unlisted_marks:
             self._unlisted += self._is_unlisted(upload)
         initiated = upload.initiated
         if initiated is None:
             self._undated += 1
-            return
+            return None
         age = self.now - initiated
-        self._age_counts[bisect_left(self.ages, age)] += 1
+        group = bisect_left(self.ages, age)
+        self._age_counts[group] += 1
         if age > 0:
             self._age_microseconds += self._now_microseconds - round(_in_microseconds(initiated))
         if initiated < self._oldest_initiated:  # noqa: PLR1730 - a call for each upload takes time
             self._oldest_initiated = initiated
+        return group
 
     def _add_activity(self, activity: float | None) -> bool:
         """Count the last activity, None where it is not known; returns whether the upload is stale."""

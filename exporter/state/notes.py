@@ -119,8 +119,10 @@ def read_notes(text: str) -> Notes:
 
 
 def _write_result(result: ScanResult) -> dict[str, object]:
+    summary = asdict(result.summary)
+    del summary["age_bytes"]  # earlier versions take no field that they do not know, and only pages show it
     return {
-        "summary": asdict(result.summary),
+        "summary": summary,
         "finished": result.finished,
         "duration": result.duration,
         "trouble": _valid(result.warning),

@@ -5,6 +5,7 @@ null stands for what is not known. Times are Unix seconds, durations seconds, si
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from exporter.model.uploads import age_at
@@ -26,7 +27,7 @@ def values_record(store: str, ages: Sequence[float], summary: Summary) -> Record
     by_name = with_parts and store_type(store).lists_by_key
     with_abort_dates = store_type(store).has_abort_dates
     rules = summary.abort_rules
-    counts = group_by_age(ages, summary.age_counts)
+    counts, sizes = (group_by_age(ages, each) for each in (summary.age_counts, summary.age_bytes))
     return {
         "uploads": summary.uploads,
         "bytes": summary.bytes,
@@ -43,7 +44,10 @@ def values_record(store: str, ages: Sequence[float], summary: Summary) -> Record
         "abort_overdue_uploads": summary.abort_overdue if with_abort_dates else None,
         "oldest_initiated": summary.oldest_initiated,
         "oldest_activity": summary.oldest_activity,
-        "ages": [{"at_most_seconds": bound, "uploads": count} for bound, count in counts],
+        "ages": [
+            {"at_most_seconds": bound, "uploads": count, "bytes": size[1] if size else None}
+            for (bound, count), size in zip_longest(counts, sizes)
+        ],
         "bytes_by_class": dict(summary.bytes_by_class) if with_parts else None,
         "abort_rules": {"bucket_seconds": rules.bucket, "prefix_seconds": rules.prefix} if rules else None,
         "tags": None if summary.tags is None else dict(summary.tags),

@@ -30,7 +30,7 @@ def result(uploads: int = 1) -> ScanResult:
     tally = Tally(now=NOW, stale_after=7 * DAY, ages=(DAY,), with_parts=True)
     for number in range(uploads):
         tally.add_sized(upload(number, age=DAY * number), PartTotals(2, 20, NOW - 5, "GLACIER"))
-    summary = replace(tally.summary(), unlisted=3, denied=2)
+    summary = replace(tally.summary(), unlisted=3, denied=2, age_bytes=())
     return ScanResult(summary, NOW + 9, 8.5, "some trouble", notices=("one", "two"))
 
 
@@ -245,6 +245,11 @@ class TestNextProcess:
 
     def test_an_earlier_version_is_told_of_no_trait_that_is_as_usual(self):
         assert json.loads(write_notes(HONEST))["listing"] == {"honest_scans": 1}
+
+    def test_an_earlier_version_is_told_of_no_field_that_it_does_not_know(self):
+        known = result()
+        more = replace(known, summary=replace(known.summary, age_bytes=(20, 20)))
+        assert write_notes(Notes(known)) == write_notes(Notes(more))
 
     def test_reads_a_text_that_is_no_valid_unicode_escaped(self):
         notes = Notes(replace(result(), warning="a\udfff", notices=("b\ud800",)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,14 @@ def _is_stale(item: Found, stale_after: float) -> bool:
     return activity is not None and max(0.0, NOW - activity) >= stale_after
 
 
+def _age_bytes(sized: list[Found], ages: tuple[float, ...]) -> tuple[int, ...]:
+    dated = [item for item in sized if item.upload.initiated is not None]
+    return tuple(
+        sum(item.totals.bytes for item in dated if max(0.0, NOW - item.upload.initiated) <= bound)
+        for bound in (*ages, math.inf)
+    )
+
+
 def _oracle(found: list[Found], ages: tuple[float, ...], stale_after: float) -> Summary:
     dates = [item.upload.initiated for item in found if item.upload.initiated is not None]
     activities = [moment for item in found if (moment := _activity(item)) is not None]
@@ -118,6 +127,7 @@ def _oracle(found: list[Found], ages: tuple[float, ...], stale_after: float) -> 
         oldest_initiated=min(dates, default=None),
         oldest_activity=min(activities, default=None),
         age_counts=(*(sum(year <= bound for year in years) for bound in ages), len(years)) if ages else (),
+        age_bytes=_age_bytes(sized, ages) if ages and known else (),
         age_sum=sum(years),
         bytes_by_class=tuple(sorted(by_class.items())),
         parts_known=True,
@@ -182,6 +192,7 @@ def test_a_bucket_without_uploads_is_zeros_and_no_moments():
         parts_known=True,
         abort_scheduled=0,
         abort_overdue=0,
+        age_bytes=(0, 0, 0),
     )
 
 

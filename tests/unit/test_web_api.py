@@ -129,9 +129,9 @@ class TestTargets:
             "oldest_initiated": NOW - 90_000.5,
             "oldest_activity": NOW - 7200,
             "ages": [
-                {"at_most_seconds": 3600.0, "uploads": 1},
-                {"at_most_seconds": 86400.0, "uploads": 2},
-                {"at_most_seconds": None, "uploads": 1},
+                {"at_most_seconds": 3600.0, "uploads": 1, "bytes": 1_000_000},
+                {"at_most_seconds": 86400.0, "uploads": 2, "bytes": 22_000_000},
+                {"at_most_seconds": None, "uploads": 1, "bytes": 100_000_000},
             ],
             "bytes_by_class": {"STANDARD": 123_000_000, "STANDARD_IA": 456_789},
             "abort_rules": {"bucket_seconds": 604800.0, "prefix_seconds": None},
