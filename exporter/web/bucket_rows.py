@@ -20,10 +20,13 @@ Health = Literal["failing", "incomplete", "waiting", "ok"]
 HEALTHS: tuple[Health, ...] = ("failing", "incomplete", "waiting", "ok")
 """Most urgent first: the last scan failed; it left uploads unsized, or found the listing at odds with other
 answers; no scan has ended yet; all is well."""
+State = Literal["failing", "incomplete", "stale", "waiting", "ok"]
+STATES: tuple[State, ...] = ("failing", "incomplete", "stale", "waiting", "ok")
+"""The same, with buckets set apart that are well but hold stale uploads."""
 Cost = tuple[str, float]
 """Currency, and amount per month."""
 AgeGroups = tuple[tuple[float | None, int], ...]
-"""Upper bound in seconds (None: no bound) and number of uploads; the lower bound is the one before."""
+"""Upper bound in seconds (None: no bound), and uploads or bytes; the lower bound is the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,16 @@ class BucketRow:
         if not self.entry.success:
             return "failing"
         return "ok" if self.entry.complete else "incomplete"
+
+    @property
+    def holds_stale(self) -> bool:
+        """Whether it has stale uploads, as far as is known."""
+        return bool(self.entry.summary and self.entry.summary.stale)
+
+    @property
+    def state(self) -> State:
+        """Its health, which does not count as ok with stale uploads in it."""
+        return "stale" if self.health == "ok" and self.holds_stale else self.health
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -142,12 +155,18 @@ def age_groups(entry: Entry) -> AgeGroups:
     return group_by_age(entry.ages, entry.summary.age_counts) if entry.summary else ()
 
 
-def total_ages(rows: Iterable[BucketRow]) -> AgeGroups:
-    """Return the uploads of all rows by age; rows whose bounds differ from the first one's are left out."""
-    histograms = [(row.entry.ages, row.entry.summary.age_counts) for row in rows if row.entry.summary]
-    bounds = next((ages for ages, counts in histograms if counts), ())
-    columns = zip(*(counts for ages, counts in histograms if counts and ages == bounds), strict=True)
-    return group_by_age(bounds, [sum(column) for column in columns])
+def byte_groups(entry: Entry) -> AgeGroups:
+    """Return a bucket's bytes by age, () where nothing is known."""
+    return group_by_age(entry.ages, entry.summary.age_bytes) if entry.summary else ()
+
+
+def total_groups(histograms: Iterable[AgeGroups]) -> AgeGroups:
+    """Return the sums of histograms, of which those whose bounds differ from the first one's are left out."""
+    known = [groups for groups in histograms if groups]
+    bounds = [bound for bound, _ in known[0]] if known else []
+    same = [groups for groups in known if [bound for bound, _ in groups] == bounds]
+    columns = zip(*([number for _, number in groups] for groups in same), strict=True)
+    return tuple(zip(bounds, map(sum, columns), strict=True))
 
 
 def group_by_age(bounds: Sequence[float], at_most: Sequence[int]) -> AgeGroups:

@@ -77,7 +77,7 @@ def test_light_and_dark_differ(browser: Browser, url: str):
 
 def test_a_click_on_a_head_sorts(browser: Browser, url: str):
     browser.show(url)
-    assert order(browser) == ["logs", "backups", "tapes", "media"]
+    assert order(browser) == ["logs", "backups", "media", "tapes"]
     for direction, expected in (
         ("ascending", "tapes backups logs media"),
         ("descending", "media logs backups tapes"),
@@ -96,12 +96,11 @@ def test_the_form_filters_and_the_keyboard_is_enough(browser: Browser, url: str)
     assert browser.driver.find_element(By.NAME, "q").get_attribute("value") == "ME"
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", ["/", "/uploads?limit=2"])
 def test_tab_reaches_everything_and_shows_where_it_is(browser: Browser, url: str, page: str):
     browser.show(url + page)
     stops = browser.run(
         "return document.querySelectorAll('a[href], input, select, button, [tabindex=\"0\"]').length"
-        " - document.querySelectorAll('.phone select').length"
     )
     reached = []
     for _ in range(stops):
@@ -109,12 +108,13 @@ def test_tab_reaches_everything_and_shows_where_it_is(browser: Browser, url: str
         reached.append(
             browser.run(
                 "const e = document.activeElement, s = getComputedStyle(e), box = e.getBoundingClientRect();"
-                "return [e.outerHTML.slice(0, 200), s.outlineStyle, box.left >= 0 && box.width > 0]"
+                "const place = [...document.querySelectorAll('*')].indexOf(e);"
+                "return [place, e.textContent, s.outlineStyle, box.left >= 0 && box.width > 0]"
             )
         )
-    assert stops == len({what for what, *_ in reached})
-    assert {("solid", True)} == {(outline, visible) for _, outline, visible in reached}
-    assert "Skip to the list" in reached[0][0]
+    assert stops == len({place for place, *_ in reached})
+    assert {("solid", True)} == {(outline, visible) for *_, outline, visible in reached}
+    assert reached[0][1] == "Skip to the list"
 
 
 def test_trouble_is_a_section_of_its_own(browser: Browser, url: str):
@@ -150,9 +150,12 @@ def test_a_screen_reader_finds_a_table(browser: Browser, url: str, size: tuple[i
     ]
     roles = [role for role, _ in named]
     assert {"banner", "navigation", "main", "contentinfo", "search", "region"} <= set(roles)
-    assert roles.count("rowheader") == 4 + 3  # buckets and ages
+    assert roles.count("rowheader") == 4 + 2 * 3  # buckets, and ages of uploads and bytes
     assert ("columnheader", "Uploads") in named or size == PHONE
-    assert any(role in {"image", "img"} and name.startswith("up to 1h: 1; ") for role, name in named)
+    assert any(
+        role in {"image", "img"} and name.startswith("Bytes by age: up to 1h: 976.6 KiB; ")
+        for role, name in named
+    )
     assert ("table", "4 buckets") in named
 
 
@@ -170,10 +173,8 @@ def test_a_phone_shows_a_card_per_bucket(browser: Browser, url: str):
 
 def test_hostile_keys_are_text(browser: Browser, url: str):
     browser.show(f"{url}/uploads?limit=1000&sort=bytes")
-    assert browser.run("return document.scripts.length") == 0
-    shown = browser.run(
-        f"return [...document.querySelectorAll('{ROWS}')].map(e => (e.firstChild || e).nodeValue)"
-    )
+    assert browser.run("return document.scripts.length") == 1  # that of buttons that copy
+    shown = browser.texts(f"{ROWS} > .line .fit")
     assert [one_line(key) for key in reversed(MALICIOUS_KEYS)] == shown
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,10 +20,12 @@ from exporter.config.sharding import Shard
 from exporter.model.errors import Failure, Reason
 from exporter.model.results import ScanResult
 from exporter.model.targets import Discovery
+from exporter.model.uploads import Upload
 from exporter.state.board import Entry
 from exporter.text.humanize import DASH
 from exporter.text.quoting import one_line
 from exporter.web.pages.age_chart import label_groups, sparkline
+from exporter.web.pages.columns import ORDERINGS
 from exporter.web.pages.status import PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -42,11 +46,24 @@ def page(app: App, target: str = "/") -> Element:
 
 
 def texts(element: Element) -> str:
-    return " ".join(part.strip() for part in element.itertext() if part.strip())
+    """Return its text with blanks between elements, but none within what is in two parts for the style."""
+    joined = ""
+    for part in element.xpath(".//text()[normalize-space()]"):
+        is_tail = part.getparent().xpath("parent::span[@class='fit'] and preceding-sibling::span")
+        joined += part.strip() if is_tail or not joined else f" {part.strip()}"
+    return joined
+
+
+def name(head: Element) -> str:
+    return head.xpath("string(.//span[starts-with(@class, 'fit')])")
 
 
 def order(document: Element) -> list[str]:
-    return [head.text for head in document.xpath("//tbody[@class='card']//th")]
+    return [name(head) for head in document.xpath("//tbody[@class='card']//th")]
+
+
+def scripts(document: Element) -> list[str]:
+    return document.xpath("//script/text()")
 
 
 def tiles(document: Element) -> dict[str, str]:
@@ -57,9 +74,9 @@ class TestTotals:
     def test_they_add_up_what_is_known_and_say_what_is_not(self, shown: ExampleApp):
         assert tiles(page(shown.app)) == {
             "Buckets": "4 1 failing",
-            "Uploads": "15 1 buckets not known",
-            "Bytes": "353.2 MiB 1 uploads unsized",
-            "Stale": "6 2.9 MiB",
+            "Uploads": "15 1 bucket not known",
+            "Bytes": "353.2 MiB 1 upload unsized",
+            "Stale": "6 2.9 MiB show them",
             "Oldest": "1d 1h 2026-09-20 13:13:19",
             "A month": "0.01 USD where prices are known",
         }
@@ -82,20 +99,36 @@ class TestTotals:
 
 class TestAges:
     def test_each_number_has_a_bar(self, shown: ExampleApp):
-        table = page(shown.app).xpath("//table[@class='ages']/tbody/tr")
-        assert [(texts(row[0]), texts(row[2]), row.xpath("string(.//rect[2]/@width)")) for row in table] == [
+        uploads, sizes = (table.xpath("tbody/tr") for table in tables_of_ages(page(shown.app)))
+        assert [
+            (texts(row[0]), texts(row[2]), row.xpath("string(.//rect[2]/@width)")) for row in uploads
+        ] == [
             ("up to 1h", "3", "500"),
             ("1h to 1d", "6", "1000"),
             ("over 1d", "3", "500"),
         ]
+        assert [(texts(row[2]), row.xpath("string(.//rect[2]/@width)")) for row in sizes] == [
+            ("2.9 MiB", "10"),
+            ("62.9 MiB", "220"),
+            ("286.1 MiB", "1000"),
+        ]
 
-    def test_a_row_has_a_small_picture_with_words(self, shown: ExampleApp):
+    def test_a_row_has_a_small_picture_of_bytes_with_words(self, shown: ExampleApp):
         label = page(shown.app).xpath("string(//svg[@role='img']/@aria-label)")
-        assert label == "up to 1h: 1; 1h to 1d: 2; over 1d: 1"
+        assert label == "Bytes by age: up to 1h: 976.6 KiB; 1h to 1d: 21.0 MiB; over 1d: 95.4 MiB"
+
+    @pytest.mark.parametrize("age_bytes", [(), (0, 0, 0)], ids=["not known", "none"])
+    def test_without_bytes_the_picture_is_one_of_uploads_and_says_so(self, age_bytes: tuple[int, ...]):
+        drawn = ExampleBoard("a")
+        drawn.publish("a", replace(SUMMARY, age_bytes=age_bytes))
+        document = page(drawn.app)
+        label = document.xpath("string(//svg[@role='img']/@aria-label)")
+        assert label == "Uploads by age: up to 1h: 1; 1h to 1d: 2; over 1d: 1"
+        assert 1 + bool(age_bytes) == len(tables_of_ages(document))
 
     def test_no_uploads_no_picture(self):
-        assert sparkline([(1.0, 0), (None, 0)]) is None
-        assert sparkline([]) is None
+        assert sparkline("Uploads", ((1.0, 0), (None, 0)), str) is None
+        assert sparkline("Uploads", (), str) is None
 
     def test_labels(self):
         bounds = (30.0, 90.0, 3600.0, 5400.0, 86400.0, 90000.0, None)
@@ -115,8 +148,12 @@ class TestAges:
         drawn = ExampleBoard("a", "b")
         drawn.board.declare([ExampleBoard.entry("a"), ExampleBoard.entry("b", ages=(60.0,))])
         drawn.publish("a")
-        drawn.publish("b", replace(SUMMARY, age_counts=(1, 2)))
-        assert len(page(drawn.app).xpath("//table[@class='ages']/tbody/tr")) == 3
+        drawn.publish("b", replace(SUMMARY, age_counts=(1, 2), age_bytes=(1, 2)))
+        assert [len(table.xpath("tbody/tr")) for table in tables_of_ages(page(drawn.app))] == [3, 3]
+
+
+def tables_of_ages(document: Element) -> list[Element]:
+    return document.xpath("//table[@class='ages']")
 
 
 class TestRows:
@@ -126,13 +163,47 @@ class TestRows:
         assert cells["Bytes"] == "117.7 MiB 1 unsized"
         assert cells["Stale"] == "2 976.6 KiB"
         assert cells["Oldest"] == "1d 1h 2026-09-20 13:13:19"
-        assert cells["Longest idle"] == "2h 0m 2026-09-21 12:13:20"
-        assert cells["Took"] == "1.2s"
+        assert cells["Longest idle"] == "2h 0m"
         assert cells["A month"] == "< 0.01 USD"
         assert cells["Health"] == "incomplete"
         assert cells["why"] == "ListParts: AccessDenied"
         assert cells["Next scan"].startswith("now for ")
-        assert cells["Last success"].endswith(" ago 2026-09-21 14:13:20")
+        assert cells["Last success"].endswith(" ago took 1.2s")
+
+    def test_spans_say_since_when(self, shown: ExampleApp):
+        times = page(shown.app, "/?q=backups").xpath("//tbody[@class='card']//time[@title]")
+        assert [(each.get("title"), each.get("datetime")) for each in times] == [
+            ("2026-09-20 13:13:19 UTC", "2026-09-20T13:13:19Z"),
+            ("2026-09-21 12:13:20 UTC", "2026-09-21T12:13:20Z"),
+            ("2026-09-21 14:13:20 UTC", "2026-09-21T14:13:20Z"),
+        ]
+
+    def test_stale_uploads_take_the_green_away_and_lead_to_them(self, shown: ExampleApp):
+        document = page(shown.app, "/?q=media")
+        assert cells_of(document, "media")["Health"] == "stale"
+        [link] = document.xpath("//td[@data-label='Stale']/div[@class='warns']/a")
+        assert (link.text, link.get("href")) == ("2", "uploads?target=prod&bucket=media&stale=true")
+        assert document.xpath("//dt[.='Stale']/../dd[@class='warns']//a/@href") == ["uploads?stale=true"]
+
+    def test_where_no_page_has_the_uploads_their_buckets_are_linked_to(self):
+        document = page(ExampleApp(uploads=False).app)
+        assert document.xpath("//td[@data-label='Stale']//a") == []
+        [link] = document.xpath("//dt[.='Stale']/../dd//a/@href")
+        assert link == "./?health=stale#list"
+
+    def test_without_stale_uploads_nothing_warns(self):
+        drawn = ExampleBoard("a")
+        drawn.publish("a", replace(SUMMARY, unsized=0, stale=0, stale_bytes=0))
+        document = page(drawn.app)
+        assert (cells_of(document, "a")["Health"], cells_of(document, "a")["Stale"]) == ("ok", "0")
+        assert document.xpath("//*[contains(@class, 'warns')]") == []
+
+    def test_a_long_name_has_a_tail_that_is_never_cut_and_is_whole_in_its_title(self):
+        name = "arn:aws:s3:eu-west-1:123456789012:accesspoint/\u65e5\u672c\u8a9e-media"
+        drawn = ExampleBoard(name)
+        [fit] = page(drawn.app).xpath("//tbody[@class='card']//span[@class='fit']")
+        assert (name, name) == (fit.get("title"), "".join(fit.itertext()))
+        assert fit[1].text == "\u65e5\u672c\u8a9e-media"
 
     def test_a_failing_one_says_why_in_full_and_keeps_its_values(self, shown: ExampleApp):
         cells = cells_of(page(shown.app), "logs")
@@ -176,10 +247,9 @@ class TestRows:
             "Bytes",
             "Stale",
             "Oldest",
-            "Ages",
+            "By age",
             "Last success",
             "Next scan",
-            "Took",
             "A month",
         ):
             assert cells[title] == DASH
@@ -221,7 +291,7 @@ class TestRows:
 
 def cells_of(document: Element, bucket: str) -> dict[str, str]:
     [body] = [
-        body for body in document.xpath("//tbody[@class='card']") if body.xpath(".//th")[0].text == bucket
+        body for body in document.xpath("//tbody[@class='card']") if name(body.xpath(".//th")[0]) == bucket
     ]
     cells = {cell.get("data-label"): texts(cell) for cell in body.xpath(".//td[@data-label]")}
     return cells | {"why": " ".join(map(texts, body.xpath(".//td[@class='why']")))}
@@ -231,19 +301,28 @@ class TestOrder:
     @pytest.mark.parametrize(
         ("query", "expected"),
         [
-            ("", "logs backups tapes media"),
-            ("?sort=health&order=desc", "media tapes backups logs"),
+            ("", "logs backups media tapes"),
+            ("?sort=health&order=desc", "tapes media backups logs"),
+            ("?sort=stale_bytes", "logs media backups tapes"),
+            ("?sort=oldest", "media backups logs tapes"),
+            ("?sort=oldest&order=asc", "logs backups media tapes"),
             ("?sort=name", "tapes backups logs media"),
             ("?sort=name&order=desc", "media logs backups tapes"),
             ("?sort=bytes", "backups logs media tapes"),
             ("?sort=next&order=asc", "backups logs media tapes"),
             ("?sort=next&order=desc", "media logs backups tapes"),
-            ("?sort=nonsense&order=sideways", "logs backups tapes media"),
+            ("?sort=nonsense&order=sideways", "logs backups media tapes"),
         ],
     )
     def test_rows_are_sorted_and_what_is_not_known_comes_last(
         self, shown: ExampleApp, query: str, expected: str
     ):
+        buckets = {"media": (3, 20), "backups": (2, 10), "logs": (1, 30)}
+        for bucket, (days, stale_bytes) in buckets.items():
+            changed = {"oldest_initiated": NOW - 86400.0 * days, "stale_bytes": stale_bytes}
+            entry = shown.board.get(("prod", bucket))
+            changed_entry = replace(entry, summary=replace(entry.summary, **changed))
+            shown.board.watch("prod", buckets, {bucket: changed_entry})
         assert expected.split() == order(page(shown.app, f"/{query}"))
 
     def test_heads_say_how_and_link_to_the_other_way(self, shown: ExampleApp):
@@ -256,9 +335,7 @@ class TestOrder:
             == "./?sort=uploads&q=a&order=desc#list"
         )
 
-    @pytest.mark.parametrize(
-        "key", ["name", "health", "uploads", "bytes", "stale", "oldest", "idle", "scanned", "next"]
-    )
+    @pytest.mark.parametrize("key", [each.key for each in ORDERINGS])
     def test_every_column_sorts_both_ways(self, shown: ExampleApp, key: str):
         for way in ("asc", "desc"):
             assert {"media", "backups", "logs", "tapes"} == set(
@@ -276,7 +353,9 @@ class TestFilter:
             ("q=access_denied", "logs"),
             ("target=archive", "tapes"),
             ("health=failing", "logs"),
-            ("health=ok&target=prod", "media"),
+            ("health=stale", "logs backups media"),
+            ("health=waiting", "tapes"),
+            ("health=ok&target=prod", ""),
             ("q=nothing", ""),
         ],
     )
@@ -284,12 +363,14 @@ class TestFilter:
         document = page(shown.app, f"/?{query}")
         assert expected.split() == order(document)
         told = texts(document.xpath("//table[contains(@class, 'list')]/caption")[0])
-        assert ("1 bucket" if expected else "No bucket matches.") == told
+        number = len(expected.split())
+        assert {0: "No bucket matches.", 1: "1 bucket"}.get(number, f"{number} buckets") == told
 
     def test_the_form_says_what_was_chosen(self, shown: ExampleApp):
         document = page(shown.app, "/?q=%22%3E%3Cscript%3E&target=prod&health=failing&sort=bytes&order=asc")
         assert document.xpath("string(//input[@name='q']/@value)") == '"><script>'
         assert document.xpath("//option[@selected]/@value") == ["prod", "failing", "bytes", "asc"]
+        assert page(shown.app).xpath("//option[@selected]/@value") == ["", "", "health", ""]
         assert document.xpath("//script") == []
 
     @pytest.mark.parametrize(
@@ -323,11 +404,14 @@ class TestManyBuckets:
 
 class TestUploads:
     def test_hostile_keys_are_shown_as_text(self, shown: ExampleApp):
-        document = page(shown.app, "/uploads?limit=1000")
-        assert document.xpath("//script") == []
+        answer = ask(shown.app, "/uploads?limit=1000")
+        document = html.document_fromstring(answer.body.decode())
+        [script] = scripts(document)
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"script-src 'sha256-{digest}';" in answer.headers["content-security-policy"]
         assert {one_line(key) for key in MALICIOUS_KEYS} == {head or "" for head in order(document)}
         assert len(MALICIOUS_KEYS) == len(document.xpath("//td[@class='command']/code"))
-        assert all(code.text.isprintable() for code in document.xpath("//code"))
+        assert all(code.xpath("string(.)").isprintable() for code in document.xpath("//code"))
 
     def test_an_upload_in_full(self):
         shown = ExampleApp([])
@@ -339,14 +423,44 @@ class TestUploads:
         assert cells == {
             "Age": "3h 0m 2026-09-21 11:13:20",
             "Idle": "1h 30m 2026-09-21 12:43:20",
-            "Bytes": "3.0 MiB",
-            "Parts": "3",
+            "Bytes": "3.0 MiB 3 parts",
             "Class": "STANDARD",
             "Begun by": "arn:aws:iam::1:user/ci",
             "Will be aborted": "2026-09-21 14:14:20",
             "why": "",
         }
         assert "'--key=dir/a file'" in texts(document.xpath("//code")[0])
+
+    def test_key_id_and_command_have_a_button_each_beside_the_whole_text(self):
+        shown = ExampleApp([])
+        key = "x" * 1024
+        upload = found(key)._replace(upload=Upload(key, "i" * 140, NOW))
+        shown.board.declare([replace(shown.board.get(("prod", "media")), top_uploads=worst(upload))])
+        buttons = page(shown.app, "/uploads").xpath("//button[@class='copy']")
+        whole = {button.get("aria-label"): button.getprevious().xpath("string(.)") for button in buttons}
+        assert {"Copy the key", "Copy the upload id", "Copy the command"} == whole.keys()
+        assert (whole["Copy the key"], whole["Copy the upload id"]) == (key, "i" * 140)
+        assert f"--key={key} --upload-id={'i' * 140} " in whole["Copy the command"]
+
+    def test_the_idle_time_of_a_stale_one_stands_out(self):
+        shown = ExampleApp([])
+        uploads = worst(found("old", 2, stale=True), found("young", 1))
+        shown.board.declare([replace(shown.board.get(("prod", "media")), top_uploads=uploads)])
+        document = page(shown.app, "/uploads")
+        assert [texts(each) for each in document.xpath("//div[@class='warns']")] == [
+            "1h 0m 2026-09-21 13:13:20"
+        ]
+        assert texts(document.xpath("//caption")[0]) == "2 uploads, the oldest first"
+        document = page(shown.app, "/uploads?stale=true")
+        assert order(document) == ["old"]
+        assert texts(document.xpath("//caption")[0]) == "1 stale upload, the oldest first"
+        assert "true" in document.xpath("//option[@selected]/@value")
+
+    def test_a_head_sorts_and_keeps_the_filters(self, shown: ExampleApp):
+        document = page(shown.app, "/uploads?stale=true&sort=age")
+        [head] = document.xpath("//th[@aria-sort='descending']")
+        assert texts(head) == "Age \u25bc"
+        assert document.xpath("string(//th[.='Idle']/a/@href)") == "uploads?stale=true&sort=idle#list"
 
     def test_one_that_the_store_denies_comes_last_and_has_no_command(self):
         shown = ExampleApp([])
@@ -372,9 +486,7 @@ class TestUploads:
         upload = upload._replace(upload=upload.upload._replace(initiator=""))
         shown.board.declare([replace(shown.board.get(("prod", "media")), top_uploads=worst(upload))])
         cells = cells_of(page(shown.app, "/uploads"), "a")
-        assert {DASH} == {
-            cells[title] for title in ("Idle", "Bytes", "Parts", "Class", "Begun by", "Will be aborted")
-        }
+        assert {DASH} == {cells[title] for title in ("Idle", "Bytes", "Class", "Begun by", "Will be aborted")}
 
     @pytest.mark.parametrize(
         ("sort", "expected"), [("age", "old idle big"), ("idle", "idle big old"), ("bytes", "big old idle")]
@@ -459,7 +571,7 @@ def test_a_shard_s_pages_say_that_there_are_others(shown: ExampleApp, path: str)
 
 
 def test_the_number_of_failing_buckets_leads_to_them(shown: ExampleApp):
-    [link] = page(shown.app).xpath("//dl//a/@href")
+    [link] = page(shown.app).xpath("//dt[.='Buckets']/..//a/@href")
     assert (link, order(page(shown.app, "/?health=failing"))) == ("./?health=failing#list", ["logs"])
 
 

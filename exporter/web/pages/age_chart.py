@@ -1,4 +1,4 @@
-"""The distribution of ages as bars: one small picture for each bucket, one table for all of them."""
+"""The distribution of ages as bars: one small picture for each bucket, a table for all of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from exporter.text.humanize import human_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from exporter.web.bucket_rows import AgeGroups
+
+    Write = Callable[[int], str]
 
 _BAR, _GAP, _HEIGHT = 10, 2, 24
 _FULL_WIDTH = 1000
@@ -32,33 +36,34 @@ class Sparkline(NamedTuple):
 
 
 class ChartLine(NamedTuple):
-    """A line of the table: ages, their number of uploads, and the width of its bar in thousandths."""
+    """A line of a table: ages, their number, and the width of its bar in thousandths."""
 
     label: str
     width: int
     number: str
 
 
-def sparkline(groups: Sequence[tuple[float | None, int]]) -> Sparkline | None:
-    """Return a picture, None where there is no upload."""
-    largest = max((count for _, count in groups), default=0)
+def sparkline(what: str, groups: AgeGroups, write: Write) -> Sparkline | None:
+    """Return a picture of `what` by age, None where all is 0; `write` makes numbers text."""
+    largest = max((number for _, number in groups), default=0)
     if not largest:
         return None
-    heights = [max(2, round(_HEIGHT * count / largest)) if count else 0 for _, count in groups]
+    heights = [max(2, round(_HEIGHT * number / largest)) if number else 0 for _, number in groups]
     step = _BAR + _GAP
+    numbers = "; ".join(f"{label}: {write(number)}" for label, number in label_groups(groups))
     return Sparkline(
         len(groups) * step - _GAP,
         tuple(Bar(place * step, _HEIGHT - height, height) for place, height in enumerate(heights)),
-        "; ".join(f"{label}: {count:,}" for label, count in label_groups(groups)),
+        f"{what} by age: {numbers}",
     )
 
 
-def chart(groups: Sequence[tuple[float | None, int]]) -> list[ChartLine]:
+def chart(groups: AgeGroups, write: Write) -> list[ChartLine]:
     """Return a line for each group."""
-    largest = max((count for _, count in groups), default=0) or 1
+    largest = max((number for _, number in groups), default=0) or 1
     return [
-        ChartLine(label, _FULL_WIDTH * count // largest, f"{count:,}")
-        for label, count in label_groups(groups)
+        ChartLine(label, _FULL_WIDTH * number // largest, write(number))
+        for label, number in label_groups(groups)
     ]
 
 

@@ -1,4 +1,4 @@
-"""What all pages share: the frame with its links, the style, and the Content-Security-Policy."""
+"""What all pages share: the frame with its links, style and script, and the Content-Security-Policy."""
 
 from __future__ import annotations
 
@@ -11,13 +11,20 @@ from exporter import __version__
 from exporter.config.sharding import UNSHARDED, Shard
 from exporter.web.pages.templates import render
 
-_STYLE = files("exporter.web.pages").joinpath("style.css").read_text(encoding="utf-8")
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+
+def _read(name: str) -> tuple[str, str]:
+    """Return a file of this folder, and what a policy calls it by."""
+    text = files("exporter.web.pages").joinpath(name).read_text(encoding="utf-8")
+    return text, f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+_STYLE, _STYLE_HASH = _read("style.css")
+_SCRIPT, _SCRIPT_HASH = _read("copy.js")
 POLICY = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; "
+    f"default-src 'none'; style-src {_STYLE_HASH}; script-src {_SCRIPT_HASH}; img-src data:; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""The Content-Security-Policy of every page: its own style and nothing else; no script runs.
+"""The Content-Security-Policy of every page: its own style, the script of buttons that copy, nothing else.
 
 The one image is an empty icon in the page itself, which spares browsers a request for one.
 """
@@ -44,6 +51,7 @@ def render_page(template: str, context: PageContext, path: str, **values: object
     return render(
         template,
         style=_STYLE,
+        script=_SCRIPT,
         version=__version__,
         shard=context.shard,
         links=_links(context, path),

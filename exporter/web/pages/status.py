@@ -1,22 +1,23 @@
-"""The status page: totals, the distribution of ages, a row per bucket. Plain HTML; no script runs."""
+"""The status page: totals, the distribution of ages, a row per bucket. Plain HTML; it has no script."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.text.humanize import human_bytes, human_count, human_seconds
-from exporter.web.bucket_rows import HEALTHS, sort_rows, total, total_ages
+from exporter.web.bucket_rows import age_groups, byte_groups, sort_rows, total, total_groups
 from exporter.web.pages.age_chart import chart
-from exporter.web.pages.columns import COLUMNS, NAME
+from exporter.web.pages.columns import COLUMNS, NAME, ORDERINGS, STATE_WORDS, View, uploads_link
 from exporter.web.pages.layout import render_page
-from exporter.web.pages.values import ALL, Cell, Choice, Moment, at_odds, moment, money
+from exporter.web.pages.values import ALL, Cell, Choice, Head, Moment, at_odds, moment, money
 from exporter.web.query import QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exporter.web.bucket_rows import BucketRow, Totals
-    from exporter.web.pages.columns import Column
+    from exporter.web.pages.age_chart import ChartLine
+    from exporter.web.pages.columns import Column, Ordering
     from exporter.web.pages.layout import PageContext
     from exporter.web.pages.problems import Problems
     from exporter.web.query import Query
@@ -24,32 +25,41 @@ if TYPE_CHECKING:
 PAGE_SIZE = 100
 """Number of buckets on a page."""
 _MAX_PAGE = 1_000_000
+_WIDE = 10
 _PATH = "./"
 
 
 class _Order(NamedTuple):
-    """What rows are sorted by, and whether the largest comes first."""
+    """What rows are sorted by, whether the largest comes first, and whether the query asks for that."""
 
-    column: Column
+    by: Ordering
     descending: bool
+    asked: bool
 
 
 class _Tile(NamedTuple):
-    """A total: its name, its value, a note below it, and where the note links to."""
+    """A total: its name, its value, a note below it, and a link with its text; whether it stands out."""
 
     name: str
     value: str
-    note: str | Moment
+    note: str | Moment = ""
     link: str = ""
+    link_text: str = ""
+    warns: bool = False
+
+    @property
+    def css_class(self) -> str:
+        """What the style knows it by: `warns`, and `long` where the value has no room in the usual size."""
+        long = len(self.value) > _WIDE
+        return " ".join(filter(None, ("warns" * self.warns, "long" * long)))
 
 
-class _Head(NamedTuple):
-    """The head of a column; `link` sorts by it, `aria_sort` is '' where the table is sorted by another."""
+class _Chart(NamedTuple):
+    """A table of bars: what is counted, as its title and at the head of its numbers, and its lines."""
 
     title: str
-    css_class: str
-    link: str
-    aria_sort: str
+    unit: str
+    lines: Sequence[ChartLine]
 
 
 class _Row(NamedTuple):
@@ -75,8 +85,10 @@ def status_page(
     """Return the page as HTML; by default failing buckets come first. `now` is Unix seconds."""
     totals = total(rows)
     columns = [NAME, *(column for column in COLUMNS if column.key != "cost" or totals.costs)]
-    order = _order(columns, query)
-    found = sort_rows(_filter(rows, query), order.column.sort_by, descending=order.descending)
+    orderings = [each for each in ORDERINGS if each.key != "cost" or totals.costs]
+    order = _order(orderings, query)
+    found = sort_rows(_filter(rows, query), order.by.value, descending=order.descending)
+    view = View(now, context.uploads)
     pager = _pager(query, len(found))
     first = (pager.page - 1) * PAGE_SIZE
     return render_page(
@@ -85,33 +97,36 @@ def status_page(
         "/",
         now=moment(now),
         problems=problems,
-        tiles=_tiles(totals),
-        ages=chart(total_ages(rows)),
+        tiles=_tiles(totals, context),
+        charts=_charts(rows),
         search=query.text("q"),
-        choices=_choices(rows, query),
-        sort_choices=_sort_choices(columns, order),
+        choices=[*_choices(rows, query), *_sort_choices(orderings, order)],
         buckets=len(found),
-        heads=[_head(column, order, query) for column in columns],
-        rows=[_row(row, columns, now) for row in found[first : first + PAGE_SIZE]],
+        heads=[_head(column, orderings, order, query) for column in columns],
+        rows=[_row(row, columns, view) for row in found[first : first + PAGE_SIZE]],
         pager=pager,
     )
 
 
-def _order(columns: Sequence[Column], query: Query) -> _Order:
+def _order(orderings: Sequence[Ordering], query: Query) -> _Order:
     """Return the order of a query, the usual one where it names none that there is."""
-    by_key = {column.key: column for column in columns if column.sortable}
-    column = by_key.get(query.text("sort"), by_key["health"])
-    return _Order(column, {"asc": False, "desc": True}.get(query.text("order"), column.descending))
+    by_key = {each.key: each for each in orderings}
+    by = by_key.get(query.text("sort"), by_key["health"])
+    asked = {"asc": False, "desc": True}.get(query.text("order"))
+    return _Order(by, by.descending if asked is None else asked, asked is not None)
 
 
 def _filter(rows: Sequence[BucketRow], query: Query) -> list[BucketRow]:
-    """Return the rows of a query's target and health, with its words in a name or in what is wrong."""
-    target, health, words = query.text("target"), query.text("health"), query.text("q").casefold()
+    """Return the rows of a query's target and health, with its words in a name or in what is wrong.
+
+    All that hold stale uploads are meant by `stale`, and by `ok` none of them.
+    """
+    target, state, words = query.text("target"), query.text("health"), query.text("q").casefold()
     return [
         row
         for row in rows
         if target in {"", row.entry.target}
-        and health in {"", row.health}
+        and (state in {"", row.state} or (state == "stale" and row.holds_stale))
         and (not words or any(words in text.casefold() for text in _texts(row)))
     ]
 
@@ -132,18 +147,12 @@ def _pager(query: Query, buckets: int) -> _Pager:
     return _Pager(page, pages, previous, following)
 
 
-def _tiles(totals: Totals) -> list[_Tile]:
-    failing = totals.healths["failing"]
+def _tiles(totals: Totals, context: PageContext) -> list[_Tile]:
     tiles = [
-        _Tile(
-            "Buckets",
-            human_count(totals.buckets),
-            f"{human_count(failing)} failing" if failing else "none failing",
-            "./?health=failing#list" if failing else "",
-        ),
+        _buckets_tile(totals),
         _Tile("Uploads", human_count(totals.uploads), _uploads_note(totals)),
-        _Tile("Bytes", human_bytes(totals.bytes), _count(totals.unsized, "uploads unsized")),
-        _Tile("Stale", human_count(totals.stale), human_bytes(totals.stale_bytes) if totals.stale else ""),
+        _Tile("Bytes", human_bytes(totals.bytes), _count(totals.unsized, "upload", "unsized")),
+        _stale_tile(totals, context),
         _Tile("Oldest", human_seconds(totals.oldest_age), moment(totals.oldest) if totals.oldest else ""),
     ]
     if totals.costs:
@@ -151,42 +160,72 @@ def _tiles(totals: Totals) -> list[_Tile]:
     return tiles
 
 
+def _buckets_tile(totals: Totals) -> _Tile:
+    failing, buckets = totals.healths["failing"], human_count(totals.buckets)
+    if not failing:
+        return _Tile("Buckets", buckets, "none failing")
+    return _Tile(
+        "Buckets", buckets, link="./?health=failing#list", link_text=f"{human_count(failing)} failing"
+    )
+
+
+def _stale_tile(totals: Totals, context: PageContext) -> _Tile:
+    """Return the tile of stale uploads, with a link to them, or to their buckets where no page has them."""
+    if not totals.stale:
+        return _Tile("Stale", human_count(totals.stale))
+    link, text = (
+        (uploads_link(stale="true"), "show them")
+        if context.uploads
+        else ("./?health=stale#list", "show their buckets")
+    )
+    return _Tile("Stale", human_count(totals.stale), human_bytes(totals.stale_bytes), link, text, warns=True)
+
+
+def _charts(rows: Sequence[BucketRow]) -> list[_Chart]:
+    """Return a chart of uploads by age and one of bytes, without those of which nothing is known."""
+    uploads = chart(total_groups(age_groups(row.entry) for row in rows), human_count)
+    sizes = chart(total_groups(byte_groups(row.entry) for row in rows), human_bytes)
+    charts = (_Chart("Uploads by age", "Uploads", uploads), _Chart("Bytes by age", "Bytes", sizes))
+    return [each for each in charts if each.lines]
+
+
 def _uploads_note(totals: Totals) -> str:
-    return ", ".join(filter(None, (_count(totals.unknown, "buckets not known"), at_odds(totals))))
+    return ", ".join(filter(None, (_count(totals.unknown, "bucket", "not known"), at_odds(totals))))
 
 
-def _count(count: int, what: str) -> str:
-    return f"{human_count(count)} {what}" if count else ""
+def _count(count: int, what: str, how: str) -> str:
+    return f"{human_count(count)} {what}{'' if count == 1 else 's'} {how}" if count else ""
 
 
 def _choices(rows: Sequence[BucketRow], query: Query) -> list[Choice]:
     targets = sorted({row.entry.target for row in rows})
     return [
         Choice("target", "Target", [ALL, *((each, each) for each in targets)], query.text("target")),
-        Choice("health", "Health", [ALL, *((each, each) for each in HEALTHS)], query.text("health")),
+        Choice("health", "Health", [ALL, *STATE_WORDS.items()], query.text("health")),
     ]
 
 
-def _sort_choices(columns: Sequence[Column], order: _Order) -> list[Choice]:
-    """Return the choices that a phone shows in place of the heads of columns."""
-    titles = [(column.key, column.title) for column in columns if column.sortable]
-    directions = [("asc", "smallest first"), ("desc", "largest first")]
+def _sort_choices(orderings: Sequence[Ordering], order: _Order) -> list[Choice]:
+    """Return the choices of order: more than columns have, which a phone does not show the heads of."""
+    asked = ("desc" if order.descending else "asc") if order.asked else ""
+    directions = [("", "usual"), ("asc", "smallest first"), ("desc", "largest first")]
     return [
-        Choice("sort", "Sort by", titles, order.column.key),
-        Choice("order", "Order", directions, "desc" if order.descending else "asc"),
+        Choice("sort", "Sort by", [(each.key, each.title) for each in orderings], order.by.key),
+        Choice("order", "Order", directions, asked),
     ]
 
 
-def _head(column: Column, order: _Order, query: Query) -> _Head:
-    if not column.sortable:
-        return _Head(column.title, column.css_class, "", "")
-    current = column is order.column
-    descending = not order.descending if current else column.descending
+def _head(column: Column, orderings: Sequence[Ordering], order: _Order, query: Query) -> Head:
+    ordering = next((each for each in orderings if each.key == column.key), None)
+    if ordering is None:
+        return Head(column.title, column.css_class)
+    current = ordering is order.by
+    descending = not order.descending if current else ordering.descending
     link = query.link(_PATH, sort=column.key, order="desc" if descending else "asc", page="")
     sorted_by = ("descending" if order.descending else "ascending") if current else ""
-    return _Head(column.title, column.css_class, link, sorted_by)
+    return Head(column.title, column.css_class, f"{link}#list", sorted_by)
 
 
-def _row(row: BucketRow, columns: Sequence[Column], now: float) -> _Row:
+def _row(row: BucketRow, columns: Sequence[Column], view: View) -> _Row:
     name, *others = columns
-    return _Row(name.cell(row, now), [(column, column.cell(row, now)) for column in others], row.texts)
+    return _Row(name.cell(row, view), [(column, column.cell(row, view)) for column in others], row.texts)

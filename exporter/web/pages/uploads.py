@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model.top_uploads import ORDERS
-from exporter.text.humanize import DASH, human_bytes, human_count, human_seconds, utc_text
+from exporter.text.humanize import DASH, human_bytes, human_count
 from exporter.web.bucket_rows import filter_rows, total
 from exporter.web.pages.layout import render_page
-from exporter.web.pages.values import ALL, Cell, Choice, moment
+from exporter.web.pages.shortened import Shortened, shortened
+from exporter.web.pages.values import ALL, Cell, Choice, Head, moment
 from exporter.web.top_uploads import (
     DEFAULT_LIMIT,
     MAX_LIMIT,
@@ -30,31 +31,39 @@ if TYPE_CHECKING:
 
 _LIMITS = (10, DEFAULT_LIMIT, 200, MAX_LIMIT)
 _ORDER_NAMES = {"age": "the oldest", "idle": "the longest idle", "bytes": "the largest"}
-_INITIATOR = "Begun by"
-_TITLES = ("Age", "Idle", "Bytes", "Parts", "Class", _INITIATOR, "Will be aborted")
 
 
 class _Column(NamedTuple):
+    """A column: its title, its class, and the order that a click on its head gives, '' for none."""
+
     title: str
-    css_class: str
+    css_class: str = ""
+    order: str = ""
 
 
 class _Row(NamedTuple):
     """An upload: where it is, its cells, the command that aborts it, and how the listing is wrong about it.
 
-    There is no command, '', for a denied one, and where its target just went.
+    There is no command for a denied one, and where its target just went.
     """
 
-    key: str
-    upload_id: str
-    bucket: str
+    key: Shortened
+    upload_id: Shortened
+    bucket: Shortened
     target: str
     cells: Sequence[tuple[_Column, Cell]]
-    command: str
+    command: Shortened | None
     at_odds: str
 
 
-_COLUMNS = tuple(_Column(title, "who" if title == _INITIATOR else "") for title in _TITLES)
+_COLUMNS = (
+    _Column("Age", order="age"),
+    _Column("Idle", order="idle"),
+    _Column("Bytes", "number", "bytes"),
+    _Column("Class", "class"),
+    _Column("Begun by", "who"),
+    _Column("Will be aborted"),
+)
 
 
 def uploads_page(rows: Sequence[BucketRow], context: PageContext, query: Query) -> str:
@@ -71,7 +80,8 @@ def uploads_page(rows: Sequence[BucketRow], context: PageContext, query: Query) 
         denied=total(chosen).denied,
         choices=_choices(rows, query, order, limit),
         order=_ORDER_NAMES[order],
-        columns=_COLUMNS,
+        stale=stale,
+        heads=[Head("Upload"), *(_head(column, query, order) for column in _COLUMNS)],
         rows=[_row(each) for each in uploads],
     )
 
@@ -88,30 +98,40 @@ def _choices(rows: Sequence[BucketRow], query: Query, order: Order, limit: int) 
         Choice(
             "stale", "Which", [ALL, ("true", "stale only")], "true" if stale_only(query, lenient=True) else ""
         ),
-        Choice("limit", "Show", [(each, each) for each in limits], str(limit)),
+        Choice("limit", "Number", [(each, each) for each in limits], str(limit)),
     ]
+
+
+def _head(column: _Column, query: Query, order: Order) -> Head:
+    if not column.order:
+        return Head(column.title, column.css_class)
+    link = f"{query.link('uploads', sort=column.order)}#list"
+    return Head(column.title, column.css_class, link, "descending" if column.order == order else "")
 
 
 def _row(top_upload: TopUpload) -> _Row:
     found, upload, entry = top_upload.found, top_upload.found.upload, top_upload.row.entry
     cells = (
-        _span(top_upload.age, upload.initiated),
-        _span(top_upload.idle, found.activity),
-        Cell(human_bytes(found.bytes)),
-        Cell(human_count(found.parts)),
+        _span(upload.initiated, top_upload.seen),
+        _span(found.activity, top_upload.seen, warns=found.stale),
+        Cell(human_bytes(found.bytes), _parts(found.parts)),
         Cell(found.storage_class or DASH),
-        Cell(upload.initiator or DASH),
+        Cell(shortened(upload.initiator) if upload.initiator else DASH),
         Cell() if found.abort_at is None else Cell(moment(found.abort_at)),
     )
     return _Row(
-        upload.key,
-        upload.upload_id,
-        entry.bucket,
+        shortened(upload.key),
+        shortened(upload.upload_id),
+        shortened(entry.bucket),
         entry.target,
         list(zip(_COLUMNS, cells, strict=True)),
-        top_upload.command or "",
+        shortened(top_upload.command) if top_upload.command else None,
         _at_odds(found),
     )
+
+
+def _parts(parts: int | None) -> str:
+    return "" if parts is None else f"{human_count(parts)} part{'' if parts == 1 else 's'}"
 
 
 def _at_odds(found: CountedUpload) -> str:
@@ -120,5 +140,6 @@ def _at_odds(found: CountedUpload) -> str:
     return "The store has this upload, but its listing lacks it." if found.unlisted else ""
 
 
-def _span(seconds: float | None, since: float | None) -> Cell:
-    return Cell() if seconds is None else Cell(human_seconds(seconds), utc_text(since))
+def _span(since: float | None, seen: float, *, warns: bool = False) -> Cell:
+    """Return a cell with the time from a moment to the scan, and the moment below it."""
+    return Cell() if since is None else Cell(moment(since, seen), moment(since), warns=warns)

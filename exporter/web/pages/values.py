@@ -11,26 +11,34 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exporter.model.results import Summary
-    from exporter.web.bucket_rows import Cost, Health, Totals
+    from exporter.web.bucket_rows import Cost, State, Totals
     from exporter.web.pages.age_chart import Sparkline
+    from exporter.web.pages.shortened import Shortened
 
 _HALF_A_CENT = 0.005
 
 
 class Moment(NamedTuple):
-    """A moment in UTC for people, and in ISO 8601 for programs."""
+    """A moment in UTC for people, and in ISO 8601 for programs; `span` is how long it was before another."""
 
     text: str
     iso: str
+    span: str = ""
 
 
 class Cell(NamedTuple):
-    """What a cell of a table shows: a value, in a badge if it has one, or a picture; a smaller note below."""
+    """What a cell of a table shows: a value, in a badge if it has one, or a picture; a smaller note below.
 
-    value: str | Moment = DASH
+    `link` is where the value leads to, with a `title` that says so; `warns` has it stand out.
+    """
+
+    value: str | Moment | Shortened = DASH
     note: str | Moment = ""
-    badge: Health | None = None
+    badge: State | None = None
     picture: Sparkline | None = None
+    link: str = ""
+    title: str = ""
+    warns: bool = False
 
 
 class Choice(NamedTuple):
@@ -40,6 +48,15 @@ class Choice(NamedTuple):
     label: str
     options: Sequence[tuple[str, str]]
     chosen: str
+
+
+class Head(NamedTuple):
+    """The head of a column; `link` sorts by it, `aria_sort` is '' where the table is sorted by another."""
+
+    title: str
+    css_class: str = ""
+    link: str = ""
+    aria_sort: str = ""
 
 
 ALL = ("", "all")
@@ -54,19 +71,25 @@ def at_odds(counts: Summary | Totals) -> str:
 
 def money(cost: Cost) -> str:
     """Return amount and currency; what would be rounded to nothing is shown as `< 0.01`."""
-    currency, amount = cost
-    shown = "< 0.01" if 0 < amount < _HALF_A_CENT else f"{amount:,.2f}"
-    return f"{shown} {currency}"
+    return f"{money_amount(cost)} {cost[0]}"
 
 
-def moment(seconds: float) -> Moment:
-    """Return Unix seconds as a moment."""
+def money_amount(cost: Cost) -> str:
+    """Return the amount alone."""
+    amount = cost[1]
+    return "< 0.01" if 0 < amount < _HALF_A_CENT else f"{amount:,.2f}"
+
+
+def moment(seconds: float, before: float | None = None) -> Moment:
+    """Return Unix seconds as a moment; with `before`, also how long it was before that."""
     text = utc_text(seconds)
-    return Moment(text, f"{text.replace(' ', 'T')}Z")
+    span = "" if before is None else human_seconds(age_at(before, seconds))
+    return Moment(text, f"{text.replace(' ', 'T')}Z", span)
 
 
-def time_ago(seconds: float | None, now: float) -> Cell:
-    """Return a cell with the time since a moment, and the moment below it."""
+def time_ago(seconds: float | None, now: float, note: str) -> Cell:
+    """Return a cell with the time since a moment."""
     if seconds is None:
-        return Cell()
-    return Cell(f"{human_seconds(age_at(now, seconds))} ago", moment(seconds))
+        return Cell(note=note)
+    ago = moment(seconds, now)
+    return Cell(ago._replace(span=f"{ago.span} ago"), note)
