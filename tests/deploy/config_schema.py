@@ -9,7 +9,7 @@ from typing import Any
 from exporter.config.schema import make_schema
 
 WIDTH = 140
-OURS = re.compile(r'    "Config": \{\n.*?\n(?=  \},\n  "properties": )', re.DOTALL)
+OURS = re.compile(r'    "Config": \{\n.*?\n(?=  \},\n)', re.DOTALL)
 """The lines of values.schema.json that are generated: the last ones of its definitions."""
 
 
