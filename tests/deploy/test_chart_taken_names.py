@@ -39,12 +39,8 @@ ITEM = "items: [{key: a, path: b/c}]"
         ),
         ("state: {mountPath: /etc/mpu-exporter}", "/etc/mpu-exporter is taken"),
         (
-            "extraVolumeMounts: [{name: a, mountPath: /etc/mpu-exporter/ca}]",
-            "/etc/mpu-exporter/ca is inside of /etc/mpu-exporter, which is read-only",
-        ),
-        (
-            "{credentialSecrets: [{name: a}], state: {mountPath: /run/secrets/mpu-exporter/state}}",
-            "/run/secrets/mpu-exporter/state is inside of /run/secrets/mpu-exporter",
+            "extraVolumeMounts: [{name: a, mountPath: /etc/mpu-exporter/config.yaml, subPath: b}]",
+            "/etc/mpu-exporter/config.yaml is taken",
         ),
         (
             "extraContainers: [{name: exporter, image: a}]",
@@ -100,7 +96,7 @@ def test_is_refused_by_a_sentence(values: str, message: str):
     [
         "extraEnv: [{name: POD_NAME, value: a}]",
         "{state: {enabled: false}, extraVolumes: [{name: state, emptyDir: {}}]}",
-        "extraVolumeMounts: [{name: a, mountPath: /etc/mpu-exporter-ca}]",
+        "extraVolumeMounts: [{name: a, mountPath: /etc/mpu-exporter/ca}]",
         "extraVolumeMounts: [{name: a, mountPath: /var/lib/mpu-exporter/deeper}]",
         "podLabels: {app.kubernetes.io/version: '2'}",
         "commonLabels: {app.kubernetes.io/managed-by: Helm}",
