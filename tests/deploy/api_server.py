@@ -7,7 +7,10 @@ from typing import Any
 
 from servers.standin import Reply, Request, StandIn
 
-KINDS = {"v1": {"Service": "services"}, "apps/v1": {"StatefulSet": "statefulsets"}}
+KINDS = {
+    "v1": {"Service": "services"},
+    "apps/v1": {"Deployment": "deployments", "StatefulSet": "statefulsets"},
+}
 APPS = {"groupVersion": "apps/v1", "version": "v1"}
 MISSING = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}
 

@@ -5,6 +5,7 @@ The cluster is a model. `tests/deploy/upgrades.sh` does the same with Helm 4 and
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from functools import cache
 from itertools import permutations
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
 
 SERVICE = ["Service: clusterIP never changes"]
 CLAIMS = ["StatefulSet: volumeClaimTemplates never changes"]
+SELECTOR = ["Deployment: selector never changes"]
+NAMED = "{fullnameOverride: demo-mpu-exporter}"
 MEMORY = CHART / "ci" / "memory-values.yaml"  # its Service is headless
 EVERYTHING = yaml.safe_load((CHART / "ci" / "everything-values.yaml").read_text())
 OTHER_NAMES = {"nameOverride", "fullnameOverride", "namespaceOverride"}
-IN_PLACE = yaml.safe_dump({key: value for key, value in EVERYTHING.items() if key not in OTHER_NAMES})
+IN_PLACE = json.dumps({key: value for key, value in EVERYTHING.items() if key not in OTHER_NAMES})
 ON_DELETE = "{shards: 3, updateStrategy: {type: OnDelete}}"
 GIVEN = "service: {clusterIP: 10.0.0.7}"  # by the cluster, as far as an object that is there tells
 
@@ -71,6 +74,7 @@ def test_the_default_becomes_any_other_and_is_had_back(values: Path, *, server_s
         ("", "state: {persistence: {enabled: true}}", []),
         ("state: {persistence: {enabled: true}}", "", []),
         ("service: {clusterIP: 10.0.0.80}", "service: {clusterIP: 10.0.0.81}", SERVICE),
+        (NAMED, f"{{nameOverride: other, {NAMED[1:]}", SELECTOR),
         ("service: {clusterIP: 10.0.0.80}", IN_PLACE, []),
         (IN_PLACE, "service: {clusterIP: 10.0.0.80}", []),
         (ON_DELETE, "shards: 3", []),
@@ -126,6 +130,12 @@ class TestChecks:
             ),
             ("service: {clusterIP: 10.0.0.8}", GIVEN, "service", 'demo-mpu-exporter has "10.0.0.7"'),
             (
+                f"{{nameOverride: other, {NAMED[1:]}",
+                NAMED,
+                "deployment",
+                "nameOverride would have the Deployment",
+            ),
+            (
                 "shards: 3",
                 "{shards: 3, state: {persistence: {enabled: true}}}",
                 "statefulset",
@@ -163,7 +173,7 @@ class TestChecks:
 
 def ask(values: str, before: str | Path) -> str:
     """Return what Helm says of these values where the objects of others are; none gets there."""
-    there = [d for d in documents(before) if d["kind"] in {"Service", "StatefulSet"}]
+    there = [d for d in documents(before) if d["kind"] in {"Service", "Deployment", "StatefulSet"}]
     with api_server(there) as server:
         config = helm.Config(kube_apiserver=server.url, namespace="mon", storage_driver="memory")
         with pytest.raises(helm.HelmError) as raised:
