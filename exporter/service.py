@@ -81,9 +81,9 @@ class Service:
         """Make everything and bind the addresses; raises ListenError where one of them cannot be.
 
         `web_config` is the file of users and TLS; raises ConfigError where it is wrong. `reload` is what
-        POST /-/reload calls, None turns that off. `uploads` holds and shows the top uploads of each bucket.
-        `problems` returns what was wrong with the config when it was last read. Only the buckets of `shard`
-        are watched. No request is sent to a store before `run`.
+        POST /-/reload calls, None turns that and POST /-/scan off. `uploads` holds and shows the top uploads
+        of each bucket. `problems` returns what was wrong with the config when it was last read. Only the
+        buckets of `shard` are watched. No request is sent to a store before `run`.
         """
         self._stop = threading.Event()
         self._started = time.monotonic()
@@ -106,6 +106,7 @@ class Service:
             telemetry_path,
             targets=self._reconciler.statuses,
             reload=reload,
+            scan=self._reconciler.request_scans if reload else None,
             uploads=uploads,
             config_problems=problems,
             shard=shard,
@@ -154,6 +155,10 @@ class Service:
             raise ConfigError(["state.path: cannot change while the exporter runs: restart it"])
         gc.collect()  # the SDK's clients of targets that the last change ended hold themselves in circles
         self._apply(settings)
+
+    def scan_now(self) -> None:
+        """Have every bucket scanned now. Never call it on the thread in `run`, which holds locks."""
+        self._reconciler.request_scans()
 
     def note_reload(self, used: bool) -> None:  # noqa: FBT001 - its only argument
         """Show whether the config, read again, could be used."""

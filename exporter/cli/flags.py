@@ -54,7 +54,7 @@ def reload_flags(parser: argparse.ArgumentParser) -> None:
         "--web.enable-lifecycle",
         dest="enable_lifecycle",
         action="store_true",
-        help="read the config again on POST /-/reload, too (default: off)",
+        help="read the config again on POST /-/reload, and scan on POST /-/scan (default: off)",
     )
 
 

@@ -42,7 +42,7 @@ COMMANDS = {
         "Scan the config's targets on their schedules and serve what was found.",
         (flags.config_flags, flags.reload_flags, flags.shard_flags, flags.web_flags),
         ("mpu-exporter serve --config.file=config.yaml", "mpu-exporter --config.watch --log.format=json"),
-        "SIGHUP has the config read again; SIGTERM and Ctrl-C end it with 0.",
+        "SIGHUP has the config read again, SIGUSR1 every bucket scanned; SIGTERM and Ctrl-C end it with 0.",
     ),
     "check": Command(
         "Tell whether the config is valid, and how much it watches.",

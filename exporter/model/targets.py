@@ -20,6 +20,23 @@ class ScanTimes(NamedTuple):
     running_since: float | None = None
 
 
+class ScanRequest(NamedTuple):
+    """What came of a request to scan now: numbers of targets and of their buckets that it covers.
+
+    `running` are the buckets whose scan is under way, which are scanned again after it; `lists` the targets
+    whose list of buckets is read anew.
+    """
+
+    targets: int
+    buckets: int
+    running: int
+    lists: int
+
+
+class UnknownNameError(Exception):
+    """A request names a target or bucket that is not watched; the text is for people."""
+
+
 @dataclass(frozen=True, slots=True)
 class Discovery:
     """Outcome of the last listing of a target's buckets; `success` is None before the first has ended.

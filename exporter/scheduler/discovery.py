@@ -122,6 +122,14 @@ class DiscoverySchedule:
             self._running = True
             return True
 
+    def request(self, now: float) -> bool:
+        """Have the list read now; false while it is being read, and after a failure, which has its pause."""
+        with self._lock:
+            if self._running or self._state.success is False:
+                return False
+            self._due = min(self._due, now)
+            return True
+
     def succeed(self, now: float, wall: float) -> None:
         """Note that the list was read; `wall` is Unix seconds."""
         self._end(Discovery(success=True, last_success=wall), now + self._refresh)

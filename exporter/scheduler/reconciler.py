@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Protocol
 from exporter.config.sharding import UNSHARDED, Shard
 from exporter.model.targets import TargetStatus
 from exporter.scheduler.discovery import bucket_settings, matches
+from exporter.scheduler.scan_now import request_scans
 from exporter.state.board import Board, Entry
 from exporter.state.database import BucketName
 from exporter.stores.prices import price_list_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from exporter.config.settings import AgesAs, BucketSettings, Settings, TargetSettings
+    from exporter.model.targets import ScanRequest
     from exporter.scheduler.watched_target import WatchedTarget
     from exporter.state.database import StateDatabase
 
@@ -107,6 +109,10 @@ class Reconciler:
                 watched.keep_ledgers(())
                 self._watch(watched, self._known_buckets(watched.settings), again=True)
             self._prune_state()
+
+    def request_scans(self, targets: Collection[str] = (), buckets: Collection[str] = ()) -> ScanRequest:
+        """Have buckets scanned now; see `scan_now.request_scans`. Raises UnknownNameError."""
+        return request_scans(self._targets, targets, buckets, self._monotonic())
 
     def cancel(self) -> None:
         """Cancel all that is under way; from any thread, signal handlers included."""

@@ -12,7 +12,7 @@ from exporter.model.targets import ScanTimes
 from exporter.scheduler.circuit_breaker import TARGET_REASONS, CircuitBreaker
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from exporter.config.settings import BucketSettings
 
@@ -25,8 +25,8 @@ class _Slot:
     due: float
     began: float
     running: bool = False
-    changed: bool = False
-    """Its settings changed while its scan runs."""
+    again: bool = False
+    """It is to be scanned again as soon as its scan, which runs, has ended."""
     failing: bool = False
     """Its last scan could not reach the target."""
     overdue: bool = False
@@ -74,7 +74,7 @@ class TargetQueue:
                 if slot is None:
                     slot = _Slot(bucket, self._phase(bucket.name), now, now)
                 elif slot.bucket != bucket:
-                    slot.bucket, slot.due, slot.changed = bucket, now, slot.running
+                    slot.bucket, slot.due, slot.again = bucket, now, slot.running
                 self._slots[bucket.name] = slot
             self._leaving = {name: slot for name, slot in before.items() if slot.running}
 
@@ -103,6 +103,18 @@ class TargetQueue:
             slot.began = now
             return slot.bucket
 
+    def request(self, names: Container[str], now: float) -> int:
+        """Have the buckets of these names scanned now; return the number of those whose scan runs.
+
+        These are scanned again when it has ended. While the circuit breaker is open, all wait as others do.
+        """
+        with self._lock:
+            slots = [slot for name, slot in self._slots.items() if name in names]
+            for slot in slots:
+                slot.again = slot.running
+                slot.due = min(slot.due, now)
+            return sum(slot.running for slot in slots)
+
     def take_held(self, now: float) -> list[Hold]:
         """Return the buckets that came due while the circuit breaker is open; each once an interval."""
         with self._lock:
@@ -130,8 +142,8 @@ class TargetQueue:
         with self._lock:
             slot = self._slots.get(bucket.name) or self._leaving.pop(bucket.name)
             slot.running = slot.overdue = False
-            slot.due = now if slot.changed else self._next_due(slot, now)
-            slot.changed = False
+            slot.due = now if slot.again else self._next_due(slot, now)
+            slot.again = False
             self._breaker.end_scan(bucket.name)
             repeated, slot.failing = slot.failing, failure is not None and failure.reason in TARGET_REASONS
             if failure and slot.failing:

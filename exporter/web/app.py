@@ -1,4 +1,4 @@
-"""The ASGI application: metrics, pages, JSON, health, reload. It never waits for a scan."""
+"""The ASGI application: metrics, pages, JSON, health, reload, scan. It never waits for a scan."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from exporter.web.pages.problems import find_problems
 from exporter.web.pages.status import status_page
 from exporter.web.pages.uploads import uploads_page
 from exporter.web.query import Query, QueryError
+from exporter.web.scan_request import request_scans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from exporter.state.board import Board
     from exporter.web.api import Json
     from exporter.web.bucket_rows import BucketRow
+    from exporter.web.scan_request import RequestScans
 
 Scope = dict[str, Any]
 
@@ -42,7 +44,8 @@ _SECURITY_HEADERS = (
 _GET = ("GET", "HEAD")
 _WRITE = ("POST", "PUT")
 _TRUSTED_FETCH_SITES = {"", "none", "same-origin"}
-"""Values of Sec-Fetch-Site for which a reload is allowed: no browser, typed in, our own page."""
+"""Values of Sec-Fetch-Site for which a reload or scan is allowed: no browser, typed in, our own page."""
+_FOREIGN = "403 not from another site's page\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ class App:
     """Responds from the board.
 
     `ready` returns whether first scans are done, `targets` the targets that are watched now. `reload` reads
-    the config again and returns its problems; None turns `/-/reload` off. `uploads` turns `/uploads` on.
+    the config again and returns its problems, `scan` has buckets scanned now; None turns `/-/reload` or
+    `/-/scan` off. `uploads` turns `/uploads` on.
     `config_problems` returns what was wrong with the config when it was last read.
     """
 
@@ -86,11 +90,12 @@ class App:
     telemetry_path: str = "/metrics"
     targets: Callable[[], Sequence[TargetStatus]] = tuple
     reload: Callable[[], Sequence[str]] | None = None
+    scan: RequestScans | None = None
     uploads: bool = False
     config_problems: Callable[[], Sequence[str]] = tuple
     shard: Shard = UNSHARDED
     routes: dict[str, Route] = field(init=False)
-    _reload_lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    _write_lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     def __post_init__(self) -> None:
         """Make the table of paths, without those that are off."""
@@ -102,9 +107,11 @@ class App:
             "/-/healthy": Route(self._healthy),
             "/-/ready": Route(self._ready),
             "/-/reload": Route(self._reload, _WRITE),
+            "/-/scan": Route(self._scan, _WRITE),
             self.telemetry_path: Route(self._metrics, in_thread=True),
         }
         hidden = ["/-/reload"] if self.reload is None else []
+        hidden += ["/-/scan"] if self.scan is None else []
         hidden += [] if self.uploads else ["/uploads", "/api/v1/uploads"]
         for path in hidden:
             self.routes.pop(path)
@@ -123,15 +130,21 @@ class App:
                 405, f"405 only {allowed}\n".encode(), headers=((b"allow", allowed.encode()),)
             )
         elif method in _WRITE:
-            # one at a time: requests that wait take no thread from a scrape
-            async with self._reload_lock:
-                response = await asyncio.to_thread(route.handler, request)
+            response = await self._write(route, request)
         elif route.in_thread:
             # off the event loop, so that other requests are not held up
             response = await asyncio.to_thread(route.handler, request)
         else:
             response = route.handler(request)
         await _send(send, response, with_body=method != "HEAD")
+
+    async def _write(self, route: Route, request: Request) -> Response:
+        """Respond to a request that has something done, unless a page of another site sends it."""
+        if request.headers.get("sec-fetch-site", "") not in _TRUSTED_FETCH_SITES:
+            return Response(403, _FOREIGN.encode())
+        # one at a time: requests that wait take no thread from a scrape
+        async with self._write_lock:
+            return await asyncio.to_thread(route.handler, request)
 
     def _metrics(self, request: Request) -> Response:
         wanted = metrics_format(request.headers.get("accept", ""))
@@ -175,20 +188,25 @@ class App:
             return Response(200, b"mpu-exporter is ready.\n")
         return Response(503, b"mpu-exporter is not ready: first scans are under way.\n")
 
-    def _reload(self, request: Request) -> Response:
-        if request.headers.get("sec-fetch-site", "") not in _TRUSTED_FETCH_SITES:
-            return Response(403, b"403 not from another site's page\n")
+    def _reload(self, _: Request) -> Response:
         problems = self.reload() if self.reload else ()
         if problems:
             return Response(500, "".join(f"{problem}\n" for problem in problems).encode("utf-8", "replace"))
         return Response(200, b"The config was read again.\n")
 
+    def _scan(self, request: Request) -> Response:
+        has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+        if self.scan is None:
+            return _not_found("/-/scan")
+        status, text = request_scans(request.query, self.scan, has_body=has_body)
+        return Response(status, text.encode("utf-8", "replace"))
+
     def _page_context(self) -> PageContext:
-        return PageContext(self.telemetry_path, self.uploads, self.shard)
+        return PageContext(self.telemetry_path, self.uploads, self.shard, scan=self.scan is not None)
 
 
 _FLAGS = {
-    "/-/reload": "--web.enable-lifecycle",
+    **dict.fromkeys(("/-/reload", "/-/scan"), "--web.enable-lifecycle"),
     "/uploads": "--web.enable-uploads",
     "/api/v1/uploads": "--web.enable-uploads",
 }

@@ -19,9 +19,13 @@ class QueryError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The values of a query string; of a repeated name, the last."""
+    """The values of a query string; of a repeated name, the last.
+
+    `fields` are all of them in their order, None where there are too many, which count as none.
+    """
 
     values: Mapping[str, str]
+    fields: Sequence[tuple[str, str]] | None = ()
 
     @staticmethod
     def parse(query_string: bytes) -> Query:
@@ -30,15 +34,21 @@ class Query:
         try:
             fields = parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=_MAX_FIELDS)
         except ValueError:  # too many fields
-            return Query({})
-        return Query(dict(fields))
+            return Query({}, None)
+        return Query(dict(fields), fields)
 
     def text(self, name: str) -> str:
         """Return a value, '' where there is none."""
         return self.values.get(name, "")
 
+    def texts(self, name: str) -> list[str]:
+        """Return all values of a name that may be repeated."""
+        return [value for each, value in self.fields or () if each == name]
+
     def only(self, *known: str) -> None:
         """Raise QueryError for names other than these, so that a mistyped name does not go unnoticed."""
+        if self.fields is None:
+            raise QueryError(f"too many parameters: at most {_MAX_FIELDS} are read")
         if unknown := sorted(self.values.keys() - set(known)):
             there = ", ".join(known) if known else "none"
             raise QueryError(f"no such parameter: {unknown[0]!a}; there are: {there}")

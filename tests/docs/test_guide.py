@@ -234,7 +234,8 @@ class TestPermissions:
         service = r"(s3|s3express|kms|sts|iam|obs|glacier)(:\w+){1,2}"
         named = {name for name in code(GUIDE["permissions"]) if re.fullmatch(service, name)}
         lists = {"s3:ListAllMyBuckets", "obs:bucket:ListAllMyBuckets", "glacier:ListVaults"}
-        assert named == {"kms:Decrypt", *lifecycle, *lists}
+        tags = {"s3:GetBucketTagging", "obs:bucket:GetBucketTagging", "glacier:ListTagsForVault"}
+        assert named == {"kms:Decrypt", *lifecycle, *lists, *tags}
 
 
 class TestStores:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
+from typing import TYPE_CHECKING
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from fakes import Recorder
 from servers import wait_until
 from servers.ceph import Ceph, User
-from servers.exporter import serving
+from servers.exporter import Exporter, serving
 from servers.fill import BIG, Truth, fill
 from servers.promtool import promtool_check_metrics
 
@@ -20,6 +24,9 @@ from exporter.state.ledger import Ledger
 from exporter.stores.engine.store_client import StoreClient
 from exporter.stores.s3.store import S3Store
 from exporter.stores.transport.client import Transport
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CORE = ("mpu_uploads_in_progress", "mpu_pending_bytes", "mpu_oldest_initiated_timestamp_seconds")
 
@@ -201,3 +208,41 @@ class TestServed:
             assert samples["mpu_scan_complete", ceph_bucket] == 0
             assert ("mpu_pending_bytes", ceph_bucket) not in samples
             assert 'operation="ListParts",target="ceph"} 50.0' in exporter.text()
+
+
+class TestScanNow:
+    def test_after_a_clean_up_the_zero_is_seen_without_waiting_for_the_interval(
+        self, ceph: Ceph, ceph_bucket: str, tmp_path: Path
+    ):
+        client = ceph.client()
+        made = client.create_multipart_upload(Bucket=ceph_bucket, Key="left")
+        config = {"targets": [target(ceph, ceph_bucket, scan={"interval": "1h"})]}
+        with serving(tmp_path, config, "--web.enable-lifecycle") as exporter:
+
+            def wait_for(uploads: int) -> None:
+                name = "mpu_uploads_in_progress", ceph_bucket
+                shown = lambda: exporter.samples().get(name) == uploads  # noqa: E731 - read again and again
+                wait_until(f"{uploads} uploads", shown, log=exporter.log)
+
+            wait_for(1)
+            client.abort_multipart_upload(Bucket=ceph_bucket, Key="left", UploadId=made["UploadId"])
+            assert post(exporter, f"/-/scan?target=ceph&bucket={ceph_bucket}") == (202, SCANNED)
+            wait_for(0)
+            client.create_multipart_upload(Bucket=ceph_bucket, Key="another")
+            exporter.process.send_signal(signal.SIGUSR1)
+            wait_for(1)
+            status, text = post(exporter, "/-/scan?target=cehp")
+            assert (status, text.rpartition(": ")[2]) == (404, "ceph\n")
+
+
+SCANNED = "Scanned now: buckets 1, of targets 1.\n"
+
+
+def post(exporter: Exporter, path: str) -> tuple[int, str]:
+    """Return status and text of the answer."""
+    try:
+        with urlopen(Request(exporter.url + path, method="POST"), timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except HTTPError as refusal:
+        with refusal:
+            return refusal.code, refusal.read().decode()

@@ -56,7 +56,7 @@ def test_a_scan_of_two_users_sees_what_each_may(ceph: Ceph, bucket: str, tmp_pat
 
 
 def test_the_probe_tells_what_the_other_user_lacks(ceph: Ceph, bucket: str, tmp_path: Path):
-    both = (watched(ceph, MPU, bucket), watched(ceph, OTHER, bucket))
+    both = (watched(ceph, MPU, bucket, tags=["owner"]), watched(ceph, OTHER, bucket))
     done = run("check", tmp_path, *both, flags=("--probe",))
     assert done.returncode == 2
     rows = cells(done.stdout.partition("\n")[2].partition("\n\n")[0])
@@ -64,7 +64,8 @@ def test_the_probe_tells_what_the_other_user_lacks(ceph: Ceph, bucket: str, tmp_
     grant = f"s3:ListBucketMultipartUploads on arn:aws:s3:::{bucket}"
     assert done.stdout.endswith(f"Missing, to be granted:\n  {grant}\n")
     allowed = [line.split()[2:4] for line in done.stdout.splitlines() if line.startswith("mpu ")]
-    assert allowed == [["ListMultipartUploads", "allowed"], ["ListParts", "allowed"]]
+    calls = ["ListMultipartUploads", "ListParts", "GetBucketTagging"]
+    assert allowed == [[call, "allowed"] for call in calls]
 
 
 def test_found_buckets_are_scanned_too(ceph: Ceph, bucket: str, tmp_path: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from fakes import NOW
 from hostile import MALICIOUS_KEYS
@@ -12,11 +13,14 @@ from exporter.config.settings import BucketSettings, Prices, StoreKind, TargetSe
 from exporter.model.cost import PriceList
 from exporter.model.errors import Failure, Reason
 from exporter.model.results import ScanResult
-from exporter.model.targets import Discovery, ScanTimes, TargetStatus
+from exporter.model.targets import Discovery, ScanRequest, ScanTimes, TargetStatus, UnknownNameError
 from exporter.model.top_uploads import TopUploads
 from exporter.model.uploads import CountedUpload, Upload
 from exporter.state.board import Entry
 from exporter.web.app import App
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 PRICE_LIST = PriceList(Prices("USD", 0.023))
 FAILURE = "ListMultipartUploads: AccessDenied: User is not authorized to perform this action"
@@ -81,6 +85,7 @@ class ExampleApp:
             ),
         ]
         self.reloads: list[list[str]] = []
+        self.scans: list[tuple[list[str], list[str]]] = []
         self.problems: list[str] = []
         self.app = App(
             self.board,
@@ -89,8 +94,15 @@ class ExampleApp:
             lambda: True,
             targets=lambda: self.watched,
             reload=self.reload,
+            scan=self.scan,
             uploads=uploads,
         )
+
+    def scan(self, targets: Collection[str], buckets: Collection[str]) -> ScanRequest:
+        self.scans.append((list(targets), list(buckets)))
+        if "nowhere" in targets:
+            raise UnknownNameError("no such target")
+        return ScanRequest(targets=2, buckets=1234, running=1, lists=0)
 
     def reload(self) -> list[str]:
         self.reloads.append(self.problems)

@@ -12,6 +12,7 @@ from unit.scheduler_setup import SchedulerSetup, target
 from exporter.config.cleanup import CleanupSettings
 from exporter.config.settings import BucketSettings, DiscoverSettings, ScanSettings
 from exporter.model.errors import Failure, Reason, StoppingError, StoreError
+from exporter.model.targets import ScanRequest, UnknownNameError
 from exporter.scan.tally import Tally
 from exporter.scheduler.discovery import DiscoverySchedule
 from exporter.scheduler.reconciler import STAGGER_SECONDS
@@ -352,6 +353,56 @@ class TestFinding:
         setup.apply(self.DISCOVERING)
         assert self.state(setup).success is None
         assert setup.reconciler.all_discovered()
+
+
+class TestScanNow:
+    FINDING = replace(target("found"), buckets=(), discover=DiscoverSettings())
+
+    def test_without_names_all_are_scanned_and_lists_are_read_anew(self):
+        setup = SchedulerSetup()
+        setup.lists["found"] = ["x"]
+        setup.apply(target(), self.FINDING)
+        setup.tick(1)
+        setup.tick()
+        setup.lists["found"] = ["x", "y"]
+        assert setup.reconciler.request_scans() == ScanRequest(targets=2, buckets=3, running=0, lists=1)
+        setup.tick()
+        setup.tick()
+        assert sorted(setup.targets["prod"].scanner.scanned) == ["a", "a", "b", "b"]
+        assert sorted(setup.targets["found"].scanner.scanned) == ["x", "x", "y"]
+
+    def test_only_what_is_named_is_scanned(self):
+        setup = SchedulerSetup(target(), target("other", "b", "c"))
+        setup.tick(1)
+        assert setup.reconciler.request_scans((), ("b",)).buckets == 2
+        assert setup.reconciler.request_scans(("prod",), ("a",)) == ScanRequest(1, 1, 0, 0)
+        setup.tick()
+        assert sorted(setup.targets["prod"].scanner.scanned) == ["a", "a", "b", "b"]
+        assert sorted(setup.targets["other"].scanner.scanned) == ["b", "b", "c"]
+
+    @pytest.mark.parametrize(
+        ("targets", "buckets", "text"),
+        [
+            (("prd",), (), 'no target that is watched here is called "prd"; there are: other, prod'),
+            (("other",), ("a", "c"), 'no bucket that is watched here is called "a"; there are: c'),
+            ((), ("a", "x\ny"), r'no bucket that is watched here is called "x\ny"; there are: a, b, c'),
+        ],
+    )
+    def test_a_name_that_is_not_watched_changes_nothing(self, targets, buckets, text):
+        setup = SchedulerSetup(target(), target("other", "c"))
+        setup.tick()
+        with pytest.raises(UnknownNameError) as caught:
+            setup.reconciler.request_scans(targets, buckets)
+        assert str(caught.value) == text
+        setup.tick()
+        assert sorted(setup.targets["prod"].scanner.scanned) == ["a", "b"]
+
+    def test_a_list_that_could_not_be_read_keeps_its_pause(self):
+        setup = SchedulerSetup()
+        setup.lists["found"] = StoreError(Reason.TLS, "no")
+        setup.apply(self.FINDING)
+        setup.tick(1)
+        assert setup.reconciler.request_scans().lists == 0
 
 
 def house_is_stopping(_):

@@ -86,6 +86,39 @@ class TestDue:
         assert {later - earlier for earlier, later in pairwise(starts[1:])} == {INTERVAL}
 
 
+class TestRequests:
+    def test_a_bucket_is_due_now_and_then_at_its_phase_as_ever(self):
+        made = queue(buckets=2)
+        for bucket in take_all(made, 0.0):
+            made.finish(bucket, 1.0, None)
+        usual = made.scan_times(0.0, 0.0)
+        assert made.request({"bucket-1"}, 2.0) == 0
+        assert [bucket.name for bucket in take_all(made, 2.0)] == ["bucket-1"]
+        made.finish(BucketSettings("bucket-1"), 3.0, None)
+        due = made.scan_times(0.0, 0.0)
+        assert due["bucket-0"] == usual["bucket-0"]
+        assert (due["bucket-1"].due - usual["bucket-1"].due) % INTERVAL == pytest.approx(0.0)
+
+    def test_one_whose_scan_runs_is_scanned_once_more_after_it(self):
+        made = queue(buckets=1)
+        bucket = made.take(0.0)
+        assert [made.request({"bucket-0"}, now) for now in (1.0, 2.0)] == [1, 1]
+        assert made.take(3.0) is None
+        made.finish(bucket, 4.0, None)
+        assert made.take(4.0) == bucket
+        made.finish(bucket, 5.0, None)
+        assert made.take(6.0) is None
+
+    def test_while_the_target_fails_they_wait_for_a_probe_as_all_do(self):
+        made = queue()
+        fail_in_a_row(made)
+        assert made.request({f"bucket-{n}" for n in range(4)}, 1.0) == 0
+        assert made.take(1.0) is None
+        assert len(made.take_held(1.0)) == 4
+        made.finish(made.take(PROBE_SECONDS), PROBE_SECONDS + 1, None)
+        assert len(take_all(made, PROBE_SECONDS + 1)) == 3
+
+
 class TestTargetThatFails:
     @pytest.mark.parametrize("reason", sorted(TARGET_REASONS))
     def test_after_three_in_a_row_the_others_are_held_and_say_why(self, reason):

@@ -74,6 +74,7 @@ class TestRoutes:
         ("path", "flag"),
         [
             ("/-/reload", "lifecycle"),
+            ("/-/scan", "lifecycle"),
             ("/uploads", "uploads"),
             ("/api/v1/uploads", "uploads"),
         ],

@@ -533,6 +533,42 @@ class TestUploads:
         assert page(ExampleApp(uploads=False).app).xpath("//nav//a[.='Worst uploads']") == []
 
 
+class TestScanNow:
+    def test_without_names_all_are_meant_and_the_answer_says_how_many(self, shown: ExampleApp):
+        answer = ask(shown.app, "/-/scan", method="POST")
+        assert (answer.status, shown.scans) == (202, [([], [])])
+        assert answer.body.decode().splitlines() == [
+            "Scanned now: buckets 1,234, of targets 2.",
+            "Being scanned already, and again after that: buckets 1.",
+        ]
+
+    def test_names_may_be_repeated(self, shown: ExampleApp):
+        ask(shown.app, "/-/scan?target=a&bucket=x%20y&target=b&bucket=z", method="POST")
+        assert shown.scans == [(["a", "b"], ["x y", "z"])]
+
+    def test_a_name_that_is_not_watched_is_not_found(self, shown: ExampleApp):
+        answer = ask(shown.app, "/-/scan?target=nowhere", method="POST")
+        assert (answer.status, answer.body) == (404, b"404 no such target\n")
+
+    @pytest.mark.parametrize("query", ["?targets=a", "?" + "&".join(f"bucket={n}" for n in range(51))])
+    def test_a_query_that_is_not_understood_scans_nothing(self, shown: ExampleApp, query: str):
+        assert (ask(shown.app, f"/-/scan{query}", method="POST").status, shown.scans) == (400, [])
+
+    @pytest.mark.parametrize("header", [("content-length", "10"), ("transfer-encoding", "chunked")])
+    def test_names_in_the_body_are_not_taken_for_none(self, shown: ExampleApp, header: tuple[str, str]):
+        assert (ask(shown.app, "/-/scan", header, method="POST").status, shown.scans) == (400, [])
+        assert ask(shown.app, "/-/scan", ("content-length", "0"), method="POST").status == 202
+
+    def test_the_page_says_how_and_what_to_do_where_it_is_off(self, shown: ExampleApp):
+        def hint(app: App) -> str:
+            return page(app).xpath("string(//p[@class='hint'])")
+
+        assert "curl -X POST 'http://HOST:PORT/-/scan?target=NAME&bucket=NAME'" in hint(shown.app)
+        off = hint(ExampleBoard("media").app)
+        assert "SIGUSR1" in off
+        assert "--web.enable-lifecycle" in off
+
+
 class TestReload:
     @pytest.mark.parametrize("method", ["POST", "PUT"])
     def test_it_is_done_and_told(self, shown: ExampleApp, method: str):
@@ -545,15 +581,18 @@ class TestReload:
         answer = ask(shown.app, "/-/reload", method="POST")
         assert (answer.status, answer.body) == (500, b"config.yaml:1: a: is wrong\nconfig.yaml:2: ?: too\n")
 
+    @pytest.mark.parametrize("path", ["/-/reload", "/-/scan"])
     @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
-    def test_to_read_it_is_no_wish_to_change(self, shown: ExampleApp, method: str):
-        answer = ask(shown.app, "/-/reload", method=method)
+    def test_to_read_it_is_no_wish_to_change(self, shown: ExampleApp, path: str, method: str):
+        answer = ask(shown.app, path, method=method)
         assert (answer.status, answer.headers["allow"]) == (405, "POST, PUT")
-        assert shown.reloads == []
+        assert shown.reloads == shown.scans == []
 
-    def test_a_page_of_another_site_cannot(self, shown: ExampleApp):
-        for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)):
-            assert status == ask(shown.app, "/-/reload", ("sec-fetch-site", site), method="POST").status
+    @pytest.mark.parametrize(("path", "fine"), [("/-/reload", 200), ("/-/scan", 202)])
+    def test_a_page_of_another_site_cannot(self, shown: ExampleApp, path: str, fine: int):
+        for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", fine), ("none", fine)):
+            assert status == ask(shown.app, path, ("sec-fetch-site", site), method="POST").status
+        assert (len(shown.reloads), len(shown.scans)) == ((2, 0) if fine == 200 else (0, 2))
 
 
 def test_all_links_are_relative_for_whoever_serves_us_under_a_prefix(shown: ExampleApp):

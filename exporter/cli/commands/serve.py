@@ -34,7 +34,8 @@ def run(options: argparse.Namespace) -> int:
     handle_termination(exit_quietly)
     pod_name, host_name = os.environ.get("POD_NAME", ""), socket.gethostname()
     shard = choose_shard(options.shard_total, options.shard_ordinal, pod_name, host_name)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the config is about to be read anyway
+    for number in (signal.SIGHUP, signal.SIGUSR1):  # config and buckets are about to be read anyway
+        signal.signal(number, signal.SIG_IGN)
     reloader = Reloader(options.config_file, partial(load, options.config_file, os.environ))
 
     def start(service: Service) -> None:
@@ -78,6 +79,7 @@ def serve(  # noqa: PLR0913 - what can be chosen of serving
         print(f"--web.listen-address: {error}", file=sys.stderr)
         return USAGE_ERROR
     handle_termination(lambda *_: _stop(service))
+    signal.signal(signal.SIGUSR1, lambda *_: _start_thread(service.scan_now))
     _log_start(service, len(settings.targets), shard)
     on_start(service)
     try:
@@ -100,5 +102,9 @@ def _log_start(service: Service, targets: int, shard: Shard) -> None:
 
 def _stop(service: Service) -> None:
     force_exit_later(OK)
-    # not on this thread: it may be inside the very lock that setting the event takes
-    threading.Thread(target=service.stop, daemon=True).start()
+    _start_thread(service.stop)
+
+
+def _start_thread(work: Callable[[], None]) -> None:
+    """Run what a signal has to do not on the main thread, which may hold the very lock that it takes."""
+    threading.Thread(target=work, daemon=True).start()

@@ -31,11 +31,15 @@ The one image is an empty icon in the page itself, which spares browsers a reque
 
 
 class PageContext(NamedTuple):
-    """What each page has to know: the path of the metrics, whether `/uploads` is served, the shard."""
+    """What each page has to know: the path of the metrics, the shard, and what is served.
+
+    That is whether there is `/uploads`, and whether scans can be requested by `POST /-/scan`.
+    """
 
     telemetry_path: str = "/metrics"
     uploads: bool = False
     shard: Shard = UNSHARDED
+    scan: bool = False
 
 
 class _Link(NamedTuple):

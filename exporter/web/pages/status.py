@@ -105,6 +105,7 @@ def status_page(
         heads=[_head(column, orderings, order, query) for column in columns],
         rows=[_row(row, columns, view) for row in found[first : first + PAGE_SIZE]],
         pager=pager,
+        can_scan=context.scan,
     )
 
 
