@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from exporter.scheduler.scan_log import ScanLog
+from exporter.scheduler.scan_summary import MANY_BUCKETS, ScanSummaries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,12 +31,14 @@ class Publisher:
         self._board = board
         self._count_failure = count_failure
         self._log = ScanLog(monotonic)
+        self._summaries = ScanSummaries(monotonic)
 
     def publish(self, watched: WatchedTarget, bucket: BucketSettings, result: ScanResult) -> None:
         """Publish the result of a finished scan."""
         target = watched.settings.name
         if self._board.publish((target, bucket.name), result, watched.source(bucket)):
-            self._log.finished(target, bucket.name, result)
+            summed = self._sum_up(watched, bucket.name, result)
+            self._log.finished(target, bucket.name, result, summed=summed)
 
     def fail(
         self,
@@ -50,6 +53,15 @@ class Publisher:
         if self._board.fail((target, bucket.name), failure, duration, watched.source(bucket)):
             self._count_failure(target, failure.reason)
             self._log.failed(target, bucket.name, failure, duration=duration, cause=cause)
+            self._sum_up(watched, bucket.name, None)
+
+    def _sum_up(self, watched: WatchedTarget, bucket: str, result: ScanResult | None) -> bool:
+        """Add a scan, None a failed one, to the sums of a target with many buckets; return whether it has."""
+        buckets, settings = len(watched.queue), watched.settings
+        if buckets <= MANY_BUCKETS:
+            return False
+        self._summaries.add(settings.name, bucket, result, buckets=buckets, interval=settings.scan.interval)
+        return True
 
     def hold(self, watched: WatchedTarget, bucket: BucketSettings, failure: Failure) -> None:
         """Publish why a bucket was not scanned; that is no failed scan."""

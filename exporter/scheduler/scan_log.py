@@ -1,19 +1,20 @@
 """Log lines about scans: one for each, but a repeated problem of a bucket is a warning once an hour only.
 
-What is odd about a store's answers is a line when it begins, and another when it is over.
+What is odd about a store's answers is told in the line of the scan with which it begins, or is over.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model.errors import Failure, Reason, StoreError
 from exporter.scheduler.conditions import Conditions
 from exporter.scheduler.repeat_filter import RepeatFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from exporter.model.results import ScanResult, Summary
 
@@ -27,6 +28,15 @@ _OVER = {
 }
 
 
+class _Words(NamedTuple):
+    """A part of a line: its texts, the level that it asks for, its fields, how often it came up before."""
+
+    texts: tuple[str, ...]
+    level: int = logging.DEBUG
+    fields: Mapping[str, object] = MappingProxyType({})
+    repeated: int = 0
+
+
 class ScanLog:
     """Writes the lines. Safe to use from many threads."""
 
@@ -36,53 +46,64 @@ class ScanLog:
         self._begun = RepeatFilter(monotonic)
         self._conditions = Conditions()
 
-    def finished(self, target: str, bucket: str, result: ScanResult) -> None:
-        """Log a finished scan, and what is newly odd about the store's answers, or no longer.
+    def finished(self, target: str, bucket: str, result: ScanResult, *, summed: bool = False) -> None:
+        """Log a finished scan in one line, with what is newly odd about the store's answers, or no longer is.
 
-        Unsized or overdue uploads are a warning, unless that was logged lately.
+        Unsized or overdue uploads, and what is newly odd, make it a warning, unless that was logged lately.
+        `summed`: other lines sum the scans up, and this one is of level debug where it has no news.
         """
-        self._log_result(target, bucket, result)
-        self._log_conditions(target, bucket, result)
-
-    def _log_result(self, target: str, bucket: str, result: ScanResult) -> None:
+        found = self._find_problem(target, bucket, result)
+        news = self._find_news(target, bucket, result)
+        level = max(found.level, news.level, logging.DEBUG if summed else logging.INFO)
         summary = result.summary
-        fields: dict[str, object] = {"target": target, "bucket": bucket}
-        found = {"uploads": summary.uploads, "bytes": summary.bytes, "unsized": summary.unsized}
-        cost = {"duration": round(result.duration, 3), "requests": result.requests} | _at_odds(summary)
+        fields: dict[str, object] = {
+            "target": target,
+            "bucket": bucket,
+            "uploads": summary.uploads,
+            "bytes": summary.bytes,
+            "unsized": summary.unsized,
+            "duration": round(result.duration, 3),
+            "requests": result.requests,
+            **_at_odds(summary),
+            **found.fields,
+            **news.fields,
+            "repeated": max(found.repeated, news.repeated) or None,
+        }
+        log.log(level, "; ".join((*found.texts, *news.texts)), extra={"fields": fields})
+
+    def _find_problem(self, target: str, bucket: str, result: ScanResult) -> _Words:
+        """Return how the scan ended: well, again well, or with uploads whose bytes are not known."""
+        summary = result.summary
         if not (summary.unsized or summary.overdue):
             if failures := self._repeats.recovered(target, bucket):
-                log.info("scans succeed again", extra={"fields": fields | {"failures": failures}})
-            log.info("scan finished", extra={"fields": fields | found | cost})
-            return
+                return _Words(("scans succeed again",), logging.INFO, {"failures": failures})
+            return _Words(("scan finished",))
         problem = "uploads unsized" if summary.unsized else "uploads not asked again in time"
         repeated = self._repeats.failed(target, bucket, f"{problem}: {result.warning}")
-        level = logging.INFO if repeated is None else logging.WARNING
         why = {
             "overdue": summary.overdue or None,
             "error": result.warning,
             "key": result.unknown_key or None,
-            "repeated": repeated or None,
         }
-        log.log(level, "scan finished, %s", problem, extra={"fields": fields | found | cost | why})
+        return _Words((f"scan finished, {problem}",), _level(repeated), why, repeated or 0)
 
-    def _log_conditions(self, target: str, bucket: str, result: ScanResult) -> None:
+    def _find_news(self, target: str, bucket: str, result: ScanResult) -> _Words:
+        """Return which conditions begin, and which are over."""
         counts = {_UNLISTED: result.summary.unlisted, _DENIED: result.summary.denied}
-        fields: dict[str, object] = {"target": target, "bucket": bucket}
         texts = (*(text for text, count in counts.items() if count), *result.notices)
         changes = self._conditions.update(target, bucket, texts)
-        for text in changes.begun:
-            repeated = self._begun.failed(target, bucket, text)
-            level = logging.INFO if repeated is None else logging.WARNING
-            extra = fields | {"repeated": repeated or None}
-            if text in counts:
-                log.log(level, text, extra={"fields": extra | {"uploads": counts[text]}})
-            else:
-                log.log(level, "the scan has a notice", extra={"fields": extra | {"notice": text}})
-        for text in changes.over:
-            if text in _OVER:
-                log.info(_OVER[text], extra={"fields": fields})
-            else:
-                log.info("the scan's notice is over", extra={"fields": fields | {"notice": text}})
+        repeats = [self._begun.failed(target, bucket, text) for text in changes.begun]
+        begun, over = ([text for text in each if text not in _OVER] for each in changes)
+        words = (
+            *(text for text in changes.begun if text in _OVER),
+            *(["the scan has a notice"] if begun else []),
+            *(_OVER[text] for text in changes.over if text in _OVER),
+            *(["the scan's notice is over"] if over else []),
+        )
+        fields = {"notice": "; ".join(begun) or None, "notice_over": "; ".join(over) or None}
+        level = max((logging.INFO, *map(_level, repeats)))
+        known = max((repeated for repeated in repeats if repeated), default=0)
+        return _Words(words, level if words else logging.DEBUG, fields, known)
 
     def failed(
         self,
@@ -110,6 +131,11 @@ class ScanLog:
         level = logging.DEBUG if repeated is None else logging.ERROR
         bug = cause if failure.reason is Reason.INTERNAL and not isinstance(cause, StoreError) else None
         log.log(level, "scan failed", extra={"fields": fields}, exc_info=bug)
+
+
+def _level(repeated: int | None) -> int:
+    """Return the level of a problem that came up so often since it was logged; None: it was logged lately."""
+    return logging.DEBUG if repeated is None else logging.WARNING
 
 
 def _at_odds(summary: Summary) -> dict[str, int]:

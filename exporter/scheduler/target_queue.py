@@ -78,6 +78,10 @@ class TargetQueue:
                 self._slots[bucket.name] = slot
             self._leaving = {name: slot for name, slot in before.items() if slot.running}
 
+    def __len__(self) -> int:
+        """Return the number of buckets that are handed out."""
+        return len(self._slots)
+
     def buckets(self) -> tuple[BucketSettings, ...]:
         """Return the buckets that are handed out."""
         with self._lock:

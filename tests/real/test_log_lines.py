@@ -27,6 +27,7 @@ def test_failures_that_repeat_make_one_line_and_their_end_another(tmp_path: Path
             wait_until("a recovery", lambda: bool(told("scans succeed again")), log=exporter.log)
             wait_until("a scan", lambda: bool(told("scan finished")), log=exporter.log)
             [recovered], [finished, *_] = told("scans succeed again"), told("scan finished")
+    assert (recovered["requests"], recovered["uploads"]) == (1, 0)
     assert failed.keys() >= {"target", "bucket", "reason", "duration", "requests", "error"}
     assert (failed["level"], failed["reason"], failed["requests"]) == ("error", "access_denied", 1)
     assert recovered["failures"] >= 4

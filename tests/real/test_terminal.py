@@ -76,6 +76,7 @@ def test_every_line_fits_the_terminal_and_hostile_keys_give_it_no_orders(
     assert len(table) == (1 + len(KEYS) if name == "uploads" else 3)
     assert all(len(line) <= columns for line in table)
     assert all(line.isprintable() for line in lines)
+    assert "".join(lines).count("ListMultipartUploads") == 1  # the failure is told once, below the table
 
 
 @pytest.mark.parametrize("name", ["scan", "uploads"])

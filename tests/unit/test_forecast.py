@@ -308,6 +308,11 @@ class TestTable:
         [_, row, *_] = self.rows("bad_response: one\n two\x1b[2J")
         assert row == "prod    b-0     failed: bad_response: one\\n two\\x1b[2J"
 
+    def test_on_a_terminal_a_row_has_the_reason_alone(self):
+        [target] = targets("prod")
+        table = estimate_table([Forecast(target, "b-0", "tls: no such host: b-0")], 80)
+        assert table.splitlines()[1] == "prod    b-0     failed: tls"
+
     @pytest.mark.parametrize(
         ("value", "text"),
         [(1.0, "1"), (1.04, "1"), (11.68, "11.7"), (99.5, "99.5"), (100.4, "100"), (1234567.8, "1,234,568")],

@@ -16,6 +16,7 @@ from exporter.model.results import ScanResult
 from exporter.scan.tally import Tally
 from exporter.scheduler.loop import Loop
 from exporter.scheduler.publisher import Publisher
+from exporter.scheduler.scan_summary import MANY_BUCKETS
 from exporter.scheduler.target_queue import TargetQueue
 from exporter.scheduler.watched_target import WatchedTarget
 from exporter.state.board import Board, Entry
@@ -135,6 +136,15 @@ class TestWork:
             "bucket-0",
             0,
         )
+
+    def test_logs_one_line_for_all_scans_of_a_target_with_many_buckets(self, caplog):
+        with caplog.at_level(logging.INFO):
+            LoopSetup(FakeScanner(), buckets=MANY_BUCKETS, workers=64).tick()
+            assert [record.getMessage() for record in caplog.records] == ["scan finished"] * MANY_BUCKETS
+            caplog.clear()
+            LoopSetup(FakeScanner(), buckets=MANY_BUCKETS + 1, workers=64).tick()
+        [record] = caplog.records
+        assert (record.getMessage(), record.fields["buckets"]) == ("scans finished", MANY_BUCKETS + 1)
 
     def test_warns_of_unsized_uploads_and_says_why(self, caplog):
         scanner = FakeScanner()

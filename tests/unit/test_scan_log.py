@@ -12,6 +12,7 @@ from exporter.model.results import ScanResult
 from exporter.scheduler.conditions import CONDITIONS_LIMIT, Conditions
 from exporter.scheduler.repeat_filter import BUCKETS_LIMIT, LOG_AGAIN_SECONDS, MESSAGES_LIMIT, RepeatFilter
 from exporter.scheduler.scan_log import ScanLog
+from exporter.scheduler.scan_summary import ScanSummaries
 
 FINE = replace(SUMMARY, unsized=0, overdue=0)
 
@@ -44,12 +45,17 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, object]]:
     ]
 
 
+def given(record: logging.LogRecord) -> dict[str, object]:
+    """Return the fields of a line as they are written: without what is None."""
+    return {name: value for name, value in record.fields.items() if value is not None}
+
+
 def test_a_scan_is_one_line_with_all_there_is_to_know(scans, caplog):
     scans.finished("prod", "media", result())
     [record] = caplog.records
     assert (record.levelname, record.message) == ("INFO", "scan finished")
     expected = {"target": "prod", "bucket": "media", "uploads": 5, "bytes": FINE.bytes, "unsized": 0}
-    assert record.fields == expected | {"duration": 2.346, "requests": 7}
+    assert given(record) == expected | {"duration": 2.346, "requests": 7}
 
 
 def test_so_is_a_failure(scans, caplog):
@@ -101,7 +107,6 @@ def test_a_recovery_is_told_and_what_follows_is_news_again(scans, caplog):
         ("DEBUG", "scan failed", None),
         ("INFO", "scans succeed again", 2),
         ("INFO", "scan finished", None),
-        ("INFO", "scan finished", None),
         ("ERROR", "scan failed", None),
     ]
 
@@ -122,11 +127,17 @@ def test_unsized_uploads_are_a_warning_once_an_hour_and_a_line_each_scan(scans, 
 
 
 def told(caplog) -> list[tuple[str, str, object]]:
-    """Return the lines but those of the scans themselves, each with its number or its notice."""
+    """Return what the lines say beside that a scan ended, each with its number or its notice."""
+    fields = {
+        "the listing lacks uploads that the store has": "unlisted",
+        "the store lists uploads and denies that it has them": "denied",
+        "the scan has a notice": "notice",
+        "the scan's notice is over": "notice_over",
+    }
     return [
-        (record.levelname, record.message, record.fields.get("uploads") or record.fields.get("notice"))
+        (record.levelname, text, record.fields.get(fields.get(text, "")))
         for record in caplog.records
-        if not record.message.startswith("scan finished")
+        for text in record.message.split("; ")[1:]
     ]
 
 
@@ -145,7 +156,9 @@ def test_a_listing_that_hides_uploads_is_told_when_it_begins_and_when_it_is_over
 def test_the_line_of_such_a_scan_has_the_numbers(scans, caplog):
     scans.finished("prod", "media", result(replace(FINE, unlisted=40, denied=7)))
     fields = caplog.records[0].fields
-    assert (caplog.records[0].message, fields["unlisted"], fields["denied"]) == ("scan finished", 40, 7)
+    expected = "scan finished; the listing lacks uploads that the store has; "
+    assert caplog.records[0].message == f"{expected}the store lists uploads and denies that it has them"
+    assert (fields["unlisted"], fields["denied"]) == (40, 7)
 
 
 def test_a_notice_is_told_once_though_its_numbers_and_its_example_change(scans, caplog):
@@ -187,6 +200,82 @@ def test_conditions_that_are_remembered_are_bounded():
     assert conditions.update("prod", "bucket 0", ["odd"]).begun == ["odd"]
     many = ["x" * length for length in range(1, CONDITIONS_LIMIT + 2)]
     assert conditions.update("prod", "last", many).begun == many[:CONDITIONS_LIMIT]
+
+
+def test_a_scan_is_one_line_whatever_is_new_in_it(scans, caplog):
+    fail(scans)
+    scans.finished("prod", "media", replace(result(replace(FINE, denied=1)), notices=("odd", "odder")))
+    scans.finished("prod", "media", replace(result(replace(FINE, unsized=2, unlisted=3)), notices=("new",)))
+    first, second = (record.message.split("; ") for record in caplog.records[1:])
+    assert first == [
+        "scans succeed again",
+        "the store lists uploads and denies that it has them",
+        "the scan has a notice",
+    ]
+    assert second == [
+        "scan finished, uploads unsized",
+        "the listing lacks uploads that the store has",
+        "the scan has a notice",
+        "the store lists no uploads any more that it denies",
+        "the scan's notice is over",
+    ]
+    assert given(caplog.records[1])["notice"] == "odd; odder"
+    assert [given(caplog.records[2])[name] for name in ("notice", "notice_over")] == ["new", "odd; odder"]
+
+
+def test_where_scans_are_summed_up_only_news_is_more_than_debug(scans, caplog):
+    unsized = replace(FINE, unsized=1)
+    fail(scans)
+    for each in (result(), result(), result(unsized), result(unsized), replace(result(), notices=("odd",))):
+        scans.finished("prod", "media", each, summed=True)
+    assert lines(caplog)[1:] == [
+        ("INFO", "scans succeed again", 1),
+        ("DEBUG", "scan finished", None),
+        ("WARNING", "scan finished, uploads unsized", None),
+        ("DEBUG", "scan finished, uploads unsized", None),
+        ("WARNING", "scans succeed again; the scan has a notice", 2),
+    ]
+
+
+class TestSums:
+    """Of a target with many buckets: a line for a round of scans."""
+
+    @pytest.fixture
+    def sums(self, clock: Clock, caplog: pytest.LogCaptureFixture) -> ScanSummaries:
+        caplog.set_level(logging.DEBUG)
+        return ScanSummaries(clock.monotonic)
+
+    def test_the_first_round_is_told_at_its_end_and_then_each_interval(self, sums, clock, caplog):
+        for _ in range(3):
+            for number in range(30):
+                sums.add("prod", f"b-{number}", result(), buckets=30, interval=300.0)
+                clock.now += 10.0
+        assert [given(record) for record in caplog.records] == [
+            {"target": "prod", "scans": scans, "failed": 0, "buckets": buckets, "unsized": 0}
+            | {"uploads": buckets * FINE.uploads, "bytes": buckets * FINE.bytes}
+            | {"requests": scans * 7, "duration": seconds}
+            for scans, buckets, seconds in ((30, 30, 290.0), (30, 30, 300.0), (30, 30, 300.0))
+        ]
+        assert {record.getMessage() for record in caplog.records} == {"scans finished"}
+
+    def test_failed_scans_are_counted_and_a_bucket_that_was_scanned_twice_is_one(self, sums, caplog):
+        for found in (result(), result(replace(FINE, uploads=1, bytes=None, unsized=1)), None):
+            sums.add("prod", "media", found, buckets=4, interval=300.0)
+        sums.add("other", "media", result(), buckets=4, interval=300.0)
+        sums.add("prod", "logs", None, buckets=4, interval=300.0)
+        [line] = [given(record) for record in caplog.records]
+        expected = {"target": "prod", "scans": 4, "failed": 2, "buckets": 1, "uploads": 1, "unsized": 1}
+        assert line == expected | {"requests": 14, "duration": 0.0}
+
+    def test_a_target_may_fail_as_a_whole(self, sums, caplog):
+        for _ in range(2):
+            sums.add("prod", "media", None, buckets=2, interval=300.0)
+        [line] = [given(record) for record in caplog.records]
+        assert line == {"target": "prod", "scans": 2, "failed": 2, "buckets": 0, "uploads": 0} | {
+            "unsized": 0,
+            "requests": 0,
+            "duration": 0.0,
+        }
 
 
 def test_a_bug_of_ours_comes_with_its_traceback(scans, caplog):

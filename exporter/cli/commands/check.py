@@ -104,8 +104,12 @@ def _estimate(targets: Sequence[TargetSettings], names: frozenset[str]) -> int:
     """List every bucket once and print what its scans will ask."""
     from exporter.cli.forecast import forecast  # noqa: PLC0415 - loads the stores, which a mere check does without
     from exporter.cli.formats.forecast import estimate_table  # noqa: PLC0415 - only this flag needs it
+    from exporter.cli.report import warn  # noqa: PLC0415 - likewise
     from exporter.cli.terminal.table import terminal_width  # noqa: PLC0415 - only this needs it
 
-    forecasts = forecast(targets, names)
-    print(estimate_table(forecasts, terminal_width()))
-    return TARGET_FAILED if any(isinstance(each.outcome, str) for each in forecasts) else OK
+    forecasts, width = forecast(targets, names), terminal_width()
+    print(estimate_table(forecasts, width), flush=True)
+    failed = [each for each in forecasts if isinstance(each.outcome, str)]
+    for each in failed if width is not None else ():  # what the rows of a terminal have no room for
+        warn("/".join(filter(None, (each.target.name, each.bucket))) + f": {each.outcome}")
+    return TARGET_FAILED if failed else OK

@@ -33,19 +33,25 @@ uploads and retries are not foreseen."""
 
 
 def estimate_table(forecasts: Sequence[Forecast], width: int | None = None) -> str:
-    """Return a row per bucket and a total per target, no wider than `width`, and then what was assumed."""
+    """Return a row per bucket and a total per target, no wider than `width`, and then what was assumed.
+
+    On a terminal, which has a width, a failure is its reason alone: `check` tells the whole of it.
+    """
     with_cost = any(each.target.price_per_1000_requests is not None for each in forecasts)
     columns = _COLUMNS if with_cost else _COLUMNS[:-_COST_COLUMNS]
-    rows = [row[: len(columns)] for row in _rows(forecasts)]
+    rows = [row[: len(columns)] for row in _rows(forecasts, brief=width is not None)]
     cost = " Cost: a month's, by the set price." if with_cost else ""
     return "\n".join((table(columns, rows, width), "", _ASSUMPTIONS.format(cost=cost)))
 
 
-def _rows(forecasts: Iterable[Forecast]) -> Iterator[tuple[str, ...]]:
+def _rows(forecasts: Iterable[Forecast], *, brief: bool) -> Iterator[tuple[str, ...]]:
     for target, group in groupby(forecasts, key=lambda each: each.target):
         buckets, price = list(group), target.price_per_1000_requests
         for each in buckets:
-            yield (target.name, each.bucket or "(all)", *_cells(each.outcome, price))
+            outcome = each.outcome
+            if isinstance(outcome, str) and brief:
+                outcome = outcome.partition(": ")[0]
+            yield (target.name, each.bucket or "(all)", *_cells(outcome, price))
         estimates = [each.outcome for each in buckets if isinstance(each.outcome, Estimate)]
         if len(buckets) > 1 and estimates:
             of = "" if len(estimates) == len(buckets) else f" of {len(estimates):,} of {len(buckets):,}"

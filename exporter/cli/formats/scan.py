@@ -38,17 +38,20 @@ _AT_ODDS = (Column("unlisted", right=True), Column("denied", right=True))
 
 
 def scan_table(width: int | None, outcomes: Outcomes) -> str:
-    """Return a row per bucket, no wider than `width`."""
+    """Return a row per bucket, no wider than `width`.
+
+    On a terminal, which has a width, a failure is its reason alone: standard error tells the whole of it.
+    """
     values = [each.value for each in outcomes if not isinstance(each.value, Failure)]
     at_odds = _AT_ODDS if any(each.summary.contradictions for each in values) else ()
-    rows = [_row(outcome, at_odds) for outcome in outcomes]
+    rows = [_row(outcome, at_odds, brief=width is not None) for outcome in outcomes]
     return table((*_COLUMNS, *at_odds), rows, width) + "\n"
 
 
-def _row(outcome: Outcome[ScanResult], at_odds: Sequence[Column]) -> list[str]:
+def _row(outcome: Outcome[ScanResult], at_odds: Sequence[Column], *, brief: bool) -> list[str]:
     names, value = [outcome.target.name, outcome.bucket or "(all)"], outcome.value
     if isinstance(value, Failure):
-        return [*names, one_line(f"failed: {value}")]
+        return [*names, one_line(f"failed: {value.reason.value if brief else value}")]
     summary, began = value.summary, value.finished - value.duration
     return [
         *names,
