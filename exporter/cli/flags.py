@@ -16,6 +16,8 @@ DEFAULT_LISTEN = ":19340"
 DEMO_LISTEN = "127.0.0.1:19340"
 DEFAULT_LIMIT = 50
 """Number of uploads that `uploads` shows without --limit."""
+STORES = ("s3", "obs", "glacier")
+"""StoreKind's, whose module --help does without."""
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("logfmt", "json")
 _SIZE = r"(\d{1,18}(?:\.\d{1,6})?) ?([kmgtp]i?b?|b)?"
@@ -38,7 +40,7 @@ def config_flags(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         type=file_name,
         default="config.yaml",
-        help="what to watch (default: config.yaml)",
+        help="what to watch; - reads standard input (default: config.yaml)",
     )
 
 
@@ -132,6 +134,18 @@ def uploads_flags(parser: argparse.ArgumentParser) -> None:
         help=f"maximum number shown, 0 for all (default: {DEFAULT_LIMIT})",
     )
     _output_flags(parser, ("table", "json", "csv", "commands"))
+
+
+def document_flags(parser: argparse.ArgumentParser) -> None:
+    """Add which document `config` prints, and of which store."""
+    parser.add_argument(
+        "document",
+        choices=("example", "schema"),
+        help="a commented config to begin with, or the JSON Schema that editors complete configs with",
+    )
+    parser.add_argument(
+        "--store", choices=STORES, help="of the example only the targets of this kind of store (default: all)"
+    )
 
 
 def completion_flags(parser: argparse.ArgumentParser) -> None:

@@ -74,6 +74,15 @@ COMMANDS = {
         ),
         "Nothing is ever aborted: commands are printed for a person to read, and to run in bash or zsh.",
     ),
+    "config": Command(
+        "Print an example of a config, or the JSON Schema of configs.",
+        (flags.document_flags,),
+        (
+            "mpu-exporter config example --store=s3 > config.yaml",
+            "mpu-exporter config schema > mpu-exporter.schema.json",
+        ),
+        "Both ship with the package. The first line of the example names the schema to editors.",
+    ),
     "demo": Command(
         "Show the exporter at work on a server of its own.",
         (flags.demo_flags,),
@@ -145,7 +154,7 @@ def _may_log(options: argparse.Namespace) -> bool:
     """Whether a command may log: only what asks no store cannot."""
     if options.command == "check":
         return bool(options.probe or options.estimate)
-    return bool(options.command != "completion")
+    return options.command not in {"completion", "config"}
 
 
 def parser(command: str = "") -> argparse.ArgumentParser:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING, Final
 
 import yaml
 
 from exporter.config.environment import substitute
-from exporter.config.problems import KeyPath, Problem, make_error, show_path
+from exporter.config.problems import STANDARD_INPUT, KeyPath, Problem, make_error, show_path
 from exporter.config.yaml_nodes import MAX_DEPTH, compose, find_syntax_problem
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ _TEXT_TAGS = {
 }  # nothing here is a date: 2026-01-01 is a name
 _SCALAR_TAGS = {f"{_TAG}null", f"{_TAG}bool", f"{_TAG}int", f"{_TAG}float"}
 
-_NO_TARGETS = "it needs at least targets, see config.example.yaml"
+_NO_TARGETS = "it needs at least targets: mpu-exporter config example prints one"
+_IF_UNREADABLE = "check the path and its permissions"
 _NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+")
 """A number with an exponent, as Go, JSON and YAML 1.2 write it: `4e-05`. YAML 1.1 wants a dot and a sign."""
 Values = dict[str, object]
@@ -76,12 +78,17 @@ class Document:
         return self.lines.get(where, 1)
 
 
-def read_document(path: Path, environ: Mapping[str, str], if_empty: str = _NO_TARGETS) -> Document:
+def read_document(
+    path: Path,
+    environ: Mapping[str, str],
+    if_empty: str = _NO_TARGETS,
+    if_missing: str = _IF_UNREADABLE,
+) -> Document:
     """Return what the file holds, variables replaced. Raises ConfigError where it is no YAML at all.
 
-    `if_empty` is the advice for an empty file.
+    `if_empty` is the advice for an empty file, `if_missing` for one that is not there.
     """
-    text = _read_text(path)
+    text = _read_text(path, if_missing)
     try:
         loader, node = compose(text)
     except yaml.YAMLError as error:
@@ -97,10 +104,17 @@ def read_document(path: Path, environ: Mapping[str, str], if_empty: str = _NO_TA
     return builder.document
 
 
-def _read_text(path: Path) -> str:
+def _read_bytes(path: Path) -> bytes:
+    """Return the file's content, of one that is too large the beginning. Raises OSError."""
+    if str(path) == STANDARD_INPUT:
+        return sys.stdin.buffer.read(_MAX_BYTES + 1)
+    with path.open("rb") as file:
+        return file.read(_MAX_BYTES + 1)
+
+
+def _read_text(path: Path, if_missing: str) -> str:
     try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)
+        content = _read_bytes(path)
         if len(content) > _MAX_BYTES:
             problem = Problem(
                 0, "", f"is larger than {_MAX_BYTES} bytes: no config is; is this the right file?"
@@ -108,7 +122,8 @@ def _read_text(path: Path) -> str:
             raise make_error(path, [problem])
         return content.decode()
     except OSError as error:
-        problem = Problem(0, "", f"cannot be read: {error.strerror}: check the path and its permissions")
+        advice = if_missing if isinstance(error, FileNotFoundError) else _IF_UNREADABLE
+        problem = Problem(0, "", f"cannot be read: {error.strerror}: {advice}")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         problem = Problem(line, "", "is not UTF-8 text: save the file in that encoding")

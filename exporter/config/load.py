@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_IF_MISSING = "check the path and its permissions; mpu-exporter config example prints one to begin with"
+
+
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """Return the settings of a config file. Raises ConfigError with every problem in it, sorted by line.
 
-    Variables are read from `environ`; files named in the config are looked for from the config file's folder.
+    A path of - is standard input, as a file of the working folder. Variables are read from `environ`; files
+    named in the config are looked for from the config file's folder.
     """
-    document = read_document(path, environ)
+    document = read_document(path, environ, if_missing=_IF_MISSING)
     file = validate(document, Settings)
     for where, text in chain(find_faults(document.data), find_file_faults(document.data, path.parent)):
         document.add(where, text)

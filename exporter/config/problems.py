@@ -15,6 +15,8 @@ KeyPath = tuple[str | int, ...]
 Fault = tuple[KeyPath, str]
 """The path of a faulty value, and what is wrong with it."""
 
+STANDARD_INPUT = "-"
+"""In place of a file's name: the config is read from standard input."""
 _KEYS_WITH_DIGITS = {"price_per_1000_requests", "http2"}
 
 
@@ -40,6 +42,11 @@ def make_error(file: Path, problems: Iterable[Problem]) -> ConfigError:
     return ConfigError(_show_problem(file, problem) for problem in sorted(set(problems)))
 
 
+def show_file(file: Path) -> str:
+    """Return a config file's name as it is written in messages."""
+    return "standard input" if str(file) == STANDARD_INPUT else str(file)
+
+
 def show_path(where: KeyPath) -> str:
     """Return a path as it is written in messages: `targets[2].scan.interval`."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{_show_key(step)}" for step in where)[1:]
@@ -53,5 +60,5 @@ def _show_key(key: str) -> str:
 
 
 def _show_problem(file: Path, problem: Problem) -> str:
-    place = f"{file}:{problem.line}" if problem.line else str(file)
+    place = f"{show_file(file)}:{problem.line}" if problem.line else show_file(file)
     return ": ".join(part for part in (place, problem.where, problem.text) if part)

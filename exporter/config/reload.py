@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from exporter.config.file_changes import LOOK_SECONDS, ChangedFiles
-from exporter.config.problems import ConfigError
+from exporter.config.problems import ConfigError, show_file
 from exporter.text.redaction import unexpected
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Reloader:
             before, self.problems = self.problems, self._try()
             problems = self.problems
             self._note_result(not problems)
-        fields: dict[str, object] = {"file": str(self._file)}
+        fields: dict[str, object] = {"file": show_file(self._file)}
         if not problems:
             log.info("the config was read again", extra={"fields": fields})
         elif not (is_retry and problems == before):

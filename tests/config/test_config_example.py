@@ -1,6 +1,7 @@
 """config.example.yaml: loads, passes the schema, and shows every key with its default and description.
 
-With REWRITE_EXPECTED=1 in the environment, keys that are not shown are added and all comments written anew.
+With REWRITE_EXPECTED=1 in the environment, keys that are not shown are added and all comments written anew,
+and the package's copy is made of it.
 """
 
 from __future__ import annotations
@@ -8,18 +9,26 @@ from __future__ import annotations
 import json
 import os
 import re
-import textwrap
 from dataclasses import is_dataclass
 from pathlib import Path
 
+import pytest
 import yaml
 from servers import need_package
 
-from exporter.config.key_definition import REQUIRED
+from exporter.config.example import (
+    EXAMPLE_FILE,
+    HIDDEN,
+    LINE,
+    list_shown_keys,
+    locate,
+    make_example,
+    write_comments,
+)
+from exporter.config.key_definition import REQUIRED, list_keys
 from exporter.config.load import load
 from exporter.config.schema import SCHEMA_FILE
-from exporter.config.settings import Settings, StoreKind
-from exporter.config.shapes import Leaf, list_sections, make_section
+from exporter.config.settings import StoreKind, TargetSettings
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 ENVIRON = {
@@ -28,12 +37,6 @@ ENVIRON = {
     "OBS_ACCESS_KEY_ID": "key",
     "OBS_SECRET_ACCESS_KEY": "secret",
 }
-
-
-COLUMN, WIDTH = 36, 120
-LINE = re.compile(r"(?P<head> *(?:- )?)(?P<key>\w+):(?P<value>.*?)(?: +# .*)?")
-HIDDEN = re.compile(r"targets\.scan\..*|targets\.vaults\.prefix")
-"""Keys that are shown at the top, or refused."""
 
 
 def list_shown(data: object, path: str = ""):
@@ -54,46 +57,10 @@ def read_shown(text):
     return shown
 
 
-def list_defined():
-    """Yield the path, the key and the shape of every key that the example has to show."""
-    for path, section in list_sections(make_section(Settings)):
-        for name, known in section.keys.items():
-            where = f"{path}.{name}".removeprefix(".")
-            if not HIDDEN.fullmatch(where):
-                yield where, known.key, known.shape
-
-
-def describe(key, shape):
-    """Return the comment of a key: its description, choices that this does not name, bounds and stores."""
-    choices = shape.schema.get("enum", []) if isinstance(shape, Leaf) else []
-    if all(re.search(rf"\b{choice}\b", key.description) for choice in choices):
-        choices = []
-    bounds = [f"{key.bounds[name]:g}" for name in ("ge", "le") if "le" in key.bounds]
-    stores = [f"{key.store_names} only"] if key.stores else []
-    limits = [" | ".join(choices), " to ".join(bounds), *stores]
-    return " ".join([key.description, *(f"{unbroken(text)}." for text in limits if text)])
-
-
-def unbroken(text):
-    """Return a text that is not wrapped; only ASCII space is."""
-    return text.replace(" ", "\N{NO-BREAK SPACE}")
-
-
-def locate(lines):
-    """Return the first line that shows a key, by its path."""
-    found, parents = {}, []
-    for number, line in enumerate(lines):
-        if shown := LINE.fullmatch(line):
-            column = len(shown["head"])
-            parents = [parent for parent in parents if parent[0] < column] + [(column, shown["key"])]
-            found.setdefault(".".join(key for _, key in parents), number)
-    return found
-
-
 def add_missing(lines):
     """Return the lines with every key that is not shown, after the key before it."""
     before, shown = "", read_shown("\n".join(lines))
-    for path, key, _ in list_defined():
+    for path, key, _ in list_shown_keys():
         if path not in shown:
             place = locate(lines)[before]
             column = len(LINE.fullmatch(lines[place])["head"])
@@ -107,22 +74,6 @@ def add_missing(lines):
             ]
         before = path
     return lines
-
-
-def write_comments(lines):
-    """Return the lines with a comment at the first of each key."""
-    comments = {path: describe(key, shape) for path, key, shape in list_defined()}
-    lines = [line for line in lines if not line.startswith(" " * COLUMN + "# ")]
-    described = {number: comments[path] for path, number in locate(lines).items() if path in comments}
-    for number, line in enumerate(lines):
-        if number not in described:
-            yield line
-            continue
-        shown = LINE.fullmatch(line)
-        wrapped = textwrap.wrap(described[number], WIDTH - COLUMN - 2)
-        first, *more = (text.replace("\N{NO-BREAK SPACE}", " ") for text in wrapped)
-        yield f"{shown['head']}{shown['key']}:{shown['value']}".ljust(COLUMN - 2) + f"  # {first}"
-        yield from (f"{'':{COLUMN}}# {text}" for text in more)
 
 
 def test_loads():
@@ -147,15 +98,50 @@ def test_shows_every_key_with_its_comment():
     assert EXAMPLE.read_text() == expected
 
 
+def test_the_package_has_it():
+    """It is a copy, made after the test before this one has written its own."""
+    if os.environ.get("REWRITE_EXPECTED"):
+        EXAMPLE_FILE.write_text(EXAMPLE.read_text())
+    assert EXAMPLE_FILE.read_text() == EXAMPLE.read_text()
+
+
+def test_printed_it_names_the_schema_to_editors():
+    first, *rest = make_example().splitlines()
+    assert first == "# yaml-language-server: $schema=mpu-exporter.schema.json"
+    assert rest[1:] == EXAMPLE.read_text().splitlines()[1:]
+
+
+@pytest.mark.parametrize("store", StoreKind)
+class TestOfOneStore:
+    def test_it_has_this_stores_targets_and_keys_and_is_valid(self, store: StoreKind, tmp_path: Path):
+        (tmp_path / "config.yaml").write_text(make_example(store))
+        targets = load(tmp_path / "config.yaml", ENVIRON).targets
+        expected = [target for target in load(EXAMPLE, ENVIRON).targets if target.store == store]
+        assert [target.name for target in expected] == [target.name for target in targets]
+        others = {
+            name for _, name, key in list_keys(TargetSettings) if key.stores and store not in key.stores
+        }
+        shown = read_shown(make_example(store))
+        assert [path for path in shown if path.removeprefix("targets.") in others] == []
+        assert shown["scan"] == [yaml.safe_load(EXAMPLE.read_text())["scan"]]
+
+    def test_the_first_of_each_key_has_a_comment(self, store: StoreKind):
+        lines = make_example(store).splitlines()
+        named = {path for path, *_ in list_shown_keys()}
+        bare = [path for path, number in locate(lines).items() if path in named and "#" not in lines[number]]
+        assert bare == []
+        assert max(map(len, lines)) <= 120
+
+
 def test_shows_no_other_key():
     places = ("targets.labels.", "targets.price_per_gib_month.STANDARD", "targets.price_per_gib_month.WARM")
     shown = {path for path in read_shown(EXAMPLE.read_text()) if not path.startswith(places)}
-    assert {path for path in shown if not HIDDEN.fullmatch(path)} == {path for path, *_ in list_defined()}
+    assert {path for path in shown if not HIDDEN.fullmatch(path)} == {path for path, *_ in list_shown_keys()}
 
 
 def test_shows_every_default():
     shown = read_shown(EXAMPLE.read_text())
-    for path, key, _ in list_defined():
+    for path, key, _ in list_shown_keys():
         if key.default is REQUIRED or is_dataclass(key.default) or path.startswith("targets.vaults."):
             continue
         assert key.default in shown[path], path

@@ -77,8 +77,9 @@ def test_no_text_shows_a_secret(path: Path):
 
 
 def test_missing_file():
-    expected = "no.yaml: cannot be read: No such file or directory: check the path and its permissions\n"
-    assert expected == load_problems("no.yaml")
+    expected = "no.yaml: cannot be read: No such file or directory: check the path and its permissions"
+    advice = "mpu-exporter config example prints one to begin with"
+    assert load_problems("no.yaml") == f"{expected}; {advice}\n"
 
 
 def test_folder():

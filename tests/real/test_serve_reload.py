@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import sys
 import threading
@@ -94,6 +96,27 @@ def test_a_signal_to_read_the_config_ends_nothing_before_it_was_read_at_all(serv
             pipe.write(json.dumps({"scan": SCAN, "targets": [target("prod", server.url, "steady")]}))
         wait_until("exporter", lambda: "listening" in log.read_text() or process.poll() is not None, log=log)
         assert process.poll() is None
+
+
+def test_a_config_of_standard_input_is_read_once_and_stays_in_use(server: StandIn, tmp_path: Path):
+    log = tmp_path / "exporter.log"
+    (tmp_path / "given").write_text(
+        json.dumps({"scan": SCAN, "targets": [target("prod", server.url, "steady")]})
+    )
+    flags = ("--config.file=-", "--web.listen-address=127.0.0.1:0", "--web.enable-lifecycle")
+    line = shlex.join([sys.executable, "-m", "exporter", *flags])
+    with running(["sh", "-c", f"exec {line} < {tmp_path}/given"], log) as process:
+        wait_until("exporter", lambda: "listening" in log.read_text() or process.poll() is not None, log=log)
+        port = re.search(r"port=(\d+)", log.read_text())[1]
+        exporter = Exporter(f"http://127.0.0.1:{port}", log, process)
+        exporter.wait_tried("steady")
+        status, lines = post(exporter)
+        assert (status, len(lines)) == (500, 1)
+        expected = (
+            "standard input: was read at the start, and cannot be read again: restart, or give --config.file"
+        )
+        assert expected in lines[0]
+        assert exporter.samples()["mpu_uploads_in_progress", "steady"] == 30
 
 
 def post(exporter: Exporter) -> tuple[int, list[str]]:

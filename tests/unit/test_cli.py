@@ -1,6 +1,7 @@
 """Commands, flags and exit codes, up to where serving begins."""
 
 import argparse
+import io
 import logging
 import os
 import re
@@ -9,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,9 @@ from exporter import __version__
 from exporter.cli import main as cli
 from exporter.cli.commands import serve
 from exporter.cli.demo import run as demo
+from exporter.config.example import make_example
+from exporter.config.schema import SCHEMA_FILE
+from exporter.config.settings import StoreKind
 
 VALID = "targets: [{name: prod, store: s3, region: eu-west-1, buckets: [media, backups]}]\n"
 
@@ -243,6 +247,63 @@ class TestConfig:
         assert written.out == ""
         told = [line.removeprefix(f"{config}:") for line in written.err.splitlines()]
         assert [line.split(": ")[0:2] for line in told] == [["1", "surprise"], ["2", "targets[0].store"]]
+
+
+class TestStandardInput:
+    @pytest.fixture
+    def give(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+        def give(text: str) -> None:
+            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+        return give
+
+    def test_is_read_in_place_of_a_file(self, capsys: pytest.CaptureFixture[str], give):
+        give(VALID)
+        assert ended("check", "--config.file=-") == 0
+        assert capsys.readouterr().out == "standard input: valid; targets: 1, buckets: 2\n"
+
+    def test_its_problems_name_it_and_their_lines(self, capsys: pytest.CaptureFixture[str], give):
+        give(f"{VALID}surprise: 1\n")
+        assert ended("check", "--config.file=-") == 1
+        assert capsys.readouterr().err.startswith("standard input:2: surprise: unknown key")
+
+    def test_files_that_it_names_are_looked_for_in_the_working_folder(
+        self, give, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        (tmp_path / "ca.pem").touch()
+        monkeypatch.chdir(tmp_path)
+        give(VALID.replace("buckets", "tls: {ca_file: ca.pem}, buckets"))
+        assert ended("check", "--config.file=-") == 0
+
+    def test_it_cannot_be_watched(self, capsys: pytest.CaptureFixture[str], give):
+        give(VALID)
+        assert ended("--config.file=-", "--config.watch") == 1
+        expected = "--config.watch: standard input cannot be watched: give --config.file a file\n"
+        assert capsys.readouterr().err == expected
+
+
+class TestDocuments:
+    @pytest.mark.parametrize("store", StoreKind)
+    def test_an_example_of_a_config(self, capsys: pytest.CaptureFixture[str], store: StoreKind):
+        assert ended("config", "example", f"--store={store}") == 0
+        assert capsys.readouterr().out == make_example(store)
+
+    def test_the_schema(self, capsys: pytest.CaptureFixture[str]):
+        assert ended("config", "schema") == 0
+        assert capsys.readouterr().out == SCHEMA_FILE.read_text()
+
+    @pytest.mark.parametrize(
+        ("words", "told"),
+        [
+            ([], "usage: mpu-exporter config ["),
+            (["exmaple"], "invalid choice: 'exmaple'"),
+            (["example", "--store=azure"], "invalid choice: 'azure'"),
+            (["schema", "--store=s3"], "--store: there is one schema for all stores"),
+        ],
+    )
+    def test_anything_else_is_refused(self, capsys: pytest.CaptureFixture[str], words: list[str], told: str):
+        assert ended("config", *words) == 1
+        assert told in capsys.readouterr().err
 
 
 class TestServe:

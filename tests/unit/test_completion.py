@@ -50,6 +50,8 @@ def test_commands(scripts: Path):
         (["uploads", "--sort", "b"], {"bytes"}),
         (["serve", "--log.level", "w"], {"warning"}),
         (["completion", ""], {"bash", "zsh"}),
+        (["config", ""], {"example", "schema"}),
+        (["config", "--store", ""], {"s3", "obs", "glacier"}),
     ],
 )
 def test_flags_with_dots_and_their_values(scripts: Path, words: list[str], expected: set[str]):

@@ -10,7 +10,7 @@ from exporter.cli.arguments import select_targets
 from exporter.cli.exit_codes import OK, TARGET_FAILED
 from exporter.config.advice import find_advice
 from exporter.config.load import load
-from exporter.config.problems import ConfigError
+from exporter.config.problems import ConfigError, show_file
 
 if TYPE_CHECKING:
     import argparse
@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     """Tell whether the config is valid, and how much it watches. Raises ConfigError and UsageError."""
     settings, web_config = _load(options)
     targets = select_targets(settings, options.targets, options.buckets)
-    print(f"{options.config_file}: valid; {_counts(settings)}", flush=True)
+    print(f"{show_file(options.config_file)}: valid; {_counts(settings)}", flush=True)
     if web_config is not None:
         encryption = "TLS" if web_config.tls_context else "plain HTTP"
         print(f"{options.web_config}: valid; {encryption}, users: {len(web_config.users)}", flush=True)
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
 def _warn_of_advice(file: Path, settings: Settings) -> None:
     """Write on standard error what is valid, and likely meant otherwise."""
     for text in find_advice(settings):
-        print(f"{file}: {text}", file=sys.stderr)
+        print(f"{show_file(file)}: {text}", file=sys.stderr)
 
 
 def _counts(settings: Settings) -> str:

@@ -12,16 +12,19 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter import __version__
+from exporter.cli.errors import UsageError
 from exporter.cli.exit_codes import OK, USAGE_ERROR
 from exporter.cli.shard import choose_shard
 from exporter.cli.signals import exit_quietly, force_exit_later, handle_termination
 from exporter.config.load import load
+from exporter.config.problems import STANDARD_INPUT, ConfigError, show_file
 from exporter.config.reload import Reloader
 from exporter.config.sharding import UNSHARDED, Shard
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from exporter.config.settings import Settings
     from exporter.service import Service
@@ -36,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     shard = choose_shard(options.shard_total, options.shard_ordinal, pod_name, host_name)
     for number in (signal.SIGHUP, signal.SIGUSR1):  # config and buckets are about to be read anyway
         signal.signal(number, signal.SIG_IGN)
-    reloader = Reloader(options.config_file, partial(load, options.config_file, os.environ))
+    reloader = Reloader(options.config_file, _loader(options.config_file, watch=options.watch_config))
 
     def start(service: Service) -> None:
         reloader.start(service.reload, service.note_reload, watch=options.watch_config)
@@ -44,6 +47,24 @@ def run(options: argparse.Namespace) -> int:
 
     reload = reloader.reload if options.enable_lifecycle else None
     return serve(reloader.load(), options, start, reload, lambda: reloader.problems, shard=shard)
+
+
+def _loader(file: Path, *, watch: bool) -> Callable[[], Settings]:
+    """Return what reads the config file; standard input only once. Raises UsageError."""
+    read = partial(load, file, os.environ)
+    if str(file) != STANDARD_INPUT:
+        return read
+    if watch:
+        raise UsageError("--config.watch: standard input cannot be watched: give --config.file a file")
+    unread = [read]
+
+    def read_once() -> Settings:
+        if not unread:
+            text = "was read at the start, and cannot be read again: restart, or give --config.file a file"
+            raise ConfigError([f"{show_file(file)}: {text}"])
+        return unread.pop()()
+
+    return read_once
 
 
 def serve(  # noqa: PLR0913 - what can be chosen of serving
