@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,13 @@ CHART = Path(__file__).parents[2] / "helm" / "mpu-exporter"
 VALUE_SETS = sorted((CHART / "ci").glob("*-values.yaml"))
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C takes a tenth of the time
 KUBERNETES = ["1.25", "1.28", "1.31", "1.34", kubernetes_validate.latest_version()]
+
+
+def versions_of(values: Path) -> list[str]:
+    """Return the versions of Kubernetes that have all that these values ask for."""
+    oldest = re.search(r"Kubernetes 1\.(\d+)", values.read_text())
+    return [v for v in KUBERNETES if int(v.split(".")[1]) >= (int(oldest[1]) if oldest else 0)]
+
 
 every_value_set = pytest.mark.parametrize("values", VALUE_SETS, ids=lambda path: path.stem)
 

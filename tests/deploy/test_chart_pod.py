@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import helm_python as helm
 import pytest
-import yaml
 from charts import (
     CHART,
     container_of,
@@ -117,6 +117,10 @@ class TestPod:
             ("dnsPolicy", "Default"),
             ("dnsConfig", {"options": [{"name": "ndots", "value": "1"}]}),
             ("priorityClassName", "high"),
+            ("runtimeClassName", "gvisor"),
+            ("schedulerName", "stork"),
+            ("hostNetwork", True),
+            ("hostUsers", False),
             ("nodeSelector", {"a": "b"}),
             ("tolerations", [{"operator": "Exists"}]),
         ],
@@ -124,6 +128,43 @@ class TestPod:
     def test_fields_of_the_pod_are_passed_on(self, field: str, value: object):
         assert pod_of(json.dumps({field: value}))["spec"][field] == value
         assert field not in pod_of()["spec"]
+
+    @pytest.mark.parametrize(
+        ("values", "policy"),
+        [
+            ("hostNetwork: true", "ClusterFirstWithHostNet"),
+            ("{hostNetwork: true, dnsPolicy: Default}", "Default"),
+            ("hostNetwork: false", None),
+        ],
+    )
+    def test_on_the_nodes_network_the_clusters_names_are_found(self, values: str, policy: str | None):
+        assert pod_of(values)["spec"].get("dnsPolicy") == policy
+
+    def test_groups_of_the_image_can_be_ruled_out(self):
+        documents = render("podSecurityContext: {supplementalGroupsPolicy: Strict}")
+        for pod in (find_workload(documents)["spec"]["template"], find("Pod", documents)):
+            assert pod["spec"]["securityContext"]["supplementalGroupsPolicy"] == "Strict"
+
+    def test_hooks_belong_to_the_exporters_container(self):
+        assert container_of("lifecycle: {preStop: {sleep: {seconds: 5}}}")["lifecycle"] == {
+            "preStop": {"sleep": {"seconds": 5}}
+        }
+        assert "lifecycle" not in container_of()
+
+    def test_asks_for_what_it_needs_at_least(self):
+        assert container_of()["resources"] == {"requests": {"cpu": "50m", "memory": "128Mi"}}
+        assert "resources" not in container_of("resources: null")
+
+    @pytest.mark.parametrize("shards", [1, 2])
+    def test_the_workload_alone_can_be_labelled_and_annotated(self, shards: int):
+        values = "minReadySeconds: 9, workloadLabels: {a: b}, workloadAnnotations: {c: d}"
+        workload = find_workload(render(f"{{shards: {shards}, {values}}}"))
+        assert workload["spec"]["minReadySeconds"] == 9
+        assert workload["metadata"]["labels"]["a"] == "b"
+        assert workload["metadata"]["annotations"] == {"c": "d"}
+        assert "a" not in workload["spec"]["template"]["metadata"]["labels"]
+        assert "annotations" not in workload["spec"]["template"]["metadata"]
+        assert "a" not in workload["spec"]["selector"]["matchLabels"]
 
     def test_containers_run_beside_the_exporter(self):
         names = [c["name"] for c in pod_of("extraContainers: [{name: a, image: i}]")["spec"]["containers"]]
@@ -144,8 +185,11 @@ class TestPod:
 
     @every_value_set
     def test_every_object_can_be_annotated_but_the_pod(self, values: Path):
-        given = yaml.safe_load(values.read_text()) | {"commonAnnotations": {"a": "b"}, "extraManifests": []}
-        documents = render(yaml.safe_dump(given))
+        given = helm.values_from_yaml(values.read_text()) | {
+            "commonAnnotations": {"a": "b"},
+            "extraManifests": [],
+        }
+        documents = render(json.dumps(given))
         bare = [d["kind"] for d in documents if d["metadata"].get("annotations", {}).get("a") != "b"]
         assert bare == []
         assert "a" not in find_workload(documents)["spec"]["template"]["metadata"].get("annotations", {})

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 def differences(schema: dict, defaults: dict, place: str) -> Iterator[str]:
     """Yield the places where what a closed section declares is not what values.yaml has."""
-    optional = {"/state/persistence/retentionPolicy", "/resources", "/strategy", "/updateStrategy"}
+    optional = {
+        "/state/persistence/retentionPolicy",
+        "/resources",
+        "/lifecycle",
+        "/strategy",
+        "/updateStrategy",
+    }
     if schema.get("additionalProperties") is False and place not in optional:
         yield from (f"{place}/{key}" for key in set(schema["properties"]) ^ set(defaults))
     for key, section in schema.get("properties", {}).items():
@@ -112,6 +118,7 @@ class TestSchema:
             ("serviceMonitor: {basicAuth: {user: {name: a, key: b}}}", "user"),
             ("podMonitor: {tlsConfig: {caFile: a}}", "caFile"),
             ("podMonitor: {oauth2: {tokenURL: a}}", "tokenURL"),
+            ("lifecycle: {prestop: {}}", "prestop"),
             ("strategy: {rollingUpdate: {maxSurges: 1}}", "maxSurges"),
             ("updateStrategy: {partition: 1}", "partition"),
         ],
@@ -137,6 +144,11 @@ class TestSchema:
             ("podDisruptionBudget: {maxUnavailable: 0}", "/podDisruptionBudget/maxUnavailable"),
             ("networkPolicy: {egress: {ports: [https]}}", "/networkPolicy/egress/ports/0"),
             ("dnsPolicy: clusterFirst", "/dnsPolicy"),
+            ("hostUsers: 'false'", "/hostUsers"),
+            (
+                "podSecurityContext: {supplementalGroupsPolicy: strict}",
+                "/podSecurityContext/supplementalGroupsPolicy",
+            ),
             ("podMonitor: {scheme: HTTPS}", "/podMonitor/scheme"),
             ("podMonitor: {proxyUrl: 'proxy:3128'}", "/podMonitor/proxyUrl"),
             ("podMonitor: {scrapeProtocols: [OpenMetrics]}", "/podMonitor/scrapeProtocols/0"),
@@ -213,6 +225,8 @@ class TestCombinations:
                 "config: {state: {path: /data/x.db}}",
                 "config.state.path is /data/x.db, but the state's volume is mounted at /var/lib/mpu-exporter",
             ),
+            ("{hostNetwork: true, hostUsers: false}", "which Kubernetes refuses: a user namespace goes with"),
+            ("{hostNetwork: true, networkPolicy: {enabled: true}}", "no policy applies to the pods of host"),
             ("web: {tls: {enabled: true}}", "name a Secret with tls.crt and tls.key in web.tls.secret"),
             ("{serviceMonitor: {enabled: true}, podMonitor: {enabled: true}}", "scraped twice"),
             (

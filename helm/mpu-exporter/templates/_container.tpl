@@ -21,6 +21,10 @@ ports:
 {{- toYaml (dict $probe (include "mpu-exporter.probe" (dict "root" $ "probe" .) | fromYaml)) | nindent 0 }}
 {{- end }}
 {{- end }}
+{{- with .Values.lifecycle }}
+lifecycle:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- with .Values.resources }}
 resources:
   {{- toYaml . | nindent 2 }}

@@ -20,9 +20,12 @@ spec:
   {{- end }}
   terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
   {{- range $field, $value := dict
-      "securityContext" .Values.podSecurityContext
+      "securityContext" (include "mpu-exporter.podSecurityContext" . | fromYaml)
       "priorityClassName" .Values.priorityClassName
-      "dnsPolicy" .Values.dnsPolicy
+      "runtimeClassName" .Values.runtimeClassName
+      "schedulerName" .Values.schedulerName
+      "hostNetwork" .Values.hostNetwork
+      "dnsPolicy" (default (ternary "ClusterFirstWithHostNet" "" (eq .Values.hostNetwork true)) .Values.dnsPolicy)
       "dnsConfig" .Values.dnsConfig
       "hostAliases" .Values.hostAliases
       "nodeSelector" .Values.nodeSelector
@@ -34,6 +37,9 @@ spec:
   {{- toYaml (dict $field .) | nindent 2 }}
   {{- end }}
   {{- end }}
+  {{- if kindIs "bool" .Values.hostUsers }}
+  hostUsers: {{ .Values.hostUsers }}
+  {{- end }}
   containers:
     - {{ include "mpu-exporter.container" . | nindent 6 | trim }}
     {{- with .Values.extraContainers }}
@@ -41,6 +47,12 @@ spec:
     {{- end }}
   volumes:
     {{- include "mpu-exporter.volumes" . | nindent 4 }}
+{{- end }}
+
+{{/* As values have it; what Kubernetes before 1.31 does not know is left out where empty. */}}
+{{- define "mpu-exporter.podSecurityContext" -}}
+{{- $context := default dict .Values.podSecurityContext -}}
+{{- toYaml (ternary $context (omit $context "supplementalGroupsPolicy") (not (empty $context.supplementalGroupsPolicy))) }}
 {{- end }}
 
 {{/* The constraints as values have them; those that do not say of which pods are of ours. Else they would be of none. */}}
