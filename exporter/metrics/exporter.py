@@ -191,3 +191,15 @@ def process_registry(shard: Shard = UNSHARDED) -> CollectorRegistry:
     _SHARDS.gauge(registry).set(shard.total)
     _SHARD_ORDINAL.gauge(registry).set(shard.ordinal)
     return registry
+
+
+def run_registry(read_at: float) -> CollectorRegistry:
+    """Return a new registry of a run that ends: its version, and when it read the config (Unix seconds).
+
+    It has nothing of the process, and no shard: a run scans all buckets.
+    """
+    registry = CollectorRegistry()
+    _BUILD.info(registry).info({"version": __version__})
+    _RELOADED.gauge(registry).set(1)
+    _RELOADED_AT.gauge(registry).set(read_at)
+    return registry

@@ -15,6 +15,8 @@ needs radosgw radosgw
 needs ceph ceph-common
 needs prometheus prometheus
 needs prometheus-alertmanager prometheus-alertmanager
+needs prometheus-node-exporter prometheus-node-exporter
+needs systemd-analyze systemd
 needs chromium chromium
 needs chromedriver chromium-driver
 needs curl curl

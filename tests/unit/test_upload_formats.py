@@ -24,10 +24,11 @@ from exporter.cli.formats.uploads import (
 from exporter.cli.oneshot import Outcome
 from exporter.cli.report import report_notices
 from exporter.cli.upload_filter import Counts, FoundUpload
-from exporter.config.settings import StoreKind, TargetSettings
+from exporter.config.settings import Settings, StoreKind, TargetSettings
 from exporter.model.results import ScanResult
 
 if TYPE_CHECKING:
+    from exporter.config.settings import AgesAs
     from exporter.model.uploads import CountedUpload
 
 TARGET = TargetSettings("prod", StoreKind.S3, ())
@@ -92,6 +93,11 @@ class TestUploads:
         assert "listing" not in uploads_table(report(THERE))
 
 
+def metrics(result: ScanResult, ages_as: AgesAs = "histogram") -> list[str]:
+    settings = Settings(targets=(TARGET,), ages=AGES, ages_as=ages_as)
+    return scan_metrics(settings, outcomes(result), regions={}, read_at=NOW).splitlines()
+
+
 class TestScan:
     def test_the_table_has_columns_for_them_where_there_are_any(self):
         head, *rows = scan_table(None, outcomes(scanned(40), scanned(0, 7))).splitlines()
@@ -106,15 +112,14 @@ class TestScan:
 
     def test_metrics_have_the_numbers_and_are_not_complete(self):
         summary = replace(SUMMARY, unsized=0, unlisted=40, denied=7)
-        lines = scan_metrics(AGES, "histogram", outcomes(ScanResult(summary, NOW, 1.0))).splitlines()
+        lines = metrics(ScanResult(summary, NOW, 1.0))
         values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
         labels = '{bucket="bucket-0",store="s3",target="prod"}'
         names = ("mpu_unlisted_uploads", "mpu_denied_uploads", "mpu_scan_complete")
         assert [values[name + labels] for name in names] == ["40.0", "7.0", "0.0"]
 
     def test_metrics_have_gauges_in_place_of_the_histogram_where_the_config_says_so(self):
-        found = outcomes(ScanResult(SUMMARY, NOW, 1.0))
-        shown = {way: scan_metrics(AGES, way, found).splitlines() for way in ("histogram", "gauges")}
+        shown = {way: metrics(ScanResult(SUMMARY, NOW, 1.0), way) for way in ("histogram", "gauges")}
         gauges = set(shown["gauges"]) - set(shown["histogram"])
         gone = set(shown["histogram"]) - set(shown["gauges"])
         assert {line for line in gauges if line[0] != "#"} == {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,28 +24,34 @@ from exporter.state.ledger import Ledger
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from exporter.cli.oneshot import Outcome, TargetSession
-    from exporter.config.settings import AgesAs, BucketSettings
+    from exporter.config.settings import BucketSettings, Settings
+    from exporter.stores.base import Store
 
     Outcomes = Sequence[Outcome[ScanResult]]
 
 
 def run(options: argparse.Namespace) -> int:
     """Scan once and show what was found. Raises ConfigError and UsageError."""
+    read_at = time.time()
     settings = load(options.config_file, os.environ)
     targets = select_targets(settings, options.targets, options.buckets)
     require_writable(options.output)
     handle_termination(exit_interrupted)
+    stores: dict[str, Store] = {}
     with Progress(sys.stderr) as progress:
         one_shot = OneShot(targets, progress, progress, bucket_names=frozenset(options.buckets))
-        outcomes = one_shot.for_each_bucket(partial(_scanner, settings.ages, progress))
+        outcomes = one_shot.for_each_bucket(partial(_scanner, settings.ages, progress, stores))
     require_found(options.buckets, [outcome.bucket for outcome in outcomes])
+    scanned = {outcome.target.name for outcome in outcomes}
+    # where --bucket names none of a target, how many it has is not told
+    shown = [each for each in targets if not options.buckets or each.name in scanned]
     write: dict[str, Callable[[Outcomes], str]] = {
         "table": partial(scan_table, None if options.output else terminal_width()),
         "json": partial(scan_json, settings.ages),
-        "prometheus": partial(_metrics, settings.ages, settings.ages_as),
+        "prometheus": partial(_metrics, replace(settings, targets=tuple(shown)), stores, read_at),
     }
     write_output(write[options.format](outcomes), options.output)
     for target, bucket, value in outcomes:
@@ -53,15 +61,18 @@ def run(options: argparse.Namespace) -> int:
     return exit_code(outcomes)
 
 
-def _metrics(ages: tuple[float, ...], ages_as: AgesAs, outcomes: Outcomes) -> str:
+def _metrics(settings: Settings, stores: Mapping[str, Store], read_at: float, outcomes: Outcomes) -> str:
     from exporter.cli.formats.metrics import scan_metrics  # noqa: PLC0415 - loads prometheus_client
 
-    return scan_metrics(ages, ages_as, outcomes)
+    regions = {name: store.signing_region for name, store in stores.items()}
+    return scan_metrics(settings, outcomes, regions=regions, read_at=read_at)
 
 
 def _scanner(
-    ages: tuple[float, ...], progress: Progress, session: TargetSession
+    ages: tuple[float, ...], progress: Progress, stores: dict[str, Store], session: TargetSession
 ) -> Callable[[BucketSettings], ScanResult]:
+    """Return what scans a target's buckets; its store is added to `stores`."""
+    stores[session.target.name] = session.client.store
     enrichment = Enrichment(session.target, session.client)
     scanner, name = session.scanner(ages, enrichment), session.target.name
     return lambda bucket: scanner.scan(
