@@ -112,6 +112,12 @@ def uploads_flags(parser: argparse.ArgumentParser) -> None:
         help="without activity for the bucket's own stale_after: those that mpu_stale_uploads counts",
     )
     parser.add_argument(
+        "--all",
+        dest="every",
+        action="store_true",
+        help="have --format=commands abort all uploads, those that are still running as well",
+    )
+    parser.add_argument(
         "--older-than", metavar="AGE", type=_duration, help="initiated at least this long ago: 90s, 1h30m, 7d"
     )
     parser.add_argument(
@@ -130,8 +136,7 @@ def uploads_flags(parser: argparse.ArgumentParser) -> None:
         "--limit",
         metavar="N",
         type=_limit,
-        default=DEFAULT_LIMIT,
-        help=f"maximum number shown, 0 for all (default: {DEFAULT_LIMIT})",
+        help=f"maximum number shown, 0 for all (default: {DEFAULT_LIMIT}; with --format=commands: 0)",
     )
     _output_flags(parser, ("table", "json", "csv", "commands"))
 

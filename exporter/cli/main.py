@@ -70,9 +70,9 @@ COMMANDS = {
         (
             "mpu-exporter uploads --idle-for=7d --sort=bytes",
             "mpu-exporter uploads --older-than=30d --min-bytes=1GiB --limit=0 --format=csv --output=old.csv",
-            "mpu-exporter uploads --target=prod --older-than=30d --format=commands",
+            "mpu-exporter uploads --stale --target=prod --format=commands --output=abort.sh",
         ),
-        "Nothing is ever aborted: commands are printed for a person to read, and to run in bash or zsh.",
+        "Nothing is ever aborted: --format=commands is a shell script for a person to read, and to run.",
     ),
     "config": Command(
         "Print an example of a config, or the JSON Schema of configs.",

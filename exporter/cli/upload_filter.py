@@ -11,18 +11,19 @@ from exporter.model.top_uploads import BoundedHeap, rank_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from exporter.config.settings import TargetSettings
+    from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model.results import ScanResult
     from exporter.model.top_uploads import Order
     from exporter.model.uploads import CountedUpload, Upload
 
 
 class FoundUpload(NamedTuple):
-    """An upload with its target and bucket."""
+    """An upload with its target and bucket, and the region that the target's requests were signed for."""
 
     target: TargetSettings
-    bucket: str
+    bucket: BucketSettings
     found: CountedUpload
+    signing_region: str = ""
 
     @property
     def upload(self) -> Upload:
@@ -76,11 +77,15 @@ Denied uploads come last, after those whose value is not known.
 class UploadSelection:
     """Filters the uploads of one bucket and keeps the top ones. Not thread-safe."""
 
-    def __init__(self, upload_filter: UploadFilter, target: TargetSettings, bucket: str) -> None:
+    def __init__(self, upload_filter: UploadFilter, target: TargetSettings, bucket: BucketSettings) -> None:
         """Begin empty."""
         self.counts = Counts()
         self.result: ScanResult | None = None
         """Of the scan whose uploads these are, once it has ended."""
+        self.signing_region = ""
+        """Known once the scan has ended."""
+        self.has_part_times = True
+        """Whether the store tells when parts came, without which activity is initiation."""
         self._filter = upload_filter
         self._target = target
         self._bucket = bucket
@@ -123,7 +128,8 @@ class UploadSelection:
 
     def ranked(self) -> list[tuple[_Rank, FoundUpload]]:
         """Return the kept uploads with their ranks, the top one first."""
-        return self._heap.ranked()
+        region = self.signing_region
+        return [(rank, row._replace(signing_region=region)) for rank, row in self._heap.ranked()]
 
 
 def merge_selections(selections: Iterable[UploadSelection], limit: int) -> tuple[list[FoundUpload], Counts]:

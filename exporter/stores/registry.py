@@ -27,9 +27,10 @@ from exporter.stores.s3.prices import billed_classes
 from exporter.stores.sdk_imports import SDK_IMPORTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-    from exporter.config.settings import TargetSettings
+    from exporter.config.settings import BucketSettings, TargetSettings
+    from exporter.model.abort import AbortCommand
     from exporter.model.errors import Failure
     from exporter.model.uploads import Upload
     from exporter.stores.base import Store
@@ -54,8 +55,8 @@ class StoreType:
     """Imports the store's module and returns the class of its stores."""
     permission: Callable[[TargetSettings, str, str], str]
     """What allows a call: action and resource, of target, bucket and operation."""
-    abort_command: Callable[[TargetSettings, str, Upload], Sequence[str]]
-    """The words of the command that aborts an upload, of target, bucket and upload."""
+    abort_command: Callable[[TargetSettings, BucketSettings, Upload, str], AbortCommand]
+    """How an upload is aborted, of target, bucket, upload, and the region of requests or ''."""
     other_permission: Callable[[TargetSettings, Failure], str] = _no_other_permission
     """What a failed call lacks other than its own permission, '' for nothing."""
     billed_classes: Callable[[TargetSettings], Mapping[str, str]] = _as_they_are_called

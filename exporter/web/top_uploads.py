@@ -7,9 +7,10 @@ from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from exporter.config.settings import BucketSettings
 from exporter.model.top_uploads import ORDERS
 from exporter.model.uploads import age_at
-from exporter.stores.abort_command import abort_command
+from exporter.stores.abort_command import abort_commands, command_line
 from exporter.web.query import QueryError
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ class TopUpload(NamedTuple):
         """The command that aborts it; None for one that the store denies, and while its target is removed."""
         if self.row.status is None or self.found.denied:
             return None
-        return abort_command(self.row.status.settings, self.row.entry.bucket, self.found.upload)
+        status, name = self.row.status, self.row.entry.bucket
+        bucket = next((each for each in status.buckets if each.name == name), BucketSettings(name))
+        return command_line(abort_commands(status.settings, bucket, self.found.upload, status.signing_region))
 
 
 def order_and_limit(query: Query, *, lenient: bool = False) -> tuple[Order, int]:

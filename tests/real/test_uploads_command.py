@@ -90,8 +90,8 @@ class TestGhost:
         assert document["uploads"][-1]["abort_command"] is None
         assert (document["matched"], document["denied"]) == (3, 1)
         assert done.stderr == "prod/media: the store lists uploads that it denies having: 1, not counted\n"
-        done = run("uploads", tmp_path, prod, flags=("--format=commands",))
-        assert ("ghost" in done.stdout, done.stdout.count("abort-multipart-upload")) == (False, 3)
+        done = run("uploads", tmp_path, prod, flags=("--all", "--format=commands"))
+        assert ("ghost" in done.stdout, done.stdout.count("\nabort ")) == (False, 3)
 
     def test_a_scan_counts_it_apart(self, server: StandIn, tmp_path: Path):
         done = run("scan", tmp_path, target("prod", server.url, "media"), flags=("--format=json",))
@@ -155,6 +155,21 @@ class TestChoice:
         done = run("uploads", tmp_path, target("prod", server.url, "media"), flags=(flag,))
         assert (done.returncode, done.stdout) == (1, "")
         assert f"argument {flag.partition('=')[0]}: " in done.stderr
+
+    def test_commands_for_uploads_that_may_still_run_are_refused_unless_asked_for(self, server, tmp_path):
+        media = target("prod", server.url, "media")
+        for flags in ((), ("--min-bytes=1", "--bucket=media")):
+            done = run("uploads", tmp_path, media, flags=("--format=commands", *flags))
+            assert (done.returncode, done.stdout) == (1, "")
+            assert "would abort uploads that are still running: choose by --stale, " in done.stderr
+        done = run("uploads", tmp_path, media, flags=("--all", "--stale"))
+        assert (done.returncode, "--all: is for uploads of any age" in done.stderr) == (1, True)
+
+    @pytest.mark.parametrize(("flag", "number"), [("--stale", 1), ("--all", 3)])
+    def test_commands_are_for_all_that_were_chosen(self, server, tmp_path, flag, number):
+        flags = ("--format=commands", flag)
+        done = run("uploads", tmp_path, target("prod", server.url, "media"), flags=flags)
+        assert (done.returncode, done.stdout.count("\nabort ")) == (0, number)
 
     def test_what_fails_ends_with_2_and_the_rest_is_shown(self, server, tmp_path):
         down = target("down", f"http://127.0.0.1:{free_port()}", "unreachable")
@@ -248,7 +263,7 @@ class TestHostileKeys:
     """What whoever uploads may choose, in each form that people and programs read."""
 
     def shown(self, folder: Path, server: StandIn, form: str) -> str:
-        flags = ("--limit=0", "--sort=bytes", f"--format={form}")
+        flags = ("--limit=0", *(["--all"] if form == "commands" else []), "--sort=bytes", f"--format={form}")
         done = run("uploads", folder, target("prod", server.url, "hostile"), flags=flags)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
@@ -270,11 +285,12 @@ class TestHostileKeys:
         assert not any(cell.lstrip().startswith(("=", "+", "-", "@")) for cell in cells)
         assert all(cell.isprintable() for cell in cells)
 
-    @pytest.mark.parametrize("shell", ["bash", "zsh"])
+    @pytest.mark.parametrize("shell", ["sh", "bash", "zsh", "busybox sh"])
     def test_commands_run_by_a_shell_abort_exactly_these_uploads_and_do_nothing_else(
         self, server, tmp_path, shell
     ):
-        if shutil.which(shell) is None:
+        program, *words = shell.split()
+        if shutil.which(program) is None:
             pytest.fail(f"{shell} is missing: tests/servers/packages.sh installs it")
         tools, told, home = tmp_path / "bin", tmp_path / "told", tmp_path / "home"
         tools.mkdir()
@@ -287,7 +303,7 @@ class TestHostileKeys:
         script = self.shown(tmp_path, server, "commands")
         environment = {"PATH": f"{tools}:/usr/bin:/bin", "HOME": str(home), "LC_ALL": "C.UTF-8"}
         done = subprocess.run(
-            [shell],
+            [program, *words],
             input=script.encode(),
             env=environment,
             cwd=home,
@@ -295,17 +311,19 @@ class TestHostileKeys:
             timeout=60,
             check=True,
         )
-        assert (done.stdout, done.stderr) == (b"", b"")
+        told_lines = done.stdout.decode().removesuffix("\n").split("\n")
+        assert (len(told_lines), done.stderr) == (len(KEYS) + 2, b"")
+        assert all(line.isprintable() for line in told_lines)
+        assert told_lines[-1] == f"Freed: {5 * len(KEYS)} bytes."
         calls = [call.split("\0") for call in told.read_bytes().decode().split("\0\0")[:-1]]
         assert sorted(key_of(call) for call in calls) == sorted(KEYS)
         assert not (tmp_path / "harm").exists()
         assert list(home.iterdir()) == []
 
-    def test_comments_hold_nothing_that_a_shell_expands_where_it_knows_no_comments(self, server, tmp_path):
-        lines = self.shown(tmp_path, server, "commands").splitlines()
-        comments = [line for line in lines if not line.startswith("aws ")]
-        assert len(comments) == 2 + len(KEYS)
-        assert all(re.fullmatch(r"# [\w ,.:–-]+", line) for line in comments)  # noqa: RUF001
+    def test_lines_of_commands_are_printable_and_comments_hold_no_keys(self, server, tmp_path):
+        lines = self.shown(tmp_path, server, "commands").removesuffix("\n").split("\n")
+        assert all(line.isprintable() for line in lines)
+        assert len([line for line in lines if line.startswith("#")]) == 5
 
 
 def key_of(call: list[str]) -> str:

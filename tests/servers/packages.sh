@@ -20,6 +20,7 @@ needs systemd-analyze systemd
 needs chromium chromium
 needs chromedriver chromium-driver
 needs curl curl
+needs aws awscli
 needs zsh zsh
 needs busybox busybox
 needs mmdebstrap mmdebstrap

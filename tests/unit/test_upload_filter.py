@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.cli.upload_filter import FoundUpload, UploadFilter, UploadSelection, merge_selections
-from exporter.config.settings import StoreKind, TargetSettings
+from exporter.config.settings import BucketSettings, StoreKind, TargetSettings
 from exporter.model.uploads import CountedUpload, Upload
 
 TARGET = TargetSettings("prod", StoreKind.S3, ())
@@ -25,7 +25,7 @@ def select(wanted: UploadFilter, *buckets: list[CountedUpload]) -> tuple[list[st
     """Return the keys that are shown, and how many were wanted, undated and unsized."""
     selections = []
     for number, uploads in enumerate(buckets):
-        selection = UploadSelection(wanted, TARGET, f"bucket-{number}")
+        selection = UploadSelection(wanted, TARGET, BucketSettings(f"bucket-{number}"))
         for each in uploads:
             selection.add(each)
         assert not wanted.limit or len(selection.ranked()) <= wanted.limit
@@ -104,7 +104,7 @@ def test_as_if_all_were_filtered_and_sorted(buckets, order, limit, filters):
         number += len(bucket)
     wanted = UploadFilter(NOW, order, limit, older_than, idle_for, min_bytes)
     passing = [
-        FoundUpload(TARGET, "", each)
+        FoundUpload(TARGET, BucketSettings("-"), each)
         for uploads in numbered
         for each in uploads
         if (older_than is None or (each.upload.initiated or NOW + 1) <= NOW - older_than)

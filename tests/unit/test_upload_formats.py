@@ -12,11 +12,11 @@ from fakes import NOW
 from unit.example_app import found
 from unit.example_board import AGES, SUMMARY
 
+from exporter.cli.formats.abort_script import abort_script
 from exporter.cli.formats.metrics import scan_metrics
 from exporter.cli.formats.scan import scan_json, scan_table
 from exporter.cli.formats.uploads import (
     UploadReport,
-    uploads_commands,
     uploads_csv,
     uploads_json,
     uploads_table,
@@ -24,7 +24,8 @@ from exporter.cli.formats.uploads import (
 from exporter.cli.oneshot import Outcome
 from exporter.cli.report import report_notices
 from exporter.cli.upload_filter import Counts, FoundUpload
-from exporter.config.settings import Settings, StoreKind, TargetSettings
+from exporter.config.settings import BucketSettings, Settings, StoreKind, TargetSettings
+from exporter.model.errors import Failure, Reason
 from exporter.model.results import ScanResult
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ THERE, UNLISTED, DENIED = (
 
 
 def report(*uploads: CountedUpload, denied: int = 0) -> UploadReport:
-    rows = [FoundUpload(TARGET, "media", each) for each in uploads]
+    rows = [FoundUpload(TARGET, BucketSettings("media"), each) for each in uploads]
     return UploadReport(rows, Counts(matched=2, denied=denied), NOW, [])
 
 
@@ -54,18 +55,20 @@ def scanned(unlisted: int = 0, denied: int = 0, notices: tuple[str, ...] = ()) -
 
 class TestUploads:
     def test_commands_abort_hidden_uploads_and_leave_denied_ones_out_with_their_number(self):
-        text = uploads_commands(report(THERE, UNLISTED, DENIED, denied=7))
-        comments = [line for line in text.splitlines() if line.startswith("#")]
-        commands = [line for line in text.splitlines() if not line.startswith("#")]
-        assert comments[0].startswith("# 2 uploads in progress as of ")
-        assert (
-            comments[2] == "# Left out are uploads that the store lists and then denies, nothing to abort: 7"
-        )
+        text = abort_script(report(THERE, UNLISTED, DENIED, denied=7))
+        assert "# Not in it, as the store lists them and then denies them: 7.\n" in text
+        commands = [line for line in text.splitlines() if line.startswith("abort ")]
         assert ["--key=there" in line for line in commands] == [True, False]
         assert ["--key=hidden" in line for line in commands] == [False, True]
 
     def test_commands_say_nothing_of_denied_ones_where_there_are_none(self):
-        assert "Left out" not in uploads_commands(report(THERE))
+        assert "denies" not in abort_script(report(THERE))
+
+    def test_commands_say_how_many_are_not_in_it(self):
+        failed = Outcome(TARGET, "other", Failure(Reason.ACCESS_DENIED, "no"))
+        text = abort_script(report(THERE)._replace(outcomes=[failed]))
+        assert "# Not in it, for the limit: 1. With --limit=0 all are.\n" in text
+        assert "# Not in it, as they could not be scanned: 1 buckets or targets.\n" in text
 
     def test_json_flags_them_and_counts_denied_ones_apart(self):
         document = json.loads(uploads_json(report(THERE, UNLISTED, DENIED, denied=7)))

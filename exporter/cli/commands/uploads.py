@@ -9,13 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter.cli.arguments import require_found, require_writable, select_targets
-from exporter.cli.formats.uploads import (
-    UploadReport,
-    uploads_commands,
-    uploads_csv,
-    uploads_json,
-    uploads_table,
-)
+from exporter.cli.errors import UsageError
+from exporter.cli.flags import DEFAULT_LIMIT
+from exporter.cli.formats.abort_script import abort_script
+from exporter.cli.formats.uploads import UploadReport, uploads_csv, uploads_json, uploads_table
 from exporter.cli.oneshot import OneShot
 from exporter.cli.report import exit_code, report_failures, report_notices, warn
 from exporter.cli.signals import exit_interrupted, handle_termination
@@ -38,11 +35,12 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     """Show the uploads that match the flags. Raises ConfigError and UsageError."""
+    _require_choice(options)
     settings = load(options.config_file, os.environ)
     targets = select_targets(settings, options.targets, options.buckets)
     require_writable(options.output)
     filters = options.older_than, options.idle_for, options.min_bytes, options.stale
-    upload_filter = UploadFilter(time.time(), options.sort, options.limit, *filters)
+    upload_filter = UploadFilter(time.time(), options.sort, _limit(options), *filters)
     handle_termination(exit_interrupted)
     with Progress(sys.stderr) as progress:
         one_shot = OneShot(targets, progress, progress, bucket_names=frozenset(options.buckets))
@@ -60,10 +58,29 @@ def run(options: argparse.Namespace) -> int:
     return exit_code(outcomes)
 
 
+def _require_choice(options: argparse.Namespace) -> None:
+    """Raise UsageError for commands that would abort whatever is there, and for two choices at odds."""
+    chosen = options.stale or options.idle_for is not None or options.older_than is not None
+    if options.every and chosen:
+        raise UsageError("--all: is for uploads of any age, not beside --stale, --idle-for or --older-than")
+    if options.format == "commands" and not (chosen or options.every):
+        raise UsageError(
+            "--format=commands: would abort uploads that are still running: choose by --stale, --idle-for "
+            "or --older-than, or say --all"
+        )
+
+
+def _limit(options: argparse.Namespace) -> int:
+    """Return the maximum number of uploads; a script has all of them by default, to be done with them."""
+    if options.limit is not None:
+        return int(options.limit)
+    return 0 if options.format == "commands" else DEFAULT_LIMIT
+
+
 def _text(options: argparse.Namespace, report: UploadReport) -> str:
     if options.format == "table":
         return uploads_table(report, None if options.output else terminal_width())
-    formats = {"json": uploads_json, "csv": uploads_csv, "commands": uploads_commands}
+    formats = {"json": uploads_json, "csv": uploads_csv, "commands": abort_script}
     return formats[options.format](report)
 
 
@@ -76,11 +93,13 @@ def _selector(
         selections: list[UploadSelection] = []
 
         def new_observers() -> Sequence[UploadObserver]:
-            selections.append(UploadSelection(upload_filter, session.target, bucket.name))
+            selections.append(UploadSelection(upload_filter, session.target, bucket))
             return selections[-1].add, progress.watch(session.target.name, bucket.name)
 
         result = scanner.scan(bucket, Ledger.for_one_scan(), new_observers)
         selections[-1].result = result
+        selections[-1].signing_region = session.client.store.signing_region
+        selections[-1].has_part_times = session.client.store.has_part_times
         return selections[-1]
 
     return select

@@ -1,4 +1,4 @@
-"""Uploads as a table, as JSON, as CSV, and as the commands that abort them."""
+"""Uploads as a table, as JSON and as CSV."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from exporter.cli.terminal.table import Column, table
 from exporter.model.errors import Failure
 from exporter.model.uploads import age_at
-from exporter.stores.abort_command import abort_command
-from exporter.text.humanize import human_bytes, human_count, human_seconds, utc_text
-from exporter.text.quoting import csv_cell, one_line, shell_quoted
+from exporter.stores.abort_command import abort_commands, command_line
+from exporter.text.humanize import human_bytes, human_count, human_seconds
+from exporter.text.quoting import csv_cell, one_line
 from exporter.web.records import upload_record
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def uploads_table(report: UploadReport, width: int | None = None) -> str:
     cells = [
         (
             row.target.name,
-            row.bucket,
+            row.bucket.name,
             one_line(row.upload.key),
             human_seconds(age_at(report.now, row.upload.initiated)),
             human_seconds(age_at(report.now, row.found.activity)),
@@ -124,37 +124,10 @@ def uploads_csv(report: UploadReport) -> str:
     return file.getvalue()
 
 
-def uploads_commands(report: UploadReport) -> str:
-    """Return one abort command per line, each after a comment that says what it aborts.
-
-    Comments hold no keys: an interactive zsh expands what stands in them. Denied uploads have no command.
-    """
-    rows, denied = [row for row in report.uploads if not row.found.denied], report.counts.denied
-    lines = [
-        (f"# {len(rows)} uploads in progress as of {utc_text(report.now)} UTC. Each command aborts one,"),
-        "# and its parts are lost. Run them in bash or zsh, with your own credentials.",
-    ]
-    if denied:
-        lines.append(
-            f"# Left out are uploads that the store lists and then denies, nothing to abort: {denied:,}"
-        )
-    for row in rows:
-        found = row.found
-        what = (
-            f"{human_seconds(age_at(report.now, row.upload.initiated))} old",
-            f"idle {human_seconds(age_at(report.now, found.activity))}",
-            "parts not known" if found.parts is None else f"parts {found.parts:,}",
-            "bytes not known" if found.bytes is None else human_bytes(found.bytes),
-            f"in {shell_quoted(row.bucket)} of {shell_quoted(row.target.name)}",
-        )
-        lines += (f"# {', '.join(what)}", abort_command(row.target, row.bucket, row.upload))
-    return "\n".join(lines) + "\n"
-
-
 def _record(each: FoundUpload, now: float) -> Record:
-    command = abort_command(each.target, each.bucket, each.upload)
-    names = each.target.name, each.target.store.value, each.bucket
-    return upload_record(*names, each.found, now=now, abort_command=command)
+    command = abort_commands(each.target, each.bucket, each.upload, each.signing_region)
+    names = each.target.name, each.target.store.value, each.bucket.name
+    return upload_record(*names, each.found, now=now, abort_command=command_line(command))
 
 
 def _csv_value(value: object) -> object:

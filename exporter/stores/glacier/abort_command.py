@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.stores.aws.cli import Parameter, aws_command
+from exporter.model.abort import AbortCommand
+from exporter.stores.aws.cli import Parameter, aws_command, why_not
 
 if TYPE_CHECKING:
-    from exporter.config.settings import TargetSettings
+    from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model.uploads import Upload
 
 
-def abort_command(target: TargetSettings, vault: str, upload: Upload) -> tuple[str, ...]:
-    """Return the command's words, as the AWS CLI takes them."""
+def abort_command(target: TargetSettings, vault: BucketSettings, upload: Upload, region: str) -> AbortCommand:
+    """Return the command, as the AWS CLI takes it."""
+    if instead := why_not(target, upload.upload_id):
+        return AbortCommand(instead=instead)
     parameters = (
         Parameter("account-id", "accountId", target.account_id),
-        Parameter("vault-name", "vaultName", vault),
+        Parameter("vault-name", "vaultName", vault.name),
         Parameter("upload-id", "uploadId", upload.upload_id),
     )
-    return aws_command(target, "glacier", parameters)
+    return AbortCommand((aws_command(target, "glacier abort-multipart-upload", parameters, region=region),))

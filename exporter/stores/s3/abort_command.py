@@ -2,25 +2,84 @@
 
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.stores.aws.cli import Parameter, aws_command
+from exporter.model.abort import AbortCommand
+from exporter.stores.aws.cli import Parameter, aws_command, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.config.settings import TargetSettings
+    from exporter.config.settings import BucketSettings, TargetSettings
+    from exporter.model.abort import Words
     from exporter.model.uploads import Upload
 
+_CLI_BUCKET = re.compile(r"[a-zA-Z0-9._-]{1,255}|arn:.*")
+"""Names that the AWS CLI sends; ARNs it checks by itself."""
+_TENANT_BUCKET = re.compile(r"([A-Za-z0-9_.-]+):([A-Za-z0-9._-]+)")
+_TENANT = (
+    "the AWS CLI refuses a name with a colon: to a user of tenant {} the bucket is called {}, "
+    "so name it like that in a target with keys of such a user"
+)
+_OTHER_NAME = "the AWS CLI refuses the name of this bucket: an abort rule of the bucket removes the upload"
 
-def abort_command(target: TargetSettings, bucket: str, upload: Upload) -> tuple[str, ...]:
-    """Return the command's words, as the AWS CLI takes them."""
+
+def abort_command(
+    target: TargetSettings, found_in: BucketSettings, upload: Upload, region: str
+) -> AbortCommand:
+    """Return the command, as the AWS CLI takes it. `region` is the target's."""
+    bucket = found_in.name
+    if found_in.region and not target.endpoints:
+        region = found_in.region
+    if instead := _refused_name(bucket) or why_not(target, upload.key, upload.upload_id):
+        return AbortCommand(instead=instead)
+    if target.endpoint_urls:
+        nodes = [replace(target, endpoint_url=url, endpoint_urls=()) for url in target.endpoint_urls]
+        return AbortCommand(tuple(_abort(node, bucket, upload, region) for node in nodes))
+    return AbortCommand(
+        (_abort(target, bucket, upload, region),),
+        listing=_listing(target, bucket, upload, region),
+        addressing_style=_addressing_style(target),
+        profile=target.credentials.profile or "",
+    )
+
+
+def _abort(target: TargetSettings, bucket: str, upload: Upload, region: str) -> Words:
     parameters = (
         Parameter("bucket", "Bucket", bucket),
         Parameter("key", "Key", upload.key),
         Parameter("upload-id", "UploadId", upload.upload_id),
     )
-    return aws_command(target, "s3api", parameters, *_flags(target))
+    call = "s3api abort-multipart-upload"
+    return aws_command(target, call, parameters, *_flags(target), region=region)
+
+
+def _listing(target: TargetSettings, bucket: str, upload: Upload, region: str) -> Words:
+    """Return the words that list the uploads of the key: its own come first, so a page of them will do."""
+    wanted = json.dumps(upload.upload_id).replace("`", "\\`")
+    parameters = (Parameter("bucket", "Bucket", bucket), Parameter("prefix", "Prefix", upload.key))
+    flags = (*_flags(target), "--no-paginate", "--output=text")
+    query = f"--query=Uploads[?UploadId==`{wanted}`].UploadId"
+    return aws_command(target, "s3api list-multipart-uploads", parameters, *flags, query, region=region)
+
+
+def _refused_name(bucket: str) -> str:
+    if _CLI_BUCKET.fullmatch(bucket):
+        return ""
+    tenant = _TENANT_BUCKET.fullmatch(bucket)
+    return _TENANT.format(*tenant.groups()) if tenant else _OTHER_NAME
+
+
+def _addressing_style(target: TargetSettings) -> str:
+    """Return the style that the AWS CLI has no flag for, '' where it is what it does by itself.
+
+    With an endpoint of its own it puts buckets into the path, else into the host name.
+    """
+    usual = "path" if target.endpoint_url else "virtual"
+    return "" if target.addressing_style in {"auto", usual} else target.addressing_style
 
 
 def _flags(target: TargetSettings) -> Iterator[str]:

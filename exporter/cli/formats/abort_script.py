@@ -1,0 +1,187 @@
+"""Uploads as a shell script of the commands that abort them, for a person to read and to run.
+
+Keys come from whoever uploads, so every text is one printable word in single quotes, which no shell reads
+anything into, and comments hold none of them: an interactive zsh runs comments.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.cli.upload_filter import UploadSelection
+from exporter.model.errors import Failure
+from exporter.model.uploads import age_at
+from exporter.stores.abort_command import abort_commands
+from exporter.text.humanize import human_bytes, human_seconds, utc_text
+from exporter.text.quoting import one_line, shell_quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from exporter.cli.formats.uploads import UploadReport
+    from exporter.cli.upload_filter import FoundUpload
+    from exporter.model.abort import AbortCommand, Words
+
+_HEAD = """\
+#!/bin/sh
+# This aborts {number:,} uploads, as found at {when} UTC, and their parts are lost: {size}.
+# Read it, then run it with credentials of your own: sh FILE. It stops at the first failure, and can be run
+# again. mpu-exporter, which wrote it, never aborts an upload by itself.
+# shellcheck disable=SC1003,SC2016 # keys stand in single quotes, so that nothing in them is expanded
+"""
+_FUNCTIONS = """\
+set -eu
+total={number} aborted=0 absent=0 left=0 freed=0 unsized=0 failure='' scratch=''
+
+finish() {{ # tells what was done, however it ended
+  code=$?
+  [ -z "$scratch" ] || rm -rf "$scratch"
+  if [ "$code" = 0 ] && [ "$left" != 0 ]; then code=1; fi
+  more=''
+  [ "$unsized" = 0 ] || more=" and those of $unsized whose size is not known"
+  echo "Of $total uploads, aborted: $aborted, gone already: $absent, left to you: $left."
+  echo "Freed: $freed bytes$more."
+  exit "$code"
+}}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+say() {{ # TEXT: the upload that is next
+  failure=''
+  printf '%s\\n' "$1"
+}}
+
+abort() {{ # BYTES COMMAND...: false where that failed; why is in $failure, unless the upload is not there
+  bytes=$1
+  shift
+  if answer=$("$@" </dev/null 2>&1); then
+    aborted=$((aborted + 1))
+    if [ "$bytes" = unknown ]; then unsized=$((unsized + 1)); else freed=$((freed + bytes)); fi
+    return 0
+  fi
+  case ${{answer#*'An error occurred ('}} in # the first one is the AWS CLI's own, others may be in a key
+    NoSuchUpload\\)* | NoSuchKey\\)*) return 1 ;;
+    ResourceNotFoundException\\)*'Vault not found'*) ;;
+    ResourceNotFoundException\\)*) return 1 ;;
+  esac
+  case $* in
+    *NoSuch*) ;; # a key that looks like the answer of obsutil
+    *) case $answer in *'error code [NoSuchUpload]'*) return 1 ;; esac ;;
+  esac
+  failure=${{answer:-the command failed and did not say why}}
+  return 1
+}}
+
+gone() {{ # [COMMAND...]: what tells whether the store lists it, where the failure has no error code
+  if [ -n "$failure" ]; then
+    case $failure in *'An error occurred ('*) set -- ;; esac
+    if [ "$#" = 0 ] || ! listed=$("$@" </dev/null 2>/dev/null) || [ "${{listed:-None}}" != None ]; then
+      printf '%s\\n' "stopped: $failure" >&2
+      exit 1
+    fi
+  fi
+  absent=$((absent + 1))
+  echo '  it is gone already'
+}}
+
+leave() {{ # TEXT: why no command can abort it, and what to do
+  left=$((left + 1))
+  printf '  left to you: %s\\n' "$1"
+}}
+"""
+_STYLES = """
+scratch=$(mktemp -d)
+style() { # FILE STYLE [--profile=NAME]: a copy of the config file of the AWS CLI, which has no flag for this
+  config=${AWS_CONFIG_FILE:-${HOME-}/.aws/config}
+  if [ -e "$config" ]; then cp "$config" "$scratch/$1"; fi
+  AWS_CONFIG_FILE=$scratch/$1 aws configure set s3.addressing_style "$2" ${3+"$3"}
+}
+"""
+
+_Style = tuple[str, str]
+"""Addressing style and profile."""
+
+
+def abort_script(report: UploadReport) -> str:
+    """Return the script. Denied uploads are not in it."""
+    rows = [row for row in report.uploads if not row.found.denied]
+    commands = [_commands(row) for row in rows]
+    styles = list(dict.fromkeys(filter(None, map(_style, commands))))
+    head = _HEAD.format(when=utc_text(report.now), number=len(rows), size=_size(rows))
+    lines = [head.rstrip("\n"), *_notes(report, len(rows)), _FUNCTIONS.format(number=len(rows)).rstrip("\n")]
+    if styles:
+        lines += [_STYLES.rstrip("\n"), *map(_style_line, range(len(styles)), styles)]
+    for number, (row, command) in enumerate(zip(rows, commands, strict=True), 1):
+        text = f"{number}/{len(rows)} {_described(row, report.now)}"
+        style = _style(command)
+        where = f'env AWS_CONFIG_FILE="$scratch/{styles.index(style)}" ' if style else ""
+        lines += ["", f"say {shell_quoted(one_line(text))}", *_steps(row, command, where)]
+    return "\n".join(lines) + "\n"
+
+
+def _commands(row: FoundUpload) -> AbortCommand:
+    return abort_commands(row.target, row.bucket, row.upload, row.signing_region)
+
+
+def _style(command: AbortCommand) -> _Style | None:
+    return (command.addressing_style, command.profile) if command.addressing_style else None
+
+
+def _style_line(number: int, style: _Style) -> str:
+    name, profile = style
+    words = ["style", str(number), name, *([f"--profile={profile}"] if profile else [])]
+    return _quoted(words)
+
+
+def _size(rows: Iterable[FoundUpload]) -> str:
+    sizes = [row.found.bytes for row in rows]
+    known = [size for size in sizes if size is not None]
+    text = f"{human_bytes(sum(known))}, {sum(known)} bytes"
+    return (
+        text
+        if len(known) == len(sizes)
+        else f"{text}, and those of {len(sizes) - len(known):,} of unknown size"
+    )
+
+
+def _notes(report: UploadReport, number: int) -> Iterator[str]:
+    """Yield comments about what is not in the script."""
+    counts = report.counts
+    if counts.matched > number:
+        yield f"# Not in it, for the limit: {counts.matched - number:,}. With --limit=0 all are."
+    if counts.denied:
+        yield f"# Not in it, as the store lists them and then denies them: {counts.denied:,}."
+    values = [each.value for each in report.outcomes]
+    if failed := sum(isinstance(each, Failure) for each in values):
+        yield f"# Not in it, as they could not be scanned: {failed:,} buckets or targets."
+    if any(isinstance(each, UploadSelection) and not each.has_part_times for each in values):
+        yield "# Glacier tells no times of parts: its uploads count as idle since they were initiated."
+
+
+def _described(row: FoundUpload, now: float) -> str:
+    found = row.found
+    age, idle = age_at(now, row.upload.initiated), age_at(now, found.activity)
+    what = (
+        "size not known" if found.bytes is None else human_bytes(found.bytes),
+        "age not known" if age is None else f"{human_seconds(age)} old",
+        "idle time not known" if idle is None else f"idle {human_seconds(idle)}",
+    )
+    return f"{row.target.name} {row.bucket.name}/{row.upload.key}: {', '.join(what)}"
+
+
+def _steps(row: FoundUpload, command: AbortCommand, where: str) -> Iterator[str]:
+    if not command.calls:
+        yield f"# {command.instead}"
+        yield f"leave {shell_quoted(command.instead)}"
+        return
+    size = "unknown" if row.found.bytes is None else row.found.bytes
+    indent = ""
+    for words in command.calls:
+        yield f"{indent}abort {size} {where}{_quoted(words)} ||"
+        indent = "  "
+    yield f"  gone {where}{_quoted(command.listing)}" if command.listing else "  gone"
+
+
+def _quoted(words: Sequence[str] | Words) -> str:
+    return " ".join(map(shell_quoted, words))
