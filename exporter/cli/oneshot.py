@@ -10,7 +10,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
-from exporter.model.errors import Failure, StoppingError, StoreError
+from exporter.model.errors import Failure, Reason, StoppingError, StoreError
 from exporter.scan.scanner import Scanner
 from exporter.scheduler.discovery import BucketDiscovery
 from exporter.stores.engine.store_client import StoreClient
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from exporter.config.settings import BucketSettings, TargetSettings
-    from exporter.model.errors import Reason
+    from exporter.model.targets import Selection
     from exporter.scan.enrich import Enrichment
     from exporter.stores.base import Store
     from exporter.stores.transport.client import Traffic
@@ -56,10 +56,20 @@ class TargetSession(NamedTuple):
     def buckets(self) -> tuple[BucketSettings, ...]:
         """Return its buckets: those of the config, or those that discovery finds.
 
+        Raises StoreError, also where discovery matches none (not_found), and StoppingError.
+        """
+        buckets, selection = self.find()
+        if selection and selection.problem:
+            raise StoreError(Reason.NOT_FOUND, selection.problem)
+        return buckets
+
+    def find(self) -> tuple[tuple[BucketSettings, ...], Selection | None]:
+        """Return its buckets, and what discovery made of the account's, where it has to.
+
         Raises StoreError and StoppingError.
         """
         if self.target.discover is None:
-            return self.target.buckets
+            return self.target.buckets, None
         return BucketDiscovery(self.target, self.client).find()
 
     def for_each(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from exporter.cli.oneshot import TargetSession
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model.results import AbortRules
+    from exporter.model.targets import Selection
     from exporter.model.uploads import Upload
     from exporter.stores.pagination.listing import Task
 
@@ -65,13 +66,16 @@ def probe(targets: Sequence[TargetSettings], names: frozenset[str], *, every: bo
 def _probe(names: frozenset[str], limit: int | None, session: TargetSession) -> list[ProbeResult]:
     """Query one target. Raises StoppingError, and nothing else."""
     rows: list[ProbeResult] = []
-    found = attempt(session.buckets, session.target.name)
+    found = attempt(session.find, session.target.name)
     if session.target.discover:
         operation = store_type(session.target.store).buckets_operation
         rows.append(_result(session.target, "", operation, found))
     if isinstance(found, Failure):
         return rows
-    selected = [bucket for bucket in found if not names or bucket.name in names]
+    buckets, selection = found
+    if selection and selection.problem:
+        rows.append(_nothing_matches(session.target, selection))
+    selected = [bucket for bucket in buckets if not names or bucket.name in names]
     for outcome in session.for_each(selected[:limit], lambda bucket: list(_probe_bucket(session, bucket))):
         if isinstance(outcome.value, Failure):  # a bug of ours
             rows.append(_result(session.target, outcome.bucket, UPLOADS_OPERATION, outcome.value))
@@ -81,6 +85,12 @@ def _probe(names: frozenset[str], limit: int | None, session: TargetSession) -> 
         text = f"{skipped:,} more buckets: name them with --bucket, or ask --all-buckets"
         rows.append(ProbeResult(session.target.name, "...", "-", untried=text))
     return rows
+
+
+def _nothing_matches(target: TargetSettings, selection: Selection) -> ProbeResult:
+    """Return the row of a discovery that leaves no bucket, with what drops each."""
+    failure = Failure(Reason.NOT_FOUND, selection.problem)
+    return ProbeResult(target.name, "", "discover", failure, notes=tuple(map(str, selection.dropped)))
 
 
 def _probe_bucket(session: TargetSession, bucket: BucketSettings) -> Iterator[ProbeResult]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+from exporter.text.quoting import one_line
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -37,16 +39,55 @@ class UnknownNameError(Exception):
     """A request names a target or bucket that is not watched; the text is for people."""
 
 
+class DroppedBucket(NamedTuple):
+    """A bucket that the account has and that is not watched; `why` says which key of the config drops it."""
+
+    name: str
+    why: str
+
+    def __str__(self) -> str:
+        """Return both on one line, whatever the name is."""
+        return one_line(f"{self.name} ({self.why})")
+
+
+class Selection(NamedTuple):
+    """What the patterns of `discover` left of a list of buckets.
+
+    `seen` is the number of buckets in the list, `matched` that of those to watch, by whichever shard;
+    `dropped` are the first ones of the others.
+    """
+
+    seen: int = 0
+    matched: int = 0
+    dropped: tuple[DroppedBucket, ...] = ()
+
+    @property
+    def problem(self) -> str:
+        """What is wrong where no bucket is left, '' where one is."""
+        if self.matched:
+            return ""
+        if not self.seen:
+            return "discover matches no bucket: there is none, or the credentials see none"
+        named, more = self.dropped[:_NAMED_LIMIT], self.seen - len(self.dropped[:_NAMED_LIMIT])
+        rest = f" and {more:,} more" if more else ""
+        return f"discover matches no bucket, {self.seen:,} seen: {', '.join(map(str, named))}{rest}"
+
+
+_NAMED_LIMIT = 5
+"""Maximum number of buckets that are named in a sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Discovery:
     """Outcome of the last listing of a target's buckets; `success` is None before the first has ended.
 
-    `last_success` is Unix seconds.
+    `last_success` is Unix seconds, `selection` what came of that listing.
     """
 
     success: bool | None = None
     failure: Failure | None = None
     last_success: float | None = None
+    selection: Selection | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ import logging
 import re
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.config.checks import check_bucket
-from exporter.config.settings import BucketSettings
+from exporter.config.settings import BucketSettings, DiscoverSettings
 from exporter.config.sharding import UNSHARDED
 from exporter.model.errors import Failure, Reason, StoreError
-from exporter.model.targets import Discovery
+from exporter.model.targets import Discovery, DroppedBucket, Selection
 from exporter.stores.pagination.paginator import Paginator
 from exporter.text.quoting import one_line
 
@@ -24,14 +24,25 @@ if TYPE_CHECKING:
     from exporter.stores.base import FoundBucket, Marker, Page
     from exporter.stores.engine.store_client import StoreClient
 
+    Find = Callable[[], "FoundBuckets"]
+
 log = logging.getLogger(__name__)
 
 BUCKETS_LIMIT = 100_000
 """Maximum number of buckets that one process watches of a target; a longer list is refused."""
 LOGGED_NAMES_LIMIT = 100
 """Maximum number of invalid names that are logged, a line each; a store may have any number of them."""
+DROPPED_LIMIT = 20
+"""Maximum number of buckets of which it is kept why they are not watched."""
 RETRY_SECONDS = 60.0
 """Maximum time until a list that could not be read is asked for again."""
+
+
+class FoundBuckets(NamedTuple):
+    """The buckets to watch, sorted by name, and what became of the others."""
+
+    buckets: tuple[BucketSettings, ...]
+    selection: Selection
 
 
 class BucketDiscovery:
@@ -44,35 +55,42 @@ class BucketDiscovery:
         self._shard = shard
         self._logged_names: set[str] = set()
 
-    def find(self) -> tuple[BucketSettings, ...]:
-        """Return the buckets to watch, sorted by name. Raises StoreError and StoppingError.
+    def find(self) -> FoundBuckets:
+        """Return the buckets to watch. Raises StoreError and StoppingError.
 
         An invalid name that the patterns include is left out, and logged once.
         """
         deadline = self._client.clocks.monotonic() + self._target.scan.timeout
         pages: Paginator[FoundBucket] = Paginator(lambda page: [bucket.name for bucket in page])
         found: dict[str, BucketSettings] = {}
+        selection = Selection()
         while not pages.done:
             for name, region in pages.accept(self._page(pages.marker, deadline)):
-                if self._is_selected(name) and self._is_valid(name):
+                why = self._why_dropped(name)
+                selection = _counted(selection, name, why)
+                if not why and self._shard.owns(self._target.name, name):
                     found[name] = bucket_settings(self._target, name, region)
             if len(found) > BUCKETS_LIMIT:
                 text = f"there are more than {BUCKETS_LIMIT} buckets to watch here: narrow discover.include"
                 raise StoreError(Reason.UNSUPPORTED, f"{text}, or add shards")
-        return tuple(bucket for _, bucket in sorted(found.items()))
+        return FoundBuckets(tuple(bucket for _, bucket in sorted(found.items())), selection)
 
     def _page(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
         client = self._client
         return client.call(lambda until: client.store.list_buckets(marker, until), deadline)
 
-    def _is_selected(self, name: str) -> bool:
-        return matches(self._target, name) and self._shard.owns(self._target.name, name)
+    def _why_dropped(self, name: str) -> str:
+        """Return why no shard watches a bucket, '' where one does."""
+        if pattern := pattern_that_drops(self._target.discover or DiscoverSettings(), name):
+            return pattern
+        return "" if self._is_valid(name) else "its name cannot be asked for"
 
     def _is_valid(self, name: str) -> bool:
         try:
             check_bucket(name)
         except ValueError as error:
-            if name not in self._logged_names and len(self._logged_names) < LOGGED_NAMES_LIMIT:
+            is_told = name in self._logged_names or not self._shard.owns(self._target.name, name)
+            if not is_told and len(self._logged_names) < LOGGED_NAMES_LIMIT:
                 self._logged_names.add(name)
                 fields = {"target": self._target.name, "bucket": one_line(name), "error": str(error)}
                 log.warning("a bucket's name cannot be asked for: it is left out", extra={"fields": fields})
@@ -82,11 +100,23 @@ class BucketDiscovery:
 
 def matches(target: TargetSettings, name: str) -> bool:
     """Whether the target's `discover` patterns select a bucket of this name."""
-    discover = target.discover
-    if discover is None:
-        return False
-    included = not discover.include or any(re.search(each, name) for each in discover.include)
-    return included and not any(re.search(each, name) for each in discover.exclude)
+    return target.discover is not None and not pattern_that_drops(target.discover, name)
+
+
+def pattern_that_drops(discover: DiscoverSettings, name: str) -> str:
+    """Return which key of `discover` drops a bucket of this name, '' where none does."""
+    if discover.include and not any(re.search(each, name) for each in discover.include):
+        return "no pattern of discover.include finds it"
+    found = next((each for each in discover.exclude if re.search(each, name)), None)
+    return "" if found is None else f"discover.exclude: {found}"
+
+
+def _counted(selection: Selection, name: str, why: str) -> Selection:
+    """Return the selection with one bucket more; `why` is '' where it is watched."""
+    seen, matched, dropped = selection
+    if why and len(dropped) < DROPPED_LIMIT:
+        dropped += (DroppedBucket(name, why),)
+    return Selection(seen + 1, matched + (not why), dropped)
 
 
 def bucket_settings(target: TargetSettings, name: str, region: str | None = None) -> BucketSettings:
@@ -100,7 +130,7 @@ class DiscoverySchedule:
     Times are seconds of the monotonic clock. Safe to use from many threads.
     """
 
-    def __init__(self, refresh: float, find: Callable[[], tuple[BucketSettings, ...]], start: float) -> None:
+    def __init__(self, refresh: float, find: Find, start: float) -> None:
         """Make one that is first due at `start`, then every `refresh`; `find` reads the list."""
         self.find = find
         self._refresh = refresh
@@ -130,9 +160,15 @@ class DiscoverySchedule:
             self._due = min(self._due, now)
             return True
 
-    def succeed(self, now: float, wall: float) -> None:
-        """Note that the list was read; `wall` is Unix seconds."""
-        self._end(Discovery(success=True, last_success=wall), now + self._refresh)
+    def succeed(self, now: float, wall: float, selection: Selection) -> bool:
+        """Note that the list was read; returns whether the problem with it differs from the last one.
+
+        `wall` is Unix seconds.
+        """
+        before = self._state.selection or Selection(matched=1)
+        state = Discovery(success=True, last_success=wall, selection=selection)
+        self._end(state, now + self._refresh)
+        return selection.problem != before.problem
 
     def fail(self, now: float, failure: Failure) -> bool:
         """Note that the list could not be read; returns whether the failure differs from the last one."""

@@ -182,10 +182,12 @@ class Loop:
         """List the target's buckets, and have them watched."""
         fields: dict[str, object] = {"target": watched.settings.name}
         try:
-            buckets = discovery.find()
+            buckets, selection = discovery.find()
             self._reconciler.found(watched, buckets)
-            discovery.succeed(self._monotonic(), time.time())
+            is_new = discovery.succeed(self._monotonic(), time.time(), selection)
             log.debug("buckets found", extra={"fields": fields | {"buckets": len(buckets)}})
+            if is_new and selection.problem:
+                log.warning("no bucket is watched", extra={"fields": fields | {"error": selection.problem}})
         except StoppingError:
             discovery.cancel()
         except StoreError as error:

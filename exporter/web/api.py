@@ -76,11 +76,15 @@ def _target(watched: TargetStatus, rows: Iterable[BucketRow]) -> Json:
 def _discovery(discovery: Discovery | None) -> Json | None:
     if discovery is None:
         return None
+    selection = discovery.selection
     return {
         "success": discovery.success,
         "reason": discovery.failure.reason.value if discovery.failure else None,
         "message": (discovery.failure.message or None) if discovery.failure else None,
         "last_success": discovery.last_success,
+        "seen": selection.seen if selection else None,
+        "matched": selection.matched if selection else None,
+        "dropped": [each._asdict() for each in selection.dropped] if selection else None,
     }
 
 

@@ -46,7 +46,7 @@ def finder(
 
 
 def names(rig: Rig, discover: DiscoverSettings = EVERY) -> list[str]:
-    return [bucket.name for bucket in finder(rig, discover).find()]
+    return [bucket.name for bucket in finder(rig, discover).find().buckets]
 
 
 def spoil(rig: Rig, reply: Reply | None = None, on: tuple[int, ...] | None = None, **how: object) -> None:
@@ -58,7 +58,7 @@ class TestEveryStore:
         rig = open_rig()
         fill(rig, "media", "backups", "a.b-c")
         assert names(rig) == ["a.b-c", "backups", "media"]
-        assert [bucket.stale_after for bucket in finder(rig).find()] == [5.0] * 3
+        assert [bucket.stale_after for bucket in finder(rig).find().buckets] == [5.0] * 3
 
     def test_an_account_without_buckets_has_none(self, open_rig: Opener):
         rig = open_rig()
@@ -151,8 +151,8 @@ class TestNames:
         rig = open_engine()
         fill(rig, "good", "..", "a b", "new\nline")
         looking = finder(rig)
-        assert [bucket.name for bucket in looking.find()] == ["good"]
-        assert [bucket.name for bucket in looking.find()] == ["good"]
+        assert [bucket.name for bucket in looking.find().buckets] == ["good"]
+        assert [bucket.name for bucket in looking.find().buckets] == ["good"]
         assert len(caplog.records) == 3
         assert all(record.getMessage() == caplog.records[0].getMessage() for record in caplog.records)
 
@@ -166,7 +166,7 @@ class TestNames:
         rig = open_engine()
         fill(rig, "good")
         target = replace(rig.target, prefix="db/", discover=EVERY, stale_after=7.0)
-        found = BucketDiscovery(target, StoreClient(rig.store, target.scan, threading.Event())).find()
+        found = BucketDiscovery(target, StoreClient(rig.store, target.scan, threading.Event())).find().buckets
         assert found == (BucketSettings("good", "db/", 7.0, None),)
 
 
@@ -184,13 +184,13 @@ class TestAmazon:
         return rig
 
     def test_is_asked_for_pages_and_tells_regions(self, rig: Rig):
-        found = {bucket.name: bucket.region for bucket in finder(rig).find()}
+        found = {bucket.name: bucket.region for bucket in finder(rig).find().buckets}
         assert len(found) == 20
         assert (found["bucket-03"], found["bucket-04"]) == ("eu-central-1", "us-east-1")
         assert [request.argument("max-buckets") for request in rig.standin.requests] == ["1000"] * 3
 
     def test_is_asked_about_a_bucket_in_the_bucket_s_own_region_from_the_first_request_on(self, rig: Rig):
-        [bucket] = [each for each in finder(rig).find() if each.name == "bucket-03"]
+        [bucket] = [each for each in finder(rig).find().buckets if each.name == "bucket-03"]
         rig.server.buckets["bucket-03"] = [Upload("a", "1")]
         rig.standin.forget()
         rig.bucket = bucket
@@ -251,7 +251,7 @@ class TestHuawei:
     def test_the_location_is_asked_for_and_file_systems_are_found_too(self, open_obs: Opener):
         rig = open_obs("obs")
         fill(rig, "media", "pfs-shared")
-        found = finder(rig).find()
+        found = finder(rig).find().buckets
         assert [(bucket.name, bucket.region) for bucket in found] == [
             ("media", "eu-west-101"),
             ("pfs-shared", "eu-west-101"),
@@ -261,6 +261,6 @@ class TestHuawei:
         for signature in ("v2", "v4"):
             rig = open_obs(signature)
             fill(rig, "media", "pfs-shared")
-            assert [bucket.name for bucket in finder(rig).find()] == ["media", "pfs-shared"]
+            assert [bucket.name for bucket in finder(rig).find().buckets] == ["media", "pfs-shared"]
             sent = {name.lower() for request in rig.standin.requests for name in request.headers}
             assert {name for name in sent if "location" in name} == set()

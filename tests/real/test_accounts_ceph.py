@@ -40,7 +40,8 @@ def found(target: TargetSettings) -> list[str]:
     store = make_store(target, Transport(Recorder(), stop))
     try:
         return [
-            bucket.name for bucket in BucketDiscovery(target, StoreClient(store, target.scan, stop)).find()
+            bucket.name
+            for bucket in BucketDiscovery(target, StoreClient(store, target.scan, stop)).find().buckets
         ]
     finally:
         store.close()

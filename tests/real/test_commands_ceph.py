@@ -68,6 +68,15 @@ def test_the_probe_tells_what_the_other_user_lacks(ceph: Ceph, bucket: str, tmp_
     assert allowed == [[call, "allowed"] for call in calls]
 
 
+def test_where_the_patterns_leave_no_bucket_the_scan_fails_and_says_why(ceph: Ceph, tmp_path: Path):
+    finding = watched(ceph, MPU, discover={"exclude": ["."]})
+    del finding["buckets"]
+    done = run("scan", tmp_path, finding)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert done.stderr.startswith("mpu: not_found: discover matches no bucket, ")
+    assert " (discover.exclude: .)" in done.stderr
+
+
 def test_found_buckets_are_scanned_too(ceph: Ceph, bucket: str, tmp_path: Path):
     finding = watched(ceph, MPU, discover={"include": [f"^{bucket}$"]})
     del finding["buckets"]

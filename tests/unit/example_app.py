@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING
 
 from fakes import NOW
 from hostile import MALICIOUS_KEYS
-from unit.example_board import AGES, SUMMARY, ExampleBoard
+from unit.example_board import AGES, HOSTILE, SUMMARY, ExampleBoard
 
 from exporter.config.settings import BucketSettings, Prices, StoreKind, TargetSettings
 from exporter.model.cost import PriceList
 from exporter.model.errors import Failure, Reason
 from exporter.model.results import ScanResult
-from exporter.model.targets import Discovery, ScanRequest, ScanTimes, TargetStatus, UnknownNameError
+from exporter.model.targets import (
+    Discovery,
+    DroppedBucket,
+    ScanRequest,
+    ScanTimes,
+    Selection,
+    TargetStatus,
+    UnknownNameError,
+)
 from exporter.model.top_uploads import TopUploads
 from exporter.model.uploads import CountedUpload, Upload
 from exporter.state.board import Entry
@@ -23,6 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 PRICE_LIST = PriceList(Prices("USD", 0.023))
+DROPPED = (
+    DroppedBucket("tmp", "no pattern of discover.include finds it"),
+    DroppedBucket(HOSTILE, "discover.exclude: ^a"),
+)
 FAILURE = "ListMultipartUploads: AccessDenied: User is not authorized to perform this action"
 
 
@@ -77,7 +89,7 @@ class ExampleApp:
                     "backups": ScanTimes(NOW, NOW - 3),
                     "logs": ScanTimes(NOW + 10),
                 },
-                Discovery(success=True, last_success=NOW - 60),
+                Discovery(success=True, last_success=NOW - 60, selection=Selection(5, 3, DROPPED)),
             ),
             TargetStatus(
                 TargetSettings("archive", StoreKind.GLACIER, (BucketSettings("tapes"),)),

@@ -10,8 +10,9 @@ from fakes import NOW, Clock
 from exporter.config.settings import BucketSettings, ScanSettings, Settings, StoreKind, TargetSettings
 from exporter.config.sharding import UNSHARDED
 from exporter.model.results import ScanResult
+from exporter.model.targets import Selection
 from exporter.scan.tally import Tally
-from exporter.scheduler.discovery import DiscoverySchedule
+from exporter.scheduler.discovery import DiscoverySchedule, FoundBuckets
 from exporter.scheduler.loop import Loop
 from exporter.scheduler.publisher import Publisher
 from exporter.scheduler.reconciler import Reconciler, bucket_name
@@ -92,7 +93,7 @@ class SchedulerSetup:
         found = self.lists[target.name]
         if isinstance(found, Exception):
             raise found
-        return tuple(map(BucketSettings, found))
+        return FoundBuckets(tuple(map(BucketSettings, found)), Selection(len(found), len(found)))
 
     def apply(self, *targets, ages=(), ages_as="histogram"):
         settings = Settings(tuple(targets), ages=ages, ages_as=ages_as)

@@ -5,20 +5,18 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING
 
+import pytest
 from contract.rigs import failure
 
 from exporter.config.settings import DiscoverSettings, StoreKind, TargetSettings
 from exporter.config.sharding import UNSHARDED, Shard
 from exporter.model.errors import Reason
+from exporter.model.targets import Selection
 from exporter.scheduler import discovery
 from exporter.scheduler.discovery import BucketDiscovery
 from exporter.stores.base import FoundBucket, Page
 from exporter.stores.engine.store_client import StoreClient
-
-if TYPE_CHECKING:
-    import pytest
 
 TARGET = TargetSettings("prod", StoreKind.S3, (), discover=DiscoverSettings())
 MANY = [f"bucket-{number:02}" for number in range(30)]
@@ -49,12 +47,12 @@ def finder(*names: str) -> BucketDiscovery:
 
 
 def found_by(shard: Shard) -> list[str]:
-    found = discovery_of(Account(*MANY), shard=shard).find()
+    found = discovery_of(Account(*MANY), shard=shard).find().buckets
     return [bucket.name for bucket in found]
 
 
 def test_buckets_come_in_the_order_of_their_names_each_once():
-    found = finder("c", "a", "b", "c", "a").find()
+    found = finder("c", "a", "b", "c", "a").find().buckets
     assert [bucket.name for bucket in found] == ["a", "b", "c"]
 
 
@@ -72,9 +70,48 @@ def test_what_is_too_much_for_one_is_not_for_two_shards(monkeypatch: pytest.Monk
 
 def test_a_list_without_end_is_not_followed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(discovery, "BUCKETS_LIMIT", 4)
-    assert len(finder(*"abcd").find()) == 4
+    assert len(finder(*"abcd").find().buckets) == 4
     error = failure(finder(*"abcdef").find)
     assert (error.reason, "narrow discover.include" in str(error)) == (Reason.UNSUPPORTED, True)
+
+
+def test_it_says_which_key_drops_each_bucket_and_of_how_many_it_saw(monkeypatch: pytest.MonkeyPatch):
+    target = replace(TARGET, discover=DiscoverSettings(include=("^prod-", "web"), exclude=("tmp$", "old")))
+    account = Account("prod-a", "test", "web-tmp", "prod-old-tmp", "prod-b b", "web")
+    buckets, selection = discovery_of(account, target).find()
+    dropped = (
+        ("test", "no pattern of discover.include finds it"),
+        ("web-tmp", "discover.exclude: tmp$"),
+        ("prod-old-tmp", "discover.exclude: tmp$"),
+        ("prod-b b", "its name cannot be asked for"),
+    )
+    assert ([bucket.name for bucket in buckets], selection) == (["prod-a", "web"], Selection(6, 2, dropped))
+    monkeypatch.setattr(discovery, "DROPPED_LIMIT", 3)
+    assert discovery_of(account, target).find().selection == Selection(6, 2, dropped[:3])
+
+
+def test_where_all_are_other_shards_no_discovery_is_at_fault():
+    names = [name for name in MANY if Shard(3, 0).owns("prod", name)]
+    buckets, selection = discovery_of(Account(*names), shard=Shard(3, 1)).find()
+    assert (buckets, selection.problem) == ((), "")
+
+
+@pytest.mark.parametrize(
+    ("names", "problem"),
+    [
+        ([], "discover matches no bucket: there is none, or the credentials see none"),
+        (["a\nb"], "discover matches no bucket, 1 seen: a\\nb (discover.exclude: .)"),
+        (
+            list("abcdefg"),
+            "discover matches no bucket, 7 seen: "
+            + ", ".join(f"{name} (discover.exclude: .)" for name in "abcde")
+            + " and 2 more",
+        ),
+    ],
+)
+def test_a_discovery_that_leaves_none_is_a_problem_in_one_sentence(names: list[str], problem: str):
+    target = replace(TARGET, discover=DiscoverSettings(exclude=(".",)))
+    assert discovery_of(Account(*names), target).find().selection.problem == problem
 
 
 def test_odd_names_are_told_where_the_patterns_want_them_and_not_without_end(
@@ -83,7 +120,7 @@ def test_odd_names_are_told_where_the_patterns_want_them_and_not_without_end(
     odd = [f"odd {number}" for number in range(2 * discovery.LOGGED_NAMES_LIMIT)]
     target = replace(TARGET, discover=DiscoverSettings(exclude=("^not",)))
     account = Account("good", "not wanted", *odd)
-    found = discovery_of(account, target).find()
+    found = discovery_of(account, target).find().buckets
     assert [bucket.name for bucket in found] == ["good"]
     told = [record.fields["bucket"] for record in caplog.records]
     assert told == odd[: discovery.LOGGED_NAMES_LIMIT]
@@ -92,5 +129,5 @@ def test_odd_names_are_told_where_the_patterns_want_them_and_not_without_end(
 def test_an_odd_name_leaves_each_shard_its_own():
     """A list in JSON may have half a character in it, which has no UTF-8."""
     account = Account("odd \ud800", *MANY)
-    parts = [discovery_of(account, shard=Shard(2, n)).find() for n in range(2)]
+    parts = [discovery_of(account, shard=Shard(2, n)).find().buckets for n in range(2)]
     assert sorted(bucket.name for part in parts for bucket in part) == MANY

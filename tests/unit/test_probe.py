@@ -80,6 +80,24 @@ def test_tags_are_asked_for_where_the_config_names_some(ask, store: StoreKind, o
     assert (row.bucket, row.operation, row.grant) == ("media", operation, grant)
 
 
+def test_a_discovery_that_leaves_no_bucket_is_a_failure_that_says_what_drops_each(ask):
+    class Buckets(FakeStore):
+        def list_buckets(self, marker, deadline):
+            return Page([FoundBucket("media"), FoundBucket("tmp")], truncated=False)
+
+    discover = DiscoverSettings(include=("^prod",))
+    rows = ask(replace(TARGET, buckets=(), discover=discover), Buckets())
+    why = "no pattern of discover.include finds it"
+    assert [(row.operation, row.failure and row.failure.reason) for row in rows] == [
+        ("ListBuckets", None),
+        ("discover", Reason.NOT_FOUND),
+    ]
+    assert failures(rows) == [
+        f"prod: not_found: discover matches no bucket, 2 seen: media ({why}), tmp ({why})"
+    ]
+    assert probe_table(rows).endswith(f"Notes:\n  prod/(all): media ({why})\n  prod/(all): tmp ({why})")
+
+
 def test_where_the_list_is_refused_that_is_all(ask):
     class Refusing(FakeStore):
         def list_buckets(self, marker, deadline):

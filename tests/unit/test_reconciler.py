@@ -327,6 +327,13 @@ class TestFinding:
         assert not discovery.take(9.0)
         assert discovery.take(10.0)
 
+    def test_that_none_is_left_is_told_once_and_again_after_there_was_one(self, setup, caplog):
+        for found in ((), (), ("a",), ()):
+            setup.lists["prod"] = found
+            setup.tick(100)
+        told = [each.fields["error"] for each in caplog.records if each.message == "no bucket is watched"]
+        assert told == ["discover matches no bucket: there is none, or the credentials see none"] * 2
+
     def test_a_failure_leaves_in_sight_when_the_list_was_last_had(self, setup):
         setup.tick()
         had = self.state(setup).last_success

@@ -13,6 +13,7 @@ from fakes import NOW
 from hostile import MALICIOUS_KEYS
 from unit.app_requests import ask
 from unit.example_app import FAILURE, ExampleApp, found, worst
+from unit.example_board import HOSTILE
 
 from exporter.config.sharding import Shard
 
@@ -98,6 +99,12 @@ class TestTargets:
             "reason": None,
             "message": None,
             "last_success": NOW - 60,
+            "seen": 5,
+            "matched": 3,
+            "dropped": [
+                {"name": "tmp", "why": "no pattern of discover.include finds it"},
+                {"name": HOSTILE, "why": "discover.exclude: ^a"},
+            ],
         }
         media, backups, logs = prod["buckets"]
         assert {name: value for name, value in logs.items() if name not in {"values", "monthly_cost"}} == {

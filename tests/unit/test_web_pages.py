@@ -13,13 +13,13 @@ from fakes import NOW
 from hostile import MALICIOUS_KEYS
 from lxml import html
 from unit.app_requests import ask
-from unit.example_app import FAILURE, ExampleApp, found, worst
+from unit.example_app import DROPPED, FAILURE, ExampleApp, found, worst
 from unit.example_board import HOSTILE, NOTHING, SUMMARY, ExampleBoard
 
 from exporter.config.sharding import Shard
 from exporter.model.errors import Failure, Reason
 from exporter.model.results import ScanResult
-from exporter.model.targets import Discovery
+from exporter.model.targets import Discovery, Selection
 from exporter.model.uploads import Upload
 from exporter.state.board import Entry
 from exporter.text.humanize import DASH
@@ -627,6 +627,9 @@ def test_entries_of_one_bucket_name_in_two_targets_are_two_rows():
     assert order(page(drawn.app)) == ["media", "media"]
 
 
+NONE_OF, SHOWN = "discover leaves none of", one_line(HOSTILE)
+
+
 class TestTroubles:
     """What is wrong apart from single buckets."""
 
@@ -651,6 +654,24 @@ class TestTroubles:
         assert re.fullmatch(
             r"The list of buckets of prod cannot be read, last had .+ ago: timeout: slow", told
         )
+
+    @pytest.mark.parametrize(
+        ("selection", "told"),
+        [
+            (
+                Selection(1234, 0, DROPPED),
+                f"{NONE_OF} 1,234 seen: tmp: {DROPPED[0].why} {SHOWN}: {DROPPED[1].why} and 1,232 more",
+            ),
+            (
+                Selection(1, 0, DROPPED[:1]),
+                f"{NONE_OF} 1 seen: tmp: no pattern of discover.include finds it",
+            ),
+            (Selection(), "there is none, or the credentials see none"),
+        ],
+    )
+    def test_a_discovery_that_leaves_no_bucket_and_what_drops_each(self, shown: ExampleApp, selection, told):
+        shown.watched[0] = replace(shown.watched[0], discovery=Discovery(success=True, selection=selection))
+        assert self.told(shown) == [f"No bucket of prod is watched: {told}"]
 
     def test_a_config_that_cannot_be_used(self, shown: ExampleApp):
         shown.app.config_problems = lambda: [f"config.yaml:1: {HOSTILE}", "config.yaml:2: two"]

@@ -26,7 +26,9 @@ def probe_table(probed: Sequence[ProbeResult], width: int | None = None) -> str:
     lines = [table(_COLUMNS, [_row(each) for each in probed], width)]
     if grants := sorted({each.grant for each in probed if each.grant}):
         lines += ["", "Missing, to be granted:", *(f"  {grant}" for grant in grants)]
-    if noted := [one_line(f"{each.target}/{each.bucket}: {note}") for each in probed for note in each.notes]:
+    if noted := [
+        one_line(f"{each.target}/{each.bucket or '(all)'}: {note}") for each in probed for note in each.notes
+    ]:
         lines += ["", "Notes:", *(f"  {note}" for note in noted)]
     return "\n".join(lines)
 
