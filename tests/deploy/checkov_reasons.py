@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 from charts import CHART, render
-from operator_kinds import is_operators
+from custom_kinds import is_custom
 
 RESOURCES = "what it needs depends on how many uploads there are: values.yaml suggests a start"
 TAG = "a release's tag is never used again; image.digest is there for those who want to be sure"
@@ -48,7 +48,7 @@ REASONS = {
 def write(folder: Path) -> None:
     """Write what is to be looked at."""
     for name in REASONS:
-        documents = [d for d in render(CHART / f"ci/{name}-values.yaml") if not is_operators(d)]
+        documents = [d for d in render(CHART / f"ci/{name}-values.yaml") if not is_custom(d)]
         (folder / f"{name}.yaml").write_text(yaml.safe_dump_all(documents))
 
 

@@ -168,13 +168,12 @@ def is_operators(document: dict[str, Any]) -> bool:
 
 def find_faults(document: dict[str, Any]) -> list[str]:
     """Return what is wrong with an object for the operator, each with its place."""
+    return judge(document, "monitoring.coreos.com/v1", SPECS[document["kind"]])
+
+
+def judge(document: dict[str, Any], version: str, spec: Schema) -> list[str]:
+    """Return what is wrong with an object of some API, each with its place."""
     metadata = closed("name", "namespace", name=TEXT, namespace=TEXT, labels=TEXTS, annotations=TEXTS)
-    schema = closed(
-        "spec",
-        apiVersion={"const": "monitoring.coreos.com/v1"},
-        kind=TEXT,
-        metadata=metadata,
-        spec=SPECS[document["kind"]],
-    )
+    schema = closed("spec", apiVersion={"const": version}, kind=TEXT, metadata=metadata, spec=spec)
     faults = jsonschema.Draft7Validator(schema).iter_errors(document)
     return sorted(f"{'.'.join(map(str, fault.absolute_path))}: {fault.message}" for fault in faults)
