@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from exporter.model.errors import Failure, Reason, StoppingError, StoreError
 from exporter.scan.scanner import Scanner
-from exporter.scheduler.discovery import BucketDiscovery
+from exporter.scheduler.discovery import BucketDiscovery, warn_of_endpoint
 from exporter.stores.engine.store_client import StoreClient
 from exporter.stores.registry import make_store
 from exporter.stores.transport.client import Transport
@@ -158,6 +158,8 @@ class OneShot:
         found = attempt(session.buckets, session.target.name)
         if isinstance(found, Failure):
             return [Outcome(session.target, "", found)]
+        if session.target.discover:
+            warn_of_endpoint(session.target, found)
         selected = [bucket for bucket in found if not self.bucket_names or bucket.name in self.bucket_names]
         self.listener.expect(len(selected))
         query = begin(session)

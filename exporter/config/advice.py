@@ -9,12 +9,20 @@ from urllib.parse import urlsplit
 from exporter.text.humanize import human_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from exporter.config.settings import Settings, TargetSettings
 
-_HOST_OF_BUCKETS = re.compile(r"(?:s3|obs|oss|cos|tos|storage)\b")
+_HOST_OF_BUCKETS = re.compile(
+    r"(?:s3|s3express|obs|oss|cos|tos|sos|storage|objects?|objectstorage|minio|ceph|rgw|radosgw|garage)\b"
+)
 """What follows a bucket's name in the host names of stores."""
+_DOMAINS = (
+    *(".digitaloceanspaces.com", ".linodeobjects.com", ".vultrobjects.com", ".your-objectstorage.com"),
+    *(".r2.cloudflarestorage.com", ".backblazeb2.com", ".wasabisys.com", ".idrivee2.com", ".e2-3.dev"),
+)
+"""Domains of stores whose hosts begin with the name of a place or an account."""
+_ADDED = "which is added to it, so that a store may answer with no uploads at all: take it out"
 
 
 def find_advice(settings: Settings) -> Iterator[str]:
@@ -38,14 +46,23 @@ def _cleanup_advice(target: TargetSettings) -> Iterator[str]:
 
 
 def endpoint_advice(target: TargetSettings, buckets: Iterable[str]) -> Iterator[str]:
-    """Yield where the URL of a target's server already names one of these buckets."""
-    names = frozenset(buckets)
+    """Yield where the URL of a target's server already names one of these buckets, for each URL once."""
+    names = {name.lower(): name for name in buckets}
     key = "endpoint_urls" if target.endpoint_urls else "endpoint_url"
     for endpoint in target.endpoints:
         url = urlsplit(endpoint)
-        folder = url.path.rstrip("/").rpartition("/")[2]
-        bucket, _, host = (url.hostname or "").partition(".")
+        folder = url.path.rstrip("/").rpartition("/")[2].lower()
         if folder in names:
-            yield f"{key}: ends in the name of the bucket {folder}, which is added to it: take it out"
-        elif bucket in names and _HOST_OF_BUCKETS.match(host):
-            yield f"{key}: begins with the name of the bucket {bucket}, which is added to it: take it out"
+            yield f"{key}: ends in the name of the bucket {names[folder]}, {_ADDED}"
+        elif bucket := _find_bucket(url.hostname or "", names, target.addressing_style == "virtual"):
+            yield f"{key}: begins with the name of the bucket {names[bucket]}, {_ADDED}"
+
+
+def _find_bucket(host: str, names: Container[str], virtual: bool) -> str:  # noqa: FBT001 - its meaning is plain
+    """Return the name with which a host begins; it may hold dots. The empty text: with none."""
+    labels = host.split(".")
+    for count in range(1, len(labels)):
+        bucket, rest = ".".join(labels[:count]), ".".join(labels[count:])
+        if bucket in names and (virtual or _HOST_OF_BUCKETS.match(rest) or rest.endswith(_DOMAINS)):
+            return bucket
+    return ""

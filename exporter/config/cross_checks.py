@@ -12,6 +12,7 @@ from exporter.config.checks import tag_label
 from exporter.config.credentials import Credentials
 from exporter.config.document import as_list, as_mapping
 from exporter.config.durations import parse_duration
+from exporter.config.endpoint_checks import find_endpoint_faults
 from exporter.config.key_definition import list_keys
 from exporter.config.settings import ScanSettings, StoreKind, TargetSettings
 
@@ -115,6 +116,7 @@ def _check_endpoints(where: KeyPath, target: Values) -> Iterator[Fault]:
     if urls and _is_given(target, "endpoint_url"):
         yield (*where, "endpoint_urls"), "stands beside endpoint_url: remove one of them"
     yield from _check_unique((*where, "endpoint_urls"), urls, "list each node once")
+    yield from find_endpoint_faults(where, target)
     plain = [url for url in (target.get("endpoint_url"), *urls) if str(url).startswith("http://")]
     if _is_given(target, "sse_customer_key_file") and plain:
         yield (*where, "sse_customer_key_file"), "goes over https only: the key is sent with each request"

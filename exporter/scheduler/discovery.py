@@ -8,6 +8,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from exporter.config.advice import endpoint_advice
 from exporter.config.checks import check_bucket
 from exporter.config.settings import BucketSettings, DiscoverSettings
 from exporter.config.sharding import UNSHARDED
@@ -17,7 +18,7 @@ from exporter.stores.pagination.paginator import Paginator
 from exporter.text.quoting import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from exporter.config.settings import TargetSettings
     from exporter.config.sharding import Shard
@@ -96,6 +97,13 @@ class BucketDiscovery:
                 log.warning("a bucket's name cannot be asked for: it is left out", extra={"fields": fields})
             return False
         return True
+
+
+def warn_of_endpoint(target: TargetSettings, buckets: Iterable[BucketSettings]) -> None:
+    """Log where the URL of the target's server already names one of the buckets that were found."""
+    for text in endpoint_advice(target, (bucket.name for bucket in buckets)):
+        fields = {"target": target.name, "advice": text}
+        log.warning("the config is valid, and likely meant otherwise", extra={"fields": fields})
 
 
 def matches(target: TargetSettings, name: str) -> bool:

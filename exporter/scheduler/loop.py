@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import schedule
 
 from exporter.model.errors import Failure, Reason, StoppingError, StoreError
+from exporter.scheduler.discovery import warn_of_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -188,6 +189,7 @@ class Loop:
             log.debug("buckets found", extra={"fields": fields | {"buckets": len(buckets)}})
             if is_new and selection.problem:
                 log.warning("no bucket is watched", extra={"fields": fields | {"error": selection.problem}})
+            warn_of_endpoint(watched.settings, buckets)
         except StoppingError:
             discovery.cancel()
         except StoreError as error:

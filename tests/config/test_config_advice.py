@@ -6,10 +6,13 @@ from exporter.config.advice import find_advice
 from exporter.config.cleanup import CleanupSettings
 from exporter.config.settings import BucketSettings, DiscoverSettings, Settings, StoreKind, TargetSettings
 
+NAMES = ("media", "logs", "my.dotted.bucket", "Upper")
 
-def advice(*urls: str) -> list[str]:
-    buckets = (BucketSettings("media"), BucketSettings("logs"))
+
+def advice(*urls: str, style: str = "auto") -> list[str]:
+    buckets = tuple(map(BucketSettings, NAMES))
     one = {"endpoint_url": urls[0]} if len(urls) == 1 else {"endpoint_urls": urls}
+    one["addressing_style"] = style
     good = TargetSettings("good", StoreKind.S3, buckets)
     return list(find_advice(Settings(targets=(good, TargetSettings("prod", StoreKind.S3, buckets, **one)))))
 
@@ -22,6 +25,14 @@ def advice(*urls: str) -> list[str]:
         ("https://h/s3/logs", "ends in the name of the bucket logs"),
         ("https://media.s3.eu-west-1.amazonaws.com", "begins with the name of the bucket media"),
         ("https://logs.obs.eu-west-101.myhuaweicloud.eu", "begins with the name of the bucket logs"),
+        ("https://media.minio.example.com:9000", "begins with the name of the bucket media"),
+        ("https://media.fra1.digitaloceanspaces.com", "begins with the name of the bucket media"),
+        (
+            "https://my.dotted.bucket.s3.eu-west-1.amazonaws.com",
+            "begins with the name of the bucket my.dotted",
+        ),
+        ("https://upper.rgw.example.com", "begins with the name of the bucket Upper"),
+        ("http://h/UPPER", "ends in the name of the bucket Upper"),
     ],
 )
 def test_a_url_that_names_the_bucket_already_is_told(url: str, where: str):
@@ -34,10 +45,21 @@ def test_a_url_that_names_the_bucket_already_is_told(url: str, where: str):
     [
         *("http://h:8333", "http://h:8333/", "http://h:8333/s3", "http://media:9000", "http://h/media/s3"),
         *("https://media.example.com", "https://s3.media.example.com", "https://mediastore.s3.example.com"),
+        *("https://bucket.s3.example.com", "https://media", "https://s3.eu-west-1.wasabisys.com"),
     ],
 )
 def test_other_urls_are_not(url: str):
     assert advice(url) == []
+
+
+@pytest.mark.parametrize("style", ["auto", "path", "virtual"])
+def test_a_path_is_told_in_each_style(style: str):
+    assert len(advice("http://h:8333/media", style=style)) == 1
+
+
+@pytest.mark.parametrize(("style", "told"), [("auto", 0), ("path", 0), ("virtual", 1)])
+def test_a_host_of_any_name_is_told_where_the_bucket_is_put_before_it(style: str, told: int):
+    assert len(advice("https://media.example.com", style=style)) == told
 
 
 def test_of_several_nodes_each_is_looked_at():

@@ -76,6 +76,10 @@ def test_no_text_shows_a_secret(path: Path):
     assert "hunter" not in load_problems(path.name)
 
 
+def test_servers_that_only_look_like_those_of_a_bucket_are_accepted():
+    assert len(load(CONFIGS / "good/endpoints.yaml", {}).targets) == 6
+
+
 def test_missing_file():
     expected = "no.yaml: cannot be read: No such file or directory: check the path and its permissions"
     advice = "mpu-exporter config example prints one to begin with"

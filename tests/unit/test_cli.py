@@ -240,6 +240,17 @@ class TestConfig:
             f"{config}: targets[0].endpoint_url: ends in the name of the bucket media"
         )
 
+    @pytest.mark.parametrize("command", ["scan", "uploads"])
+    def test_so_it_is_where_stores_are_asked(
+        self, capsys: pytest.CaptureFixture[str], config: Path, command: str
+    ):
+        endpoint = "endpoint_url: 'http://127.0.0.1:1/media', scan: {retries: 0}"
+        keys = "credentials: {access_key_id: a, secret_access_key: b}"
+        config.write_text(VALID.replace("region: eu-west-1", f"{endpoint}, {keys}"))
+        assert ended(command, f"--config.file={config}", "--bucket=media") == 2
+        expected = f"{config}: targets[0].endpoint_url: ends in the name of the bucket media"
+        assert capsys.readouterr().err.startswith(expected)
+
     def test_every_problem_is_told(self, capsys: pytest.CaptureFixture[str], config: Path):
         config.write_text("surprise: 1\ntargets: [{name: a, store: tape, buckets: [b]}]\n")
         assert ended("check", f"--config.file={config}") == 1

@@ -119,3 +119,15 @@ def test_found_buckets_are_asked_about_as_configured_ones_are():
     finding = replace(ONE, buckets=(), discover=DiscoverSettings(include=("^prod-",)))
     one_shot = OneShot([finding], new_store=lambda *_: Listing(), bucket_names=frozenset({"prod-b", "test"}))
     assert [each.bucket for each in one_shot.for_each_bucket(lister)] == ["prod-b"]
+
+
+def test_a_url_that_names_a_found_bucket_already_is_told(caplog: pytest.LogCaptureFixture):
+    class Listing(FakeStore):
+        def list_buckets(self, marker, deadline):
+            return Page([FoundBucket("a"), FoundBucket("media")], truncated=False)
+
+    finding = replace(ONE, buckets=(), discover=DiscoverSettings(), endpoint_url="http://h:8333/media")
+    OneShot([finding], new_store=lambda *_: Listing()).for_each_bucket(lister)
+    [record] = caplog.records
+    assert record.fields["target"] == "one"
+    assert record.fields["advice"].startswith("endpoint_url: ends in the name of the bucket media")

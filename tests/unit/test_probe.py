@@ -118,8 +118,9 @@ def test_the_url_of_a_bucket_that_was_found_is_noted_where_it_names_the_bucket_a
 
     target = replace(TARGET, buckets=(), discover=DiscoverSettings(), endpoint_url="http://h:8333/media")
     rows = ask(target, Buckets([upload(1)]))
-    note = "endpoint_url: ends in the name of the bucket media, which is added to it: take it out"
-    assert {row.bucket: row.notes for row in rows if row.notes} == {"media": (note,)}
+    [(bucket, [note])] = [(row.bucket, row.notes) for row in rows if row.notes]
+    assert bucket == "media"
+    assert note.startswith("endpoint_url: ends in the name of the bucket media, which is added to it")
     assert probe_table(rows).endswith(f"\n\nNotes:\n  prod/media: {note}")
 
 

@@ -222,6 +222,12 @@ class TestFinding:
         assert {key[1] for key, entry in setup.shown().items() if entry.success} == {"a", "b"}
         assert (self.state(setup).success, self.state(setup).last_success is not None) == (True, True)
 
+    def test_a_url_that_names_one_of_them_already_is_told(self, setup, caplog):
+        setup.apply(replace(self.DISCOVERING, endpoint_url="http://h:8333/b"))
+        setup.tick()
+        [text] = [record.fields["advice"] for record in caplog.records if record.levelname == "WARNING"]
+        assert text.startswith("endpoint_url: ends in the name of the bucket b,")
+
     def test_gone_ones_lose_all_and_the_others_nothing(self, setup):
         setup.tick()
         setup.tick()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from exporter.cli.arguments import select_targets
+from exporter.cli.config_file import read_config
 from exporter.cli.exit_codes import OK, TARGET_FAILED
-from exporter.config.advice import find_advice
-from exporter.config.load import load
 from exporter.config.problems import ConfigError, show_file
 
 if TYPE_CHECKING:
@@ -29,14 +27,7 @@ def run(options: argparse.Namespace) -> int:
     if web_config is not None:
         encryption = "TLS" if web_config.tls_context else "plain HTTP"
         print(f"{options.web_config}: valid; {encryption}, users: {len(web_config.users)}", flush=True)
-    _warn_of_advice(options.config_file, settings)
     return _ask(options, targets)
-
-
-def _warn_of_advice(file: Path, settings: Settings) -> None:
-    """Write on standard error what is valid, and likely meant otherwise."""
-    for text in find_advice(settings):
-        print(f"{show_file(file)}: {text}", file=sys.stderr)
 
 
 def _counts(settings: Settings) -> str:
@@ -55,7 +46,7 @@ def _load(options: argparse.Namespace) -> tuple[Settings, WebConfig | None]:
     except ConfigError as error:
         problems += error.problems
     try:
-        settings = load(options.config_file, os.environ)
+        settings = read_config(options.config_file)
     except ConfigError as error:
         raise ConfigError([*error.problems, *problems]) from None
     if problems:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from dataclasses import replace
@@ -10,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter.cli.arguments import require_found, require_writable, select_targets
+from exporter.cli.config_file import read_config
 from exporter.cli.formats.scan import scan_json, scan_table
 from exporter.cli.oneshot import OneShot
 from exporter.cli.report import exit_code, report_failures, report_notices
@@ -17,7 +17,6 @@ from exporter.cli.signals import exit_interrupted, handle_termination
 from exporter.cli.terminal.output import write_output
 from exporter.cli.terminal.progress import Progress
 from exporter.cli.terminal.table import terminal_width
-from exporter.config.load import load
 from exporter.model.results import ScanResult
 from exporter.scan.enrich import Enrichment
 from exporter.state.ledger import Ledger
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace) -> int:
     """Scan once and show what was found. Raises ConfigError and UsageError."""
     read_at = time.time()
-    settings = load(options.config_file, os.environ)
+    settings = read_config(options.config_file)
     targets = select_targets(settings, options.targets, options.buckets)
     require_writable(options.output)
     handle_termination(exit_interrupted)

@@ -8,7 +8,6 @@ import signal
 import socket
 import sys
 import threading
-from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter import __version__
@@ -16,6 +15,7 @@ from exporter.cli.errors import UsageError
 from exporter.cli.exit_codes import OK, USAGE_ERROR
 from exporter.cli.shard import choose_shard
 from exporter.cli.signals import exit_quietly, force_exit_later, handle_termination
+from exporter.config.advice import find_advice
 from exporter.config.load import load
 from exporter.config.problems import STANDARD_INPUT, ConfigError, show_file
 from exporter.config.reload import Reloader
@@ -51,7 +51,14 @@ def run(options: argparse.Namespace) -> int:
 
 def _loader(file: Path, *, watch: bool) -> Callable[[], Settings]:
     """Return what reads the config file; standard input only once. Raises UsageError."""
-    read = partial(load, file, os.environ)
+
+    def read() -> Settings:
+        settings = load(file, os.environ)
+        for text in find_advice(settings):
+            fields = {"file": show_file(file), "advice": text}
+            log.warning("the config is valid, and likely meant otherwise", extra={"fields": fields})
+        return settings
+
     if str(file) != STANDARD_INPUT:
         return read
     if watch:

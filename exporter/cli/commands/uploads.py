@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter.cli.arguments import require_found, require_writable, select_targets
+from exporter.cli.config_file import read_config
 from exporter.cli.errors import UsageError
 from exporter.cli.flags import DEFAULT_LIMIT
 from exporter.cli.formats.abort_script import abort_script
@@ -20,7 +20,6 @@ from exporter.cli.terminal.output import write_output
 from exporter.cli.terminal.progress import Progress
 from exporter.cli.terminal.table import terminal_width
 from exporter.cli.upload_filter import UploadFilter, UploadSelection, merge_selections
-from exporter.config.load import load
 from exporter.state.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace) -> int:
     """Show the uploads that match the flags. Raises ConfigError and UsageError."""
     _require_choice(options)
-    settings = load(options.config_file, os.environ)
+    settings = read_config(options.config_file)
     targets = select_targets(settings, options.targets, options.buckets)
     require_writable(options.output)
     filters = options.older_than, options.idle_for, options.min_bytes, options.stale
