@@ -6,12 +6,16 @@ Thresholds and times are short; the rules are those that the chart renders.
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from contextlib import ExitStack
 from dataclasses import replace
 from email.utils import formatdate
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,7 +29,6 @@ from servers.standin import StandIn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from servers.ceph import Ceph
 
@@ -60,6 +63,22 @@ def says(notice: Notice) -> str:
     assert notice.annotations["runbook_url"].endswith(f"/{notice.name}.md")
     assert not re.search(r"\{\{|\}\}|no value|%!|error", text)
     return text
+
+
+def run_command(notice: Notice, folder: Path) -> list[str]:
+    """Run an alert's command as it stands, where the config is; return the rows of its table."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-c", notice.annotations["command"]],
+        cwd=folder,
+        env=os.environ | {"PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()[1:]
 
 
 def ceph_target(ceph: Ceph, name: str, **own: object) -> dict[str, object]:
@@ -104,6 +123,8 @@ class TestUploadsOnCeph:
                 put(ceph, ceph_bucket, 1)
                 told.append(says(alerts.inbox.wait_for(name, "firing")))
                 assert [n for n in ladder if alerts.inbox.told_of(n)] == ladder[: step + 1]
+            rows = run_command(alerts.inbox.wait_for("MpuStaleUploads", "firing"), tmp_path)
+            assert [row.split()[:2] for row in rows] == [["ceph", ceph_bucket]] * 7
             where = f"bucket {ceph_bucket} of ceph"
             assert told[0].startswith(f"Stale uploads in {where}: 1. Nobody has added to them for long, ")
             assert told[1:] == [
@@ -120,6 +141,31 @@ class TestUploadsOnCeph:
             for name in (*ladder, "MpuNoAbortRule"):
                 alerts.inbox.wait_for(name, "resolved")
                 assert alerts.inbox.told_of(name) == ["firing", "resolved"]
+
+    def test_a_discovery_that_finds_nothing_until_there_is_a_bucket_and_a_store_that_cleans_up(
+        self, ceph: Ceph, ceph_bucket: str, tmp_path: Path
+    ):
+        discover = {"include": [f"^{ceph_bucket}-new$"], "refresh": "1s"}
+        own = {"stale_after": "1s", "lifecycle": True, "cleanup": {"by": "store", "after": "1d"}}
+        client, new = ceph.client(), f"{ceph_bucket}-new"
+        with (
+            serving(
+                tmp_path, {"targets": [ceph_target(ceph, "found", discover=discover, **own)]}
+            ) as exporter,
+            alerting(rules(), job(f"{exporter.url}/metrics")) as alerts,
+        ):
+            text = says(alerts.inbox.wait_for("MpuDiscoveryFindsNothing", "firing", target="found"))
+            assert text.startswith("The store of found tells which buckets there are, and none of them is")
+            client.create_bucket(Bucket=new)
+            try:
+                put(ceph, new, 1)
+                alerts.inbox.wait_for("MpuDiscoveryFindsNothing", "resolved", target="found")
+                alerts.inbox.wait_for("MpuStaleUploads", "firing", bucket=new)
+                alerts.settles('mpu_abort_rule_present{scope="store"}', 1)
+                assert alerts.inbox.told_of("MpuNoAbortRule") == []
+            finally:
+                abort_all(ceph, new)
+                client.delete_bucket(Bucket=new)
 
     def test_an_upload_that_outlives_the_rule(self, ceph: Ceph, ceph_bucket: str, tmp_path: Path):
         rule = {
