@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from exporter.stores.base import Store
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 KEYS = ("a", "b\x01x", "e\rf", " d e+%41", "a/1")
 CASES = 6

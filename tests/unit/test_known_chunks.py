@@ -197,6 +197,7 @@ def draw_settings(rng: random.Random) -> dict:
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover
 @settings(deadline=None, max_examples=25)
 @given(st.integers(0, 2**32), st.sampled_from((40, 1000)), st.integers(0, 300))
 def test_whatever_happens_scan_by_scan(seed: int, page_size: int, count: int):

@@ -12,7 +12,7 @@ from month import HOUR, Bucket, Listener, MonthStore, mixed_plans, month_of, pla
 
 from exporter.model.errors import Reason, StoreError
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 FACTOR = 0.1
 

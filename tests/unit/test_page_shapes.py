@@ -65,6 +65,7 @@ def test_the_second_page_of_a_store_needs_no_parser(listing: Listing, store: Sto
 @pytest.mark.parametrize("store", STORES, ids=lambda store: store.name)
 @pytest.mark.parametrize("listing", [UPLOADS, PARTS], ids=lambda listing: listing.name)
 @pytest.mark.slow
+@pytest.mark.no_cover
 def test_every_odd_text_element_and_tag_is_read_as_the_parser_does(listing: Listing, store: Store):
     body = listing.body(store, Random(3), items=1)
     tags = {match[0] for match in TAG.finditer(body.decode())}
@@ -80,6 +81,7 @@ def test_every_odd_text_element_and_tag_is_read_as_the_parser_does(listing: List
     assert differ == []
 
 
+@pytest.mark.no_cover
 @settings(max_examples=500)
 @given(st.sampled_from(LISTINGS), st.sampled_from(STORES), st.integers(0, 2**32))
 def test_a_page_is_what_the_parser_makes_of_it_whatever_happened_to_it(

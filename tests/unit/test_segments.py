@@ -144,6 +144,7 @@ def churn(store: SegmentStore, scans: Scans, chance: random.Random, ended: set[s
     return before
 
 
+@pytest.mark.no_cover
 @settings(deadline=None, max_examples=50)
 @example(("key.id", "as text"), 3, "remembered", 29747706)  # found at a join, and by a segment's last pages
 @given(st.sampled_from(SERVERS), st.integers(3, 9), st.sampled_from(["never", "remembered"]), st.integers(0))
