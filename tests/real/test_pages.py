@@ -67,7 +67,7 @@ def test_the_worst_uploads_are_named_with_what_aborts_them(server: StandIn, tmp_
         assert words[:4] == ["aws", "s3api", "abort-multipart-upload", "--bucket=media"]
         page = html.document_fromstring(exporter.text("/uploads?limit=1000"))
         assert len(KEYS) == len(page.xpath("//code"))
-        assert page.xpath("//script") == []
+        assert len(page.xpath("//script")) == 1
 
 
 def test_targets_say_when_the_next_scan_is(server: StandIn, tmp_path: Path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DESKTOP, PHONE, SMALL_PHONE = (1400, 1000), (375, 700), (320, 600)
+_MAX_PHONE_WIDTH = 500
+_LAYOUT = Path(__file__).with_name("layout.js").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -27,14 +30,27 @@ class Browser:
     def show(self, url: str, size: tuple[int, int] = DESKTOP, *, dark: bool = False) -> None:
         """Open a page as on a screen of this size; what was logged before is forgotten."""
         width, height = size
-        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size != DESKTOP}
-        colours = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        screen = {
+            "width": width,
+            "height": height,
+            "deviceScaleFactor": 1,
+            "mobile": width < _MAX_PHONE_WIDTH,
+        }
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [colours]})
+        self.turn(dark=dark)
         self.driver.get("about:blank")
         self.complaints()
         self.requests()
         self.driver.get(url)
+
+    def turn(self, *, dark: bool) -> None:
+        """Have the page as someone sees it who prefers dark colours, or light ones."""
+        colours = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [colours]})
+
+    def flaws(self) -> list[str]:
+        """Return what is cut, overlaps or scrolls sideways in the page, some of it where there is much."""
+        return self.run(_LAYOUT)
 
     def run(self, script: str, *arguments: object) -> Any:
         """Return what a function body returns in the page."""

@@ -9,7 +9,7 @@ from exporter.text.humanize import human_bytes, human_count, human_seconds
 from exporter.web.bucket_rows import STATES, age_groups, byte_groups
 from exporter.web.pages.age_chart import sparkline
 from exporter.web.pages.shortened import shortened
-from exporter.web.pages.values import Cell, at_odds, moment, money_amount, time_ago
+from exporter.web.pages.values import Cell, at_odds, day, moment, money_amount, time_ago
 from exporter.web.query import Query
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def uploads_link(**values: str) -> str:
 def _oldest(row: BucketRow, _: View) -> Cell:
     summary = row.entry.summary
     initiated = summary.oldest_initiated if summary else None
-    return _before_scan(row, initiated, "" if initiated is None else moment(initiated))
+    return _before_scan(row, initiated, "" if initiated is None else day(initiated))
 
 
 def _idle(row: BucketRow, _: View) -> Cell:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PAGE_SIZE = 100
 """Number of buckets on a page."""
 _MAX_PAGE = 1_000_000
-_WIDE = 10
+_WIDE, _WIDEST = 10, 13
 _PATH = "./"
 
 
@@ -49,9 +49,9 @@ class _Tile(NamedTuple):
 
     @property
     def css_class(self) -> str:
-        """What the style knows it by: `warns`, and `long` where the value has no room in the usual size."""
-        long = len(self.value) > _WIDE
-        return " ".join(filter(None, ("warns" * self.warns, "long" * long)))
+        """What the style knows it by: `warns`; `long` or `longer` where the value needs a smaller size."""
+        size = "longer" if len(self.value) > _WIDEST else "long" if len(self.value) > _WIDE else ""
+        return " ".join(filter(None, ("warns" * self.warns, size)))
 
 
 class _Chart(NamedTuple):

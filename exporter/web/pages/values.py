@@ -19,7 +19,7 @@ _HALF_A_CENT = 0.005
 
 
 class Moment(NamedTuple):
-    """A moment in UTC for people, and in ISO 8601 for programs; `span` is how long it was before another."""
+    """A moment in UTC for people, and in ISO 8601 for programs; `span`, if any, is what is shown of it."""
 
     text: str
     iso: str
@@ -85,6 +85,12 @@ def moment(seconds: float, before: float | None = None) -> Moment:
     text = utc_text(seconds)
     span = "" if before is None else human_seconds(age_at(before, seconds))
     return Moment(text, f"{text.replace(' ', 'T')}Z", span)
+
+
+def day(seconds: float) -> Moment:
+    """Return Unix seconds as a moment of which the day is shown."""
+    whole = moment(seconds)
+    return whole._replace(span=whole.text.split()[0])
 
 
 def time_ago(seconds: float | None, now: float, note: str) -> Cell:
