@@ -78,6 +78,7 @@ class HourlyAnswers(Generic[T]):
 
     def _read(self, bucket: BucketSettings, deadline: float) -> T:
         """Return the answer; the scan waits, so all attempts together take no longer than one call may."""
+        self._client.wait_for_turn()
         deadline = min(deadline, self._monotonic() + self._client.settings.request_timeout)
         return self._client.call(lambda until: self._ask(bucket, until), deadline)
 

@@ -12,7 +12,6 @@ from exporter.scan.examination.cross_examination import RelistError, ScanProgres
 from exporter.scan.scan_pass import ScanPass
 from exporter.scan.tally import Tally
 from exporter.stores.engine.concurrency import ConcurrencyLimit
-from exporter.stores.engine.rate_limit import RateLimit
 from exporter.stores.pagination.listing import RestartError
 
 if TYPE_CHECKING:
@@ -60,8 +59,6 @@ class Scanner:
         self._settings = client.settings
         self._ages = ages
         self._new_concurrency_limit = new_concurrency_limit
-        per_second = client.settings.requests_per_second
-        self._rate_limit = RateLimit(per_second) if per_second else None
         self._top_uploads_limit = top_uploads_limit
         self._enrichment = enrichment
         self._relists_gone = relists_gone
@@ -140,7 +137,7 @@ class Scanner:
 
         Raises StoreError and StoppingError.
         """
-        return self.client.open(bucket, deadline, self.concurrency_limit(bucket), self._rate_limit)
+        return self.client.open(bucket, deadline, self.concurrency_limit(bucket))
 
     def concurrency_limit(self, bucket: BucketSettings) -> ConcurrencyLimit:
         """Return the limit of the bucket's calls in flight; it is kept between scans."""

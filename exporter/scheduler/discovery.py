@@ -78,6 +78,7 @@ class BucketDiscovery:
 
     def _page(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
         client = self._client
+        client.wait_for_turn()
         return client.call(lambda until: client.store.list_buckets(marker, until), deadline)
 
     def _why_dropped(self, name: str) -> str:

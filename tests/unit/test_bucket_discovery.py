@@ -8,8 +8,9 @@ from itertools import chain
 
 import pytest
 from contract.rigs import failure
+from fakes import Clock
 
-from exporter.config.settings import DiscoverSettings, StoreKind, TargetSettings
+from exporter.config.settings import DiscoverSettings, ScanSettings, StoreKind, TargetSettings
 from exporter.config.sharding import UNSHARDED, Shard
 from exporter.model.errors import Reason
 from exporter.model.targets import Selection
@@ -112,6 +113,13 @@ def test_where_all_are_other_shards_no_discovery_is_at_fault():
 def test_a_discovery_that_leaves_none_is_a_problem_in_one_sentence(names: list[str], problem: str):
     target = replace(TARGET, discover=DiscoverSettings(exclude=(".",)))
     assert discovery_of(Account(*names), target).find().selection.problem == problem
+
+
+def test_pages_wait_for_their_turn_where_requests_per_second_are_limited():
+    target, clock = replace(TARGET, scan=ScanSettings(requests_per_second=0.5)), Clock()
+    client = StoreClient(Account(*"abcdef"), target.scan, clock, clock.clocks())
+    assert len(BucketDiscovery(target, client).find().buckets) == 6
+    assert clock.now == pytest.approx(4.0)
 
 
 def test_odd_names_are_told_where_the_patterns_want_them_and_not_without_end(

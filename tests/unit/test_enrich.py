@@ -177,6 +177,13 @@ class TestTags:
         scans.clock.now += 1
         assert scans.summary().tags is None
 
+    def test_they_wait_for_their_turn_where_requests_per_second_are_limited(self):
+        scan = ScanSettings(requests_per_second=0.5)
+        for named, seconds in (((), 2.0), (("owner",), 4.0)):  # after the listing, and after ListParts
+            scans = BucketScanner(FakeStore([upload(1)]), lifecycle=False, tags=named, scan=scan)
+            scans.summary()
+            assert scans.clock.now == pytest.approx(seconds)
+
     @pytest.mark.parametrize(
         ("value", "shown"),
         [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from exporter.model.errors import StoppingError, StoreError
 from exporter.stores.engine.executor import Executor
+from exporter.stores.engine.rate_limit import RateLimit
 from exporter.stores.engine.retry import RetryPolicy, pause_before
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings, ScanSettings
     from exporter.stores.base import Store
     from exporter.stores.engine.concurrency import ConcurrencyLimit
-    from exporter.stores.engine.rate_limit import RateLimit
     from exporter.stores.engine.retry import Deadline, Stop
 
 T = TypeVar("T")
@@ -38,16 +38,30 @@ class StoreClient:
     """Makes calls to one store, with timeout and retries as `settings` say. Safe to use from many threads.
 
     All deadlines are readings of the monotonic clock. Once `stop` is set, calls end with StoppingError.
+    `rate_limit` is that of all calls to the target, None where the settings have none.
     """
 
     store: Store
     settings: ScanSettings
     stop: Stop
     clocks: Clocks = field(default_factory=Clocks)
+    rate_limit: RateLimit | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the rate limit."""
+        per_second = self.settings.requests_per_second
+        object.__setattr__(self, "rate_limit", RateLimit(per_second) if per_second else None)
 
     def retry_policy(self, deadline: Deadline, max_calls: float = math.inf) -> RetryPolicy:
         """Return the policy of an executor's calls."""
         return RetryPolicy(self.settings.request_timeout, self.settings.retries, deadline, max_calls)
+
+    def wait_for_turn(self) -> None:
+        """Wait until the rate limit allows one more request. Raises StoppingError."""
+        if self.rate_limit is not None:
+            now = self.clocks.monotonic()
+            if self.stop.wait(max(0.0, self.rate_limit.reserve(now) - now)):
+                raise StoppingError
 
     def call(self, request: Callable[[float], T], deadline: float) -> T:
         """Make one call, which blocks this thread, and retry it until `deadline`.
@@ -73,7 +87,6 @@ class StoreClient:
         bucket: BucketSettings,
         deadline: float,
         concurrency_limit: ConcurrencyLimit,
-        rate_limit: RateLimit | None = None,
     ) -> Executor:
         """Return an executor of calls about one bucket. Raises StoreError and StoppingError.
 
@@ -86,5 +99,5 @@ class StoreClient:
             self.stop,
             monotonic=self.clocks.monotonic,
             jitter=self.clocks.jitter,
-            rate_limit=rate_limit,
+            rate_limit=self.rate_limit,
         )
