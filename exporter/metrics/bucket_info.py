@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _INFO = Definition(
     "mpu_bucket_info",
     "Always 1; the bucket's tags that the config names stand here, for joins; only with tags.",
-    (*BUCKET_LABELS, "tag_…"),
+    (*BUCKET_LABELS, "tag_NAME"),
     kind=Kind.INFO,
     see="#tags-of-buckets",
     on_dashboard=False,

@@ -2,7 +2,7 @@
 
 `registry` has one entry for each kind of store: its class, permissions, abort command and capabilities.
 
-Offers: `abort_command`, `base`, `engine.concurrency`, `engine.executor`, `engine.rate_limit`, `engine.retry`,
+Offers: `abort_command`, `base`, `engine.concurrency`, `engine.executor`, `engine.retry`,
 `engine.store_client`, `pagination.boundaries`, `pagination.joins`, `pagination.listing`,
 `pagination.paginator`, `pagination.part_listing`, `pagination.segment_paginator`,
 `pagination.segmented_listing`, `pagination.uploads_paginator`, `permissions`, `prices`, `registry`,

@@ -47,7 +47,7 @@ def exposed() -> dict[str, tuple[str, set[str]]]:
     return {
         family.name + suffixes.get(family.type, ""): (
             family.type.replace("gaugehistogram", "gauge histogram"),
-            {re.sub("^tag_.*", "tag_…", label) for sample in family.samples for label in sample.labels},
+            {re.sub("^tag_.*", "tag_NAME", label) for sample in family.samples for label in sample.labels},
         )
         for family in full_registry().collect()
         if not family.name.startswith(("process_", "python_"))

@@ -561,7 +561,7 @@ class TestScanNow:
 
     def test_the_page_says_how_and_what_to_do_where_it_is_off(self, shown: ExampleApp):
         def hint(app: App) -> str:
-            return page(app).xpath("string(//p[@class='hint'])")
+            return page(app).xpath("string(//p[contains(@class, 'hint')])")
 
         assert "curl -X POST 'http://HOST:PORT/-/scan?target=NAME&bucket=NAME'" in hint(shown.app)
         off = hint(ExampleBoard("media").app)
