@@ -7,7 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from operator_kinds import SPECS, TEXT, Schema, closed, is_operators, judge, many
+from operator_kinds import (
+    COUNT,
+    DURATION,
+    FLAG,
+    LABEL,
+    RELABELING,
+    TEXT,
+    TEXTS,
+    Schema,
+    closed,
+    is_operators,
+    judge,
+    many,
+)
 from operator_kinds import find_faults as find_operator_faults
 
 PORT: Schema = {"type": "integer", "minimum": 1, "maximum": 65535}
@@ -46,9 +59,69 @@ HTTP_ROUTE = closed(
     rules=many(ROUTE_RULE),
 )
 
-KINDS: dict[str, tuple[str, Schema]] = {"HTTPRoute": ("gateway.networking.k8s.io/v1", HTTP_ROUTE)}
+MANAGED_SECRET = closed("secret", secret=closed("name", "key", name=TEXT, key=TEXT))
+TLS_VERSION = {"enum": ["TLS10", "TLS11", "TLS12", "TLS13"]}
+POD_MONITORING = closed(
+    "selector",
+    "endpoints",
+    selector=closed("matchLabels", matchLabels=TEXTS),
+    endpoints=many(
+        closed(
+            "port",
+            port=TEXT,
+            path={"type": "string", "pattern": "^/"},
+            scheme={"enum": ["http", "https"]},
+            interval=DURATION,
+            timeout=DURATION,
+            tls=closed(
+                ca=MANAGED_SECRET,
+                cert=MANAGED_SECRET,
+                key=MANAGED_SECRET,
+                insecureSkipVerify=FLAG,
+                serverName=TEXT,
+                minVersion=TLS_VERSION,
+                maxVersion=TLS_VERSION,
+            ),
+            basicAuth=closed(username=TEXT, password=MANAGED_SECRET),
+            authorization=closed(type=TEXT, credentials=MANAGED_SECRET),
+            metricRelabeling=many(RELABELING),
+        )
+    ),
+    targetLabels=closed(
+        metadata=many({"enum": ["pod", "container", "node"]}, 0),
+        fromPod=many(closed("from", **{"from": TEXT, "to": LABEL})),
+    ),
+    limits=closed(samples=COUNT, labels=COUNT, labelNameLength=COUNT, labelValueLength=COUNT),
+)
+AMOUNT: Schema = {"anyOf": [{"type": "string", "pattern": "^[0-9.]+([KMGTPE]i?|[km])?$"}, {"type": "number"}]}
+AMOUNTS = closed(cpu=AMOUNT, memory=AMOUNT)
+AUTOSCALER = closed(
+    "targetRef",
+    targetRef=closed("apiVersion", "kind", "name", apiVersion=TEXT, kind=TEXT, name=TEXT),
+    updatePolicy=closed(
+        updateMode={"enum": ["Off", "Initial", "Recreate", "InPlaceOrRecreate", "Auto"]}, minReplicas=COUNT
+    ),
+    resourcePolicy=closed(
+        containerPolicies=many(
+            closed(
+                "containerName",
+                containerName=TEXT,
+                controlledResources=many({"enum": ["cpu", "memory"]}),
+                controlledValues={"enum": ["RequestsAndLimits", "RequestsOnly"]},
+                minAllowed=AMOUNTS,
+                maxAllowed=AMOUNTS,
+            )
+        )
+    ),
+    recommenders={**many(closed("name", name=TEXT)), "maxItems": 1},
+)
+
+KINDS: dict[str, tuple[str, Schema]] = {
+    "HTTPRoute": ("gateway.networking.k8s.io/v1", HTTP_ROUTE),
+    "PodMonitoring": ("monitoring.googleapis.com/v1", POD_MONITORING),
+    "VerticalPodAutoscaler": ("autoscaling.k8s.io/v1", AUTOSCALER),
+}
 """By kind: the API's version, and what it takes as `spec`."""
-ALL_KINDS = {*SPECS, *KINDS}
 
 
 def is_custom(document: dict[str, Any]) -> bool:

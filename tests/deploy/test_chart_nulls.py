@@ -17,6 +17,8 @@ SWITCHES = (
     "grafanaAlerts",
     "dashboards",
     "networkPolicy",
+    "podMonitoring",
+    "verticalPodAutoscaler",
     "podDisruptionBudget",
 )
 

@@ -19,15 +19,9 @@ if TYPE_CHECKING:
 
 
 def differences(schema: dict, defaults: dict, place: str) -> Iterator[str]:
-    """Yield the places where what a closed section declares is not what values.yaml has."""
-    optional = {
-        "/state/persistence/retentionPolicy",
-        "/resources",
-        "/lifecycle",
-        "/strategy",
-        "/updateStrategy",
-    }
-    if schema.get("additionalProperties") is False and place not in optional:
+    """Yield the places where what a closed section declares is not what values.yaml has, if anything."""
+    optional = {"/resources", "/strategy", "/updateStrategy", "/verticalPodAutoscaler/updatePolicy"}
+    if schema.get("additionalProperties") is False and defaults and place not in optional:
         yield from (f"{place}/{key}" for key in set(schema["properties"]) ^ set(defaults))
     for key, section in schema.get("properties", {}).items():
         if isinstance(defaults.get(key), dict):
@@ -151,6 +145,15 @@ class TestSchema:
             ("service: {ipFamilyPolicy: DualStack}", "/service/ipFamilyPolicy"),
             ("service: {loadBalancerSourceRanges: [10.0.0.0]}", "/service/loadBalancerSourceRanges/0"),
             ("service: {externalTrafficPolicy: local}", "/service/externalTrafficPolicy"),
+            ("podMonitoring: {interval: ''}", "/podMonitoring/interval"),
+            (
+                "podMonitoring: {targetLabels: {metadata: [namespace]}}",
+                "/podMonitoring/targetLabels/metadata/0",
+            ),
+            (
+                "verticalPodAutoscaler: {updatePolicy: {updateMode: Off}}",
+                "/verticalPodAutoscaler/updatePolicy/updateMode",
+            ),
             ("ingress: {hosts: [{paths: [{pathType: prefix}]}]}", "/ingress/hosts/0/paths/0/pathType"),
             (
                 "podSecurityContext: {supplementalGroupsPolicy: strict}",

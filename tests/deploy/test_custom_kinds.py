@@ -20,6 +20,18 @@ FAULTS: dict[str, dict[str, Callable[[dict[str, Any]], object]]] = {
         "'80' is not of type 'integer'": lambda s: s["rules"][0]["backendRefs"][0].update(port="80"),
         "parentRefs: [] should be non-empty": lambda s: s.update(parentRefs=[]),
     },
+    "PodMonitoring": {
+        "'scrapeTimeout' was unexpected": lambda s: s["endpoints"][0].update(scrapeTimeout="10s"),
+        "'1 minute' does not match": lambda s: s["endpoints"][0].update(interval="1 minute"),
+        "'namespace' is not one of": lambda s: s["targetLabels"].update(metadata=["namespace"]),
+        "'a/b' does not match": lambda s: s["targetLabels"].update(fromPod=[{"from": "a", "to": "a/b"}]),
+        "'secret' is a required property": lambda s: s["endpoints"][0]["tls"].update(ca={"name": "a"}),
+    },
+    "VerticalPodAutoscaler": {
+        "False is not one of": lambda s: s["updatePolicy"].update(updateMode=False),
+        "'targetRef' is a required property": lambda s: s.pop("targetRef"),
+        "'mode' was unexpected": lambda s: s["resourcePolicy"]["containerPolicies"][0].update(mode="On"),
+    },
 }
 
 
