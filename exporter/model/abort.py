@@ -13,12 +13,14 @@ class AbortCommand(NamedTuple):
 
     `calls` has one command; where each of several nodes may hold the upload, one for each, to be tried in
     turn; none where no tool can do it, and `instead` says what to do then: plain words, for a comment.
-    `listing` is a command that prints the upload's id as long as the store lists it, () where there is none.
+    `listing` is a command that prints the upload's id as long as the store lists it, `inventory` one that
+    prints the ids of all that it lists now, of the whole bucket; () where there is none.
     `addressing_style` is one that the AWS CLI has to be configured with, '' for its own choice.
     """
 
     calls: tuple[Words, ...] = ()
     listing: Words = ()
+    inventory: Words = ()
     addressing_style: str = ""
     profile: str = ""
     instead: str = ""

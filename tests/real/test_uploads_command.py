@@ -295,9 +295,11 @@ class TestHostileKeys:
         tools, told, home = tmp_path / "bin", tmp_path / "told", tmp_path / "home"
         tools.mkdir()
         home.mkdir()
-        (tools / "aws").write_text(f'#!/bin/sh\nprintf "%s\\0" "$@" >>{told}\nprintf "\\0" >>{told}\n')
+        record = f'printf "%s\\0" "$@" >>{told}\nprintf "\\0" >>{told}\n'
+        (tools / "aws").write_text(f"#!/bin/sh\ncase $2 in list-*) exit 1 ;; esac\n{record}")
         for name in ("reboot", "rm"):
-            (tools / name).write_text(f"#!/bin/sh\necho {name} >>{tmp_path}/harm\n")
+            own = 'case $2 in /tmp/tmp.*) exec /bin/rm "$@" ;; esac\n' if name == "rm" else ""
+            (tools / name).write_text(f"#!/bin/sh\n{own}echo {name} >>{tmp_path}/harm\n")
         for tool in tools.iterdir():
             tool.chmod(0o755)
         script = self.shown(tmp_path, server, "commands")
@@ -312,7 +314,7 @@ class TestHostileKeys:
             check=True,
         )
         told_lines = done.stdout.decode().removesuffix("\n").split("\n")
-        assert (len(told_lines), done.stderr) == (len(KEYS) + 2, b"")
+        assert (len(told_lines), done.stderr) == (len(KEYS) + 3, b"")
         assert all(line.isprintable() for line in told_lines)
         assert told_lines[-1] == f"Freed: {5 * len(KEYS)} bytes."
         calls = [call.split("\0") for call in told.read_bytes().decode().split("\0\0")[:-1]]

@@ -23,6 +23,8 @@ KEYS = Credentials(access_key_id=Secret("AKIAIOSFODNN7EXAMPLE"), secret_access_k
 MEDIA = BucketSettings("media")
 OBS = replace(S3, store=StoreKind.OBS, endpoint_url="https://obs.eu-1.myhuaweicloud.eu")
 GLACIER = replace(S3, store=StoreKind.GLACIER)
+LIST, IDS = "aws s3api list-multipart-uploads --bucket=media", "--output=text --query=Uploads[].UploadId"
+LIST_VAULT = "aws glacier list-multipart-uploads --account-id=- --vault-name=media"
 
 
 def commands(
@@ -114,6 +116,34 @@ def test_the_region_is_that_of_the_bucket_where_the_scan_took_it(
 def test_uploads_to_a_bucket_of_another_region_are_aborted_at_its_own_obs_server():
     [words] = commands(OBS, bucket=BucketSettings("media", region="eu-2")).calls
     assert words[-1] == "-e=https://obs.eu-2.myhuaweicloud.eu"
+
+
+@pytest.mark.parametrize(
+    ("target", "prefix", "expected"),
+    [
+        (
+            S3,
+            None,
+            "aws s3api list-multipart-uploads --bucket=media --output=text --query=Uploads[].UploadId",
+        ),
+        (
+            replace(S3, endpoint_url="https://ceph", request_payer="requester"),
+            "a/",
+            f"{LIST} --prefix=a/ --endpoint-url=https://ceph --request-payer=requester {IDS}",
+        ),
+        (
+            replace(GLACIER, region="eu-west-1"),
+            None,
+            f"{LIST_VAULT} --region=eu-west-1 --output=text --query=UploadsList[].MultipartUploadId",
+        ),
+        (replace(S3, endpoint_urls=("https://one", "https://two")), None, ""),
+        (OBS, None, ""),
+    ],
+)
+def test_what_the_bucket_holds_is_listed_as_the_scan_did(
+    target: TargetSettings, prefix: str | None, expected: str
+):
+    assert expected == " ".join(commands(target, bucket=replace(MEDIA, prefix=prefix)).inventory)
 
 
 @pytest.mark.parametrize(

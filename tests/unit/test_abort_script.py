@@ -28,7 +28,11 @@ FAKE = """\
 #!/bin/sh
 # Takes what it is to do from the file named as the key is; says what it was given.
 for word; do
-  case $word in --key=*) key=${word#--key=} ;; --prefix=*) key=listed-${word#--prefix=} ;; esac
+  case $word in
+    --key=*) key=${word#--key=} ;;
+    --prefix=*) key=listed-${word#--prefix=} ;;
+    *Uploads'[]'*) key=all ;;
+  esac
 done
 echo "$@" >>told
 echo "AWS_CONFIG_FILE=${AWS_CONFIG_FILE-}" >>told
@@ -56,6 +60,9 @@ class Shell:
         """Return the exit code, the lines of standard output, and standard error."""
         rows = [FoundUpload(target, BucketSettings("media"), each) for each in uploads]
         script = abort_script(UploadReport(rows, Counts(matched=len(rows)), NOW, []))
+        if not (self.folder / "all.out").exists():
+            ids = "\t".join(each.upload.upload_id for each in uploads)
+            (self.folder / "all.out").write_text(f"{ids}\nother\n", encoding="utf-8")
         environment = {"PATH": f"{self.folder}:/usr/bin:/bin", "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
         done = subprocess.run(
             self.name.split(),
@@ -99,7 +106,7 @@ def test_it_stops_at_the_first_failure_and_tells_what_it_did(shell: Shell):
         "Of 3 uploads, aborted: 1, gone already: 0, left to you: 0.",
         f"Freed: {MIB} bytes.",
     ]
-    assert [line.split()[1] for line in shell.told] == ["abort-multipart-upload"] * 2
+    assert [line.split()[1] for line in shell.told[1:]] == ["abort-multipart-upload"] * 2
 
 
 def test_an_upload_that_is_gone_is_said_and_not_counted_as_freed(shell: Shell):
@@ -111,6 +118,25 @@ def test_an_upload_that_is_gone_is_said_and_not_counted_as_freed(shell: Shell):
         "Of 2 uploads, aborted: 1, gone already: 1, left to you: 0.",
         f"Freed: {MIB} bytes.",
     ]
+
+
+def test_what_a_store_confirms_although_it_is_not_there_any_more_is_not_counted_as_freed(shell: Shell):
+    (shell.folder / "all.out").write_text("id-10\tid-2\nid-3\n", encoding="utf-8")
+    code, lines, errors = shell.run(found("a"), found("b", 2), found("c", 3))
+    assert (code, errors) == (0, "")
+    assert lines[1] == "  it was not listed any more"
+    assert lines[-2:] == [
+        "Of 3 uploads, aborted: 2, gone already: 1, left to you: 0.",
+        f"Freed: {5 * MIB} bytes.",
+    ]
+
+
+def test_where_the_bucket_cannot_be_listed_it_says_so_and_goes_on(tmp_path: Path):
+    shell = Shell(tmp_path)
+    shell.fails("all", NO_CODE)
+    code, lines, errors = shell.run(found("a"))
+    assert (code, errors, lines[-1]) == (0, "", f"Freed: {MIB} bytes.")
+    assert lines[0] == "Not all could be listed: what is gone already may count as aborted and freed."
 
 
 @pytest.mark.parametrize(("listed", "code"), [("", 0), ("None\n", 0), ("id-1\n", 1)])
@@ -173,7 +199,7 @@ def test_the_addressing_style_is_set_in_a_copy_of_the_config_file(shell: Shell):
     own.write_text("own\n", encoding="utf-8")
     ours = replace(TARGET, addressing_style="path", credentials=Credentials(profile="team"))
     assert shell.run(found("a"), found("b"), target=ours)[0] == 0
-    first, *aborts = (shell.folder / "told").read_text(encoding="utf-8").split("AWS_CONFIG_FILE=")
+    first, _, *aborts = (shell.folder / "told").read_text(encoding="utf-8").split("AWS_CONFIG_FILE=")
     assert first == "configure set s3.addressing_style path --profile=team\n"
     used = {part.splitlines()[0] for part in aborts}
     assert (len(used), own.read_text(encoding="utf-8")) == (1, "own\n")

@@ -31,11 +31,12 @@ _HEAD = """\
 """
 _FUNCTIONS = """\
 set -eu
-total={number} aborted=0 absent=0 left=0 freed=0 unsized=0 failure='' scratch=''
+total={number} aborted=0 absent=0 left=0 freed=0 unsized=0 failure='' listed=yes
+scratch=$(mktemp -d)
 
 finish() {{ # tells what was done, however it ended
   code=$?
-  [ -z "$scratch" ] || rm -rf "$scratch"
+  rm -rf "$scratch"
   if [ "$code" = 0 ] && [ "$left" != 0 ]; then code=1; fi
   more=''
   [ "$unsized" = 0 ] || more=" and those of $unsized whose size is not known"
@@ -47,8 +48,21 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-say() {{ # TEXT: the upload that is next
-  failure=''
+inventory() {{ # NUMBER COMMAND...: keeps the ids of all uploads that the store lists now
+  file=$scratch/listed-$1
+  shift
+  if "$@" </dev/null >"$file.words" 2>/dev/null; then
+    tr '\\t' '\\n' <"$file.words" >"$file"
+  else
+    echo 'Not all could be listed: what is gone already may count as aborted and freed.'
+  fi
+}}
+
+say() {{ # TEXT [NUMBER ID]: the upload that is next, and the inventory that it should be in
+  failure='' listed=yes
+  if [ "$#" = 3 ] && [ -e "$scratch/listed-$2" ]; then
+    grep -Fqx -e "$3" "$scratch/listed-$2" || listed=no
+  fi
   printf '%s\\n' "$1"
 }}
 
@@ -56,6 +70,11 @@ abort() {{ # BYTES COMMAND...: false where that failed; why is in $failure, unle
   bytes=$1
   shift
   if answer=$("$@" </dev/null 2>&1); then
+    if [ "$listed" = no ]; then # some stores confirm what they do not have
+      absent=$((absent + 1))
+      echo '  it was not listed any more'
+      return 0
+    fi
     aborted=$((aborted + 1))
     if [ "$bytes" = unknown ]; then unsized=$((unsized + 1)); else freed=$((freed + bytes)); fi
     return 0
@@ -91,11 +110,10 @@ leave() {{ # TEXT: why no command can abort it, and what to do
 }}
 """
 _STYLES = """
-scratch=$(mktemp -d)
-style() { # FILE STYLE [--profile=NAME]: a copy of the config file of the AWS CLI, which has no flag for this
+style() { # NUMBER STYLE [--profile=NAME]: a copy of the AWS CLI's config file with it, as there is no flag
   config=${AWS_CONFIG_FILE:-${HOME-}/.aws/config}
-  if [ -e "$config" ]; then cp "$config" "$scratch/$1"; fi
-  AWS_CONFIG_FILE=$scratch/$1 aws configure set s3.addressing_style "$2" ${3+"$3"}
+  if [ -e "$config" ]; then cp "$config" "$scratch/config-$1"; fi
+  AWS_CONFIG_FILE=$scratch/config-$1 aws configure set s3.addressing_style "$2" ${3+"$3"}
 }
 """
 
@@ -107,31 +125,57 @@ def abort_script(report: UploadReport) -> str:
     """Return the script. Denied uploads are not in it."""
     rows = [row for row in report.uploads if not row.found.denied]
     commands = [_commands(row) for row in rows]
-    styles = list(dict.fromkeys(filter(None, map(_style, commands))))
     head = _HEAD.format(when=utc_text(report.now), number=len(rows), size=_size(rows))
     lines = [head.rstrip("\n"), *_notes(report, len(rows)), _FUNCTIONS.format(number=len(rows)).rstrip("\n")]
-    if styles:
-        lines += [_STYLES.rstrip("\n"), *map(_style_line, range(len(styles)), styles)]
+    shared = _Shared(commands)
+    lines += shared.lines()
     for number, (row, command) in enumerate(zip(rows, commands, strict=True), 1):
-        text = f"{number}/{len(rows)} {_described(row, report.now)}"
-        style = _style(command)
-        where = f'env AWS_CONFIG_FILE="$scratch/{styles.index(style)}" ' if style else ""
-        lines += ["", f"say {shell_quoted(one_line(text))}", *_steps(row, command, where)]
+        text = one_line(f"{number}/{len(rows)} {_described(row, report.now)}")
+        lines += ["", _quoted(["say", text, *shared.inventory_of(row, command)])]
+        lines += _steps(row, command, shared.environment(command))
     return "\n".join(lines) + "\n"
+
+
+class _Shared:
+    """What is prepared once for many commands: config files of the AWS CLI, and inventories of buckets."""
+
+    def __init__(self, commands: Iterable[AbortCommand]) -> None:
+        self._styles: dict[_Style, int] = {}
+        self._inventories: dict[Words, tuple[int, str]] = {}
+        for each in commands:
+            if each.addressing_style:
+                self._styles.setdefault(_style(each), len(self._styles))
+            if each.inventory:
+                environment = self.environment(each)
+                self._inventories.setdefault(each.inventory, (len(self._inventories), environment))
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines that prepare it."""
+        if self._styles:
+            yield _STYLES
+        for (name, profile), number in self._styles.items():
+            yield _quoted(["style", str(number), name, *([f"--profile={profile}"] if profile else [])])
+        for words, (number, environment) in self._inventories.items():
+            yield f"inventory {number} {environment}{_quoted(words)}"
+
+    def environment(self, command: AbortCommand) -> str:
+        """Return what stands before a command, to have its addressing style."""
+        if not command.addressing_style:
+            return ""
+        return f'env AWS_CONFIG_FILE="$scratch/config-{self._styles[_style(command)]}" '
+
+    def inventory_of(self, row: FoundUpload, command: AbortCommand) -> Iterator[str]:
+        """Yield the number of the inventory that an upload should be in, and its id, if there is one."""
+        if command.inventory and row.upload.upload_id.isprintable():
+            yield from (str(self._inventories[command.inventory][0]), row.upload.upload_id)
+
+
+def _style(command: AbortCommand) -> _Style:
+    return command.addressing_style, command.profile
 
 
 def _commands(row: FoundUpload) -> AbortCommand:
     return abort_commands(row.target, row.bucket, row.upload, row.signing_region)
-
-
-def _style(command: AbortCommand) -> _Style | None:
-    return (command.addressing_style, command.profile) if command.addressing_style else None
-
-
-def _style_line(number: int, style: _Style) -> str:
-    name, profile = style
-    words = ["style", str(number), name, *([f"--profile={profile}"] if profile else [])]
-    return _quoted(words)
 
 
 def _size(rows: Iterable[FoundUpload]) -> str:

@@ -16,9 +16,13 @@ def abort_command(target: TargetSettings, vault: BucketSettings, upload: Upload,
     """Return the command, as the AWS CLI takes it."""
     if instead := why_not(target, upload.upload_id):
         return AbortCommand(instead=instead)
-    parameters = (
+    where = (
         Parameter("account-id", "accountId", target.account_id),
         Parameter("vault-name", "vaultName", vault.name),
-        Parameter("upload-id", "uploadId", upload.upload_id),
     )
-    return AbortCommand((aws_command(target, "glacier abort-multipart-upload", parameters, region=region),))
+    call, each = "glacier abort-multipart-upload", Parameter("upload-id", "uploadId", upload.upload_id)
+    flags = ("--output=text", "--query=UploadsList[].MultipartUploadId")
+    return AbortCommand(
+        (aws_command(target, call, (*where, each), region=region),),
+        inventory=aws_command(target, "glacier list-multipart-uploads", where, *flags, region=region),
+    )

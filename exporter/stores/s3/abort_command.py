@@ -42,6 +42,7 @@ def abort_command(
     return AbortCommand(
         (_abort(target, bucket, upload, region),),
         listing=_listing(target, bucket, upload, region),
+        inventory=_inventory(target, found_in, region),
         addressing_style=_addressing_style(target),
         profile=target.credentials.profile or "",
     )
@@ -64,6 +65,14 @@ def _listing(target: TargetSettings, bucket: str, upload: Upload, region: str) -
     flags = (*_flags(target), "--no-paginate", "--output=text")
     query = f"--query=Uploads[?UploadId==`{wanted}`].UploadId"
     return aws_command(target, "s3api list-multipart-uploads", parameters, *flags, query, region=region)
+
+
+def _inventory(target: TargetSettings, bucket: BucketSettings, region: str) -> Words:
+    parameters = [Parameter("bucket", "Bucket", bucket.name)]
+    if bucket.prefix:
+        parameters.append(Parameter("prefix", "Prefix", bucket.prefix))
+    flags = (*_flags(target), "--output=text", "--query=Uploads[].UploadId")
+    return aws_command(target, "s3api list-multipart-uploads", parameters, *flags, region=region)
 
 
 def _refused_name(bucket: str) -> str:
