@@ -93,7 +93,10 @@ def job(scrape_url: str, name: str = "test", **settings: object) -> dict[str, ob
 
 @contextmanager
 def scraping(
-    *jobs: dict[str, object], groups: Sequence[object] = (), alertmanager: str | None = None
+    *jobs: dict[str, object],
+    groups: Sequence[object] = (),
+    alertmanager: str | None = None,
+    program: str = "prometheus",
 ) -> Iterator[Prometheus]:
     """Run a Prometheus that has these jobs, and groups of rules, every second; its data goes when it ends."""
     every_second = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
@@ -106,7 +109,7 @@ def scraping(
         config.write_text(json.dumps(settings))  # JSON is YAML
         (folder / "rules.yml").write_text(json.dumps({"groups": groups}))
         command = [
-            "prometheus",
+            program,
             f"--config.file={config}",
             f"--storage.tsdb.path={folder / 'data'}",
             f"--web.listen-address=127.0.0.1:{port}",
