@@ -16,6 +16,7 @@ from unit.example_board import AGES, NOTHING, SUMMARY
 
 from exporter.cli.formats.metrics import scan_metrics
 from exporter.cli.oneshot import Outcome
+from exporter.config.cleanup import CleanupSettings
 from exporter.config.settings import (
     BucketSettings,
     DiscoverSettings,
@@ -25,7 +26,7 @@ from exporter.config.settings import (
     TargetSettings,
 )
 from exporter.model.errors import Failure, Reason
-from exporter.model.results import ScanResult
+from exporter.model.results import AbortRules, ScanResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,7 +130,9 @@ def test_when_the_timer_dies_the_data_is_too_old_and_nobody_is_absent(
 def test_stale_uploads_and_a_bucket_that_fails_are_told_as_by_an_exporter(
     collector: TextfileCollector, tmp_path: Path
 ):
-    found = series(collector, [good(hour * HOUR, uploads=1, stale=1) for hour in range(3)], 3 * HOUR)
+    cleaning = replace(TARGET, cleanup=CleanupSettings("store", 31 * 86400.0))
+    runs = [good(hour * HOUR, uploads=1, stale=1, abort_rules=AbortRules()) for hour in range(3)]
+    found = series(collector, [replace(run, target=cleaning) for run in runs], 3 * HOUR)
     text = (
         "Stale uploads in bucket media of prod: 1. Nobody has added to them for long, and their parts "
         "are billed until someone aborts them."
