@@ -98,4 +98,4 @@ def test_keys_that_strangers_chose_do_no_harm(s3: S3, server: StandIn, tmp_path:
     assert promtool_check_metrics(text) == ""
     assert found.pop("") == 0
     assert list(found.values()) == [1] * len(HOSTILE)
-    assert all(name.isprintable() and len(name) <= 100 for name in found)
+    assert all(name.isprintable() and len(name) <= 124 for name in found)
