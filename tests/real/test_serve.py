@@ -5,6 +5,7 @@ import signal
 import ssl
 import time
 import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -88,13 +89,19 @@ class TestNumbers:
         with pytest.raises(urllib.error.HTTPError, match="404"):
             exporter.text("/metrics")
 
-    def test_the_log_may_be_json(self, server: StandIn, serve: Serve):
-        exporter = serve(target("prod", server.url, "media"), flags=("--log.format=json",))
+    def test_the_log_may_be_json_and_has_a_line_for_each_address(self, server: StandIn, serve: Serve):
+        flags = ("--log.format=json", "--web.listen-address=127.0.0.2:0")
+        exporter = serve(target("prod", server.url, "media"), flags=flags)
         exporter.wait_tried("media")
         wait_until("log", lambda: "scan finished" in exporter.log.read_text())
         told = [json.loads(line) for line in exporter.log.read_text().splitlines()]
         [scan] = [line for line in told if line["msg"] == "scan finished"]
         assert (scan["target"], scan["bucket"], scan["uploads"], scan["bytes"]) == ("prod", "media", 3, 1150)
+        listening = [line for line in told if line["msg"] == "mpu-exporter is listening"]
+        assert [line["address"] for line in listening] == ["127.0.0.1", "127.0.0.2"]
+        other = f"http://127.0.0.2:{listening[1]['port']}/-/healthy"
+        with urllib.request.urlopen(other, timeout=10) as answer:
+            assert answer.status == 200
 
 
 class TestTrouble:

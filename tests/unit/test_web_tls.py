@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from unit.authority import Authority
+from unit.example_board import ExampleBoard
 from unit.web_clients import BIG, GET, big, connect, drip, read_answer, read_to_end, seconds_to_close, serving
 
 from exporter.web.auth.config import WebConfig
@@ -319,6 +320,20 @@ class TestConversation:
             assert not ending.is_alive()
         with pytest.raises(ConnectionRefusedError):
             connect(web)
+
+
+def test_every_address_is_encrypted(authority: Authority):
+    web_config = authority.web_config()
+    web = WebServer(ExampleBoard("media").app, ["127.0.0.1:0", "127.0.0.2:0"], web_config=lambda: web_config)
+    web.start()
+    for host, port in web.addresses:
+        with (
+            socket.create_connection((host, port), timeout=10) as plain,
+            authority.client().wrap_socket(plain, server_hostname="localhost") as client,
+        ):
+            client.sendall(GET)
+            assert read_answer(client).startswith(OK.encode())
+    web.stop()
 
 
 def test_a_config_without_tls_is_served_plainly():
