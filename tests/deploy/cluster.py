@@ -142,10 +142,22 @@ def fill_in(result: Tree, live: Tree | None) -> None:
         limits = {"partition": 0}
         spec["updateStrategy"]["rollingUpdate"] = limits | spec["updateStrategy"].get("rollingUpdate", {})
     if kind == "Service":
-        spec.setdefault("clusterIP", (live or {"spec": {}})["spec"].get("clusterIP", "given by the cluster"))
+        give(spec, (live or {"spec": {}})["spec"])
     for name, node in walk(result):
         if name == "httpGet":
             node.setdefault("scheme", "HTTP")
+        for container in node["containers"].values() if node.get("hostNetwork") else ():
+            for port in container.get("ports", {}).values():
+                port.setdefault("hostPort", port["containerPort"])
+
+
+def give(spec: Tree, before: Tree) -> None:
+    """Give a Service its address and families of addresses; it keeps those that it had and is not told."""
+    spec.setdefault("clusterIP", before.get("clusterIP", "given by the cluster"))
+    spec.setdefault("ipFamilyPolicy", before.get("ipFamilyPolicy", "SingleStack"))
+    families = spec.get("ipFamilies") or before.get("ipFamilies") or ["IPv4"]
+    both = [*families, *({"IPv4", "IPv6"} - set(families))]
+    spec["ipFamilies"] = both[:1] if spec["ipFamilyPolicy"] == "SingleStack" else both
 
 
 def faults(result: Tree) -> Iterator[str]:
@@ -166,6 +178,8 @@ def changes(live: Tree | None, result: Tree) -> Iterator[str]:
     for field in sorted(FIXED.get(result["kind"], set())):
         if before.get(field) != after.get(field):
             yield f"{field} never changes"
+    if before.get("ipFamilies", [])[:1] != after.get("ipFamilies", [])[:1]:
+        yield "the first of ipFamilies never changes"
 
 
 def walk(tree: Tree, name: str = "") -> Iterator[tuple[str, Tree]]:

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 SERVICE = ["Service: clusterIP never changes"]
 CLAIMS = ["StatefulSet: volumeClaimTemplates never changes"]
+FAMILIES = ["Service: the first of ipFamilies never changes"]
+REFUSED = {"memory-values": SERVICE, "ingress-values": FAMILIES}
+"""What the default cannot become."""
+KEPT = {"memory-values", "ingress-values", "gateway-values"}
+"""Whose Service stays headless, or of both families, under the default."""
 SELECTOR = ["Deployment: selector never changes"]
 NAMED = "{fullnameOverride: demo-mpu-exporter}"
 MEMORY = CHART / "ci" / "memory-values.yaml"  # its Service is headless
@@ -54,8 +59,8 @@ def upgrade(before: str | Path, after: str | Path, *, server_side: bool) -> tupl
 def test_the_default_becomes_any_other_and_is_had_back(values: Path, *, server_side: bool):
     there = upgrade("", values, server_side=server_side)
     back = upgrade(values, "", server_side=server_side)
-    assert there == ((SERVICE, ["Service"]) if values == MEMORY else ([], []))
-    assert back == (([], ["Service"]) if values == MEMORY else ([], []))
+    assert there == (REFUSED.get(values.stem, []), ["Service"] if values.stem in REFUSED else [])
+    assert back == ([], ["Service"] if values.stem in KEPT else [])
 
 
 @helms
@@ -84,10 +89,15 @@ def test_these_are_refused(before: str, after: str, refused: list[str], *, serve
     assert upgrade(before, after, server_side=server_side)[0] == refused
 
 
+@helms
+def test_a_port_of_the_node_is_given_back(*, server_side: bool):
+    assert upgrade("hostNetwork: true", "", server_side=server_side) == ([], [])
+
+
 def test_nothing_else_is_refused_between_any_two():
     pairs = permutations([*VALUE_SETS, IN_PLACE], 2)
     found = {text for pair in pairs for text in upgrade(*pair, server_side=True)[0]}
-    assert found == {*SERVICE, *CLAIMS}
+    assert found == {*SERVICE, *CLAIMS, *FAMILIES}
 
 
 @pytest.mark.parametrize(
@@ -127,6 +137,12 @@ class TestChecks:
                 GIVEN,
                 "service",
                 'is "None", but the Service demo-mpu-exporter has',
+            ),
+            (
+                "service: {ipFamilies: [IPv6]}",
+                "service: {ipFamilies: [IPv4]}",
+                "service",
+                "service.ipFamilies begins with IPv6, but the Service demo-mpu-exporter has IPv4 first",
             ),
             ("service: {clusterIP: 10.0.0.8}", GIVEN, "service", 'demo-mpu-exporter has "10.0.0.7"'),
             (

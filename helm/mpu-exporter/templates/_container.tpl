@@ -15,6 +15,9 @@ envFrom:
 ports:
   - name: http
     containerPort: {{ .Values.containerPort }}
+    {{- if eq .Values.hostNetwork true }}
+    hostPort: {{ .Values.containerPort }} {{- /* as Kubernetes would fill in, and keep when hostNetwork is off again */}}
+    {{- end }}
     protocol: TCP
 {{- range $probe := list "startupProbe" "livenessProbe" "readinessProbe" }}
 {{- with index $.Values $probe }}
