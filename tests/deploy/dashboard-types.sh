@@ -41,7 +41,8 @@ for (const file of process.argv.slice(2)) {
   lines.push(`// ${basename(file)}`);
   const { panels, ...board } = JSON.parse(readFileSync(file, "utf8"));
   check("Dashboard", board);
-  for (const panel of panels) {
+  // the panels of a row that is shut stand within it
+  for (const panel of panels.flatMap((each) => [each, ...(each.panels ?? [])])) {
     if (panel.type === "row") {
       check("RowPanel", panel);
       continue;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import helm_python as helm
 import pytest
 from charts import CHART, render
 from dashboards import BOARDS, FILES
@@ -47,6 +48,22 @@ def test_the_sidecar_finds_it(uid: str):
     assert metadata["namespace"] == "monitoring"
     assert metadata["labels"]["grafana_dashboard"] == "1"
     assert metadata["annotations"] == {"grafana_folder": "Storage"}
+
+
+def test_the_exporter_s_address_can_be_another():
+    values = "dashboards: {enabled: true, exporterUrl: https://mpu.example.com/exporter}"
+    boards = {name: json.loads(document["data"][name]) for name, document in config_maps(values).items()}
+    *_, pages = boards["mpu-overview.json"]["templating"]["list"]
+    assert {pages["query"], pages["current"]["value"], pages["options"][0]["value"]} == {
+        "https://mpu.example.com/exporter"
+    }
+    assert boards["mpu-health.json"] == BOARDS["mpu-health"]
+
+
+@pytest.mark.parametrize("url", ["mpu.example.com", "https://mpu.example.com/", 'https://x"', "javascript:x"])
+def test_what_is_no_address_of_pages_is_refused(url: str):
+    with pytest.raises(helm.HelmValuesError, match="exporterUrl"):
+        render(json.dumps({"dashboards": {"enabled": True, "exporterUrl": url}}))
 
 
 def test_the_label_can_be_another():
