@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Checks what the chart writes for the Prometheus operator against the operator's own types: every set of values in ci/, by
-# @kubernetes-models/prometheus-operator. Its validate() finds wrong values and missing fields, TypeScript unknown keys.
-# Not part of the test run, because it needs npm and a registry; test_operator_kinds.py checks the same without.
+# Checks what the chart writes for the Prometheus operator and the Gateway API against their own types: every set of values in
+# ci/, by @kubernetes-models/prometheus-operator and gateway-api. Their validate() finds wrong values and missing fields,
+# TypeScript unknown keys. There is no such package for PodMonitoring and VerticalPodAutoscaler. Not part of the test run,
+# because it needs npm and a registry; test_operator_kinds.py and test_custom_kinds.py check the same without.
 #
 #   tests/deploy/operator-types.sh
 #
@@ -17,32 +18,36 @@ scratch=${SCRATCH:-$(mktemp -d)}
 mkdir -p "$scratch"
 cd "$scratch"
 
-[ -d node_modules/@kubernetes-models/prometheus-operator ] || npm install --no-audit --no-fund --silent --prefix . \
-  @kubernetes-models/prometheus-operator@6 typescript@7
+[ -d node_modules/@kubernetes-models/gateway-api ] || npm install --no-audit --no-fund --silent --prefix . \
+  @kubernetes-models/prometheus-operator@6 @kubernetes-models/gateway-api@2 typescript@7
 
 PYTHONPATH=$root/tests/deploy "$python" - >documents.json <<'PYTHON'
 import json
 from charts import VALUE_SETS, render
 from operator_kinds import is_operators
-found = [{"set": f.stem, **d} for f in VALUE_SETS for d in render(f) if is_operators(d)]
+found = [{"set": f.stem, **d} for f in VALUE_SETS for d in render(f) if is_operators(d) or d["kind"] == "HTTPRoute"]
 print(json.dumps(found))
 PYTHON
 
 cat >validate.mjs <<'JS'
 import { readFileSync, writeFileSync } from "node:fs";
-import * as kinds from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1";
+import * as operator from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1";
+import * as gateway from "@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1";
 
 const documents = JSON.parse(readFileSync("documents.json", "utf8"));
-const lines = ['import type * as kinds from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1";'];
+const lines = [
+  'import type * as operator from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1";',
+  'import type * as gateway from "@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1";',
+];
 let faults = 0;
 documents.forEach(({ set, ...document }, number) => {
   try {
-    new kinds[document.kind](document).validate();
+    new { ...operator, ...gateway }[document.kind](document).validate();
   } catch (error) {
     faults += 1;
     console.error(`${set}: ${document.kind}: ${error.message}`);
   }
-  lines.push(`// ${set}`, `export const d${number}: kinds.I${document.kind} = ${JSON.stringify(document, null, 1)};`);
+  lines.push(`// ${set}`, `export const d${number}: ${document.kind in operator ? "operator" : "gateway"}.I${document.kind} = ${JSON.stringify(document, null, 1)};`);
 });
 writeFileSync("documents.ts", lines.join("\n"));
 console.log(`validate(): ${documents.length} objects, ${faults} faults`);
