@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MONITORED = "serviceMonitor: {enabled: true}"
+MANAGED = "podMonitoring: {enabled: true}"
 
 
 @every_value_set
@@ -37,6 +38,7 @@ def test_has_no_hole(values: Path):
         ("", "Let Prometheus scrape http://demo-mpu-exporter.mon.svc:19340/metrics"),
         ("service: {port: 80}", "Let Prometheus scrape http://demo-mpu-exporter.mon.svc:80/metrics"),
         (MONITORED, "selects monitors by their labels"),
+        (MANAGED, "kubectl --namespace mon describe podmonitoring demo-mpu-exporter"),
         ("", "alerts (prometheusRule.enabled=true"),
         ("", "image.registry is empty: nodes look for mpu-exporter:0.1.0"),
         ("", "config.targets is still the example"),
@@ -53,6 +55,7 @@ def test_says(values: str, said: str):
     ("values", "unsaid"),
     [
         (MONITORED, "Let Prometheus scrape"),
+        (MANAGED, "Let Prometheus scrape"),
         ("prometheusRule: {enabled: true}", "alerts ("),
         ("grafanaAlerts: {enabled: true}", "alerts ("),
         ("image: {registry: r.example.com}", "image.registry is empty"),
