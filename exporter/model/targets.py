@@ -68,9 +68,13 @@ class Selection(NamedTuple):
             return ""
         if not self.seen:
             return "discover matches no bucket: there is none, or the credentials see none"
-        named, more = self.dropped[:_NAMED_LIMIT], self.seen - len(self.dropped[:_NAMED_LIMIT])
+        named: dict[str, list[str]] = {}
+        for each in self.dropped[:_NAMED_LIMIT]:
+            named.setdefault(each.why, []).append(each.name)
+        texts = [one_line(f"{', '.join(names)} ({why})") for why, names in named.items()]
+        more = self.seen - sum(map(len, named.values()))
         rest = f" and {more:,} more" if more else ""
-        return f"discover matches no bucket, {self.seen:,} seen: {', '.join(map(str, named))}{rest}"
+        return f"discover matches no bucket, {self.seen:,} seen: {', '.join(texts)}{rest}"
 
 
 _NAMED_LIMIT = 5

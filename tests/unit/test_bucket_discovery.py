@@ -13,7 +13,7 @@ from fakes import Clock
 from exporter.config.settings import DiscoverSettings, ScanSettings, StoreKind, TargetSettings
 from exporter.config.sharding import UNSHARDED, Shard
 from exporter.model.errors import Reason
-from exporter.model.targets import Selection
+from exporter.model.targets import DroppedBucket, Selection
 from exporter.scheduler import discovery
 from exporter.scheduler.discovery import BucketDiscovery
 from exporter.stores.base import FoundBucket, Page
@@ -104,15 +104,18 @@ def test_where_all_are_other_shards_no_discovery_is_at_fault():
         (["a\nb"], "discover matches no bucket, 1 seen: a\\nb (discover.exclude: .)"),
         (
             list("abcdefg"),
-            "discover matches no bucket, 7 seen: "
-            + ", ".join(f"{name} (discover.exclude: .)" for name in "abcde")
-            + " and 2 more",
+            "discover matches no bucket, 7 seen: a, b, c, d, e (discover.exclude: .) and 2 more",
         ),
     ],
 )
 def test_a_discovery_that_leaves_none_is_a_problem_in_one_sentence(names: list[str], problem: str):
     target = replace(TARGET, discover=DiscoverSettings(exclude=(".",)))
     assert discovery_of(Account(*names), target).find().selection.problem == problem
+
+
+def test_what_the_same_key_drops_is_named_together():
+    dropped = tuple(DroppedBucket(name, why) for name, why in (("a", "x"), ("b", "y"), ("c", "x")))
+    assert Selection(4, 0, dropped).problem.partition(": ")[2] == "a, c (x), b (y) and 1 more"
 
 
 def test_pages_wait_for_their_turn_where_requests_per_second_are_limited():

@@ -92,9 +92,7 @@ def test_a_discovery_that_leaves_no_bucket_is_a_failure_that_says_what_drops_eac
         ("ListBuckets", None),
         ("discover", Reason.NOT_FOUND),
     ]
-    assert failures(rows) == [
-        f"prod: not_found: discover matches no bucket, 2 seen: media ({why}), tmp ({why})"
-    ]
+    assert failures(rows) == [f"prod: not_found: discover matches no bucket, 2 seen: media, tmp ({why})"]
     assert probe_table(rows).endswith(f"Notes:\n  prod/(all): media ({why})\n  prod/(all): tmp ({why})")
 
 
