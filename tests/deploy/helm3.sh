@@ -33,8 +33,12 @@ def name(document):
 faults = 0
 for values in VALUE_SETS:
     command = [os.environ["HELM"], "template", "demo", CHART, "--namespace=mon", "--kube-version=1.30", "--values", values]
-    text = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
-    theirs = sorted((d for d in yaml.safe_load_all(text) if d), key=name)
+    run = subprocess.run(command, capture_output=True, text=True)
+    if "needs Helm 3.8 or newer" in run.stderr and "retentionPolicy" in values.read_text():
+        print(values.stem, "refused, as it should be")
+        continue
+    run.check_returncode()
+    theirs = sorted((d for d in yaml.safe_load_all(run.stdout) if d), key=name)
     ours = sorted(render(values), key=name)
     different = [name(d) for d in ours if d not in theirs] + [name(d) for d in theirs if d not in ours]
     faults += len(different)
