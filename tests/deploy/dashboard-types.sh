@@ -37,6 +37,7 @@ const check = (type, value) => {
 };
 // a panel's link has only a title, an URL and targetBlank in what Grafana writes, all of a dashboard's link in its types
 const link = { type: "link", icon: "", tooltip: "", tags: [], asDropdown: false, includeVars: false, keepTime: false };
+const whole = (panel) => ({ ...panel, links: (panel.links ?? []).map((each) => ({ targetBlank: false, ...link, ...each })) });
 for (const file of process.argv.slice(2)) {
   lines.push(`// ${basename(file)}`);
   const { panels, ...board } = JSON.parse(readFileSync(file, "utf8"));
@@ -44,10 +45,10 @@ for (const file of process.argv.slice(2)) {
   // the panels of a row that is shut stand within it
   for (const panel of panels.flatMap((each) => [each, ...(each.panels ?? [])])) {
     if (panel.type === "row") {
-      check("RowPanel", panel);
+      check("RowPanel", { ...panel, panels: panel.panels.map(whole) });
       continue;
     }
-    check("Panel", { ...panel, links: (panel.links ?? []).map((each) => ({ targetBlank: false, ...link, ...each })) });
+    check("Panel", whole(panel));
     check(`${panel.type}.Options`, panel.options);
     const { defaults, overrides } = panel.fieldConfig;
     if (defaults.custom) check(`${panel.type}.FieldConfig`, defaults.custom);

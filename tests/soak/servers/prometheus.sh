@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Prometheus 3, without its service discoveries, as a Go module: built by Go 1.26 or later.
-#   prometheus.sh install            about 5 minutes on 2 cores
+#   prometheus.sh install            about 4 minutes on 2 cores
 #   prometheus.sh installed          print where it is
 set -euo pipefail
 # shellcheck source=tests/soak/servers/common.sh
