@@ -14,11 +14,11 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from servers import need, wait_until
 from servers.browser import DESKTOP, PHONE, SMALL_PHONE, browser, browsing
-from unit.example_app import FAILURE, ExampleApp
+from unit.example_app import DROPPED, FAILURE, ExampleApp
 from unit.example_large import LargeApp
 
 from exporter.model.errors import Failure, Reason
-from exporter.model.targets import Discovery
+from exporter.model.targets import Discovery, Selection
 from exporter.text.quoting import one_line
 from exporter.web.server.server import WebServer
 
@@ -49,6 +49,8 @@ def urls() -> Iterator[dict[str, str]]:
     shown = ExampleApp()
     refused = Discovery(success=False, failure=Failure(Reason.ACCESS_DENIED, "ListBuckets: <b>no</b>"))
     shown.watched[0] = replace(shown.watched[0], discovery=refused)
+    unmatched = Discovery(success=True, selection=Selection(1234, 0, DROPPED))
+    shown.watched[1] = replace(shown.watched[1], discovery=unmatched)
     shown.app.config_problems = lambda: [f"config.yaml:1: targets[0].endpoint_url: {'x' * 500} is no URL"]
     apps = {"small": shown.app, "large": LargeApp(buckets=2000, uploads=10_000).app}
     servers = {name: WebServer(app, ["127.0.0.1:0"]) for name, app in apps.items()}
@@ -168,6 +170,7 @@ def test_trouble_is_a_section_of_its_own(browser: Browser, url: str):
     assert (section.aria_role, section.accessible_name) == ("region", "Trouble")
     assert "config.yaml:1: targets[0].endpoint_url: xxx" in section.text
     assert "cannot be read, never read so far: access_denied: ListBuckets: <b>no</b>" in section.text
+    assert "No bucket of archive is watched: discover leaves none of 1,234 seen" in section.text
 
 
 def test_the_failing_buckets_are_a_click_away(browser: Browser, url: str):
