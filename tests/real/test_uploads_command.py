@@ -18,6 +18,8 @@ from hostile import MALICIOUS_KEYS, listable
 from servers import free_port
 from servers.commands import run
 from servers.exporter import target
+from servers.glacier import Glacier
+from servers.glacier import Upload as Archive
 from servers.s3 import PARTS, S3, UPLOADS, Fault, Listing, Part, Upload, error, iso
 from servers.standin import StandIn
 
@@ -128,6 +130,19 @@ class TestChoice:
         found = Counter(entry["bucket"] for entry in json.loads(done.stdout)["uploads"])
         assert found == {"media": 3}
         assert [bucket["values"]["stale_uploads"] for bucket in scanned] == [3, 0, 0]
+
+    def test_that_glacier_tells_no_times_of_parts_is_said_where_uploads_are_chosen_by_them(self, tmp_path):
+        glacier = Glacier()
+        glacier.vaults["tapes"] = {"1": Archive("1", initiated=time.time() - 9 * DAY)}
+        with StandIn(glacier) as standin:
+            keys = {"access_key_id": glacier.key.access_key_id, "secret_access_key": glacier.key.secret}
+            vault = {"name": "cold", "store": "glacier", "region": "eu-west-1", "vaults": ["tapes"]}
+            cold = {**vault, "endpoint_url": standin.url, "credentials": keys}
+            done = run("uploads", tmp_path, cold, flags=("--stale",))
+        assert done.stderr.startswith(
+            "cold/tapes: judged by their initiation, as the store tells no times of"
+        )
+        assert len(done.stdout.splitlines()) == 2
 
     def test_what_is_not_known_comes_last_and_is_left_out_by_a_filter_that_says_so(self, server, tmp_path):
         assert keys(tmp_path, server, buckets=("odd", "media"))[-1] == "undated"

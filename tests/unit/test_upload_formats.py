@@ -23,7 +23,7 @@ from exporter.cli.formats.uploads import (
 )
 from exporter.cli.oneshot import Outcome
 from exporter.cli.report import report_notices
-from exporter.cli.upload_filter import Counts, FoundUpload
+from exporter.cli.upload_filter import Counts, FoundUpload, UploadFilter, UploadSelection
 from exporter.config.settings import BucketSettings, Settings, StoreKind, TargetSettings
 from exporter.model.errors import Failure, Reason
 from exporter.model.results import ScanResult
@@ -66,7 +66,10 @@ class TestUploads:
 
     def test_commands_say_how_many_are_not_in_it(self):
         failed = Outcome(TARGET, "other", Failure(Reason.ACCESS_DENIED, "no"))
-        text = abort_script(report(THERE)._replace(outcomes=[failed]))
+        untimed = UploadSelection(UploadFilter(NOW), TARGET, BucketSettings("tapes"))
+        untimed.has_part_times = False
+        text = abort_script(report(THERE)._replace(outcomes=[failed, Outcome(TARGET, "tapes", untimed)]))
+        assert "# Glacier tells no times of parts: " in text
         assert "# Not in it, for the limit: 1. With --limit=0 all are.\n" in text
         assert "# Not in it, as they could not be scanned: 1 buckets or targets.\n" in text
 

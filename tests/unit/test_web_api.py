@@ -15,6 +15,7 @@ from unit.app_requests import ask
 from unit.example_app import FAILURE, ExampleApp, found, worst
 from unit.example_board import HOSTILE
 
+from exporter.config.settings import BucketSettings
 from exporter.config.sharding import Shard
 
 if TYPE_CHECKING:
@@ -231,6 +232,19 @@ class TestUploads:
             (each["key"], each["unlisted"], each["denied"], each["abort_command"] is None)
             for each in shown_uploads
         ] == [("unlisted", True, False, False), ("there", False, False, False), ("denied", False, True, True)]
+
+    def test_commands_are_for_the_region_that_was_found_or_signed_for(self):
+        shown = ExampleApp([])
+        entry = shown.board.get(("prod", "media"))
+        shown.board.declare([replace(entry, top_uploads=worst(found("a")))])
+        amazon = replace(shown.watched[0].settings, endpoint_url=None, region=None)
+        regions = []
+        for known in (None, "eu-south-2"):
+            buckets = (BucketSettings("other", region="x"), BucketSettings("media", region=known))
+            shown.watched[0] = replace(shown.watched[0], settings=amazon, buckets=buckets)
+            [upload] = data(shown.app, "/api/v1/uploads")["uploads"]
+            regions.append(upload["abort_command"].split("--region=")[1])
+        assert regions == ["eu-west-1", "eu-south-2"]
 
     def test_what_was_used_is_told(self):
         used = data(ExampleApp().app, "/api/v1/uploads?sort=idle&limit=3&target=prod&bucket=media")

@@ -51,6 +51,8 @@ def run(options: argparse.Namespace) -> int:
     write_output(_text(options, report), options.output)
     _warn_of_left_out(counts, sum(not row.found.denied for row in rows))
     for target, bucket, value in outcomes:
+        if isinstance(value, UploadSelection) and value.counts.matched and not value.has_part_times:
+            _warn_of_initiations(options, f"{target.name}/{bucket}")
         if isinstance(value, UploadSelection) and value.result:
             report_notices(target.name, bucket, value.result)
     report_failures(outcomes)
@@ -102,6 +104,15 @@ def _selector(
         return selections[-1]
 
     return select
+
+
+def _warn_of_initiations(options: argparse.Namespace, where: str) -> None:
+    """Say that a choice by activity was one by initiation, as the store tells no times of parts."""
+    if options.stale or options.idle_for is not None:
+        warn(
+            f"{where}: judged by their initiation, as the store tells no times of parts: an exporter that "
+            "serves has seen when parts changed, and shows it in /uploads"
+        )
 
 
 def _warn_of_left_out(counts: Counts, shown: int) -> None:
