@@ -152,11 +152,17 @@ def test_where_the_answer_has_no_code_the_listing_says_whether_it_is_gone(
     assert '--query=Uploads[?UploadId==`"id-1"`].UploadId' in shell.told[-1]
 
 
-def test_where_that_cannot_be_listed_either_it_stops(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("answer", "listed", "code"), [(NO_CODE, "id-1", 1), (NO_CODE, "id-2", 0), ("no connection", "id-2", 1)]
+)
+def test_where_its_key_cannot_be_listed_either_it_stops_unless_the_bucket_lacked_it(
+    answer: str, listed: str, code: int, tmp_path: Path
+):
     shell = Shell(tmp_path)
-    shell.fails("a", NO_CODE)
+    shell.fails("a", answer)
     shell.fails("listed-a", NO_CODE)
-    assert shell.run(found("a"))[0] == 1
+    shell.fails("all.out", listed)
+    assert code == shell.run(found("a"))[0]
 
 
 def test_a_refusal_that_repeats_a_key_like_an_answer_is_no_answer(tmp_path: Path):

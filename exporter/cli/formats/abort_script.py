@@ -95,7 +95,15 @@ abort() {{ # BYTES COMMAND...: false where that failed; why is in $failure, unle
 gone() {{ # [COMMAND...]: what tells whether the store lists it, where the failure has no error code
   if [ -n "$failure" ]; then
     case $failure in *'An error occurred ('*) set -- ;; esac
-    if [ "$#" = 0 ] || ! listed=$("$@" </dev/null 2>/dev/null) || [ "${{listed:-None}}" != None ]; then
+    there=unknown
+    if [ "$#" != 0 ]; then
+      if answer=$("$@" </dev/null 2>/dev/null); then
+        if [ "${{answer:-None}}" = None ]; then there=no; fi
+      else # the AWS CLI cannot read a listing of a key with control characters
+        case $listed,$failure in no,*NoneType*) there=no ;; esac
+      fi
+    fi
+    if [ "$there" != no ]; then
       printf '%s\\n' "stopped: $failure" >&2
       exit 1
     fi
