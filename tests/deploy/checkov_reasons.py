@@ -10,7 +10,7 @@ import yaml
 from charts import CHART, render
 from custom_kinds import is_custom
 
-RESOURCES = "what it needs depends on how many uploads there are: values.yaml suggests a start"
+LIMITS = "what it may need depends on how many uploads there are: values.yaml requests, and bounds nothing"
 TAG = "a release's tag is never used again; image.digest is there for those who want to be sure"
 OPEN = "who may ask is known only where it runs: networkPolicy is off unless turned on"
 ENDS = "helm test: a pod that asks once and ends has no use for probes"
@@ -18,10 +18,8 @@ SILENT = "helm test: a pod that listens to nothing needs no policy"
 CHOSEN = "this set of values turns on what is off by default, to show that it can be"
 
 BY_DEFAULT = {
-    "CKV_K8S_10": RESOURCES,
-    "CKV_K8S_11": RESOURCES,
-    "CKV_K8S_12": RESOURCES,
-    "CKV_K8S_13": RESOURCES,
+    "CKV_K8S_11": LIMITS,
+    "CKV_K8S_13": LIMITS,
     "CKV_K8S_15": TAG,
     "CKV_K8S_43": TAG,
 }

@@ -122,6 +122,7 @@ class TestSecretsInTheConfig:
             ("credentials: {secret_access_key: s3cr3t}", "credentials.secret_access_key"),
             ("credentials: {session_token: 's3cr3t$'}", "credentials.session_token"),
             ("credentials: {session_token: '${TOKEN:-s3cr3t}'}", "credentials.session_token"),
+            ("credentials: {session_token: '${A}${TOKEN:-s3cr3t}'}", "credentials.session_token"),
             ("credentials: {session_token: '$${s3cr3t}'}", "credentials.session_token"),
             ("proxy_url: 'http://user:s3cr3t@proxy.example.com'", "proxy_url"),
         ],
