@@ -112,7 +112,8 @@ def pod_running(root: Path, documents: Objects, secrets: dict[str, Files], **env
     port = container["ports"][0]["containerPort"]
     args = [volumes.translate(arg).replace("=:", "=127.0.0.1:") for arg in container["args"]]
     log = root / "log"
-    variables = ["env", *(f"{name}={value}" for name, value in environ.items())]
+    given = {each["name"]: each["value"] for each in container.get("env", []) if "value" in each}
+    variables = ["env", *(f"{name}={value}" for name, value in (given | environ).items())]
     with running([*variables, sys.executable, "-m", "exporter", *args], log) as process:
         wait_until("container", lambda: listens(port) or process.poll() is not None, log=log)
         pod = Pod(container, volumes, port)

@@ -21,12 +21,14 @@ TLS = {"enabled": True, "secret": "mpu-tls"}
 
 def nowhere(*names: str) -> dict[str, Any]:
     """Return a config of targets where nobody answers."""
-    targets = [target(name, "http://127.0.0.1:9", "bucket") for name in names]
+    keys = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "${STORE_KEY}"}
+    targets = [target(name, "http://127.0.0.1:9", "bucket", credentials=keys) for name in names]
     return {"scan": {"retries": 0}, "targets": targets}
 
 
 def objects(**values: object) -> list[dict[str, Any]]:
-    given = {"containerPort": free_port(), "config": nowhere("prod"), **values}
+    environment = [{"name": "STORE_KEY", "value": "secret"}]
+    given = {"containerPort": free_port(), "config": nowhere("prod"), "extraEnv": environment, **values}
     return render(json.dumps(given))
 
 
