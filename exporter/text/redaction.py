@@ -6,7 +6,7 @@ import re
 
 REDACTED = "[hidden]"
 
-_NAMED = r"(?i:signature|token|credential|secret|password|accesskey\w*|authorization)"
+_NAMED = r"(?i:signature|token|credential|secret(?:[_-]\w+)?|password|access_?key\w*|authorization)"
 _SECRET_PATTERN = re.compile(
     r"\b(?:AKIA|ASIA)[A-Z0-9]{8,}"  # access keys
     rf"|{_NAMED}[\"']?\s?[=:]\s*(?:[\"'][^\"']*[\"']|(?i:(?:bearer|basic|aws|obs)\s+)?\S+)"

@@ -139,17 +139,43 @@ def test_where_the_bucket_cannot_be_listed_it_says_so_and_goes_on(tmp_path: Path
     assert lines[0] == "Not all could be listed: what is gone already may count as aborted and freed."
 
 
-@pytest.mark.parametrize(("listed", "code"), [("", 0), ("None\n", 0), ("id-1\n", 1)])
+def test_what_only_the_listing_of_its_key_shows_counts_as_freed(shell: Shell):
+    """Some stores find nothing by a prefix but whole keys, or lose uploads from page to page."""
+    shell.fails("all.out", "None\n")
+    shell.fails("listed-a.out", "None\nid-1\n")
+    shell.fails("listed-b.out", "None\n")
+    code, lines, errors = shell.run(found("a"), found("b", 2))
+    assert (code, errors) == (0, "")
+    assert lines[-2:] == [
+        "Of 2 uploads, aborted: 1, gone already: 1, left to you: 0.",
+        f"Freed: {MIB} bytes.",
+    ]
+
+
+def test_what_the_bucket_listed_is_not_gone_without_an_answer_that_says_so(tmp_path: Path):
+    shell = Shell(tmp_path)
+    shell.fails("a", NO_CODE)
+    shell.fails("listed-a.out", "None\n")
+    code, lines, errors = shell.run(found("a"), found("b"))
+    assert (code, errors.strip()) == (1, f"stopped: {NO_CODE}".strip())
+    assert lines[-1] == "Freed: 0 bytes."
+
+
+@pytest.mark.parametrize("inventory", [("all", NO_CODE), ("all.out", "None\n")])
+@pytest.mark.parametrize(
+    ("listed", "code"), [("", 0), ("None\n", 0), ("id-1\n", 1), ("None\nid-1\nNone\n", 1)]
+)
 def test_where_the_answer_has_no_code_the_listing_says_whether_it_is_gone(
-    listed: str, code: int, tmp_path: Path
+    listed: str, code: int, inventory: tuple[str, str], tmp_path: Path
 ):
     shell = Shell(tmp_path)
+    shell.fails(*inventory)
     shell.fails("a", NO_CODE)
     shell.fails("listed-a.out", listed)
     ended, lines, errors = shell.run(found("a"))
     assert (ended, "  it is gone already" in lines) == (code, code == 0)
     assert (NO_CODE.strip() in errors) == (code == 1)
-    assert '--query=Uploads[?UploadId==`"id-1"`].UploadId' in shell.told[-1]
+    assert '--query=Uploads[?UploadId==`"id-1"`].UploadId' in " ".join(shell.told[-2:])
 
 
 @pytest.mark.parametrize(

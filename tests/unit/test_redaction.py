@@ -16,6 +16,8 @@ TOKEN = "AQoDYXdzEPT//////////wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsK
         SIGNATURE,
         TOKEN,
         f"secret={SECRET}",
+        f"aws_secret_access_key={SECRET}",
+        f"AccessKey: {SECRET}",
         f'"SecretAccessKey": "{SECRET}"',
         f"x-amz-security-token: {TOKEN}",
         f"Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260101/x, Signature={SIGNATURE}",

@@ -31,7 +31,7 @@ _HEAD = """\
 """
 _FUNCTIONS = """\
 set -eu
-total={number} aborted=0 absent=0 left=0 freed=0 unsized=0 failure='' listed=yes
+total={number} aborted=0 absent=0 left=0 freed=0 unsized=0 failure='' listed='' found=''
 scratch=$(mktemp -d)
 
 finish() {{ # tells what was done, however it ended
@@ -59,16 +59,24 @@ inventory() {{ # NUMBER COMMAND...: keeps the ids of all uploads that the store 
 }}
 
 say() {{ # TEXT [NUMBER ID]: the upload that is next, and the inventory that it should be in
-  failure='' listed=yes
+  failure='' listed=unknown
+  lookup() {{ return 1; }} # no command can tell whether the store lists it
   if [ "$#" = 3 ] && [ -e "$scratch/listed-$2" ]; then
+    listed=yes
     grep -Fqx -e "$3" "$scratch/listed-$2" || listed=no
   fi
   printf '%s\\n' "$1"
 }}
 
+find_by_key() {{ # false where its key cannot be listed; else $found is not empty if the store lists it there
+  found=$(lookup </dev/null 2>/dev/null) || return 1
+  found=$(printf '%s\\n' "$found" | grep -vx -e None -e '') || true # the AWS CLI says None of an empty page
+}}
+
 abort() {{ # BYTES COMMAND...: false where that failed; why is in $failure, unless the upload is not there
   bytes=$1
   shift
+  if [ "$listed" = no ] && find_by_key && [ -n "$found" ]; then listed=yes; fi # a listing may be incomplete
   if answer=$("$@" </dev/null 2>&1); then
     if [ "$listed" = no ]; then # some stores confirm what they do not have
       absent=$((absent + 1))
@@ -92,18 +100,15 @@ abort() {{ # BYTES COMMAND...: false where that failed; why is in $failure, unle
   return 1
 }}
 
-gone() {{ # [COMMAND...]: what tells whether the store lists it, where the failure has no error code
+gone() {{ # counts the upload as not there; stops where that is not certain
   if [ -n "$failure" ]; then
-    case $failure in *'An error occurred ('*) set -- ;; esac
-    there=unknown
-    if [ "$#" != 0 ]; then
-      if answer=$("$@" </dev/null 2>/dev/null); then
-        if [ "${{answer:-None}}" = None ]; then there=no; fi
-      else # the AWS CLI cannot read a listing of a key with control characters
-        case $listed,$failure in no,*NoneType*) there=no ;; esac
-      fi
-    fi
-    if [ "$there" != no ]; then
+    case $listed,$failure in
+      *,*'An error occurred ('*) listed=yes ;; # with a code that says something else
+      unknown,*) if find_by_key && [ -z "$found" ]; then listed=no; fi ;;
+      no,*NoneType*) ;; # all that the AWS CLI says of an error without a message
+      *) listed=yes ;;
+    esac
+    if [ "$listed" != no ]; then
       printf '%s\\n' "stopped: $failure" >&2
       exit 1
     fi
@@ -227,12 +232,14 @@ def _steps(row: FoundUpload, command: AbortCommand, where: str) -> Iterator[str]
         yield f"# {command.instead}"
         yield f"leave {shell_quoted(command.instead)}"
         return
+    if command.listing:
+        yield f"lookup() {{ {where}{_quoted(command.listing)}; }}"
     size = "unknown" if row.found.bytes is None else row.found.bytes
     indent = ""
     for words in command.calls:
         yield f"{indent}abort {size} {where}{_quoted(words)} ||"
         indent = "  "
-    yield f"  gone {where}{_quoted(command.listing)}" if command.listing else "  gone"
+    yield "  gone"
 
 
 def _quoted(words: Sequence[str] | Words) -> str:

@@ -59,10 +59,10 @@ def _abort(target: TargetSettings, bucket: str, upload: Upload, region: str) -> 
 
 
 def _listing(target: TargetSettings, bucket: str, upload: Upload, region: str) -> Words:
-    """Return the words that list the uploads of the key: its own come first, so a page of them will do."""
+    """Return the words that list all uploads whose keys begin with this key, and print this one's id."""
     wanted = json.dumps(upload.upload_id).replace("`", "\\`")
     parameters = (Parameter("bucket", "Bucket", bucket), Parameter("prefix", "Prefix", upload.key))
-    flags = (*_flags(target), "--no-paginate", "--output=text")
+    flags = (*_flags(target), "--output=text")
     query = f"--query=Uploads[?UploadId==`{wanted}`].UploadId"
     return aws_command(target, "s3api list-multipart-uploads", parameters, *flags, query, region=region)
 
