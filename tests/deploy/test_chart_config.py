@@ -124,7 +124,20 @@ class TestSecretsInTheConfig:
             ("credentials: {session_token: '${TOKEN:-s3cr3t}'}", "credentials.session_token"),
             ("credentials: {session_token: '${A}${TOKEN:-s3cr3t}'}", "credentials.session_token"),
             ("credentials: {session_token: '$${s3cr3t}'}", "credentials.session_token"),
+            ("credentials: {secret_access_key: '${KEY}s3cr3t'}", "credentials.secret_access_key"),
+            ("credentials: {secret_access_key: 's3cr3t${KEY}'}", "credentials.secret_access_key"),
             ("proxy_url: 'http://user:s3cr3t@proxy.example.com'", "proxy_url"),
+            ("proxy_url: 'http://${USER}:s3cr3t@proxy.example.com:3128'", "proxy_url"),
+            ("proxy_url: '${SCHEME}://${USER}:s3cr3t${PASSWORD}@${HOST}'", "proxy_url"),
+            ("proxy_url: 'http://${USER}:${PASSWORD}s3cr3t@proxy.example.com'", "proxy_url"),
+            ("proxy_url: 'http://user:${PASSWORD:-s3cr3t}@proxy.example.com'", "proxy_url"),
+            ("proxy_url: 'http://user:s3cr3t/a@b@proxy.example.com'", "proxy_url"),
+            ("proxy_url: 'http://s3cr3t://@proxy.example.com'", "proxy_url"),
+            ('proxy_url: "http://user:s3cr3t\\n@proxy.example.com"', "proxy_url"),
+            ("proxy_url: 'user:s3cr3t@proxy.example.com'", "proxy_url"),
+            ("proxy_url: 'http://s3cr3t@proxy.example.com:3128'", "proxy_url"),
+            ("proxy_url: 'http://s3cr3t:@proxy.example.com:3128'", "proxy_url"),
+            ("proxy_url: 'http://s3cr3t${TOKEN}@proxy.example.com:3128'", "proxy_url"),
         ],
     )
     def test_are_refused_without_being_shown(self, target: str, places: str):
@@ -141,7 +154,12 @@ class TestSecretsInTheConfig:
             "credentials: {profile: prod, assume_role: {role_arn: 'arn:aws:iam::111122223333:role/r'}}",
             "credentials: {access_key_id_file: /a, secret_access_key_file: /b}",
             "proxy_url: 'http://user:${PASSWORD}@proxy.example.com:3128'",
+            "proxy_url: 'http://${USER}:${PASSWORD}@proxy.example.com:3128'",
+            "proxy_url: 'http://${TOKEN}@${HOST}:3128'",
+            "proxy_url: 'http://${A:-}${TOKEN}:@proxy-${REGION}.example.com'",
             "proxy_url: 'http://proxy.example.com:3128'",
+            "proxy_url: '${PROXY}'",
+            'credentials: {secret_access_key: "${A}${B}\\n"}',
         ],
     )
     def test_what_is_none_is_let_through(self, target: str):

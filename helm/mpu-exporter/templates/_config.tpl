@@ -15,28 +15,30 @@
 
 {{/*
 The places of secrets that stand in the config itself, by commas. Not those that come from the environment, ${NAME}; a default, as in
-${NAME:-text}, does stand there.
+${NAME:-text}, does stand there, and so does text beside a variable. The user of a proxy may stand there where a password follows that
+is nothing but variables: alone it may be a token.
 */}}
 {{- define "mpu-exporter.literalSecrets" -}}
 {{- $places := list -}}
 {{- range $number, $target := (.Values.config).targets -}}
 {{- range $key, $value := default dict $target.credentials -}}
 {{- $public := or (has $key (list "profile" "access_key_id" "assume_role")) (hasSuffix "_file" $key) -}}
-{{- if and $value (not $public) (include "mpu-exporter.isLiteral" $value) -}}
+{{- if and $value (not $public) (trim (include "mpu-exporter.blankVariables" $value)) -}}
 {{- $places = append $places (printf "config.targets[%d].credentials.%s" $number $key) -}}
 {{- end -}}
 {{- end -}}
-{{- $proxy := toString (default "" $target.proxy_url) -}}
-{{- if and (regexMatch "://[^/]*:[^/]*@" $proxy) (include "mpu-exporter.isLiteral" $proxy) -}}
+{{- $proxy := include "mpu-exporter.blankVariables" (default "" $target.proxy_url) -}}
+{{- $user := regexReplaceAll "^[-+.A-Za-z0-9 ]*://" (regexFind "(?s)^.*@" $proxy) "" | trimSuffix "@" -}}
+{{- if not (regexMatch "^([^:]*: +|[ :]*)$" $user) -}}
 {{- $places = append $places (printf "config.targets[%d].proxy_url" $number) -}}
 {{- end -}}
 {{- end -}}
 {{- join ", " $places }}
 {{- end }}
 
-{{- define "mpu-exporter.isLiteral" -}}
-{{- $rest := regexReplaceAll "\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-)?\\}" (toString .) "" -}}
-{{- if or (eq $rest (toString .)) (contains "${" $rest) (contains "$${" (toString .)) }}true{{ end }}
+{{/* A text with a blank for each ${NAME} and ${NAME:-}. */}}
+{{- define "mpu-exporter.blankVariables" -}}
+{{- regexReplaceAll "\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-)?\\}" (toString .) " " -}}
 {{- end }}
 
 {{- define "mpu-exporter.statePath" -}}
