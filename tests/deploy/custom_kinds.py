@@ -34,21 +34,41 @@ PATH = closed(
 )
 HEADERS = many(closed("name", "value", name=TEXT, value=TEXT))
 HEADER_FILTER = closed(set=HEADERS, add=HEADERS, remove=many(TEXT))
+REDIRECT = closed(
+    scheme={"enum": ["http", "https"]},
+    hostname=HOST,
+    path=closed(
+        "type",
+        type={"enum": ["ReplaceFullPath", "ReplacePrefixMatch"]},
+        replaceFullPath=TEXT,
+        replacePrefixMatch=TEXT,
+    ),
+    port=PORT,
+    statusCode={"enum": [301, 302, 303, 307, 308]},
+)
+REDIRECTS = {
+    "required": ["filters"],
+    "properties": {"filters": {"contains": {"properties": {"type": {"const": "RequestRedirect"}}}}},
+}
 ROUTE_RULE = closed(
-    "backendRefs",
     name=TEXT,
     matches=many(closed(path=PATH, method=TEXT)),
     filters=many(
         closed(
             "type",
-            type={"enum": ["RequestHeaderModifier", "ResponseHeaderModifier"]},
+            type={"enum": ["RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect"]},
             requestHeaderModifier=HEADER_FILTER,
             responseHeaderModifier=HEADER_FILTER,
+            requestRedirect=REDIRECT,
         )
     ),
     timeouts=closed(request=GATEWAY_DURATION, backendRequest=GATEWAY_DURATION),
     backendRefs=many(closed("name", "port", name=TEXT, port=PORT)),
-)
+) | {
+    "if": REDIRECTS,
+    "then": {"properties": {"backendRefs": False}},
+    "else": {"required": ["backendRefs"]},
+}
 HTTP_ROUTE = closed(
     "parentRefs",
     "rules",

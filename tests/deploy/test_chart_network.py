@@ -94,6 +94,16 @@ class TestWaysIn:
             }
         ]
 
+    def test_a_rule_that_redirects_has_no_service_beside_it(self):
+        """The Gateway API: "RequestRedirect filter must not be used together with backendRefs"."""
+        redirect = {"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}}
+        header = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["Cookie"]}}
+        rules = [{"filters": [header, redirect]}, {"filters": [header]}]
+        given = {"httpRoute": {"enabled": True, "parentRefs": [{"name": "g"}], "rules": rules}}
+        redirecting, leading = find("HTTPRoute", render(json.dumps(given)))["spec"]["rules"]
+        assert redirecting == {"filters": [header, redirect]}
+        assert sorted(leading) == ["backendRefs", "filters"]
+
     @pytest.mark.parametrize(
         ("values", "message"),
         [

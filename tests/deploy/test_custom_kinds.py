@@ -16,6 +16,9 @@ FAULTS: dict[str, dict[str, Callable[[dict[str, Any]], object]]] = {
     "HTTPRoute": {
         "'hostname' was unexpected": lambda s: s.update(hostname="a"),
         "'backendRefs' is a required property": lambda s: s["rules"][0].pop("backendRefs"),
+        "False schema does not allow": lambda s: s["rules"][1].update(
+            backendRefs=[{"name": "a", "port": 80}]
+        ),
         "'Prefix' is not one of": lambda s: s["rules"][0]["matches"][0]["path"].update(type="Prefix"),
         "'80' is not of type 'integer'": lambda s: s["rules"][0]["backendRefs"][0].update(port="80"),
         "parentRefs: [] should be non-empty": lambda s: s.update(parentRefs=[]),
