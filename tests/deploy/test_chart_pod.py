@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import helm_python as helm
 import pytest
+import yaml
 from charts import (
     CHART,
     container_of,
@@ -150,6 +152,15 @@ class TestPod:
             "preStop": {"sleep": {"seconds": 5}}
         }
         assert "lifecycle" not in container_of()
+
+    def test_hooks_that_the_readme_shows_run_what_is_in_the_image(self):
+        """Its health check runs bash, too."""
+        (row,) = re.findall(r"\| `lifecycle` \|.*", (CHART / "README.md").read_text())
+        shown = [yaml.safe_load(text) for text in re.findall(r"`(\{preStop.*?)`", row)]
+        assert [container_of(json.dumps({"lifecycle": hook}))["lifecycle"] for hook in shown] == shown
+        programs = [hook["preStop"]["exec"]["command"][0] for hook in shown if "exec" in hook["preStop"]]
+        assert programs == ["bash"]
+        assert 'CMD ["bash", "-c", ' in (CHART.parents[1] / "Dockerfile").read_text()
 
     def test_asks_for_what_it_needs_at_least(self):
         assert container_of()["resources"] == {"requests": {"cpu": "50m", "memory": "128Mi"}}
