@@ -69,7 +69,8 @@ WORKDIR /
 EXPOSE 19340
 STOPSIGNAL SIGTERM
 # Kubernetes ignores this and uses the chart's probes. bash, part of every Debian, asks by itself: 2 ms of CPU, where Python takes 90.
+# Who asks for a password (401) serves.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
-  CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/19340 && printf 'GET /-/healthy HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && read -rt 4 _ status _ <&3 && [[ $status == 200 ]]"]
+  CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/19340 && printf 'GET /-/healthy HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && read -rt 4 _ status _ <&3 && [[ $status == 200 || $status == 401 ]]"]
 ENTRYPOINT ["mpu-exporter"]
 CMD ["serve", "--config.file=/etc/mpu-exporter/config.yaml"]
