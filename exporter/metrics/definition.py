@@ -59,6 +59,6 @@ class Definition:
         """Register a counter."""
         return Counter(self.name.removesuffix("_total"), self.text, self.labels, registry=registry)
 
-    def info(self, registry: CollectorRegistry) -> Info:
-        """Register an info; its labels are given with its value."""
-        return Info(self.name.removesuffix("_info"), self.text, registry=registry)
+    def info(self, registry: CollectorRegistry, *each: str) -> Info:
+        """Register an info, one of `each` of these labels; its own labels are given with its value."""
+        return Info(self.name.removesuffix("_info"), self.text, each, registry=registry)

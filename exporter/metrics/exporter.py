@@ -193,13 +193,14 @@ def process_registry(shard: Shard = UNSHARDED) -> CollectorRegistry:
     return registry
 
 
-def run_registry(read_at: float) -> CollectorRegistry:
-    """Return a new registry of a run that ends: its version, and when it read the config (Unix seconds).
+def run_registry(targets: Iterable[str]) -> CollectorRegistry:
+    """Return a new registry of a run that ends and scanned these targets: its version.
 
-    It has nothing of the process, and no shard: a run scans all buckets.
+    It has nothing of the process, of reloads and of shards. The version has a series for each target: of a
+    series without, a node_exporter could read only one file.
     """
     registry = CollectorRegistry()
-    _BUILD.info(registry).info({"version": __version__})
-    _RELOADED.gauge(registry).set(1)
-    _RELOADED_AT.gauge(registry).set(read_at)
+    build = _BUILD.info(registry, "target")
+    for target in targets:
+        build.labels(target).info({"version": __version__})
     return registry

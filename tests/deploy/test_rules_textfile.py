@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from judging import RULES, annotations, judge
-from rules import NAMES
+from rules import NAMES, prometheus_groups
 from servers.node_exporter import textfile_collector
 from unit.example_board import AGES, NOTHING, SUMMARY
 
@@ -29,7 +29,7 @@ from exporter.model.errors import Failure, Reason
 from exporter.model.results import AbortRules, ScanResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from servers.node_exporter import TextfileCollector
@@ -62,7 +62,7 @@ class Run:
     def text(self) -> str:
         outcomes = [] if self.value is None else [Outcome(self.target, self.bucket, self.value)]
         settings = Settings(targets=(self.target,), ages=AGES)
-        return scan_metrics(settings, outcomes, regions={}, read_at=self.minute * 60.0)
+        return scan_metrics(settings, outcomes, regions={})
 
 
 def good(minute: int, **found: Any) -> Run:
@@ -82,16 +82,22 @@ def series(collector: TextfileCollector, runs: list[Run], end: int) -> list[dict
     return [{"series": named[name], "values": " ".join(values)} for name, values in seen.items()]
 
 
-def fire(folder: Path, found: list[dict[str, str]], looks: dict[int, list[dict[str, Any]]]) -> str:
-    """Return what promtool complains of, where at these minutes these alerts fire and no others."""
+def fire(
+    folder: Path,
+    found: list[dict[str, str]],
+    looks: dict[int, list[dict[str, Any]]],
+    names: Sequence[str] = NAMES,
+    groups: list[dict[str, Any]] | None = None,
+) -> str:
+    """Return what promtool complains of, where of `names` these fire at these minutes and no others."""
     tests = [
         {"eval_time": f"{minute}m", "alertname": name, "exp_alerts": [e for e in alerts if e["name"] == name]}
         for minute, alerts in looks.items()
-        for name in NAMES
+        for name in names
     ]
     for test in tests:
         test["exp_alerts"] = [{k: v for k, v in e.items() if k != "name"} for e in test["exp_alerts"]]  # type: ignore[union-attr]
-    return judge(folder, [{"interval": "1m", "input_series": found, "alert_rule_test": tests}])
+    return judge(folder, [{"interval": "1m", "input_series": found, "alert_rule_test": tests}], groups)
 
 
 def expect(name: str, description: str, **labels: str) -> dict[str, Any]:
@@ -168,6 +174,42 @@ def test_a_discovery_that_fails_or_finds_nothing_is_told(
 ):
     found = series(collector, [Run(hour * HOUR, value, "", FOUND) for hour in (0, 1)], 2 * HOUR)
     assert fire(tmp_path, found, {90: [expect(alert, text)]}) == ""
+
+
+def test_two_files_of_targets_of_their_own_do_not_clash_on_one_node(
+    collector: TextfileCollector, tmp_path: Path
+):
+    one, other = good(0), replace(good(0), target=replace(TARGET, name="two"))
+    both = collector.exposes(one.text(), other.text())
+    each = collector.exposes(one.text()) | collector.exposes(other.text())
+    assert both.keys() == each.keys()
+    found = series(collector, [one], HOUR)
+    found += [line for line in series(collector, [other], HOUR) if line not in found]
+    assert fire(tmp_path, found, {HOUR - 1: []}) == ""
+
+
+def test_where_all_files_are_gone_the_exporter_is_absent_once(collector: TextfileCollector, tmp_path: Path):
+    targets = [replace(TARGET, name=name) for name in ("prod", "two")]
+    found = [line for each in targets for line in series(collector, [replace(good(0), target=each)], HOUR)]
+    text = (
+        "No mpu-exporter of job node has answered Prometheus for a while: it does not run, starts "
+        "again and again, or is not scraped. No other alert about multipart uploads can be trusted."
+    )
+    absent = expect("MpuExporterAbsent", text, job="node")
+    del absent["exp_labels"]["target"]
+    assert fire(tmp_path, found, {2 * HOUR: [absent]}) == ""
+
+
+def test_labels_of_targets_are_on_alerts_as_by_an_exporter(collector: TextfileCollector, tmp_path: Path):
+    labelled = replace(TARGET, labels=(("team", "video"),))
+    found = series(collector, [replace(good(0, uploads=1, stale=1), target=labelled)], HOUR)
+    groups = prometheus_groups("{targetLabels: [team], rules: {MpuStaleUploads: {for: 0s}}}")
+    text = (
+        "Stale uploads in bucket media of prod: 1. Nobody has added to them for long, and their parts "
+        "are billed until someone aborts them."
+    )
+    looks = {HOUR // 2: [expect("MpuStaleUploads", text, **BUCKET, team="video")]}
+    assert fire(tmp_path, found, looks, ["MpuStaleUploads"], groups) == ""
 
 
 def test_two_hosts_with_targets_of_their_own_are_no_doubled_shards(

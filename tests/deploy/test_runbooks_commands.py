@@ -14,7 +14,7 @@ from alert_cases import CASES
 from botocore import xform_name
 from botocore.validate import ParamValidator
 from charts import CHART
-from docs.documents import ROOT, blocks, commands, prose
+from docs.documents import GUIDE, ROOT, blocks, commands, prose
 from rules import NAMES
 from runbooks import DOCUMENTS, PAGES
 from servers import free_port, need
@@ -116,3 +116,10 @@ def test_what_is_looked_for_in_the_log_is_what_the_exporter_says(name: str):
     looked_for = {words[0] for words in commands(PAGES[name], "grep")} - {"media", "mpu_shard"}
     said = set(re.findall(r"says `([^`]+)`", prose(PAGES[name]))) - {"NoSuchUpload"}
     assert [text for text in looked_for | said if text not in SOURCES] == []
+
+
+@pytest.mark.parametrize("name", ["MpuDataTooOld", "MpuExporterAbsent", "README"])
+def test_of_a_textfile_it_asks_the_units_that_the_guide_sets_up(name: str):
+    set_up = set(re.findall(r"# /etc/systemd/system/(\S+)", GUIDE["operations"]))
+    named = set(re.findall(r"mpu-exporter[\w-]*[.](?:timer|service)", DOCUMENTS[name]))
+    assert ("mpu-exporter-scan.service" in named, named - set_up) == (True, set())

@@ -104,3 +104,30 @@ def test_a_query_that_cannot_be_evaluated_is_noticed(tmp_path: Path):
     case = CASES[0]
     queries = ["mpu_stale_uploads", "mpu_stale_uploads / ignoring (pod, instance) mpu_stale_uploads"]
     assert "many-to-many" in evaluate(tmp_path, queries, case.bad, case.pods, [tells(queries[:1], 1)])
+
+
+def test_hosts_whose_textfile_is_gone_or_old_are_told(tmp_path: Path):
+    """As node_exporter 1.5 names the file; one host still answers, the other does not."""
+    files = {
+        host: f'{{job="node",instance="{host}",file="/var/lib/node_exporter/mpu.prom"}}' for host in "ab"
+    }
+    inputs = [
+        {"series": f"node_textfile_mtime_seconds{files['a']}", "values": "60x9 stale"},
+        {"series": f"node_textfile_mtime_seconds{files['b']}", "values": "60x200"},
+        {"series": 'up{job="node",instance="a"}', "values": "0x200"},
+        {"series": 'up{job="node",instance="b"}', "values": "1x200"},
+    ]
+    [absent] = [query for query in QUERIES["MpuExporterAbsent"] if "_mtime_" in query]
+    [old] = [query for query in QUERIES["MpuDataTooOld"] if "_mtime_" in query]
+    looks = [
+        {
+            "expr": absent,
+            "eval_time": "1h",
+            "exp_samples": [{"labels": files["a"], "value": 0}, {"labels": files["b"], "value": 1}],
+        },
+        {"expr": old, "eval_time": "1h", "exp_samples": [{"labels": files["b"], "value": 3540}]},
+    ]
+    write_queries(tmp_path, [absent, old])
+    test = {"interval": "1m", "input_series": inputs, "promql_expr_test": looks}
+    write_yaml(tmp_path / "tests.yml", {"rule_files": ["queries.yml"], "tests": [test]})
+    assert promtool("test", "rules", "tests.yml", folder=tmp_path) == ""

@@ -18,12 +18,15 @@ class TextfileCollector:
     folder: Path
     url: str
 
-    def exposes(self, text: str) -> dict[str, str]:
-        """Return what a scrape has of this file, values by series; it has to be read without an error."""
-        (self.folder / "mpu.prom").write_text(text, encoding="utf-8")
+    def exposes(self, *texts: str) -> dict[str, str]:
+        """Return what a scrape has of these files, values by series; they are read without an error."""
+        for number in range(2):
+            text = texts[number] if number < len(texts) else ""
+            (self.folder / f"mpu-{number}.prom").write_text(text, encoding="utf-8")
         with urllib.request.urlopen(self.url, timeout=10) as answer:
             shown = answer.read().decode()
         assert "node_textfile_scrape_error 0\n" in shown, shown
+        assert "error gathering metrics" not in (self.folder / "log").read_text(encoding="utf-8")
         return dict(re.findall(r"^((?:mpu|process)_\w+(?:\{.*\})?) (\S+)$", shown, re.MULTILINE))
 
 

@@ -101,7 +101,7 @@ class TestUploads:
 
 def metrics(result: ScanResult, ages_as: AgesAs = "histogram") -> list[str]:
     settings = Settings(targets=(TARGET,), ages=AGES, ages_as=ages_as)
-    return scan_metrics(settings, outcomes(result), regions={}, read_at=NOW).splitlines()
+    return scan_metrics(settings, outcomes(result), regions={}).splitlines()
 
 
 class TestScan:

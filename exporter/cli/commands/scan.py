@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     """Scan once and show what was found. Raises ConfigError and UsageError."""
-    read_at = time.time()
     settings = read_config(options.config_file)
     targets = select_targets(settings, options.targets, options.buckets)
     require_writable(options.output)
@@ -50,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     write: dict[str, Callable[[Outcomes], str]] = {
         "table": partial(scan_table, None if options.output else terminal_width()),
         "json": partial(scan_json, settings.ages),
-        "prometheus": partial(_metrics, replace(settings, targets=tuple(shown)), stores, read_at),
+        "prometheus": partial(_metrics, replace(settings, targets=tuple(shown)), stores),
     }
     write_output(write[options.format](outcomes), options.output)
     for target, bucket, value in outcomes:
@@ -60,11 +58,11 @@ def run(options: argparse.Namespace) -> int:
     return exit_code(outcomes)
 
 
-def _metrics(settings: Settings, stores: Mapping[str, Store], read_at: float, outcomes: Outcomes) -> str:
+def _metrics(settings: Settings, stores: Mapping[str, Store], outcomes: Outcomes) -> str:
     from exporter.cli.formats.metrics import scan_metrics  # noqa: PLC0415 - loads prometheus_client
 
     regions = {name: store.signing_region for name, store in stores.items()}
-    return scan_metrics(settings, outcomes, regions=regions, read_at=read_at)
+    return scan_metrics(settings, outcomes, regions=regions)
 
 
 def _scanner(

@@ -24,15 +24,13 @@ if TYPE_CHECKING:
     Outcomes = Sequence[Outcome[ScanResult]]
 
 
-def scan_metrics(
-    settings: Settings, outcomes: Outcomes, *, regions: Mapping[str, str], read_at: float
-) -> str:
-    """Return what `/metrics` says of buckets, targets and config, in the text format.
+def scan_metrics(settings: Settings, outcomes: Outcomes, *, regions: Mapping[str, str]) -> str:
+    """Return what `/metrics` says of buckets and targets, in the text format.
 
-    `regions` are the signing regions by target, where known; the config was read at `read_at` (Unix seconds).
-    What counts on from scan to scan is left out, and what is the process's: the collector has its own.
+    `regions` are the signing regions by target, where known. What counts on from scan to scan is left out,
+    and what is the process's: the collector has its own.
     """
-    registry = run_registry(read_at)
+    registry = run_registry(each.name for each in settings.targets)
     statuses = [_status(each, outcomes, regions.get(each.name, "")) for each in settings.targets]
     registry.register(TargetCollector(lambda: statuses))
     return Exposition(BoardCollector(_board(settings, outcomes)), registry).render().decode()

@@ -65,7 +65,7 @@ the config that was read last.
 topk by ({{ $target }}) (1, max by ({{ $target }}, {{ $labels }}) (
   mpu_target_info{{ $selector }}
   * on ({{ $pod }}) group_left ()
-  max by ({{ $pod }}) (mpu_config_last_reload_success_timestamp_seconds{{ $selector }})
+  max by ({{ $pod }}) (mpu_config_last_reload_success_timestamp_seconds{{ $selector }} or mpu_target_info{{ $selector }})
 )) ^ 0
 {{- else -}}
 {{- .text -}}
