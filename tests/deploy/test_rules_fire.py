@@ -156,8 +156,10 @@ class TestStoresThatCleanUpByThemselves:
         found |= bucket("mpu_oldest_activity_timestamp_seconds", f"{idle_since}x200")
         found |= self.RULE | bucket("mpu_abort_rule_seconds", "604800x200", scope="store")
         [case] = [case for case in CASES if case.alert == "MpuAbortRuleOutlived"]
+        both = found | bucket("mpu_abort_rule_seconds", "31536000x200", scope="bucket")  # a longer one
         looks = {60: [expected(case, "west")] if fires else []}
-        assert judge(tmp_path, [once(case.alert, scraped(found, "west", ("a",)), looks)]) == ""
+        tests = [once(case.alert, scraped(each, "west", ("a",)), looks) for each in (found, both)]
+        assert judge(tmp_path, tests) == ""
 
 
 class TestDiscoveryThatFindsNothing:
