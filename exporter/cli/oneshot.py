@@ -35,8 +35,13 @@ CONCURRENT_TARGETS = 16
 """Maximum number of targets that are queried at the same time."""
 
 
+@dataclass(frozen=True, slots=True)
+class NothingFound(Failure):
+    """The store told which buckets there are, and the target is left none of them."""
+
+
 class Outcome(NamedTuple, Generic[T]):
-    """The result of one bucket; `bucket` is '' where the discovery of the target's buckets failed."""
+    """The result of one bucket; `bucket` is '' where discovery failed, or found none (NothingFound)."""
 
     target: TargetSettings
     bucket: str
@@ -52,16 +57,6 @@ class TargetSession(NamedTuple):
     def scanner(self, ages: Sequence[float] = (), enrichment: Enrichment | None = None) -> Scanner:
         """Return a scanner of its buckets."""
         return Scanner(self.client, ages, enrichment=enrichment, relists_gone=True)
-
-    def buckets(self) -> tuple[BucketSettings, ...]:
-        """Return its buckets: those of the config, or those that discovery finds.
-
-        Raises StoreError, also where discovery matches none (not_found), and StoppingError.
-        """
-        buckets, selection = self.find()
-        if selection and selection.problem:
-            raise StoreError(Reason.NOT_FOUND, selection.problem)
-        return buckets
 
     def find(self) -> tuple[tuple[BucketSettings, ...], Selection | None]:
         """Return its buckets, and what discovery made of the account's, where it has to.
@@ -155,12 +150,15 @@ class OneShot:
     def _run_target(
         self, begin: Callable[[TargetSession], Callable[[BucketSettings], T]], session: TargetSession
     ) -> list[Outcome[T]]:
-        found = attempt(session.buckets, session.target.name)
+        found = attempt(session.find, session.target.name)
         if isinstance(found, Failure):
             return [Outcome(session.target, "", found)]
+        buckets, selection = found
+        if selection and selection.problem:
+            return [Outcome(session.target, "", NothingFound(Reason.NOT_FOUND, selection.problem))]
         if session.target.discover:
-            warn_of_endpoint(session.target, found)
-        selected = [bucket for bucket in found if not self.bucket_names or bucket.name in self.bucket_names]
+            warn_of_endpoint(session.target, buckets)
+        selected = [bucket for bucket in buckets if not self.bucket_names or bucket.name in self.bucket_names]
         self.listener.expect(len(selected))
         query = begin(session)
 

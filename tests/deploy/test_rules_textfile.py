@@ -15,7 +15,7 @@ from servers.node_exporter import textfile_collector
 from unit.example_board import AGES, NOTHING, SUMMARY
 
 from exporter.cli.formats.metrics import scan_metrics
-from exporter.cli.oneshot import Outcome
+from exporter.cli.oneshot import NothingFound, Outcome
 from exporter.config.cleanup import CleanupSettings
 from exporter.config.settings import (
     BucketSettings,
@@ -52,15 +52,15 @@ def collector() -> Iterator[TextfileCollector]:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of `scan` at a minute, of a target with the bucket media; `value` None: it found no bucket."""
+    """One run of `scan` at a minute, of a target with the bucket media, or '' where discovery left none."""
 
     minute: int
-    value: ScanResult | Failure | None
+    value: ScanResult | Failure
     bucket: str = "media"
     target: TargetSettings = TARGET
 
     def text(self) -> str:
-        outcomes = [] if self.value is None else [Outcome(self.target, self.bucket, self.value)]
+        outcomes = [Outcome(self.target, self.bucket, self.value)]
         settings = Settings(targets=(self.target,), ages=AGES)
         return scan_metrics(settings, outcomes, regions={})
 
@@ -165,12 +165,12 @@ NOT_TOLD = "The store of prod does not tell which buckets there are: new ones ar
 @pytest.mark.parametrize(
     ("value", "alert", "text"),
     [
-        (None, "MpuDiscoveryFindsNothing", NOTHING_FOUND),
+        (NothingFound(Reason.NOT_FOUND, "none"), "MpuDiscoveryFindsNothing", NOTHING_FOUND),
         (Failure(Reason.ACCESS_DENIED, "no"), "MpuDiscoveryFailing", NOT_TOLD),
     ],
 )
 def test_a_discovery_that_fails_or_finds_nothing_is_told(
-    value: Failure | None, alert: str, text: str, collector: TextfileCollector, tmp_path: Path
+    value: Failure, alert: str, text: str, collector: TextfileCollector, tmp_path: Path
 ):
     found = series(collector, [Run(hour * HOUR, value, "", FOUND) for hour in (0, 1)], 2 * HOUR)
     assert fire(tmp_path, found, {90: [expect(alert, text)]}) == ""

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from fakes import FakeStore, error, upload
 
-from exporter.cli.oneshot import OneShot
+from exporter.cli.oneshot import NothingFound, OneShot
 from exporter.config.settings import BucketSettings, DiscoverSettings, StoreKind, TargetSettings
 from exporter.model.errors import Failure, Reason
 from exporter.state.ledger import Ledger
@@ -119,6 +119,17 @@ def test_found_buckets_are_asked_about_as_configured_ones_are():
     finding = replace(ONE, buckets=(), discover=DiscoverSettings(include=("^prod-",)))
     one_shot = OneShot([finding], new_store=lambda *_: Listing(), bucket_names=frozenset({"prod-b", "test"}))
     assert [each.bucket for each in one_shot.for_each_bucket(lister)] == ["prod-b"]
+
+
+def test_a_target_that_discovery_leaves_no_bucket_is_no_target_whose_discovery_failed():
+    class Listing(FakeStore):
+        def list_buckets(self, marker, deadline):
+            return Page([FoundBucket("test")], truncated=False)
+
+    finding = replace(ONE, buckets=(), discover=DiscoverSettings(include=("^prod-",)))
+    [outcome] = OneShot([finding], new_store=lambda *_: Listing()).for_each_bucket(lister)
+    assert (outcome.bucket, type(outcome.value)) == ("", NothingFound)
+    assert outcome.value.message.startswith("discover matches no bucket, 1 seen: test")
 
 
 def test_a_url_that_names_a_found_bucket_already_is_told(caplog: pytest.LogCaptureFixture):

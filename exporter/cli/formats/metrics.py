@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from exporter.cli.oneshot import NothingFound
 from exporter.config.settings import BucketSettings
 from exporter.metrics.buckets import BoardCollector
 from exporter.metrics.exporter import run_registry
@@ -39,7 +40,8 @@ def scan_metrics(settings: Settings, outcomes: Outcomes, *, regions: Mapping[str
 def _status(target: TargetSettings, outcomes: Outcomes, region: str) -> TargetStatus:
     own = [each for each in outcomes if each.target.name == target.name]
     buckets = tuple(BucketSettings(each.bucket) for each in own if each.bucket)
-    discovery = Discovery(success=all(each.bucket for each in own)) if target.discover else None
+    told = all(each.bucket or isinstance(each.value, NothingFound) for each in own)
+    discovery = Discovery(success=told) if target.discover else None
     return TargetStatus(target, buckets, region, discovery=discovery)
 
 
