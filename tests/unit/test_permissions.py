@@ -35,6 +35,8 @@ ACCESS_POINT = "arn:aws:s3:eu-west-1:111122223333:accesspoint/media"
         (S3, "media", PARTS, "s3:ListMultipartUploadParts on arn:aws:s3:::media/*"),
         (S3, "media", RULES, "s3:GetLifecycleConfiguration on arn:aws:s3:::media"),
         (S3, "media", TAGS, "s3:GetBucketTagging on arn:aws:s3:::media"),
+        (S3, "acme:shared", RULES, "s3:GetLifecycleConfiguration on arn:aws:s3::acme:shared"),
+        (S3, "acme:shared", PARTS, "s3:ListMultipartUploadParts on arn:aws:s3::acme:shared/*"),
         (OBS, "media", TAGS, "obs:bucket:GetBucketTagging on obs:*:*:bucket:media"),
         (
             *(GLACIER, "t", VAULT_TAGS),

@@ -36,4 +36,5 @@ def permission(target: TargetSettings, bucket: str, operation: str) -> str:
         return f"{action} on *"
     if bucket.startswith("arn:"):  # an access point
         return f"{action} on {bucket}{'/object/*' if is_of_objects else ''}"
-    return f"{action} on arn:{partition}:s3:::{bucket}{'/*' if is_of_objects else ''}"
+    account = "" if ":" in bucket else ":"  # Ceph's tenant:bucket, which stands in the field of the account
+    return f"{action} on arn:{partition}:s3::{account}{bucket}{'/*' if is_of_objects else ''}"
