@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from exporter.scan.hourly import HourlyAnswers
-from exporter.text.quoting import one_line
+from exporter.text.labels import label_value
 
 if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings, TargetSettings
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 Tags = tuple[tuple[str, str], ...]
 """Key and value of each."""
 MAX_VALUE_LENGTH = 256
-"""Maximum number of characters of a value, of which a longer one has the first; S3 allows no more."""
+"""Number of characters of a value that is shown whole; S3 allows no more."""
 
 
 class BucketTags:
@@ -47,16 +47,12 @@ class BucketTags:
     def _read(self, bucket: BucketSettings, deadline: float) -> Tags:
         """Return the tags that the target names, () for a bucket without any tag. Raises StoreError."""
         found = self._store.bucket_tags(bucket, deadline)
-        return tuple((key, _shown(found.get(key, ""))) for key in self._target.tags) if found else ()
+        if not found:
+            return ()
+        return tuple((key, label_value(found.get(key, ""), MAX_VALUE_LENGTH)) for key in self._target.tags)
 
     def _tell_once(self, bucket: BucketSettings) -> None:
         if bucket.name not in self._untagged:
             self._untagged.add(bucket.name)
             fields = {"target": self._target.name, "bucket": bucket.name}
             log.info("the bucket has no tags: it is not in mpu_bucket_info", extra={"fields": fields})
-
-
-def _shown(value: str) -> str:
-    """Return a value as a label has it: printable, on one line, of bounded length."""
-    text = one_line(value[: MAX_VALUE_LENGTH + 1])
-    return text if len(text) <= MAX_VALUE_LENGTH else f"{text[: MAX_VALUE_LENGTH - 1]}…"

@@ -6,23 +6,24 @@ from hashlib import blake2b
 
 MAX_LENGTH = 100
 """Of a text that is shown whole; its escapes count in full."""
-_CUT_AT = 91
+_CUT_OFF = 9
+"""Number of characters below that length at which a longer text is cut."""
 _DIGEST_BYTES = 16
 
 
-def label_value(text: str) -> str:
+def label_value(text: str, max_length: int = MAX_LENGTH) -> str:
     r"""Return the value of a label for `text`; two different texts have different ones.
 
     Backslashes are doubled, and what is not printable becomes `\n`, `\u001b`, `\U000e0001`: the text can be
-    read back. A longer result is cut, and a `~` and a hash of the whole are put at its end, by which it is
-    longer than any that is whole.
+    read back. A result longer than `max_length` is cut, and a `~` and a hash of the whole are put at its end,
+    by which it is longer than any that is whole.
     """
     if "\\" in text or not text.isprintable():
         text = "".join(map(_escaped, text))
-    if len(text) <= MAX_LENGTH:
+    if len(text) <= max_length:
         return text
     digest = blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest()
-    return f"{text[:_CUT_AT]}~{digest}"
+    return f"{text[: max_length - _CUT_OFF]}~{digest}"
 
 
 _NAMED = {"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
