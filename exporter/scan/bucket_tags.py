@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from exporter.scan.bucket_problems import BucketProblems
 from exporter.scan.hourly import HourlyAnswers
 from exporter.text.labels import label_value
 
 if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.stores.engine.store_client import StoreClient
-
-log = logging.getLogger(__name__)
 
 Tags = tuple[tuple[str, str], ...]
 """Key and value of each."""
@@ -29,7 +28,8 @@ class BucketTags:
         self._store = client.store
         text = "the bucket's tags are not known"
         self._answers = HourlyAnswers(target, client, self._read, text, keep_for=target.scan.keep_for)
-        self._untagged: set[str] = set()
+        none = "the bucket has no tags: it is not in mpu_bucket_info"
+        self._untagged = BucketProblems(target.name, none, client.clocks.monotonic, logging.INFO)
 
     def get(self, bucket: BucketSettings, deadline: float) -> Tags | None:
         """Return key and value of each tag that the target names, the value '' where the bucket lacks it.
@@ -39,9 +39,9 @@ class BucketTags:
         """
         tags = self._answers.get(bucket, deadline)
         if tags == ():
-            self._tell_once(bucket)
+            self._untagged.begin(bucket.name)
         elif tags:
-            self._untagged.discard(bucket.name)
+            self._untagged.end(bucket.name)
         return tags or None
 
     def _read(self, bucket: BucketSettings, deadline: float) -> Tags:
@@ -50,9 +50,3 @@ class BucketTags:
         if not found:
             return ()
         return tuple((key, label_value(found.get(key, ""), MAX_VALUE_LENGTH)) for key in self._target.tags)
-
-    def _tell_once(self, bucket: BucketSettings) -> None:
-        if bucket.name not in self._untagged:
-            self._untagged.add(bucket.name)
-            fields = {"target": self._target.name, "bucket": bucket.name}
-            log.info("the bucket has no tags: it is not in mpu_bucket_info", extra={"fields": fields})

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from exporter.scan.bucket_problems import BucketProblems
 from exporter.scan.bucket_tags import BucketTags
 from exporter.scan.groups import Groups
 from exporter.scan.hourly import HourlyAnswers
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model.results import Summary
     from exporter.stores.engine.store_client import StoreClient
-
-log = logging.getLogger(__name__)
 
 
 class Enrichment:
@@ -29,7 +28,8 @@ class Enrichment:
         rules = HourlyAnswers(target, client, client.store.abort_rules, text) if target.lifecycle else None
         self._abort_rules = rules
         self._tags = BucketTags(target, client) if target.tags else None
-        self._warned: set[tuple[str, str]] = set()
+        text = "too many groups of uploads: none of them is shown"
+        self._overflows = BucketProblems(target.name, text, client.clocks.monotonic, logging.WARNING)
 
     def new_groups(self) -> Groups | None:
         """Return what counts one scan's uploads by groups, None where the settings ask for none."""
@@ -51,9 +51,6 @@ class Enrichment:
 
     def _warn_of_overflow(self, bucket: BucketSettings, groups: Groups) -> None:
         """Log once that a bucket has too many groups, and again after it had fewer."""
-        overflowed = {(bucket.name, by) for by in groups.overflowed}
-        for _, by in sorted(overflowed - self._warned):
-            fields = {"target": self._target.name, "bucket": bucket.name, "by": by}
-            log.warning("too many groups of uploads: none of them is shown", extra={"fields": fields})
-        self._warned -= {each for each in self._warned if each[0] == bucket.name}
-        self._warned |= overflowed
+        self._overflows.end(bucket.name, but=groups.overflowed)
+        for by in sorted(groups.overflowed):
+            self._overflows.begin(bucket.name, by, {"by": by})

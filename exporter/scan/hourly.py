@@ -7,15 +7,13 @@ import threading
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from exporter.model.errors import StoreError
+from exporter.scan.bucket_problems import BucketProblems
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.config.settings import BucketSettings, TargetSettings
-    from exporter.model.errors import Reason
     from exporter.stores.engine.store_client import StoreClient
-
-log = logging.getLogger(__name__)
 
 CACHE_SECONDS = 3600.0
 
@@ -45,20 +43,18 @@ class HourlyAnswers(Generic[T]):
 
         `keep_for` is how long the last answer outlives failures that may pass, in seconds.
         """
-        self._target = target
         self._client = client
         self._ask = ask
-        self._problem = problem
         self._keep_for = keep_for
         self._monotonic = client.clocks.monotonic
         self._lock = threading.Lock()
         self._answers: dict[str, _Answer[T]] = {}
-        self._warned: set[tuple[str, Reason]] = set()
+        self._problems = BucketProblems(target.name, problem, self._monotonic, logging.WARNING)
 
     def get(self, bucket: BucketSettings, deadline: float) -> T | None:
         """Return the answer about a bucket as it was at most an hour ago; None where it could not be read.
 
-        A failure is logged once, and does not fail the scan. Raises StoppingError.
+        A failure is logged once, of many buckets in few lines, and fails no scan. Raises StoppingError.
         """
         now = self._monotonic()
         known = self._answers.get(bucket.name)
@@ -67,12 +63,13 @@ class HourlyAnswers(Generic[T]):
         try:
             value = self._read(bucket, deadline)
         except StoreError as error:
-            self._warn_once(bucket, error)
+            fields = {"reason": error.reason.value, "error": str(error)}
+            self._problems.begin(bucket.name, error.reason.value, fields)
             if error.retryable:
                 return known.value if known and now < known.moment + self._keep_for else None
             value = None
         else:
-            self._warned -= {each for each in self._warned if each[0] == bucket.name}
+            self._problems.end(bucket.name)
         self._remember(bucket, _Answer(now, value))
         return value
 
@@ -90,10 +87,3 @@ class HourlyAnswers(Generic[T]):
             self._answers[bucket.name] = answer
             while self._answers[first := next(iter(self._answers))].moment < oldest:
                 del self._answers[first]
-
-    def _warn_once(self, bucket: BucketSettings, error: StoreError) -> None:
-        if (bucket.name, error.reason) in self._warned:
-            return
-        self._warned.add((bucket.name, error.reason))
-        fields = {"target": self._target.name, "bucket": bucket.name, "reason": error.reason.value}
-        log.warning(self._problem, extra={"fields": fields | {"error": str(error)}})
