@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 
-from exporter.config.durations import parse_duration
+from exporter.cli.flag_types import duration, file_name, limit, no_standard_input, path, size, whole_number
 
 TYPE_CHECKING = False  # as in main.py
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 DEFAULT_LISTEN = ":19340"
 DEMO_LISTEN = "127.0.0.1:19340"
@@ -20,16 +18,6 @@ STORES = ("s3", "obs", "glacier")
 """StoreKind's, whose module --help does without."""
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("logfmt", "json")
-_SIZE = r"(\d{1,18}(?:\.\d{1,6})?) ?([kmgtp]i?b?|b)?"
-_POWERS = " kmgtp"
-_PATH = r"/[A-Za-z0-9._~/-]+"
-
-
-def file_name(text: str) -> Path:
-    """Return the path that a flag names."""
-    from pathlib import Path  # noqa: PLC0415 - --help does without
-
-    return Path(text)
 
 
 def config_flags(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +54,7 @@ def shard_flags(parser: argparse.ArgumentParser) -> None:
         "--shard.total",
         dest="shard_total",
         metavar="N",
-        type=_whole_number,
+        type=whole_number,
         default=1,
         help="number of processes that share the buckets (default: 1)",
     )
@@ -74,7 +62,7 @@ def shard_flags(parser: argparse.ArgumentParser) -> None:
         "--shard.ordinal",
         dest="shard_ordinal",
         metavar="I",
-        type=_whole_number,
+        type=whole_number,
         help="number of this process (default: 0, or of several the number that ends $POD_NAME or host name)",
     )
 
@@ -118,13 +106,13 @@ def uploads_flags(parser: argparse.ArgumentParser) -> None:
         help="have --format=commands abort all uploads, those that are still running as well",
     )
     parser.add_argument(
-        "--older-than", metavar="AGE", type=_duration, help="initiated at least this long ago: 90s, 1h30m, 7d"
+        "--older-than", metavar="AGE", type=duration, help="initiated at least this long ago: 90s, 1h30m, 7d"
     )
     parser.add_argument(
-        "--idle-for", metavar="AGE", type=_duration, help="without a new part for at least this long"
+        "--idle-for", metavar="AGE", type=duration, help="without a new part for at least this long"
     )
     parser.add_argument(
-        "--min-bytes", metavar="SIZE", type=_size, help="holding at least this much: 1GiB, 500MB, 1000"
+        "--min-bytes", metavar="SIZE", type=size, help="holding at least this much: 1GiB, 500MB, 1000"
     )
     parser.add_argument(
         "--sort",
@@ -135,7 +123,7 @@ def uploads_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit",
         metavar="N",
-        type=_limit,
+        type=limit,
         help=f"maximum number shown, 0 for all (default: {DEFAULT_LIMIT}; with --format=commands: 0)",
     )
     _output_flags(parser, ("table", "json", "csv", "commands"))
@@ -226,7 +214,7 @@ def _web_flags(parser: argparse.ArgumentParser, listen: str, reach: str, *, uplo
         "--web.telemetry-path",
         dest="telemetry_path",
         metavar="PATH",
-        type=_path,
+        type=path,
         default="/metrics",
         help="path of the metrics (default: /metrics)",
     )
@@ -246,7 +234,7 @@ def web_config_flags(parser: argparse.ArgumentParser) -> None:
         "--web.config.file",
         dest="web_config",
         metavar="FILE",
-        type=file_name,
+        type=no_standard_input,
         help="TLS and passwords, in the exporter-toolkit's format (default: none)",
     )
 
@@ -263,40 +251,3 @@ def log_flags(parser: argparse.ArgumentParser) -> None:
         default="logfmt",
         help="(default: logfmt)",
     )
-
-
-def _duration(text: str) -> float:
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _size(text: str) -> int:
-    """Return the bytes of `1GiB`, `500MB`, `1k` or `1000`; k, M, … without an i are thousands."""
-    found = re.fullmatch(_SIZE, text.strip(), re.IGNORECASE)
-    if not found:
-        raise argparse.ArgumentTypeError("must be a size such as 1GiB, 500MB or 1000")
-    from decimal import Decimal  # noqa: PLC0415 - --help does without
-
-    unit = (found[2] or "").lower()
-    base = 1024 if "i" in unit else 1000
-    return int(Decimal(found[1]) * base ** max(0, _POWERS.find(unit[:1] or " ")))
-
-
-def _limit(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,9}", text):
-        raise argparse.ArgumentTypeError("must be a whole number, 0 for all")
-    return int(text)
-
-
-def _whole_number(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,9}", text):
-        raise argparse.ArgumentTypeError("must be a whole number")
-    return int(text)
-
-
-def _path(text: str) -> str:
-    if not re.fullmatch(_PATH, text) or text.startswith("/-/"):
-        raise argparse.ArgumentTypeError("has to be / and then letters, digits or any of ._~/- but not /-/")
-    return text

@@ -45,11 +45,13 @@ class UploadFilter:
     idle_for: float | None = None
     min_bytes: int | None = None
     stale: bool = False
+    inactive: bool = False
+    """Only uploads whose parts told that nobody adds to them."""
 
 
 @dataclass(slots=True)
 class Counts:
-    """Number of matching uploads, and of those left out because their date or size is not known.
+    """Number of matching uploads, and of those left out because their date, size or activity is not known.
 
     `denied` is the number of matching ones that the store denies; in no other number.
     """
@@ -58,6 +60,7 @@ class Counts:
     undated: int = 0
     unsized: int = 0
     denied: int = 0
+    unasked: int = 0
 
     def add(self, other: Counts) -> None:
         """Add the counts of another bucket."""
@@ -65,6 +68,7 @@ class Counts:
         self.undated += other.undated
         self.unsized += other.unsized
         self.denied += other.denied
+        self.unasked += other.unasked
 
 
 _Rank = tuple[bool, bool, float]
@@ -119,12 +123,18 @@ class UploadSelection:
                 return False
             if criteria.now - since < least:
                 return False
-        if criteria.min_bytes is None:
+        return self._tells_enough(found, counts)
+
+    def _tells_enough(self, found: CountedUpload, counts: Counts) -> bool:
+        if self._filter.inactive and not found.tells_activity:
+            counts.unasked += 1
+            return False
+        if self._filter.min_bytes is None:
             return True
         if found.bytes is None:
             counts.unsized += 1
             return False
-        return found.bytes >= criteria.min_bytes
+        return found.bytes >= self._filter.min_bytes
 
     def ranked(self) -> list[tuple[_Rank, FoundUpload]]:
         """Return the kept uploads with their ranks, the top one first."""

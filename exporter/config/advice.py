@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from exporter.text.humanize import human_seconds
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from exporter.config.settings import Settings, TargetSettings
 
 _HOST_OF_BUCKETS = re.compile(
-    r"(?:s3|s3express|obs|oss|cos|tos|sos|storage|objects?|objectstorage|minio|ceph|rgw|radosgw|garage)\b"
+    r"(?:bucket\.vpce|s3|s3express|obs|oss|cos|tos|sos|storage|objects?|objectstorage|minio|ceph|rgw|radosgw|garage)\b"
 )
 """What follows a bucket's name in the host names of stores."""
 _DOMAINS = (
@@ -47,13 +47,13 @@ def _cleanup_advice(target: TargetSettings) -> Iterator[str]:
 
 def endpoint_advice(target: TargetSettings, buckets: Iterable[str]) -> Iterator[str]:
     """Yield where the URL of a target's server already names one of these buckets, for each URL once."""
-    names = {name.lower(): name for name in buckets}
+    names = {name.lower().rpartition(":")[2]: name for name in buckets}  # of Ceph's tenant:bucket the latter
     key = "endpoint_urls" if target.endpoint_urls else "endpoint_url"
     for endpoint in target.endpoints:
         url = urlsplit(endpoint)
-        folder = url.path.rstrip("/").rpartition("/")[2].lower()
-        if folder in names:
-            yield f"{key}: ends in the name of the bucket {names[folder]}, {_ADDED}"
+        folders = unquote(url.path).lower().split("/")
+        if folder := next((each for each in folders if each in names), ""):
+            yield f"{key}: has the name of the bucket {names[folder]} in its path, {_ADDED}"
         elif bucket := _find_bucket(url.hostname or "", names, target.addressing_style == "virtual"):
             yield f"{key}: begins with the name of the bucket {names[bucket]}, {_ADDED}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import sys
 from typing import TYPE_CHECKING, Final
@@ -107,6 +108,8 @@ def read_document(
 def _read_bytes(path: Path) -> bytes:
     """Return the file's content, of one that is too large the beginning. Raises OSError."""
     if str(path) == STANDARD_INPUT:
+        if not sys.stdin:  # closed by whoever started the process
+            raise OSError(errno.EBADF, "it is closed")
         return sys.stdin.buffer.read(_MAX_BYTES + 1)
     with path.open("rb") as file:
         return file.read(_MAX_BYTES + 1)

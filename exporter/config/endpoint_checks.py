@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from exporter.config.problems import Fault, KeyPath
 
 _OWN_SERVERS = {
-    "s3": re.compile(r"((?P<before>.*)\.)?(?P<server>s3([.-][a-z0-9-]+)*\.amazonaws\.com(\.cn)?)"),
+    "s3": re.compile(
+        r"((?P<before>.*)\.)?(?P<server>s3(?!-website)([.-][a-z0-9-]+)*\.amazonaws\.com(\.cn)?)"
+    ),
     "obs": re.compile(r"((?P<before>.*)\.)?(?P<server>obs\.[a-z0-9-]+\.myhuaweicloud\.[a-z.]+)"),
 }
 """Whole host names by kind of store, the bucket's name before them."""

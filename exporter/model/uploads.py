@@ -99,6 +99,11 @@ class CountedUpload(NamedTuple):
     stale: bool = False
 
     @property
+    def tells_activity(self) -> bool:
+        """Whether `activity` is from its parts; where nobody could ask for them, it is the initiation."""
+        return self.parts is not None
+
+    @property
     def nameless(self) -> bool:
         """Whether it is known by a hash only: an unlisted one, counted but in no list of uploads."""
         return self.unlisted and not self.upload.upload_id

@@ -131,6 +131,20 @@ class TestChoice:
         assert found == {"media": 3}
         assert [bucket["values"]["stale_uploads"] for bucket in scanned] == [3, 0, 0]
 
+    def test_the_script_leaves_out_what_may_be_running_for_all_that_is_known(self, server, tmp_path):
+        prod = target("prod", server.url, "media", stale_after="1d", scan={"parts": "never"})
+        for flag in ("--stale", "--idle-for=7d"):
+            done = run("uploads", tmp_path, prod, flags=(flag, "--format=commands"))
+            assert "abort-multipart-upload" not in done.stdout
+            assert (
+                "\n# Not in it, as their parts are not known and they may still be running: 2.\n"
+                in done.stdout
+            )
+            assert "2 uploads are left out, as they may still be running" in done.stderr
+        done = run("uploads", tmp_path, prod, flags=("--older-than=7d", "--format=commands"))
+        assert done.stdout.count("size not known, 30d 0h old, idle time not known") == 1
+        assert done.stdout.count("abort-multipart-upload") == 2
+
     def test_that_glacier_tells_no_times_of_parts_is_said_where_uploads_are_chosen_by_them(self, tmp_path):
         glacier = Glacier()
         glacier.vaults["tapes"] = {"1": Archive("1", initiated=time.time() - 9 * DAY)}

@@ -92,7 +92,7 @@ def test_it_says_what_it_aborts_and_at_its_end_what_that_freed(shell: Shell):
     assert (code, errors) == (0, "")
     assert lines == [
         "1/2 prod media/a/b: 1.0 MiB, 1h 0m old, idle 30m 0s",
-        "2/2 prod media/c: size not known, 1d 6h old, idle 15h 0m",
+        "2/2 prod media/c: size not known, 1d 6h old, idle time not known",
         "Of 2 uploads, aborted: 2, gone already: 0, left to you: 0.",
         f"Freed: {MIB} bytes and those of 1 whose size is not known.",
     ]
@@ -129,6 +129,13 @@ def test_what_a_store_confirms_although_it_is_not_there_any_more_is_not_counted_
         "Of 3 uploads, aborted: 2, gone already: 1, left to you: 0.",
         f"Freed: {5 * MIB} bytes.",
     ]
+
+
+def test_where_none_is_there_other_credentials_are_thought_of(tmp_path: Path):
+    shell = Shell(tmp_path)
+    shell.fails("a", GONE)
+    code, lines, _ = shell.run(found("a"))
+    assert (code, lines[-1].partition(". ")[0]) == (0, "None of them was there")
 
 
 def test_where_the_bucket_cannot_be_listed_it_says_so_and_goes_on(tmp_path: Path):

@@ -237,7 +237,7 @@ class TestConfig:
         written = capsys.readouterr()
         assert written.out == f"{config}: valid; targets: 1, buckets: 2\n"
         assert written.err.startswith(
-            f"{config}: targets[0].endpoint_url: ends in the name of the bucket media"
+            f"{config}: targets[0].endpoint_url: has the name of the bucket media in its path"
         )
 
     @pytest.mark.parametrize("command", ["scan", "uploads"])
@@ -248,7 +248,7 @@ class TestConfig:
         keys = "credentials: {access_key_id: a, secret_access_key: b}"
         config.write_text(VALID.replace("region: eu-west-1", f"{endpoint}, {keys}"))
         assert ended(command, f"--config.file={config}", "--bucket=media") == 2
-        expected = f"{config}: targets[0].endpoint_url: ends in the name of the bucket media"
+        expected = f"{config}: targets[0].endpoint_url: has the name of the bucket media in its path"
         assert capsys.readouterr().err.startswith(expected)
 
     def test_every_problem_is_told(self, capsys: pytest.CaptureFixture[str], config: Path):
@@ -285,6 +285,17 @@ class TestStandardInput:
         monkeypatch.chdir(tmp_path)
         give(VALID.replace("buckets", "tls: {ca_file: ca.pem}, buckets"))
         assert ended("check", "--config.file=-") == 0
+
+    def test_a_closed_one_cannot_be_read(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr("sys.stdin", None)
+        assert ended("check", "--config.file=-") == 1
+        assert capsys.readouterr().err.startswith("standard input: cannot be read: it is closed")
+
+    def test_it_holds_no_web_config(self, capsys: pytest.CaptureFixture[str]):
+        assert ended("--config.file=-", "--web.config.file=-") == 1
+        assert "argument --web.config.file: must be a file: standard input is for" in capsys.readouterr().err
 
     def test_it_cannot_be_watched(self, capsys: pytest.CaptureFixture[str], give):
         give(VALID)

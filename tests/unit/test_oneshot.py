@@ -141,4 +141,4 @@ def test_a_url_that_names_a_found_bucket_already_is_told(caplog: pytest.LogCaptu
     OneShot([finding], new_store=lambda *_: Listing()).for_each_bucket(lister)
     [record] = caplog.records
     assert record.fields["target"] == "one"
-    assert record.fields["advice"].startswith("endpoint_url: ends in the name of the bucket media")
+    assert record.fields["advice"].startswith("endpoint_url: has the name of the bucket media in its path")

@@ -118,7 +118,7 @@ def test_the_url_of_a_bucket_that_was_found_is_noted_where_it_names_the_bucket_a
     rows = ask(target, Buckets([upload(1)]))
     [(bucket, [note])] = [(row.bucket, row.notes) for row in rows if row.notes]
     assert bucket == "media"
-    assert note.startswith("endpoint_url: ends in the name of the bucket media, which is added to it")
+    assert note.startswith("endpoint_url: has the name of the bucket media in its path, which is added to it")
     assert probe_table(rows).endswith(f"\n\nNotes:\n  prod/media: {note}")
 
 

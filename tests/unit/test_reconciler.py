@@ -226,7 +226,7 @@ class TestFinding:
         setup.apply(replace(self.DISCOVERING, endpoint_url="http://h:8333/b"))
         setup.tick()
         [text] = [record.fields["advice"] for record in caplog.records if record.levelname == "WARNING"]
-        assert text.startswith("endpoint_url: ends in the name of the bucket b,")
+        assert text.startswith("endpoint_url: has the name of the bucket b in its path,")
 
     def test_gone_ones_lose_all_and_the_others_nothing(self, setup):
         setup.tick()

@@ -7,7 +7,7 @@ import argparse
 import shtab
 
 from exporter.cli.exit_codes import OK
-from exporter.cli.flags import file_name
+from exporter.cli.flag_types import file_name
 
 
 def run(options: argparse.Namespace) -> int:

@@ -38,7 +38,9 @@ def run(options: argparse.Namespace) -> int:
     settings = read_config(options.config_file)
     targets = select_targets(settings, options.targets, options.buckets)
     require_writable(options.output)
-    filters = options.older_than, options.idle_for, options.min_bytes, options.stale
+    by_activity = options.stale or options.idle_for is not None
+    inactive = options.format == "commands" and by_activity
+    filters = options.older_than, options.idle_for, options.min_bytes, options.stale, inactive
     upload_filter = UploadFilter(time.time(), options.sort, _limit(options), *filters)
     handle_termination(exit_interrupted)
     with Progress(sys.stderr) as progress:
@@ -120,5 +122,10 @@ def _warn_of_left_out(counts: Counts, shown: int) -> None:
         warn(f"{shown:,} of {counts.matched:,} uploads are shown; --limit=0 shows all")
     if counts.undated:
         warn(f"{counts.undated:,} uploads are left out: how old or idle they are is not known")
+    if counts.unasked:
+        warn(
+            f"{counts.unasked:,} uploads are left out, as they may still be running: their parts are not "
+            "known. Choose by --older-than alone to have them, too"
+        )
     if counts.unsized:
         warn(f"{counts.unsized:,} uploads are left out: how many bytes they hold is not known")

@@ -42,6 +42,9 @@ finish() {{ # tells what was done, however it ended
   [ "$unsized" = 0 ] || more=" and those of $unsized whose size is not known"
   echo "Of $total uploads, aborted: $aborted, gone already: $absent, left to you: $left."
   echo "Freed: $freed bytes$more."
+  if [ "$absent" = "$total" ]; then
+    echo 'None of them was there. Unless this was run before, it has credentials of another account or tenant.'
+  fi
   exit "$code"
 }}
 trap finish EXIT
@@ -207,6 +210,8 @@ def _notes(report: UploadReport, number: int) -> Iterator[str]:
     counts = report.counts
     if counts.matched > number:
         yield f"# Not in it, for the limit: {counts.matched - number:,}. With --limit=0 all are."
+    if counts.unasked:
+        yield f"# Not in it, as their parts are not known and they may still be running: {counts.unasked:,}."
     if counts.denied:
         yield f"# Not in it, as the store lists them and then denies them: {counts.denied:,}."
     values = [each.value for each in report.outcomes]
@@ -218,7 +223,8 @@ def _notes(report: UploadReport, number: int) -> Iterator[str]:
 
 def _described(row: FoundUpload, now: float) -> str:
     found = row.found
-    age, idle = age_at(now, row.upload.initiated), age_at(now, found.activity)
+    age = age_at(now, row.upload.initiated)
+    idle = age_at(now, found.activity) if found.tells_activity else None
     what = (
         "size not known" if found.bytes is None else human_bytes(found.bytes),
         "age not known" if age is None else f"{human_seconds(age)} old",

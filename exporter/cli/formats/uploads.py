@@ -71,7 +71,7 @@ def uploads_table(report: UploadReport, width: int | None = None) -> str:
             row.bucket.name,
             one_line(row.upload.key),
             human_seconds(age_at(report.now, row.upload.initiated)),
-            human_seconds(age_at(report.now, row.found.activity)),
+            human_seconds(age_at(report.now, row.found.activity) if row.found.tells_activity else None),
             human_bytes(row.found.bytes),
             human_count(row.found.parts),
             one_line(row.found.storage_class),

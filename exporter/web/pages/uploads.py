@@ -113,7 +113,7 @@ def _row(top_upload: TopUpload) -> _Row:
     found, upload, entry = top_upload.found, top_upload.found.upload, top_upload.row.entry
     cells = (
         _span(upload.initiated, top_upload.seen),
-        _span(found.activity, top_upload.seen, warns=found.stale),
+        _span(found.activity if found.tells_activity else None, top_upload.seen, warns=found.stale),
         Cell(human_bytes(found.bytes), _parts(found.parts)),
         Cell(found.storage_class or DASH),
         Cell(shortened(upload.initiator) if upload.initiator else DASH),
