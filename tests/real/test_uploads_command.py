@@ -343,7 +343,7 @@ class TestHostileKeys:
             check=True,
         )
         told_lines = done.stdout.decode().removesuffix("\n").split("\n")
-        assert (len(told_lines), done.stderr) == (len(KEYS) + 3, b"")
+        assert (len(told_lines), done.stderr) == (len(KEYS) + 4, b"")
         assert all(line.isprintable() for line in told_lines)
         assert told_lines[-1] == f"Freed: {5 * len(KEYS)} bytes."
         calls = [call.split("\0") for call in told.read_bytes().decode().split("\0\0")[:-1]]

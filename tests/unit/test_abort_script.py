@@ -32,12 +32,14 @@ for word; do
     --key=*) key=${word#--key=} ;;
     --prefix=*) key=listed-${word#--prefix=} ;;
     *Uploads'[]'*) key=all ;;
+    *IsTruncated']') key=proof ;;
   esac
 done
 echo "$@" >>told
 echo "AWS_CONFIG_FILE=${AWS_CONFIG_FILE-}" >>told
 case $2 in set) echo styled >>"$AWS_CONFIG_FILE" ;; esac
 if [ -e "${key-}" ]; then cat "$key" >&2; exit 255; fi
+case ${key-} in proof | listed-*) printf 'media\\tFalse\\t' ;; esac
 if [ -e "${key-}.out" ]; then cat "$key.out"; fi
 """
 GONE = "\nAn error occurred (NoSuchUpload) when calling the AbortMultipartUpload operation: gone\n"
@@ -106,7 +108,7 @@ def test_it_stops_at_the_first_failure_and_tells_what_it_did(shell: Shell):
         "Of 3 uploads, aborted: 1, gone already: 0, left to you: 0.",
         f"Freed: {MIB} bytes.",
     ]
-    assert [line.split()[1] for line in shell.told[1:]] == ["abort-multipart-upload"] * 2
+    assert [line.split()[1] for line in shell.told[2:]] == ["abort-multipart-upload"] * 2
 
 
 def test_an_upload_that_is_gone_is_said_and_not_counted_as_freed(shell: Shell):
@@ -143,7 +145,7 @@ def test_where_the_bucket_cannot_be_listed_it_says_so_and_goes_on(tmp_path: Path
     shell.fails("all", NO_CODE)
     code, lines, errors = shell.run(found("a"))
     assert (code, errors, lines[-1]) == (0, "", f"Freed: {MIB} bytes.")
-    assert lines[0] == "Not all could be listed: what is gone already may count as aborted and freed."
+    assert lines[0] == f"Not all could be listed: {NO_CODE.strip()}"
 
 
 def test_what_only_the_listing_of_its_key_shows_counts_as_freed(shell: Shell):
@@ -168,6 +170,28 @@ def test_what_the_bucket_listed_is_not_gone_without_an_answer_that_says_so(tmp_p
     assert lines[-1] == "Freed: 0 bytes."
 
 
+def test_a_store_whose_answers_name_no_bucket_says_whether_the_list_goes_on(tmp_path: Path):
+    shell = Shell(tmp_path)
+    (tmp_path / "aws").write_text(FAKE.replace("'media", "'None"), encoding="utf-8")
+    assert shell.run(found("a"))[1][1:] == [
+        "Of 1 uploads, aborted: 1, gone already: 0, left to you: 0.",
+        f"Freed: {MIB} bytes.",
+    ]
+
+
+@pytest.mark.parametrize("answer", ["None\tNone\tNone\n", "other\tFalse\tNone\n", ""])
+def test_an_answer_that_is_not_of_the_bucket_proves_nothing(answer: str, tmp_path: Path):
+    """As to the root of a server that takes the bucket from the path, where the CLI puts it into the host."""
+    shell = Shell(tmp_path)
+    (tmp_path / "aws").write_text(FAKE.replace("printf 'media\\tFalse\\t'", "printf ''"), encoding="utf-8")
+    shell.fails("proof.out", answer)
+    shell.fails("listed-a.out", answer)
+    shell.fails("a", NO_CODE)
+    code, lines, errors = shell.run(found("a"))
+    assert (code, errors.strip()) == (1, f"stopped: {NO_CODE}".strip())
+    assert lines[0] == "Not all could be listed: the answer names another bucket or none"
+
+
 @pytest.mark.parametrize("inventory", [("all", NO_CODE), ("all.out", "None\n")])
 @pytest.mark.parametrize(
     ("listed", "code"), [("", 0), ("None\n", 0), ("id-1\n", 1), ("None\nid-1\nNone\n", 1)]
@@ -182,7 +206,7 @@ def test_where_the_answer_has_no_code_the_listing_says_whether_it_is_gone(
     ended, lines, errors = shell.run(found("a"))
     assert (ended, "  it is gone already" in lines) == (code, code == 0)
     assert (NO_CODE.strip() in errors) == (code == 1)
-    assert '--query=Uploads[?UploadId==`"id-1"`].UploadId' in " ".join(shell.told[-2:])
+    assert '--query=[Bucket,IsTruncated,Uploads[?UploadId==`"id-1"`].UploadId]' in " ".join(shell.told[-2:])
 
 
 @pytest.mark.parametrize(

@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 _HEAD = """\
 #!/bin/sh
 # This aborts {number:,} uploads, as found at {when} UTC, and their parts are lost: {size}.
-# Read it, then run it with credentials of your own: sh FILE. It stops at the first failure, and can be run
-# again. mpu-exporter, which wrote it, never aborts an upload by itself.
+# Read it, then run it with credentials of your own that may abort and list uploads: sh FILE. It stops at the
+# first failure, and can be run again. mpu-exporter, which wrote it, never aborts an upload by itself.
 # shellcheck disable=SC1003,SC2016 # keys stand in single quotes, so that nothing in them is expanded
 """
 _FUNCTIONS = """\
 set -eu
-total={number} aborted=0 absent=0 left=0 freed=0 unsized=0 failure='' listed='' found=''
+total={number} aborted=0 absent=0 left=0 freed=0 unsized=0
+failure='' listed='' found='' bucket='' id='' truncated=''
 scratch=$(mktemp -d)
 
 finish() {{ # tells what was done, however it ended
@@ -43,7 +44,7 @@ finish() {{ # tells what was done, however it ended
   echo "Of $total uploads, aborted: $aborted, gone already: $absent, left to you: $left."
   echo "Freed: $freed bytes$more."
   if [ "$absent" = "$total" ]; then
-    echo 'None of them was there. Unless this was run before, it has credentials of another account or tenant.'
+    echo 'None of them was there. Unless this was run before, the credentials are of another account.'
   fi
   exit "$code"
 }}
@@ -51,29 +52,59 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-inventory() {{ # NUMBER COMMAND...: keeps the ids of all uploads that the store lists now
-  file=$scratch/listed-$1
+of_bucket() {{ # NAME: whether $scratch/words answers about that bucket, '' for any; words go to $scratch/ids
+  answered='' truncated=None
+  tr '\\t' '\\n' <"$scratch/words" >"$scratch/ids"
+  {{ IFS= read -r answered && IFS= read -r truncated; }} <"$scratch/ids" || true
+  case $answered in
+    None) [ "$truncated" != None ] ;; # some name none, but say whether the list goes on
+    '') false ;;
+    "${{1:-$answered}}") ;;
+    *) false ;;
+  esac
+}}
+
+proven() {{ # NAME COMMAND...: whether the bucket of that name is what a listing is about
+  name=$1
   shift
-  if "$@" </dev/null >"$file.words" 2>/dev/null; then
-    tr '\\t' '\\n' <"$file.words" >"$file"
-  else
-    echo 'Not all could be listed: what is gone already may count as aborted and freed.'
+  if ! "$@" </dev/null >"$scratch/words" 2>"$scratch/errors"; then
+    unlisted "$(tail -n 1 "$scratch/errors")"
+  elif ! of_bucket "$name"; then
+    unlisted 'the answer names another bucket or none'
   fi
 }}
 
-say() {{ # TEXT [NUMBER ID]: the upload that is next, and the inventory that it should be in
-  failure='' listed=unknown
+inventory() {{ # NUMBER COMMAND...: keeps the ids of all uploads that the store lists now
+  file=$scratch/listed-$1
+  shift
+  if "$@" </dev/null >"$scratch/words" 2>"$scratch/errors"; then
+    tr '\\t' '\\n' <"$scratch/words" >"$file"
+  else
+    unlisted "$(tail -n 1 "$scratch/errors")" || true
+  fi
+}}
+
+unlisted() {{ # WHY: false
+  printf '%s\\n' "Not all could be listed: $1"
+  echo 'So what is gone already may count as aborted and freed.'
+  return 1
+}}
+
+say() {{ # TEXT [NUMBER ID BUCKET]: the upload that is next, and the inventory that it should be in
+  failure='' listed=unknown id=${{3-}} bucket=${{4-}}
   lookup() {{ return 1; }} # no command can tell whether the store lists it
-  if [ "$#" = 3 ] && [ -e "$scratch/listed-$2" ]; then
+  if [ -n "$id" ] && [ -e "$scratch/listed-$2" ]; then
     listed=yes
-    grep -Fqx -e "$3" "$scratch/listed-$2" || listed=no
+    grep -Fqx -e "$id" "$scratch/listed-$2" || listed=no
   fi
   printf '%s\\n' "$1"
 }}
 
 find_by_key() {{ # false where its key cannot be listed; else $found is not empty if the store lists it there
-  found=$(lookup </dev/null 2>/dev/null) || return 1
-  found=$(printf '%s\\n' "$found" | grep -vx -e None -e '') || true # the AWS CLI says None of an empty page
+  found=''
+  lookup </dev/null >"$scratch/words" 2>/dev/null || return 1
+  of_bucket "$bucket" || return 1
+  if grep -Fqx -e "$id" "$scratch/ids"; then found=yes; else [ "$truncated" != True ]; fi
 }}
 
 abort() {{ # BYTES COMMAND...: false where that failed; why is in $failure, unless the upload is not there
@@ -157,13 +188,12 @@ class _Shared:
 
     def __init__(self, commands: Iterable[AbortCommand]) -> None:
         self._styles: dict[_Style, int] = {}
-        self._inventories: dict[Words, tuple[int, str]] = {}
+        self._inventories: dict[Words, tuple[int, AbortCommand]] = {}
         for each in commands:
             if each.addressing_style:
                 self._styles.setdefault(_style(each), len(self._styles))
             if each.inventory:
-                environment = self.environment(each)
-                self._inventories.setdefault(each.inventory, (len(self._inventories), environment))
+                self._inventories.setdefault(each.inventory, (len(self._inventories), each))
 
     def lines(self) -> Iterator[str]:
         """Yield the lines that prepare it."""
@@ -171,8 +201,11 @@ class _Shared:
             yield _STYLES
         for (name, profile), number in self._styles.items():
             yield _quoted(["style", str(number), name, *([f"--profile={profile}"] if profile else [])])
-        for words, (number, environment) in self._inventories.items():
-            yield f"inventory {number} {environment}{_quoted(words)}"
+        for words, (number, each) in self._inventories.items():
+            where = self.environment(each)
+            if each.proof:
+                yield f"proven {shell_quoted(each.answers_of)} {where}{_quoted(each.proof)} &&"
+            yield f"{'  ' if each.proof else ''}inventory {number} {where}{_quoted(words)}"
 
     def environment(self, command: AbortCommand) -> str:
         """Return what stands before a command, to have its addressing style."""
@@ -181,9 +214,13 @@ class _Shared:
         return f'env AWS_CONFIG_FILE="$scratch/config-{self._styles[_style(command)]}" '
 
     def inventory_of(self, row: FoundUpload, command: AbortCommand) -> Iterator[str]:
-        """Yield the number of the inventory that an upload should be in, and its id, if there is one."""
+        """Yield the number of the inventory that an upload should be in, its id, and the bucket's name."""
         if command.inventory and row.upload.upload_id.isprintable():
-            yield from (str(self._inventories[command.inventory][0]), row.upload.upload_id)
+            yield from (
+                str(self._inventories[command.inventory][0]),
+                row.upload.upload_id,
+                command.answers_of,
+            )
 
 
 def _style(command: AbortCommand) -> _Style:
@@ -238,7 +275,7 @@ def _steps(row: FoundUpload, command: AbortCommand, where: str) -> Iterator[str]
         yield f"# {command.instead}"
         yield f"leave {shell_quoted(command.instead)}"
         return
-    if command.listing:
+    if command.listing and row.upload.upload_id.isprintable():
         yield f"lookup() {{ {where}{_quoted(command.listing)}; }}"
     size = "unknown" if row.found.bytes is None else row.found.bytes
     indent = ""

@@ -43,6 +43,8 @@ def abort_command(
         (_abort(target, bucket, upload, region),),
         listing=_listing(target, bucket, upload, region),
         inventory=_inventory(target, found_in, region),
+        proof=_proof(target, found_in, region),
+        answers_of="" if bucket.startswith("arn:") else bucket,
         addressing_style=_addressing_style(target),
         profile=target.credentials.profile or "",
     )
@@ -59,20 +61,29 @@ def _abort(target: TargetSettings, bucket: str, upload: Upload, region: str) -> 
 
 
 def _listing(target: TargetSettings, bucket: str, upload: Upload, region: str) -> Words:
-    """Return the words that list all uploads whose keys begin with this key, and print this one's id."""
+    """Return the words that list a page of the uploads whose keys begin with this key; its own come first."""
     wanted = json.dumps(upload.upload_id).replace("`", "\\`")
-    parameters = (Parameter("bucket", "Bucket", bucket), Parameter("prefix", "Prefix", upload.key))
-    flags = (*_flags(target), "--output=text")
-    query = f"--query=Uploads[?UploadId==`{wanted}`].UploadId"
-    return aws_command(target, "s3api list-multipart-uploads", parameters, *flags, query, region=region)
+    query = f"[Bucket,IsTruncated,Uploads[?UploadId==`{wanted}`].UploadId]"
+    return _list(target, bucket, upload.key, region, "--no-paginate", query=query)
 
 
 def _inventory(target: TargetSettings, bucket: BucketSettings, region: str) -> Words:
-    parameters = [Parameter("bucket", "Bucket", bucket.name)]
-    if bucket.prefix:
-        parameters.append(Parameter("prefix", "Prefix", bucket.prefix))
-    flags = (*_flags(target), "--output=text", "--query=Uploads[].UploadId")
-    return aws_command(target, "s3api list-multipart-uploads", parameters, *flags, region=region)
+    return _list(target, bucket.name, bucket.prefix, region, query="Uploads[].UploadId")
+
+
+def _proof(target: TargetSettings, bucket: BucketSettings, region: str) -> Words:
+    """Return the words for a page of it: of all pages together the AWS CLI names no bucket."""
+    return _list(target, bucket.name, bucket.prefix, region, "--no-paginate", query="[Bucket,IsTruncated]")
+
+
+def _list(
+    target: TargetSettings, bucket: str, prefix: str | None, region: str, *flags: str, query: str
+) -> Words:
+    parameters = [Parameter("bucket", "Bucket", bucket)]
+    if prefix:
+        parameters.append(Parameter("prefix", "Prefix", prefix))
+    all_flags = (*_flags(target), *flags, "--output=text", f"--query={query}")
+    return aws_command(target, "s3api list-multipart-uploads", parameters, *all_flags, region=region)
 
 
 def _refused_name(bucket: str) -> str:
