@@ -11,6 +11,7 @@ from exporter.config.sharding import UNSHARDED, Shard
 from exporter.metrics.exposition import gzip
 from exporter.web import api
 from exporter.web.bucket_rows import make_rows
+from exporter.web.foreign import is_foreign
 from exporter.web.negotiation import metrics_format, wants_gzip
 from exporter.web.pages.layout import POLICY, PageContext
 from exporter.web.pages.problems import find_problems
@@ -43,8 +44,6 @@ _SECURITY_HEADERS = (
 )
 _GET = ("GET", "HEAD")
 _WRITE = ("POST", "PUT")
-_TRUSTED_FETCH_SITES = {"", "none", "same-origin"}
-"""Values of Sec-Fetch-Site for which a reload or scan is allowed: no browser, typed in, our own page."""
 _FOREIGN = "403 not from another site's page\n"
 
 
@@ -140,7 +139,7 @@ class App:
 
     async def _write(self, route: Route, request: Request) -> Response:
         """Respond to a request that has something done, unless a page of another site sends it."""
-        if request.headers.get("sec-fetch-site", "") not in _TRUSTED_FETCH_SITES:
+        if is_foreign(request.headers):
             return Response(403, _FOREIGN.encode())
         # one at a time: requests that wait take no thread from a scrape
         async with self._write_lock:

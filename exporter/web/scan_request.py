@@ -31,7 +31,7 @@ def request_scans(query: Query, request: RequestScans, *, has_body: bool) -> tup
 
 
 def _described(requested: ScanRequest) -> str:
-    texts = [f"Scanned now: buckets {requested.buckets:,}, of targets {requested.targets:,}."]
+    texts = [f"Scans requested: buckets {requested.buckets:,}, of targets {requested.targets:,}."]
     if requested.running:
         texts.append(f"Being scanned already, and again after that: buckets {requested.running:,}.")
     if requested.lists:

@@ -226,7 +226,7 @@ class TestScanNow:
 
             wait_for(1)
             client.abort_multipart_upload(Bucket=ceph_bucket, Key="left", UploadId=made["UploadId"])
-            assert post(exporter, f"/-/scan?target=ceph&bucket={ceph_bucket}") == (202, SCANNED)
+            assert post(exporter, f"/-/scan?target=ceph&bucket={ceph_bucket}") == (202, SCANS)
             wait_for(0)
             client.create_multipart_upload(Bucket=ceph_bucket, Key="another")
             exporter.process.send_signal(signal.SIGUSR1)
@@ -235,7 +235,7 @@ class TestScanNow:
             assert (status, text.rpartition(": ")[2]) == (404, "ceph\n")
 
 
-SCANNED = "Scanned now: buckets 1, of targets 1.\n"
+SCANS = "Scans requested: buckets 1, of targets 1.\n"
 
 
 def post(exporter: Exporter, path: str) -> tuple[int, str]:
