@@ -20,6 +20,8 @@ from exporter.state.board import Entry
 
 AGES = (3600.0, 21600.0, 86400.0, 259200.0, 604800.0, 2592000.0)
 TIB = 2**40
+TARGETS = ("production", "production_customer_uploads_eu_central_1_account_111122223333", "p" * 100)
+"""Names of targets, the longest as long as a config may have it."""
 _SIGNS = string.ascii_letters + string.digits + "._"
 _REASON = (
     "ListMultipartUploads: AccessDenied: User: arn:aws:sts::123456789012:assumed-role/exporter/i-0123456789 "
@@ -32,8 +34,8 @@ _REASON += (
 class LargeApp(ExampleApp):
     """An application with many buckets: of each five one is fine, stale, incomplete, failing, not scanned.
 
-    Every third is an access point, which has an ARN for a name. Each tenth has top uploads, with keys of
-    1,024 bytes and ids of 140 characters, as Amazon S3 has them.
+    Every third is an access point, which has an ARN for a name; some names of buckets and targets are short.
+    Each tenth has top uploads, with keys of 1,024 bytes and ids of 140 characters, as Amazon S3 has them.
     """
 
     def __init__(self, buckets: int, uploads: int) -> None:
@@ -42,15 +44,18 @@ class LargeApp(ExampleApp):
         names = [_name(number) for number in range(buckets)]
         prices = PriceList(Prices("USD", 0.023))
         self.board.declare(
-            [Entry("production", name, "s3", 86400.0, AGES, price_list=prices) for name in names]
+            [
+                Entry(_target(number), name, "s3", 86400.0, AGES, price_list=prices)
+                for number, name in enumerate(names)
+            ]
         )
         holders = max(1, buckets // 10)
         for number, name in enumerate(names):
             self._publish(number, name, uploads // holders if number % 10 == 0 else 0)
         settings = tuple(map(BucketSettings, names))
-        target = TargetSettings("production", StoreKind.S3, settings, region="eu-west-1")
+        targets = [TargetSettings(name, StoreKind.S3, settings, region="eu-west-1") for name in TARGETS]
         times = {name: ScanTimes(NOW + 1000.0 * number) for number, name in enumerate(names)}
-        self.watched = [TargetStatus(target, settings, "eu-west-1", times)]
+        self.watched = [TargetStatus(each, settings, "eu-west-1", times) for each in targets]
 
     def _publish(self, number: int, name: str, uploads: int) -> None:
         state = number % 5
@@ -72,9 +77,9 @@ class LargeApp(ExampleApp):
             bytes_by_class=(("STANDARD", (number + 1) * TIB),),
         )
         top = worst(*(self._upload(each) for each in range(uploads)))
-        self.board.publish(("production", name), ScanResult(summary, NOW, 12345.0, "", top))
+        self.board.publish((_target(number), name), ScanResult(summary, NOW, 12345.0, "", top))
         if state == 3:
-            self.board.fail(("production", name), Failure(Reason.ACCESS_DENIED, _REASON), 0.5)
+            self.board.fail((_target(number), name), Failure(Reason.ACCESS_DENIED, _REASON), 0.5)
 
     def _upload(self, number: int) -> CountedUpload:
         age = 86400.0 * self.chance.uniform(0, 900)
@@ -94,4 +99,10 @@ class LargeApp(ExampleApp):
 
 def _name(number: int) -> str:
     name = f"{number:04}-of-the-department-that-keeps-backups"
+    if number % 4 == 2:
+        return name[:15]
     return f"arn:aws:s3:eu-west-1:123456789012:accesspoint/{name}" if number % 3 == 0 else name
+
+
+def _target(number: int) -> str:
+    return TARGETS[number % 7 % 3]

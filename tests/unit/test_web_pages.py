@@ -453,8 +453,24 @@ class TestUploads:
         assert texts(document.xpath("//caption")[0]) == "2 uploads, the oldest first"
         document = page(shown.app, "/uploads?stale=true")
         assert order(document) == ["old"]
-        assert texts(document.xpath("//caption")[0]) == "1 stale upload, the oldest first"
         assert "true" in document.xpath("//option[@selected]/@value")
+
+    @pytest.mark.parametrize(
+        ("known", "told"),
+        [
+            (1, "1 stale upload, the oldest first"),
+            (128, "1 of 128 stale uploads, the oldest first"),
+        ],
+    )
+    def test_where_more_are_stale_than_are_shown_it_says_of_how_many(self, known: int, told: str):
+        shown = ExampleApp([])
+        uploads, summary = worst(found("old", stale=True)), replace(SUMMARY, stale=known)
+        media = replace(shown.board.get(("prod", "media")), top_uploads=uploads, summary=summary)
+        shown.board.declare([media])
+        assert texts(page(shown.app, "/uploads?stale=true").xpath("//caption")[0]) == told
+        shown.board.declare([replace(media, top_uploads=None)])
+        none = f"Stale uploads: {known}. None of them is held."
+        assert texts(page(shown.app, "/uploads?stale=true").xpath("//p[@class='panel']")[0]) == none
 
     def test_a_head_sorts_and_keeps_the_filters(self, shown: ExampleApp):
         document = page(shown.app, "/uploads?bucket=media&sort=age")
@@ -621,6 +637,21 @@ class TestReload:
     def test_where_a_proxy_changes_host_a_browser_s_own_word_is_enough(self, shown: ExampleApp):
         headers = (("origin", "https://mpu.example"), ("host", "10.0.0.7"), ("sec-fetch-site", "same-origin"))
         assert ask(shown.app, "/-/scan", *headers, method="POST").status == 202
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/", "target=gone&health=odd"),
+        ("/uploads", "target=gone"),
+        ("/uploads", "target=archive&bucket=media"),
+    ],
+)
+def test_a_filter_that_is_no_option_is_in_force_and_in_the_form(shown: ExampleApp, path: str, query: str):
+    document = page(shown.app, f"{path}?{query}")
+    chosen = {each.get("name"): each.xpath("option[@selected]/@value") for each in document.xpath("//select")}
+    assert order(document) == []
+    assert query == "&".join(f"{name}={value}" for name in chosen for value in chosen[name] if name in query)
 
 
 def test_all_links_are_relative_for_whoever_serves_us_under_a_prefix(shown: ExampleApp):

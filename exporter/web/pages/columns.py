@@ -51,7 +51,7 @@ class Ordering(NamedTuple):
 
 
 def _name(row: BucketRow, _: View) -> Cell:
-    return Cell(shortened(row.entry.bucket), row.entry.target)
+    return Cell(shortened(row.entry.bucket), shortened(row.entry.target))
 
 
 def _health(row: BucketRow, _: View) -> Cell:

@@ -9,7 +9,7 @@ from exporter.web.bucket_rows import age_groups, byte_groups, sort_rows, total, 
 from exporter.web.pages.age_chart import chart
 from exporter.web.pages.columns import COLUMNS, NAME, ORDERINGS, STATE_WORDS, View, uploads_link
 from exporter.web.pages.layout import render_page
-from exporter.web.pages.values import ALL, Cell, Choice, Head, Moment, at_odds, moment, money
+from exporter.web.pages.values import Cell, Choice, Head, Moment, at_odds, filter_choice, moment, money
 from exporter.web.query import QueryError
 
 if TYPE_CHECKING:
@@ -201,8 +201,8 @@ def _count(count: int, what: str, how: str) -> str:
 def _choices(rows: Sequence[BucketRow], query: Query) -> list[Choice]:
     targets = sorted({row.entry.target for row in rows})
     return [
-        Choice("target", "Target", [ALL, *((each, each) for each in targets)], query.text("target")),
-        Choice("health", "Health", [ALL, *STATE_WORDS.items()], query.text("health")),
+        filter_choice("target", "Target", ((each, each) for each in targets), query.text("target")),
+        filter_choice("health", "Health", STATE_WORDS.items(), query.text("health")),
     ]
 
 

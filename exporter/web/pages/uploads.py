@@ -9,7 +9,7 @@ from exporter.text.humanize import DASH, human_bytes, human_count
 from exporter.web.bucket_rows import filter_rows, total
 from exporter.web.pages.layout import render_page
 from exporter.web.pages.shortened import Shortened, shortened
-from exporter.web.pages.values import ALL, Cell, Choice, Head, moment
+from exporter.web.pages.values import ALL, Cell, Choice, Head, filter_choice, moment
 from exporter.web.top_uploads import (
     DEFAULT_LIMIT,
     MAX_LIMIT,
@@ -50,10 +50,17 @@ class _Row(NamedTuple):
     key: Shortened
     upload_id: Shortened
     bucket: Shortened
-    target: str
+    target: Shortened
     cells: Sequence[tuple[_Column, Cell]]
     command: Shortened | None
     at_odds: str
+
+
+class _Shown(NamedTuple):
+    """Number of uploads on the page, and of how many, 0 where nothing says that there are more."""
+
+    number: int
+    known: int = 0
 
 
 _COLUMNS = (
@@ -71,19 +78,26 @@ def uploads_page(rows: Sequence[BucketRow], context: PageContext, query: Query) 
     order, limit = order_and_limit(query, lenient=True)
     stale = stale_only(query, lenient=True)
     chosen = filter_rows(rows, query)
-    uploads = merge_top_uploads(chosen, order, limit, stale=stale)
+    uploads, totals = merge_top_uploads(chosen, order, limit, stale=stale), total(chosen)
     return render_page(
         "uploads.html",
         context,
         "/uploads",
         never_scanned=count_never_scanned(chosen),
-        denied=total(chosen).denied,
+        denied=totals.denied,
         choices=_choices(rows, query, order, limit),
         order=_ORDER_NAMES[order],
         stale=stale,
+        shown=_shown(uploads, totals.stale if stale else None),
         heads=[Head("Upload"), *(_head(column, query, order) for column in _COLUMNS)],
         rows=[_row(each) for each in uploads],
     )
+
+
+def _shown(uploads: Sequence[TopUpload], known: int | None) -> _Shown:
+    """Return the number of uploads; where the scans counted more, that of the counted ones of how many."""
+    counted = sum(not each.found.denied for each in uploads)
+    return _Shown(counted, known) if known is not None and known > counted else _Shown(len(uploads))
 
 
 def _choices(rows: Sequence[BucketRow], query: Query, order: Order, limit: int) -> list[Choice]:
@@ -93,8 +107,8 @@ def _choices(rows: Sequence[BucketRow], query: Query, order: Order, limit: int) 
     limits = [str(each) for each in sorted({*_LIMITS, limit})]
     return [
         Choice("sort", "Worst by", [(each, _ORDER_NAMES[each]) for each in ORDERS], order),
-        Choice("target", "Target", [ALL, *((name, name) for name in targets)], target),
-        Choice("bucket", "Bucket", [ALL, *((name, name) for name in buckets)], query.text("bucket")),
+        filter_choice("target", "Target", ((name, name) for name in targets), target),
+        filter_choice("bucket", "Bucket", ((name, name) for name in buckets), query.text("bucket")),
         Choice(
             "stale", "Which", [ALL, ("true", "stale only")], "true" if stale_only(query, lenient=True) else ""
         ),
@@ -123,7 +137,7 @@ def _row(top_upload: TopUpload) -> _Row:
         shortened(upload.key),
         shortened(upload.upload_id),
         shortened(entry.bucket),
-        entry.target,
+        shortened(entry.target),
         list(zip(_COLUMNS, cells, strict=True)),
         shortened(top_upload.command) if top_upload.command else None,
         _at_odds(found),

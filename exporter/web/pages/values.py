@@ -8,7 +8,7 @@ from exporter.model.uploads import age_at
 from exporter.text.humanize import DASH, human_count, human_seconds, utc_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from exporter.model.results import Summary
     from exporter.web.bucket_rows import Cost, State, Totals
@@ -33,7 +33,7 @@ class Cell(NamedTuple):
     """
 
     value: str | Moment | Shortened = DASH
-    note: str | Moment = ""
+    note: str | Moment | Shortened = ""
     badge: State | None = None
     picture: Sparkline | None = None
     link: str = ""
@@ -61,6 +61,12 @@ class Head(NamedTuple):
 
 ALL = ("", "all")
 """The option that leaves a filter out."""
+
+
+def filter_choice(name: str, label: str, options: Iterable[tuple[str, str]], chosen: str) -> Choice:
+    """Return the select of a filter; a chosen value that is no option becomes one, as it filters too."""
+    every = [ALL, *options]
+    return Choice(name, label, every if chosen in dict(every) else [*every, (chosen, chosen)], chosen)
 
 
 def at_odds(counts: Summary | Totals) -> str:
