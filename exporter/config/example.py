@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter.config.field_types import Leaf
-from exporter.config.key_definition import list_keys
-from exporter.config.settings import Settings, TargetSettings
+from exporter.config.settings import Settings
 from exporter.config.shapes import list_sections, make_section
 
 if TYPE_CHECKING:
@@ -32,32 +32,62 @@ COLUMN, WIDTH = 36, 120
 HIDDEN = re.compile(r"targets\.scan\..*|targets\.vaults\.prefix")
 """Keys that are shown at the top, or refused."""
 LINE = re.compile(r"(?P<head> *(?:- )?)(?P<key>\w+):(?P<value>.*?)(?P<comment> +# .*)?")
+_TARGET_COLUMN = 4
 _CONTINUED = " " * COLUMN + "# "
 _ABOUT_ALL = re.compile(r"# Every key of .*\n(?:# .*\n)*")
 _TARGET = re.compile(r"^(?=  # .*\n(?:  # .*\n)*  - name:)", re.MULTILINE)
 
 
 def make_example(store: str | None = None) -> str:
-    """Return the text of a config: with all keys, or with the targets of one kind of store and their keys."""
+    """Return the text of a config: with all keys, or with the targets of one kind of store.
+
+    The first of these has every key that the store takes, as the example's first target has them.
+    """
     _, text = EXAMPLE_FILE.read_text(encoding="utf-8").split("\n", 1)
     if store:
         top, *targets = _TARGET.split(_ABOUT_ALL.sub(_ABOUT_STORE.format(store=store), text, count=1))
-        own = "".join(each for each in targets if re.search(rf"\n    store: {store}\b", each))
-        lines = [*top.splitlines(), *_keep_keys(own.rstrip("\n").splitlines(), store)]
-        text = "\n".join(write_comments(lines, keep=True)) + "\n"
+        own = [each.splitlines() for each in targets if re.search(rf"\n    store: {store}\b", each)]
+        own[0] = _complete(own[0], targets[0].rstrip("\n").splitlines(), _TARGET_COLUMN)
+        lines = [*top.splitlines(), *_keep_keys(itertools.chain.from_iterable(own), store)]
+        text = "\n".join(write_comments(lines, keep=True)).rstrip("\n") + "\n"
     return _SCHEMA_LINES + text
 
 
 def _keep_keys(lines: Iterable[str], store: str) -> Iterator[str]:
     """Yield the lines but those of keys that this kind of store does not take, with their comments."""
-    others = {name for _, name, key in list_keys(TargetSettings) if key.stores and store not in key.stores}
+    others = {path for path, key, _ in list_shown_keys() if key.stores and store not in key.stores}
+    hidden = {(2 + 2 * path.count("."), path.rpartition(".")[2]) for path in others}
     kept = True
     for line in lines:
         if not line.startswith(_CONTINUED):
             found = LINE.fullmatch(line)
-            kept = not (found and found["key"] in others and found["head"] == "    ")
+            kept = not (found and (len(found["head"]), found["key"]) in hidden)
         if kept:
             yield line
+
+
+def _complete(own: list[str], model: list[str], column: int) -> list[str]:
+    """Return the lines of a target with the keys at this column, and below them, that only the model has."""
+    blocks = _by_key(own, column)
+    if "" in blocks and len(blocks) == 1:  # a value of one line
+        return own
+    last = blocks[next(reversed(blocks))]
+    blank = [] if last[-1] else [last.pop()]
+    for key, lines in _by_key(model, column).items():
+        if key:
+            blocks[key] = _complete(blocks[key], lines, column + 2) if key in blocks else lines
+    return [*itertools.chain.from_iterable(blocks.values()), *blank]
+
+
+def _by_key(lines: Iterable[str], column: int) -> dict[str, list[str]]:
+    """Return the lines of each key at this column, and those before the first one as ''."""
+    blocks: dict[str, list[str]] = {}
+    key = ""
+    for line in lines:
+        if (found := LINE.fullmatch(line)) and len(found["head"]) == column:
+            key = found["key"]
+        blocks.setdefault(key, []).append(line)
+    return blocks
 
 
 def list_shown_keys() -> Iterator[tuple[str, Key, Shape]]:

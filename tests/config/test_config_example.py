@@ -125,6 +125,15 @@ class TestOfOneStore:
         assert [path for path in shown if path.removeprefix("targets.") in others] == []
         assert shown["scan"] == [yaml.safe_load(EXAMPLE.read_text())["scan"]]
 
+    def test_it_shows_every_key_that_a_target_of_this_store_takes(self, store: StoreKind):
+        known = {
+            path
+            for path, key, _ in list_shown_keys()
+            if re.fullmatch(r"targets(\.credentials|\.tls)?\.\w+", path)
+            and not (key.stores and store not in key.stores)
+        }
+        assert known - set(read_shown(make_example(store))) == set()
+
     def test_the_first_of_each_key_has_a_comment(self, store: StoreKind):
         lines = make_example(store).splitlines()
         named = {path for path, *_ in list_shown_keys()}
