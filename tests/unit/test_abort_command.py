@@ -95,6 +95,14 @@ def test_each_of_several_nodes_is_asked_in_turn():
     assert expected == both.split(" || ")
 
 
+def test_several_nodes_are_asked_in_the_addressing_style_of_the_target():
+    several = replace(S3, endpoint_urls=("https://one", "https://two"))
+    styles = [
+        commands(replace(several, addressing_style=style)).addressing_style for style in ("path", "virtual")
+    ]
+    assert styles == ["", "virtual"]
+
+
 @pytest.mark.parametrize(
     ("target", "bucket", "expected"),
     [

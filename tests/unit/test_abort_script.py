@@ -248,6 +248,11 @@ def test_of_several_nodes_each_is_asked_until_one_has_it(
     assert (ended, f"Freed: {MIB if answers[1] is None else 0} bytes." in lines) == (code, True)
 
 
+def test_an_upload_that_two_targets_found_is_aborted_once(tmp_path: Path):
+    code, lines, _ = Shell(tmp_path).run(found("a"), found("a"), found("b"))
+    assert (code, lines[-1]) == (0, f"Freed: {2 * MIB} bytes.")
+
+
 def test_what_no_command_can_abort_is_left_to_the_person_who_is_told_what_to_do(shell: Shell):
     code, lines, errors = shell.run(found("\udcff"), found("b"))
     assert (code, errors) == (1, "")

@@ -170,10 +170,11 @@ _Style = tuple[str, str]
 
 def abort_script(report: UploadReport) -> str:
     """Return the script. Denied uploads are not in it."""
-    rows = [row for row in report.uploads if not row.found.denied]
-    commands = [_commands(row) for row in rows]
+    found = [(row, _commands(row)) for row in report.uploads if not row.found.denied]
+    once = {command.calls or row.upload: (row, command) for row, command in found}  # targets may overlap
+    rows, commands = [row for row, _ in once.values()], [command for _, command in once.values()]
     head = _HEAD.format(when=utc_text(report.now), number=len(rows), size=_size(rows))
-    lines = [head.rstrip("\n"), *_notes(report, len(rows)), _FUNCTIONS.format(number=len(rows)).rstrip("\n")]
+    lines = [head.rstrip("\n"), *_notes(report, len(found)), _FUNCTIONS.format(number=len(rows)).rstrip("\n")]
     shared = _Shared(commands)
     lines += shared.lines()
     for number, (row, command) in enumerate(zip(rows, commands, strict=True), 1):

@@ -36,9 +36,11 @@ def abort_command(
         region = found_in.region
     if instead := _refused_name(bucket) or why_not(target, upload.key, upload.upload_id):
         return AbortCommand(instead=instead)
+    profile = target.credentials.profile or ""
     if target.endpoint_urls:
         nodes = [replace(target, endpoint_url=url, endpoint_urls=()) for url in target.endpoint_urls]
-        return AbortCommand(tuple(_abort(node, bucket, upload, region) for node in nodes))
+        calls = tuple(_abort(node, bucket, upload, region) for node in nodes)
+        return AbortCommand(calls, addressing_style=_addressing_style(target), profile=profile)
     return AbortCommand(
         (_abort(target, bucket, upload, region),),
         listing=_listing(target, bucket, upload, region),
@@ -46,7 +48,7 @@ def abort_command(
         proof=_proof(target, found_in, region),
         answers_of="" if bucket.startswith("arn:") else bucket,
         addressing_style=_addressing_style(target),
-        profile=target.credentials.profile or "",
+        profile=profile,
     )
 
 
@@ -98,7 +100,7 @@ def _addressing_style(target: TargetSettings) -> str:
 
     With an endpoint of its own it puts buckets into the path, else into the host name.
     """
-    usual = "path" if target.endpoint_url else "virtual"
+    usual = "path" if target.endpoints else "virtual"
     return "" if target.addressing_style in {"auto", usual} else target.addressing_style
 
 
