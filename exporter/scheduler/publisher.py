@@ -53,14 +53,14 @@ class Publisher:
         if self._board.fail((target, bucket.name), failure, duration, watched.source(bucket)):
             self._count_failure(target, failure.reason)
             self._log.failed(target, bucket.name, failure, duration=duration, cause=cause)
-            self._sum_up(watched, bucket.name, None)
+            self._sum_up(watched, bucket.name, cause)
 
-    def _sum_up(self, watched: WatchedTarget, bucket: str, result: ScanResult | None) -> bool:
-        """Add a scan, None a failed one, to the sums of a target with many buckets; return whether it has."""
+    def _sum_up(self, watched: WatchedTarget, bucket: str, outcome: ScanResult | Exception | None) -> bool:
+        """Add a scan to the sums of a target with many buckets; return whether it has."""
         buckets, settings = len(watched.queue), watched.settings
         if buckets <= MANY_BUCKETS:
             return False
-        self._summaries.add(settings.name, bucket, result, buckets=buckets, interval=settings.scan.interval)
+        self._summaries.add(settings.name, bucket, outcome, buckets=buckets, interval=settings.scan.interval)
         return True
 
     def hold(self, watched: WatchedTarget, bucket: BucketSettings, failure: Failure) -> None:

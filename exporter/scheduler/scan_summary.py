@@ -7,10 +7,11 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from exporter.model.errors import StoreError
+from exporter.model.results import ScanResult
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from exporter.model.results import ScanResult
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +27,21 @@ class _Round:
     first: bool
     scans: int = 0
     failed: int = 0
-    requests: int = 0
+    requests: int | None = 0
+    """None once a scan is among them whose number is not known."""
     found: dict[str, tuple[int, int | None, int]] = field(default_factory=dict)
     """By bucket its uploads, their bytes and how many are unsized."""
+
+    def add(self, bucket: str, outcome: ScanResult | Exception | None) -> None:
+        """Add a scan; see `ScanSummaries.add`."""
+        self.scans += 1
+        requests = outcome.requests if isinstance(outcome, (ScanResult, StoreError)) else None
+        self.requests = None if requests is None or self.requests is None else self.requests + requests
+        if isinstance(outcome, ScanResult):
+            summary = outcome.summary
+            self.found[bucket] = summary.uploads, summary.bytes, summary.unsized
+        else:
+            self.failed += 1
 
 
 class ScanSummaries:
@@ -41,22 +54,24 @@ class ScanSummaries:
         self._rounds: dict[str, _Round] = {}
 
     def add(
-        self, target: str, bucket: str, result: ScanResult | None, *, buckets: int, interval: float
+        self,
+        target: str,
+        bucket: str,
+        outcome: ScanResult | Exception | None,
+        *,
+        buckets: int,
+        interval: float,
     ) -> None:
-        """Add a scan, None a failed one, of a target with so many buckets, each scanned once an `interval`.
+        """Add a scan of a target with so many buckets, each scanned once an `interval`.
+
+        `outcome` is its result, or the exception that ended it, if any.
 
         A line is written once an interval, the first one when every bucket may have had its scan.
         """
         with self._lock:
             now = self._monotonic()
             of_target = self._rounds.setdefault(target, _Round(now, first=True))
-            of_target.scans += 1
-            if result is None:
-                of_target.failed += 1
-            else:
-                of_target.requests += result.requests
-                summary = result.summary
-                of_target.found[bucket] = summary.uploads, summary.bytes, summary.unsized
+            of_target.add(bucket, outcome)
             complete = of_target.first and of_target.scans >= buckets
             if not complete and now - of_target.began < interval:
                 return
@@ -72,9 +87,9 @@ def _write(target: str, ended: _Round, now: float) -> None:
         "scans": ended.scans,
         "failed": ended.failed,
         "buckets": len(ended.found),
-        "uploads": sum(uploads),
+        "uploads": sum(uploads) if uploads else None,
         "bytes": sum(known) if known else None,
-        "unsized": sum(unsized),
+        "unsized": sum(unsized) if unsized else None,
         "requests": ended.requests,
         "duration": round(now - ended.began, 3),
     }

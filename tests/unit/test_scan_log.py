@@ -32,9 +32,14 @@ def result(summary=FINE, trouble: str = "") -> ScanResult:
     return ScanResult(summary, 1.0, 2.3456, trouble, requests=7)
 
 
-def fail(scans: ScanLog, message: str = "no", reason: Reason = Reason.TLS, requests: int | None = 3) -> None:
+def error(message: str = "no", reason: Reason = Reason.TLS, requests: int | None = 3) -> StoreError:
     cause = StoreError(reason, message)
     cause.requests = requests
+    return cause
+
+
+def fail(scans: ScanLog, message: str = "no", reason: Reason = Reason.TLS) -> None:
+    cause = error(message, reason)
     scans.failed("prod", "media", Failure(reason, message), duration=0.5, cause=cause)
 
 
@@ -259,23 +264,25 @@ class TestSums:
         assert {record.getMessage() for record in caplog.records} == {"scans finished"}
 
     def test_failed_scans_are_counted_and_a_bucket_that_was_scanned_twice_is_one(self, sums, caplog):
-        for found in (result(), result(replace(FINE, uploads=1, bytes=None, unsized=1)), None):
+        for found in (result(), result(replace(FINE, uploads=1, bytes=None, unsized=1)), error()):
             sums.add("prod", "media", found, buckets=4, interval=300.0)
         sums.add("other", "media", result(), buckets=4, interval=300.0)
-        sums.add("prod", "logs", None, buckets=4, interval=300.0)
+        sums.add("prod", "logs", error(), buckets=4, interval=300.0)
         [line] = [given(record) for record in caplog.records]
         expected = {"target": "prod", "scans": 4, "failed": 2, "buckets": 1, "uploads": 1, "unsized": 1}
-        assert line == expected | {"requests": 14, "duration": 0.0}
+        assert line == expected | {"requests": 20, "duration": 0.0}
 
-    def test_a_target_may_fail_as_a_whole(self, sums, caplog):
-        for _ in range(2):
-            sums.add("prod", "media", None, buckets=2, interval=300.0)
-        [line] = [given(record) for record in caplog.records]
-        assert line == {"target": "prod", "scans": 2, "failed": 2, "buckets": 0, "uploads": 0} | {
-            "unsized": 0,
-            "requests": 0,
-            "duration": 0.0,
-        }
+    @pytest.mark.parametrize("unknown", [None, KeyError("lost"), error(requests=None)])
+    def test_a_target_that_fails_as_a_whole_is_no_empty_one_and_not_taken_for_one_that_was_not_asked(
+        self, sums, caplog, unknown
+    ):
+        for target, last in (("prod", error()), ("other", unknown)):
+            sums.add(target, "media", error(), buckets=2, interval=300.0)
+            sums.add(target, "logs", last, buckets=2, interval=300.0)
+        known, not_known = (given(record) for record in caplog.records)
+        failed = {"scans": 2, "failed": 2, "buckets": 0, "duration": 0.0}
+        assert known == failed | {"target": "prod", "requests": 6}
+        assert not_known == failed | {"target": "other"}
 
 
 def test_a_bug_of_ours_comes_with_its_traceback(scans, caplog):
