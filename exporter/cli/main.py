@@ -113,7 +113,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
     os.environ["TZ"] = "UTC"
     time.tzset()
-    options = _parse(_with_command(sys.argv[1:] if arguments is None else arguments))
+    words = _with_command(sys.argv[1:] if arguments is None else arguments)
+    if words[0] == "serve":
+        _ignore_requests()
+    options = _parse(words)
     from exporter.config.problems import ConfigError  # noqa: PLC0415 - --help does without
 
     try:
@@ -128,6 +131,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SIGNAL_BASE + signal.SIGPIPE
     return USAGE_ERROR
+
+
+def _ignore_requests() -> None:
+    """Ignore the signals for a reload and for scans, which would end a process that is only starting."""
+    import signal  # noqa: PLC0415 - `serve` alone needs it
+
+    for number in (signal.SIGHUP, signal.SIGUSR1):  # config and buckets are about to be read anyway
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _parse(words: list[str]) -> argparse.Namespace:

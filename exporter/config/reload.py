@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from exporter.config.file_changes import LOOK_SECONDS, ChangedFiles
-from exporter.config.problems import ConfigError, show_file
+from exporter.config.problems import STANDARD_INPUT, ConfigError, show_file
 from exporter.text.redaction import unexpected
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 RETRY_LOOKS = 30
 """Looks until an unusable config is tried again unchanged: a file that it names may be there by then."""
 
+_ONCE_ONLY = "was read at the start, and cannot be read again: restart, or give --config.file a file"
+
 
 class Reloader:
     """Reads the config and applies it, one time after the other. Safe to use from many threads."""
@@ -29,6 +31,7 @@ class Reloader:
     def __init__(self, file: Path, load: Callable[[], Settings]) -> None:
         """`load` reads `file`; it raises ConfigError where that cannot be used."""
         self._file = file
+        self._once_only = _ONCE_ONLY if str(file) == STANDARD_INPUT else ""
         self.load = load
         self._lock = threading.Lock()
         self._requests: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -53,11 +56,14 @@ class Reloader:
 
         With `is_retry`, the problems of the last time are not logged again.
         """
+        fields: dict[str, object] = {"file": show_file(self._file)}
+        if self._once_only:
+            log.warning("the config stays in use", extra={"fields": fields | {"error": self._once_only}})
+            return [f"{show_file(self._file)}: {self._once_only}"]
         with self._lock:
             before, self.problems = self.problems, self._try()
             problems = self.problems
             self._note_result(not problems)
-        fields: dict[str, object] = {"file": show_file(self._file)}
         if not problems:
             log.info("the config was read again", extra={"fields": fields})
         elif not (is_retry and problems == before):

@@ -116,6 +116,7 @@ def test_a_config_of_standard_input_is_read_once_and_stays_in_use(server: StandI
             "standard input: was read at the start, and cannot be read again: restart, or give --config.file"
         )
         assert expected in lines[0]
+        assert "invalid" not in log.read_text()
         assert exporter.samples()["mpu_uploads_in_progress", "steady"] == 30
 
 

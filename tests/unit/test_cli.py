@@ -29,7 +29,8 @@ VALID = "targets: [{name: prod, store: s3, region: eu-west-1, buckets: [media, b
 @pytest.fixture(autouse=True)
 def restored(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give time zone, log and signals back as they were."""
-    root, signals = logging.getLogger(), (signal.SIGTERM, signal.SIGINT)
+    root = logging.getLogger()
+    signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
     before = root.level, list(root.handlers), [signal.getsignal(number) for number in signals]
     monkeypatch.setenv("TZ", os.environ.get("TZ", "UTC"))
     yield
@@ -258,6 +259,13 @@ class TestConfig:
         assert written.out == ""
         told = [line.removeprefix(f"{config}:") for line in written.err.splitlines()]
         assert [line.split(": ")[0:2] for line in told] == [["1", "surprise"], ["2", "targets[0].store"]]
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
+def test_serve_ignores_what_asks_it_for_work_before_it_has_read_its_own_flags(number: signal.Signals):
+    signal.signal(number, signal.SIG_DFL)
+    assert ended("--no-such-flag") == 1
+    assert signal.getsignal(number) == signal.SIG_IGN
 
 
 class TestStandardInput:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from servers import wait_until
@@ -12,9 +12,6 @@ from exporter.config import reload as reloading
 from exporter.config.file_changes import ChangedFiles
 from exporter.config.problems import ConfigError
 from exporter.config.reload import Reloader
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class House:
@@ -72,6 +69,16 @@ class TestOnDemand:
         house.refuses = None
         assert house.reloader.reload() == []
         assert house.told == [False, True]
+
+    def test_standard_input_is_not_read_again_which_is_no_fault_of_the_config(self, caplog):
+        house = House(Path("-"))
+        house.start(watch=False)
+        told = "was read at the start, and cannot be read again: restart, or give --config.file a file"
+        assert house.reloader.reload() == [f"standard input: {told}"]
+        assert (house.reloader.problems, house.used, house.told) == ([], [], [])
+        [record] = caplog.records
+        assert (record.levelname, record.message) == ("WARNING", "the config stays in use")
+        assert record.fields == {"file": "standard input", "error": told}
 
     def test_who_only_asks_does_not_wait(self, house):
         house.start(watch=False)

@@ -17,7 +17,7 @@ from exporter.cli.shard import choose_shard
 from exporter.cli.signals import exit_quietly, force_exit_later, handle_termination
 from exporter.config.advice import find_advice
 from exporter.config.load import load
-from exporter.config.problems import STANDARD_INPUT, ConfigError, show_file
+from exporter.config.problems import STANDARD_INPUT, show_file
 from exporter.config.reload import Reloader
 from exporter.config.sharding import UNSHARDED, Shard
 
@@ -35,10 +35,9 @@ log = logging.getLogger(__name__)
 def run(options: argparse.Namespace) -> int:
     """Serve the targets of the config file. Raises ConfigError and UsageError."""
     handle_termination(exit_quietly)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the config is about to be read anyway
     pod_name, host_name = os.environ.get("POD_NAME", ""), socket.gethostname()
     shard = choose_shard(options.shard_total, options.shard_ordinal, pod_name, host_name)
-    for number in (signal.SIGHUP, signal.SIGUSR1):  # config and buckets are about to be read anyway
-        signal.signal(number, signal.SIG_IGN)
     reloader = Reloader(options.config_file, _loader(options.config_file, watch=options.watch_config))
 
     def start(service: Service) -> None:
@@ -50,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _loader(file: Path, *, watch: bool) -> Callable[[], Settings]:
-    """Return what reads the config file; standard input only once. Raises UsageError."""
+    """Return what reads the config file. Raises UsageError."""
 
     def read() -> Settings:
         settings = load(file, os.environ)
@@ -59,19 +58,9 @@ def _loader(file: Path, *, watch: bool) -> Callable[[], Settings]:
             log.warning("the config is valid, and likely meant otherwise", extra={"fields": fields})
         return settings
 
-    if str(file) != STANDARD_INPUT:
-        return read
-    if watch:
+    if watch and str(file) == STANDARD_INPUT:
         raise UsageError("--config.watch: standard input cannot be watched: give --config.file a file")
-    unread = [read]
-
-    def read_once() -> Settings:
-        if not unread:
-            text = "was read at the start, and cannot be read again: restart, or give --config.file a file"
-            raise ConfigError([f"{show_file(file)}: {text}"])
-        return unread.pop()()
-
-    return read_once
+    return read
 
 
 def serve(  # noqa: PLR0913 - what can be chosen of serving
