@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REPOSITORY, TAG = IMAGE.removeprefix("localhost/").split(":")
-VALUES = {"image": {"registry": "localhost", "repository": REPOSITORY, "tag": TAG, "pullPolicy": "Never"}}
+VALUES = {
+    "image": {"registry": "localhost", "repository": REPOSITORY, "tag": TAG, "pullPolicy": "Never"},
+    "extraEnv": [{"name": "STORE_KEY", "value": "secret"}],
+}
 
 
 def config(target: str) -> dict[str, Any]:
     """Return the config of one target, where nobody answers."""
-    keys = {"access_key_id": "key", "secret_access_key": "secret"}
+    keys = {"access_key_id": "key", "secret_access_key": "${STORE_KEY}"}
     nowhere = {
         "store": "s3",
         "region": "us-east-1",
