@@ -38,8 +38,7 @@ def run(options: argparse.Namespace) -> int:
     settings = read_config(options.config_file)
     targets = select_targets(settings, options.targets, options.buckets)
     require_writable(options.output)
-    by_activity = options.stale or options.idle_for is not None
-    inactive = options.format == "commands" and by_activity
+    inactive = options.format == "commands" and _is_by_activity(options)
     filters = options.older_than, options.idle_for, options.min_bytes, options.stale, inactive
     upload_filter = UploadFilter(time.time(), options.sort, _limit(options), *filters)
     handle_termination(exit_interrupted)
@@ -63,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _require_choice(options: argparse.Namespace) -> None:
     """Raise UsageError for commands that would abort whatever is there, and for two choices at odds."""
-    chosen = options.stale or options.idle_for is not None or options.older_than is not None
+    chosen = _is_by_activity(options) or options.older_than is not None
     if options.every and chosen:
         raise UsageError("--all: is for uploads of any age, not beside --stale, --idle-for or --older-than")
     if options.format == "commands" and not (chosen or options.every):
@@ -71,6 +70,10 @@ def _require_choice(options: argparse.Namespace) -> None:
             "--format=commands: would abort uploads that are still running: choose by --stale, --idle-for "
             "or --older-than, or say --all"
         )
+
+
+def _is_by_activity(options: argparse.Namespace) -> bool:
+    return options.stale or options.idle_for is not None
 
 
 def _limit(options: argparse.Namespace) -> int:
@@ -110,7 +113,7 @@ def _selector(
 
 def _warn_of_initiations(options: argparse.Namespace, where: str) -> None:
     """Say that a choice by activity was one by initiation, as the store tells no times of parts."""
-    if options.stale or options.idle_for is not None:
+    if _is_by_activity(options):
         warn(
             f"{where}: judged by their initiation, as the store tells no times of parts: an exporter that "
             "serves has seen when parts changed, and shows it in /uploads"
