@@ -102,9 +102,9 @@ class ScanResult:
     """One finished scan. `finished` is Unix seconds, `duration` seconds.
 
     `warning` says why uploads were left unsized, or are sized by old records; '' where there is none.
-    `unknown_key` is the first key that the store listed and then did not know, '' for none; it may be
-    confidential. `notices` say what had to be worked around, and what was left out, a sentence each.
-    `top_uploads` is None where none were asked for. `requests` is the number of calls made.
+    `unknown_key` is the first key, in their order, that the store listed and then did not know, '' for
+    none; it may be confidential. `notices` say what had to be worked around, and what was left out, a
+    sentence each. `top_uploads` is None where none were asked for. `requests` is the number of calls made.
     """
 
     summary: Summary

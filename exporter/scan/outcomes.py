@@ -119,7 +119,7 @@ class OutcomeRecorder:
     def add_unknown(self, upload: Upload) -> None:
         """Count an upload that is listed although ListParts does not know it, as unsized."""
         self._unknown += 1
-        self.unknown_key = self.unknown_key or upload.key
+        self.unknown_key = min(self.unknown_key or upload.key, upload.key)
         self._tally.add_unsized(upload)
 
     def add_denied(self, upload: Upload) -> None:
