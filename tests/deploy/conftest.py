@@ -1,4 +1,4 @@
-"""The image that these tests share, built when a first test asks for it; all are marked `deploy`."""
+"""The image that these tests share, built when a first test asks for it; all have these two marks."""
 
 import pytest
 from servers.image import podman
@@ -8,3 +8,4 @@ __all__ = ["podman"]
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.deploy)
+    item.add_marker(pytest.mark.no_cover)

@@ -1,4 +1,4 @@
-"""The real servers these tests share, started when a first test asks for them; all are marked `server`."""
+"""The real servers these tests share, started when a first test asks for them; all have these two marks."""
 
 import pytest
 from servers.ceph import ceph, ceph_bucket
@@ -10,3 +10,4 @@ __all__ = ["big_bucket", "ceph", "ceph_bucket", "prometheus"]
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.server)
+    item.add_marker(pytest.mark.no_cover)

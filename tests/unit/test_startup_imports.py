@@ -68,9 +68,7 @@ def loaded(text: str) -> list[str]:
 
 def run(*words: str) -> str:
     """Run Python; return what it and Python's account of imports say."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, env=env)
-    return done.stderr
+    return subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False).stderr
 
 
 @pytest.mark.parametrize("command", COMMANDS)
