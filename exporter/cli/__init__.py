@@ -1,4 +1,4 @@
 """Arguments in, exit code out: commands, flags, one-shot runs, output formats, terminal, demo.
 
-Offers: `main`.
+Offers: `main`, `start`.
 """

@@ -13,6 +13,7 @@ from exporter.cli import flags
 from exporter.cli.errors import UsageError
 from exporter.cli.exit_codes import SIGNAL_BASE, USAGE_ERROR
 from exporter.cli.help_format import HelpFormatter
+from exporter.cli.start import guess_command, prepare_process
 
 TYPE_CHECKING = False  # importing typing would take longer than all of --help
 if TYPE_CHECKING:
@@ -114,8 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ["TZ"] = "UTC"
     time.tzset()
     words = _with_command(sys.argv[1:] if arguments is None else arguments)
-    if words[0] == "serve":
-        _ignore_requests()
+    if arguments is None and words[0] != guess_command(words):
+        prepare_process(words[0])
     options = _parse(words)
     from exporter.config.problems import ConfigError  # noqa: PLC0415 - --help does without
 
@@ -131,14 +132,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SIGNAL_BASE + signal.SIGPIPE
     return USAGE_ERROR
-
-
-def _ignore_requests() -> None:
-    """Ignore the signals for a reload and for scans, which would end a process that is only starting."""
-    import signal  # noqa: PLC0415 - `serve` alone needs it
-
-    for number in (signal.SIGHUP, signal.SIGUSR1):  # config and buckets are about to be read anyway
-        signal.signal(number, signal.SIG_IGN)
 
 
 def _parse(words: list[str]) -> argparse.Namespace:

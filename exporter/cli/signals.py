@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
@@ -16,17 +17,21 @@ if TYPE_CHECKING:
 
 FORCED_EXIT_SECONDS = 4.5
 """A stopping process exits after this time whatever still runs; people wait no longer than 5 s."""
+HELD_EXIT_SECONDS = 4.8
+"""After this time it exits even where one thread holds the interpreter, so that no other can run."""
 
 
 def handle_termination(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
-    """Install one handler for SIGTERM, SIGINT and SIGHUP."""
+    """Install one handler for SIGTERM, SIGINT and SIGHUP; a SIGHUP that is ignored, as by nohup, stays so."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, handler)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def exit_quietly(*_: object) -> None:
     """Signal handler before serving has begun: exit with 0; open context managers clean up."""
     handle_termination(signal.SIG_IGN)
+    force_exit_later(OK)
     sys.exit(OK)
 
 
@@ -38,7 +43,29 @@ def exit_interrupted(number: int, _: FrameType | None) -> None:
 
 
 def force_exit_later(code: int) -> None:
-    """Start a timer that ends the process with `code` if it still runs after FORCED_EXIT_SECONDS."""
+    """End the process with `code` if it still runs after FORCED_EXIT_SECONDS.
+
+    It ends at once where the system has no thread for that. Where the interpreter is held, a thread outside
+    Python writes the stacks of all threads to standard error after HELD_EXIT_SECONDS, and exits with 1:
+    faulthandler knows no other code.
+    """
     timer = threading.Timer(FORCED_EXIT_SECONDS, os._exit, [code])
     timer.daemon = True
-    timer.start()
+    try:
+        if sys.__stderr__ is not None:
+            faulthandler.dump_traceback_later(HELD_EXIT_SECONDS, exit=True, file=sys.__stderr__)
+        timer.start()
+    except (RuntimeError, MemoryError):  # the system has no more threads
+        os._exit(code)
+
+
+def start_thread(work: Callable[[], None]) -> bool:
+    """Run what a signal has to do not on the main thread, which may hold the very lock that it takes.
+
+    Returns false where the system has no more threads.
+    """
+    try:
+        threading.Thread(target=work, daemon=True).start()
+    except (RuntimeError, MemoryError):
+        return False
+    return True

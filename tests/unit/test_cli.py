@@ -17,7 +17,6 @@ import pytest
 
 from exporter import __version__
 from exporter.cli import main as cli
-from exporter.cli.commands import serve
 from exporter.cli.demo import run as demo
 from exporter.config.example import make_example
 from exporter.config.schema import SCHEMA_FILE
@@ -261,13 +260,6 @@ class TestConfig:
         assert [line.split(": ")[0:2] for line in told] == [["1", "surprise"], ["2", "targets[0].store"]]
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
-def test_serve_ignores_what_asks_it_for_work_before_it_has_read_its_own_flags(number: signal.Signals):
-    signal.signal(number, signal.SIG_DFL)
-    assert ended("--no-such-flag") == 1
-    assert signal.getsignal(number) == signal.SIG_IGN
-
-
 class TestStandardInput:
     @pytest.fixture
     def give(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
@@ -364,13 +356,6 @@ class TestServe:
         monkeypatch.setenv("TZ", "Asia/Kolkata")
         ended("check", f"--config.file={config}")
         assert (os.environ["TZ"], time.timezone) == ("UTC", 0)
-
-    def test_a_signal_before_serving_ends_with_0(self, config: Path, monkeypatch: pytest.MonkeyPatch):
-        def load_interrupted(*_: object) -> None:
-            signal.raise_signal(signal.SIGTERM)
-
-        monkeypatch.setattr(serve, "load", load_interrupted)
-        assert ended(f"--config.file={config}") == 0
 
 
 class TestDemo:

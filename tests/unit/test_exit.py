@@ -1,31 +1,124 @@
-"""How signals end a command that does not end by itself."""
+"""How signals end a command: while it starts, while it runs, and where it does not end by itself."""
 
+import json
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+from servers.exporter import serving, target
 
-HANGING = """
-import signal, threading, time
-from exporter.cli.signals import exit_interrupted, handle_termination
-handle_termination(exit_interrupted)
-threading.Thread(target=time.sleep, args=[60]).start()  # not a daemon: Python waits for it
-print("ready", flush=True)
-while True:
-    signal.pause()
+from exporter.cli.main import COMMANDS
+from exporter.cli.start import ONE_SHOT
+
+NOBODY = "http://127.0.0.1:1"
+"""Where no server listens."""
+
+INTERRUPTED = """
+import os, runpy, signal, sys
+number, place = int(sys.argv.pop(1)), sys.argv.pop(1)
+
+def interrupt(event, arguments):
+    if event == "import" and arguments[0] == place:
+        os.kill(os.getpid(), number)
+
+sys.addaudithook(interrupt)
+runpy.run_module("exporter", run_name="__main__", alter_sys=True)
 """
+"""Runs the exporter; a signal comes with the import of a module."""
+PLAGUED = """
+import os, runpy, signal, sys
+signals, written = [signal.SIGHUP, signal.SIGUSR1], sys.stderr.write
+
+def plague(*_):
+    for number in signals:
+        os.kill(os.getpid(), number)
+
+def write(text):
+    written(text)
+    if "is listening" in text:
+        plague()
+        signals.clear()
+
+def import_of(event, _):
+    if event == "import" and "exporter.cli.main" in sys.modules:
+        plague()
+
+sys.stderr.write = write
+sys.addaudithook(import_of)
+runpy.run_module("exporter", run_name="__main__", alter_sys=True)
+"""
+"""Runs the exporter; what asks it for work comes with each import, and when it says where it listens."""
+HELD = """
+import ctypes, os, signal, sys, threading
+from exporter.cli import signals
+code = int(sys.argv[1])
+signal.signal(signal.SIGTERM, lambda *_: signals.force_exit_later(code))
+os.kill(os.getpid(), signal.SIGTERM)
+print("stopping", flush=True)
+{held}
+"""
+HOLDS = {
+    "a thread that Python waits for": "threading.Thread(target=__import__('time').sleep, args=[60]).start()",
+    "a thread that holds the interpreter": "ctypes.PyDLL(None).sleep(60)",
+}
+
+
+def run_interrupted(number: int, place: str, *words: str) -> tuple[int, str]:
+    """Return exit code and standard error of a command that is sent a signal at the import of `place`."""
+    line = [sys.executable, "-c", INTERRUPTED, str(int(number)), place, *words]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=30, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    file = tmp_path / "config.yaml"
+    file.write_text(json.dumps({"targets": [target("t", NOBODY, "media")]}))
+    return file
+
+
+def test_the_commands_are_those_that_a_start_tells_apart():
+    assert {*ONE_SHOT, "serve", "demo"} == COMMANDS.keys()
+
+
+@pytest.mark.parametrize("place", ["argparse", "yaml", "exporter.service", "exporter.web.app"])
+def test_sigterm_ends_serve_with_0_at_any_moment_of_its_start(config: Path, place: str):
+    assert run_interrupted(signal.SIGTERM, place, f"--config.file={config}") == (0, "")
+
+
+def test_a_config_whose_name_is_that_of_a_command_does_not_hide_serve(config: Path):
+    file = config.rename(config.with_name("scan"))
+    words = ["--config.file", "scan", "--web.listen-address=127.0.0.1:0"]
+    line = [sys.executable, "-c", INTERRUPTED, str(int(signal.SIGTERM)), "yaml", *words]
+    assert subprocess.run(line, cwd=file.parent, timeout=30, check=False).returncode == 0
+
+
+def test_ctrl_c_ends_a_one_shot_command_that_starts_without_a_traceback(config: Path):
+    expected = (-signal.SIGINT, "")
+    assert run_interrupted(signal.SIGINT, "yaml", "scan", f"--config.file={config}") == expected
+
+
+def test_what_asks_serve_for_work_while_it_starts_does_not_end_it(tmp_path: Path):
+    config = {"targets": [target("t", NOBODY, "media", scan={"retries": 0})]}
+    with serving(tmp_path, config, program=(sys.executable, "-c", PLAGUED)) as exporter:
+        assert exporter.wait_tried("media")["mpu_scan_success", "media"] == 0
+        limits = Path(f"/proc/{exporter.process.pid}/limits").read_text()
+    assert limits.partition("Max core file size")[2].split()[0] == "0"
 
 
 @pytest.mark.slow
-def test_a_command_that_hangs_while_it_ends_is_ended_within_5_seconds():
-    with subprocess.Popen([sys.executable, "-c", HANGING], stdout=subprocess.PIPE) as process:
-        assert process.stdout.readline() == b"ready\n"
+@pytest.mark.parametrize(("kind", "code"), [(each, 0 if "waits" in each else 1) for each in HOLDS])
+def test_a_command_that_hangs_while_it_ends_is_ended_within_5_seconds(kind: str, code: int):
+    line = [sys.executable, "-c", HELD.format(held=HOLDS[kind]), "0"]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"stopping\n"
         started = time.monotonic()
-        process.send_signal(signal.SIGTERM)
         try:
-            code = process.wait(15)
+            ended = process.wait(15)
         finally:
             process.kill()
-    assert (code, 4.0 <= time.monotonic() - started < 7.0) == (128 + signal.SIGTERM, True)
+        assert (ended, 4.0 <= time.monotonic() - started < 7.0) == (code, True)
+        assert ("(most recent call first)" in process.stderr.read().decode()) == (code == 1)

@@ -32,7 +32,7 @@ TARGETS: dict[str, tuple[dict[str, object], list[str]]] = {
 FEW_NEED = ("asyncio", "decimal", "difflib", "multiprocessing", "shutil", "subprocess", "tempfile")
 SCANS_NEED = (
     *("concurrent", "email", "hashlib", "http", "json", "logging"),
-    *("signal", "socket", "sqlite3", "ssl", "threading"),
+    *("socket", "sqlite3", "ssl", "threading"),
 )
 COMMANDS: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "--help": ([], (*FEW_NEED, *SCANS_NEED, "dataclasses", "inspect")),

@@ -7,14 +7,13 @@ import os
 import signal
 import socket
 import sys
-import threading
 from typing import TYPE_CHECKING
 
 from exporter import __version__
 from exporter.cli.errors import UsageError
 from exporter.cli.exit_codes import OK, USAGE_ERROR
 from exporter.cli.shard import choose_shard
-from exporter.cli.signals import exit_quietly, force_exit_later, handle_termination
+from exporter.cli.signals import force_exit_later, handle_termination, start_thread
 from exporter.config.advice import find_advice
 from exporter.config.load import load
 from exporter.config.problems import STANDARD_INPUT, show_file
@@ -34,8 +33,6 @@ log = logging.getLogger(__name__)
 
 def run(options: argparse.Namespace) -> int:
     """Serve the targets of the config file. Raises ConfigError and UsageError."""
-    handle_termination(exit_quietly)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the config is about to be read anyway
     pod_name, host_name = os.environ.get("POD_NAME", ""), socket.gethostname()
     shard = choose_shard(options.shard_total, options.shard_ordinal, pod_name, host_name)
     reloader = Reloader(options.config_file, _loader(options.config_file, watch=options.watch_config))
@@ -96,7 +93,7 @@ def serve(  # noqa: PLR0913 - what can be chosen of serving
         print(f"--web.listen-address: {error}", file=sys.stderr)
         return USAGE_ERROR
     handle_termination(lambda *_: _stop(service))
-    signal.signal(signal.SIGUSR1, lambda *_: _start_thread(service.scan_now))
+    signal.signal(signal.SIGUSR1, lambda *_: _scan_now(service))
     _log_start(service, len(settings.targets), shard)
     on_start(service)
     try:
@@ -104,6 +101,8 @@ def serve(  # noqa: PLR0913 - what can be chosen of serving
     except StateError as error:
         print(error, file=sys.stderr)
         return USAGE_ERROR
+    finally:
+        _ignore_signals()
     log.info("mpu-exporter has stopped")
     return OK
 
@@ -119,9 +118,16 @@ def _log_start(service: Service, targets: int, shard: Shard) -> None:
 
 def _stop(service: Service) -> None:
     force_exit_later(OK)
-    _start_thread(service.stop)
+    if not start_thread(service.stop):
+        os._exit(OK)
 
 
-def _start_thread(work: Callable[[], None]) -> None:
-    """Run what a signal has to do not on the main thread, which may hold the very lock that it takes."""
-    threading.Thread(target=work, daemon=True).start()
+def _scan_now(service: Service) -> None:
+    if not start_thread(service.scan_now):
+        log.error("scans cannot be requested by SIGUSR1: allow more threads")
+
+
+def _ignore_signals() -> None:
+    """Ignore signals from here on: as Python ends, it lets those kill that have a handler."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
