@@ -5,22 +5,16 @@ from __future__ import annotations
 import copy
 import logging
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import botocore.exceptions
 import botocore.session
 from botocore.config import Config
-from botocore.credentials import (
-    CredentialProvider,
-    CredentialResolver,
-    DeferredRefreshableCredentials,
-    ReadOnlyCredentials,
-    create_credential_resolver,
-)
-from botocore.credentials import Credentials as BotoCredentials
+from botocore.credentials import DeferredRefreshableCredentials, ReadOnlyCredentials
 
 from exporter.model.errors import StoppingError
-from exporter.stores.aws.keys import read_keys
+from exporter.stores.aws.chain import Chain
+from exporter.stores.aws.keys import checked, read_keys
 from exporter.stores.aws.partition import DEFAULT_REGION, is_amazon
 from exporter.stores.aws.sdk_models import LOADER, load_models
 from exporter.stores.errors import log_safe
@@ -28,8 +22,11 @@ from exporter.stores.errors import log_safe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.config.credentials import AssumeRole, Credentials
+    from botocore.credentials import Credentials as BotoCredentials
+
+    from exporter.config.credentials import AssumeRole
     from exporter.config.settings import TargetSettings
+    from exporter.stores.aws.lookup import Lookup
 
 log = logging.getLogger(__name__)
 
@@ -44,16 +41,12 @@ _MANDATORY_SECONDS = 60
 """A session is not used in its last minute: a call may end after it has expired."""
 _BUILTIN_HANDLERS = botocore.session.Session().get_component("event_emitter")
 """The SDK's own event handlers; each target has a copy."""
+_ROLE_METHOD = "mpu-exporter-role"
 _NO_PROFILE = {"profile": (None, None, None, None)}
 
 
-def open_session(
-    target: TargetSettings, send: Callable[..., Any], clock: Callable[[], float]
-) -> botocore.session.Session:
-    """Return the SDK's session of a target; `send` sends its requests, also those for credentials.
-
-    `clock` is Unix seconds.
-    """
+def open_session(target: TargetSettings, send: Callable[..., Any]) -> botocore.session.Session:
+    """Return the SDK's session of a target; `send` sends its requests, also those for credentials."""
     configured = target.credentials.access_key_id is not None
     core = botocore.session.Session(
         session_vars=_NO_PROFILE if configured else None,  # AWS_PROFILE may name one that is not there
@@ -63,35 +56,33 @@ def open_session(
     )
     core.register_component("data_loader", LOADER)
     core.get_component("event_emitter").register("before-send", send)
-    provider: CredentialProvider | None = ConfiguredProvider(target.credentials) if configured else None
-    if role := target.credentials.assume_role:
-        provider = _RoleProvider(_RoleSessions(core, provider, role, target, clock))
-    if provider:
-        core.register_component("credential_provider", CredentialResolver([provider]))
     return core
+
+
+def find_credentials(
+    core: botocore.session.Session, target: TargetSettings, clock: Callable[[], float], lookup: Lookup
+) -> BotoCredentials:
+    """Return the credentials of a target; some of them ask for keys when these are needed.
+
+    `clock` is Unix seconds. Raises what botocore does.
+    """
+    if role := target.credentials.assume_role:
+        return _RoleCredentials(_RoleSessions(core, role, target, clock, lookup))
+    found = Chain(core, target.region or core.get_config_variable("region"), lookup).load_credentials()
+    if found is None:
+        raise botocore.exceptions.NoCredentialsError
+    return found
 
 
 class _RoleCredentials(DeferredRefreshableCredentials):
     """A role's session, renewed before it expires; while it is valid, a failed renewal is no error."""
 
     def __init__(self, sessions: _RoleSessions) -> None:
-        super().__init__(sessions, method="mpu-exporter-role", time_fetcher=sessions.now)
+        super().__init__(sessions, method=_ROLE_METHOD, time_fetcher=sessions.now)
         seconds = int(sessions.role.duration)
         # the SDK's own limits would renew a session of 15 minutes at every call, and drop valid ones
         self._advisory_refresh_timeout = min(_MAX_ADVISORY_SECONDS, seconds // _ADVISORY_SHARE)
         self._mandatory_refresh_timeout = _MANDATORY_SECONDS
-
-
-class _RoleProvider(CredentialProvider):
-    METHOD = "mpu-exporter-role"
-    CANONICAL_NAME = "mpu-exporter-role"
-
-    def __init__(self, sessions: _RoleSessions) -> None:
-        super().__init__()
-        self._sessions = sessions
-
-    def load(self) -> BotoCredentials:
-        return _RoleCredentials(self._sessions)
 
 
 class _RoleSessions:
@@ -100,16 +91,16 @@ class _RoleSessions:
     def __init__(
         self,
         core: botocore.session.Session,
-        base: CredentialProvider | None,
         role: AssumeRole,
         target: TargetSettings,
         clock: Callable[[], float],
+        lookup: Lookup,
     ) -> None:
         self.role = role
         self._core = core
-        self._base = base
         self._target = target
         self._clock = clock
+        self._lookup = lookup
         self._failed: Exception | None = None
         self._failed_at = 0.0
         self._needed_at = 0.0
@@ -124,7 +115,9 @@ class _RoleSessions:
         if self._failed and 0 <= self._clock() - self._failed_at < self._valid_seconds(self._failed):
             raise self._failed
         try:
-            session = self._sts_client(self._base_keys()).assume_role(**self._parameters())["Credentials"]
+            keys = self._base_keys()
+            self._lookup.method = _ROLE_METHOD
+            session = self._sts_client(keys).assume_role(**self._parameters())["Credentials"]
         except StoppingError:
             raise
         except Exception as error:
@@ -154,13 +147,13 @@ class _RoleSessions:
             log.warning("the role's session cannot be renewed yet", extra={"fields": fields})
 
     def _base_keys(self) -> ReadOnlyCredentials:
-        if self._base:
-            found = self._base.load()
-        else:
-            found = create_credential_resolver(self._core, region_name=self._region()).load_credentials()
+        own = self._target.credentials
+        if own.access_key_id is not None:
+            return ReadOnlyCredentials(*checked(read_keys(own), "the target's config"))
+        found = Chain(self._core, self._region(), self._lookup).load_credentials()
         if found is None:
             raise botocore.exceptions.NoCredentialsError
-        return cast("ReadOnlyCredentials", found.get_frozen_credentials())
+        return found.get_frozen_credentials()
 
     def _region(self) -> str:
         return str(self._target.region or self._core.get_config_variable("region") or DEFAULT_REGION)
@@ -194,30 +187,3 @@ class _RoleSessions:
             aws_session_token=keys.token,
             config=Config(retries={"total_max_attempts": 3, "mode": "standard"}),
         )
-
-
-class _ConfiguredCredentials(BotoCredentials):
-    """The target's own keys, read again for each request, since their files rotate."""
-
-    def __init__(self, credentials: Credentials) -> None:
-        self._credentials = credentials
-        super().__init__("", "", method="mpu-exporter")
-
-    def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        return ReadOnlyCredentials(*read_keys(self._credentials))
-
-
-class ConfiguredProvider(CredentialProvider):
-    """botocore's credential provider of the keys in a target's config."""
-
-    METHOD = "mpu-exporter"
-    CANONICAL_NAME = "mpu-exporter"
-
-    def __init__(self, credentials: Credentials) -> None:
-        """`credentials` are those of the target's config."""
-        super().__init__()
-        self._credentials = credentials
-
-    def load(self) -> BotoCredentials:
-        """Return credentials that are read when they are used."""
-        return _ConfiguredCredentials(self._credentials)

@@ -25,6 +25,10 @@ class MissingSecretError(Exception):
     """A secret of the target's config is empty, or no text."""
 
 
+class CredentialSourceError(Exception):
+    """A source of keys gave none that can be used; the message says why, for people and without secrets."""
+
+
 def has_own_keys(credentials: Credentials) -> bool:
     """Whether requests are signed with the config's keys, not those of a role or of the SDK's chain."""
     return credentials.access_key_id is not None and credentials.assume_role is None
@@ -45,15 +49,41 @@ def read_keys(credentials: Credentials) -> Keys:
 def own_keys(credentials: Credentials, operation: str) -> Keys:
     """Return what `read_keys` does, for a call. Raises StoreError."""
     try:
-        return read_keys(credentials)
+        return checked(read_keys(credentials), "the target's config")
+    except CredentialSourceError as error:
+        raise no_credentials(operation, str(error)) from None
     except (MissingSecretError, OSError) as error:
-        raise no_credentials(operation, error) from error
+        raise no_credentials(operation, f"{type(error).__name__}: {log_safe(str(error))}") from error
 
 
-def no_credentials(operation: str, error: Exception) -> StoreError:
+def checked(keys: Keys, source: str) -> Keys:
+    """Return the keys, if requests can carry them. Raises CredentialSourceError."""
+    for name, text, in_header in (
+        ("access key", keys.access_key, True),
+        ("secret key", keys.secret_key, False),
+        ("session token", keys.token or "", True),
+    ):
+        if fault := _fault(text, in_header=in_header):
+            raise CredentialSourceError(f"the {name} from {source} {fault}: nothing was sent")
+    return keys
+
+
+def no_credentials(operation: str, cause: str) -> StoreError:
     """Return the error of a call for which there are no keys."""
-    text = f"{operation}: {type(error).__name__}: {log_safe(str(error))}; {_ADVICE}"
-    return StoreError(Reason.CREDENTIALS, text)
+    return StoreError(Reason.CREDENTIALS, f"{operation}: {cause}; {_ADVICE}")
+
+
+def _fault(text: object, *, in_header: bool) -> str:
+    """Return what is wrong with a key; of a secret key only what no store gives out."""
+    if not isinstance(text, str):
+        return "is no text"
+    if "\n" in text or "\r" in text:
+        return "holds a line break"
+    if in_header and not (text.isascii() and text.isprintable()):
+        return "holds characters other than printable ASCII"
+    if any(char < " " or "\ud800" <= char <= "\udfff" for char in text):
+        return "holds a control character"
+    return ""
 
 
 def _read(name: str, secret: Secret | None) -> str:

@@ -1,0 +1,158 @@
+"""botocore's chain of credential providers, with those replaced that could wait for ever or ask a person."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botocore.credentials import (
+    AssumeRoleProvider,
+    AssumeRoleWithWebIdentityProvider,
+    CanonicalNameCredentialSourcer,
+    ContainerProvider,
+    CredentialResolver,
+    EnvProvider,
+    ProcessProvider,
+    ProfileProviderBuilder,
+    create_credential_resolver,
+)
+from botocore.utils import FileWebIdentityTokenLoader, create_nested_client
+
+from exporter.stores.aws.credential_process import CredentialProcess
+from exporter.stores.aws.keys import CredentialSourceError
+
+if TYPE_CHECKING:
+    import botocore.session
+    from botocore.credentials import CredentialProvider
+    from botocore.credentials import Credentials as BotoCredentials
+
+    from exporter.stores.aws.lookup import Lookup
+
+_MAX_TOKEN_BYTES = 64 * 1024
+
+
+class Chain(CredentialResolver):
+    """botocore's default chain for a session, whose every step is told to `lookup`."""
+
+    def __init__(self, core: botocore.session.Session, region: str | None, lookup: Lookup) -> None:
+        """Ask nothing yet."""
+        usual: list[CredentialProvider] = create_credential_resolver(core, region_name=region).providers
+        own = {provider.METHOD: provider for provider in _replacements(core, region, lookup, usual)}
+        super().__init__([own.get(provider.METHOD, provider) for provider in usual])
+        self._lookup = lookup
+
+    def load_credentials(self) -> BotoCredentials | None:
+        """Return the credentials of the first provider that has some."""
+        for provider in self.providers:
+            self._lookup.check_stop()
+            self._lookup.method = provider.METHOD or ""
+            found: BotoCredentials | None = provider.load()
+            if found is not None:
+                return found
+        return None
+
+
+def read_token(path: str) -> str:
+    """Return the text of a token's file. Raises CredentialSourceError: a FIFO, for one, would block."""
+    name = f"the token file {path}"
+    try:
+        if not Path(path).is_file():
+            what = "is not a regular file" if Path(path).exists() else "is not there"
+            raise CredentialSourceError(f"{name} {what}")
+        with Path(path).open("rb") as file:
+            text = file.read(_MAX_TOKEN_BYTES).decode().strip()
+    except UnicodeDecodeError:
+        raise CredentialSourceError(f"{name} is no text") from None
+    except OSError as error:
+        raise CredentialSourceError(f"{name} cannot be read ({error.strerror})") from None
+    if not text:
+        raise CredentialSourceError(f"{name} is empty")
+    return text
+
+
+class _Profiles(ProfileProviderBuilder):
+    """Makes the providers of a profile, also those of the profiles that it names as its source."""
+
+    def __init__(self, core: botocore.session.Session, region: str | None, lookup: Lookup) -> None:
+        super().__init__(core, cache={}, region_name=region)
+        self._core = core
+        self._region = region
+        self._lookup = lookup
+
+    def providers(self, profile_name: str, disable_env_vars: bool = False) -> list[Any]:  # noqa: FBT001, FBT002 - as botocore has it
+        load_config = partial(getattr, self._core, "full_config")
+        process = ProcessProvider(
+            profile_name,
+            load_config,
+            popen=lambda command, **_: CredentialProcess(self._lookup, command),
+        )
+        web = AssumeRoleWithWebIdentityProvider(
+            load_config=load_config,
+            client_creator=_client_creator(self._core, self._region),
+            profile_name=profile_name,
+            cache={},
+            disable_env_vars=disable_env_vars,
+            token_loader_cls=_TokenLoader,
+        )
+        own = {process.METHOD: process, web.METHOD: web}
+        usual = super().providers(profile_name, disable_env_vars)
+        return [own.get(provider.METHOD or "", provider) for provider in usual]
+
+
+class _TokenLoader(FileWebIdentityTokenLoader):
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self._path = path
+
+    def __call__(self) -> str:
+        return read_token(self._path)
+
+
+class _Container(ContainerProvider):
+    def load(self) -> Any:  # noqa: ANN401 - credentials or None
+        if self.ENV_VAR_AUTH_TOKEN_FILE in os.environ and (
+            self.ENV_VAR in os.environ or self.ENV_VAR_FULL in os.environ
+        ):
+            read_token(os.environ[self.ENV_VAR_AUTH_TOKEN_FILE])
+        return super().load()
+
+
+def _replacements(
+    core: botocore.session.Session, region: str | None, lookup: Lookup, usual: list[CredentialProvider]
+) -> list[CredentialProvider]:
+    """Return the providers that stand in for botocore's own of the same METHOD."""
+    profile = core.get_config_variable("profile") or "default"
+    builder = _Profiles(core, region, lookup)
+    container = _Container()
+    by_name = [
+        EnvProvider(),
+        container,
+        *(each for each in usual if each.CANONICAL_NAME == "Ec2InstanceMetadata"),
+    ]
+    role = AssumeRoleProvider(
+        load_config=partial(getattr, core, "full_config"),
+        client_creator=_client_creator(core, region),
+        cache={},
+        profile_name=profile,
+        prompter=_refuse_to_ask,
+        credential_sourcer=CanonicalNameCredentialSourcer(by_name),
+        profile_provider_builder=builder,
+    )
+    only_profile = core.instance_variables().get("profile") is not None
+    return [role, container, *builder.providers(profile, only_profile)]
+
+
+def _client_creator(core: botocore.session.Session, region: str | None) -> Any:  # noqa: ANN401 - a factory of run-time classes
+    def create(service: str, **arguments: Any) -> Any:  # noqa: ANN401
+        return create_nested_client(core, service, **{"region_name": region, **arguments})
+
+    return create
+
+
+def _refuse_to_ask(_prompt: str) -> str:
+    text = (
+        "the profile has mfa_serial, and nobody is there to type its code: use a profile or role without MFA"
+    )
+    raise CredentialSourceError(text)

@@ -1,0 +1,136 @@
+"""The command of a profile's `credential_process`: ended in time with all its children, and read with care.
+
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import select
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from exporter.stores.aws.keys import CredentialSourceError
+from exporter.stores.aws.sdk_errors import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.stores.aws.lookup import Lookup
+
+MAX_OUTPUT_BYTES = 64 * 1024
+"""Keys and a token have a few KiB."""
+_WAKE_SECONDS = 0.1
+_READ_BYTES = 16 * 1024
+_NAME = "credential_process"
+_running: set[subprocess.Popen[bytes]] = set()
+
+
+class CredentialProcess:
+    """A command under way; to botocore it is a `Popen` of which it uses `communicate` and `returncode`.
+
+    It has no terminal and no standard input to ask a person with.
+    """
+
+    def __init__(self, lookup: Lookup, command: Sequence[str]) -> None:
+        """Start the command. Raises CredentialSourceError."""
+        self._lookup = lookup
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - the command of the operator's own profile
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,  # a process group of its own, which is ended as a whole
+            )
+        except (OSError, ValueError, IndexError) as error:
+            why = getattr(error, "strerror", "") or type(error).__name__
+            text = f"{_NAME} cannot be started ({why}): check the command in the profile"
+            raise CredentialSourceError(text) from None
+        self.returncode = 0
+
+    def communicate(self) -> tuple[bytes, bytes]:
+        """Return what the command writes. Raises CredentialSourceError where that cannot hold keys."""
+        _running.add(self._process)
+        try:
+            output, errors = self._read()
+            self._wait()
+        except BaseException:
+            self._kill()
+            raise
+        finally:
+            for stream in filter(None, (self._process.stdout, self._process.stderr)):
+                stream.close()
+            _running.discard(self._process)
+        if self._process.returncode:
+            said = shown(errors.decode("utf-8", "replace"))
+            what = f"ended with status {self._process.returncode}"
+            raise CredentialSourceError(f"{_NAME} {what}: {said or 'it does not say why'}")
+        _check(output)
+        return output, errors
+
+    def _read(self) -> tuple[bytes, bytes]:
+        """Return both outputs as they are once the command has closed them, or has ended."""
+        streams = {
+            stream.fileno(): bytearray() for stream in (self._process.stdout, self._process.stderr) if stream
+        }
+        output, errors = streams.values()
+        open_files = set(streams)
+        while open_files:
+            ready, _, _ = select.select(open_files, [], [], _WAKE_SECONDS)
+            for file in ready:
+                if piece := os.read(file, _READ_BYTES):
+                    streams[file] += piece[: MAX_OUTPUT_BYTES - len(streams[file])]
+                else:
+                    open_files.discard(file)
+            if len(output) >= MAX_OUTPUT_BYTES:
+                raise CredentialSourceError(f"{_NAME} wrote more than {MAX_OUTPUT_BYTES // 1024} KiB")
+            if not ready and self._process.poll() is not None:
+                break  # a child that goes on holds them open
+            self._check_time()
+        return bytes(output), bytes(errors)
+
+    def _wait(self) -> None:
+        while self._process.poll() is None:
+            self._check_time()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_WAKE_SECONDS)
+
+    def _check_time(self) -> None:
+        self._lookup.check_stop()
+        if time.monotonic() >= self._lookup.deadline:
+            raise CredentialSourceError(f"{_NAME} did not end within request_timeout, and was ended")
+
+    def _kill(self) -> None:
+        """End the command, and its children even where itself has ended."""
+        _kill(self._process)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
+
+
+@atexit.register
+def end_processes() -> None:
+    """End the commands that run."""
+    for process in tuple(_running):
+        _kill(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _check(output: bytes) -> None:
+    """Refuse what botocore fails on."""
+    try:
+        fields = json.loads(output.decode("utf-8"))
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
+        what = f"{len(output)} bytes that are no JSON object" if output.strip() else "nothing"
+        raise CredentialSourceError(f"{_NAME} wrote {what} to its standard output")
