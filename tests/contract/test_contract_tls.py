@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import trustme
@@ -60,6 +61,14 @@ class TestCertificates:
     ):
         monkeypatch.setenv(name, str(authority.ca_file))
         assert serving(open_rig, authority.context(), TlsSettings()).ids() == ["id-1"]
+
+    def test_an_empty_variable_is_an_unset_one_for_every_store(
+        self, open_rig: Opener, authority: Authority, monkeypatch: pytest.MonkeyPatch
+    ):
+        for name in ("SSL_CERT_FILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+            monkeypatch.setenv(name, "")
+        assert serving(open_rig, authority.context(), authority.tls).ids() == ["id-1"]
+        assert refused(serving(open_rig, authority.context(), TlsSettings())).reason == Reason.TLS
 
     def test_a_ca_file_that_changes_counts_for_the_next_connection(
         self, open_rig: Opener, authority: Authority, tmp_path: Path
@@ -183,6 +192,47 @@ class TestProxies:
         monkeypatch.setenv(name, "example.org,localhost")
         open_rig().ids()
         assert proxy.requests == []
+
+    @pytest.mark.parametrize(
+        ("exceptions", "spared"),
+        [
+            ("{host}:{port}", True),
+            ("{host}:1", False),
+            (" 10.0.0.1 ,.{host}", True),
+            ("{upper}", True),
+            ("x{host}", False),
+            ("*", True),
+            ("", False),
+        ],
+    )
+    def test_no_proxy_is_read_as_the_sdks_do(
+        self,
+        kind_rig: Rig,
+        proxy: StandIn,
+        monkeypatch: pytest.MonkeyPatch,
+        exceptions: str,
+        *,
+        spared: bool,
+    ):
+        url = urlsplit(kind_rig.standin.url)
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        text = exceptions.format(host=url.hostname, port=url.port, upper=str(url.hostname).upper())
+        monkeypatch.setenv("NO_PROXY", text)
+        kind_rig.retarget()
+        kind_rig.ids()
+        monkeypatch.delenv("HTTP_PROXY")
+        kind_rig.retarget()
+        assert (proxy.requests == []) == spared
+
+    @pytest.mark.parametrize("exceptions", ["[::1]", "[::1]:{port}", "::1", "::/64"])
+    def test_no_proxy_names_addresses_of_version_6(
+        self, open_page_rig: Opener, proxy: StandIn, monkeypatch: pytest.MonkeyPatch, exceptions: str
+    ):
+        rig = open_page_rig(host="::1", name="[::1]")
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("NO_PROXY", exceptions.format(port=urlsplit(rig.standin.url).port))
+        rig.retarget()
+        assert (rig.ids(), proxy.requests) == ([], [])
 
     def test_a_configured_one_stands_above_no_proxy(
         self, open_rig: Opener, proxy: StandIn, monkeypatch: pytest.MonkeyPatch

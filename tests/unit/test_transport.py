@@ -110,3 +110,11 @@ class TestTrust:
 
     def test_there_is_always_one(self):
         assert default_ca_file().is_file()
+
+    @pytest.mark.parametrize(
+        "name", ["SSL_CERT_FILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
+    )
+    def test_an_empty_variable_is_an_unset_one(self, monkeypatch: pytest.MonkeyPatch, name: str):
+        usual = default_ca_file()
+        monkeypatch.setenv(name, "")
+        assert default_ca_file() == usual

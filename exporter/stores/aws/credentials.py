@@ -55,6 +55,8 @@ def open_session(target: TargetSettings, send: Callable[..., Any]) -> botocore.s
         include_builtin_handlers=False,
     )
     core.register_component("data_loader", LOADER)
+    # certificates are the transport's concern: botocore would only refuse an empty AWS_CA_BUNDLE
+    core.set_config_variable("ca_bundle", True)  # noqa: FBT003 - any value
     core.get_component("event_emitter").register("before-send", send)
     return core
 

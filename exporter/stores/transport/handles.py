@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pycurl
 
 from exporter.config.settings import TlsSettings
+from exporter.stores.transport.proxies import has_proxies, proxy_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MAX_CONNECTIONS_PER_HANDLE = 4
-_PROXY_VARIABLES = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 _DAY_SECONDS = 86400
 _CA_CACHE_TIMEOUT = 321  # CURLOPT_CA_CACHE_TIMEOUT, which pycurl has no name for
 _HAS_CA_CACHE_TIMEOUT = pycurl.version_info()[2] >= 0x075700  # noqa: PLR2004 - 7.87.0
@@ -27,7 +27,8 @@ class HandleOptions:
     def __init__(self, tls: TlsSettings | None = None, proxy_url: str | None = None) -> None:
         """Without `proxy_url` the environment's proxies are used."""
         tls = tls or TlsSettings()
-        self._proxy_url = proxy_url
+        self._proxy_url = proxy_url or ""
+        self._depends_on_url = not proxy_url and has_proxies()
         self._common = {
             pycurl.PATH_AS_IS: True,  # keys may hold `..`; what was signed is what is sent
             pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
@@ -41,22 +42,17 @@ class HandleOptions:
         }
 
     def configure(self, handle: pycurl.Curl, url: str) -> None:
-        """Set the options on a handle; of the URL only the scheme matters."""
+        """Set the options on a handle, for a request to this URL."""
         for option, value in self._common.items():
             handle.setopt(option, value)
-        for option, value in self._proxy_options(url).items():
-            handle.setopt(option, value)
+        handle.setopt(pycurl.PROXY, self._proxy_url)  # '': libcurl does not look into the environment itself
+        handle.setopt(pycurl.NOPROXY, "")
+        self.set_proxy(handle, url)
 
-    def _proxy_options(self, url: str) -> dict[int, Any]:
-        if self._proxy_url:
-            return {pycurl.PROXY: self._proxy_url, pycurl.NOPROXY: ""}
-        if not any(map(os.environ.get, _PROXY_VARIABLES)):
-            return {pycurl.PROXY: ""}  # libcurl would go through the environment at each request
-        # libcurl ignores HTTP_PROXY, which a CGI request could set; this is no CGI program
-        upper = os.environ.get("HTTP_PROXY")
-        if upper and url.startswith("http://") and not os.environ.get("http_proxy"):
-            return {pycurl.PROXY: upper}
-        return {}
+    def set_proxy(self, handle: pycurl.Curl, url: str) -> None:
+        """Set the proxy that this URL needs, where that is not the same for every URL."""
+        if self._depends_on_url:
+            handle.setopt(pycurl.PROXY, proxy_for(url))
 
 
 def set_request(handle: pycurl.Curl, url: str, headers: Sequence[str], timeout: float) -> None:
@@ -69,9 +65,10 @@ def set_request(handle: pycurl.Curl, url: str, headers: Sequence[str], timeout: 
 def default_ca_file() -> Path:
     """Return the file of trusted CAs: the environment's, else the system's, else certifi's."""
     for name in ("SSL_CERT_FILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        if value := os.environ.get(name):
+        if value := os.environ.get(name, "").strip():
             return Path(value)
-    paths = (ssl.get_default_verify_paths().cafile, "/etc/ssl/certs/ca-certificates.crt")
+    # not `cafile`, which an empty SSL_CERT_FILE takes away
+    paths = (ssl.get_default_verify_paths().openssl_cafile, "/etc/ssl/certs/ca-certificates.crt")
     for path in paths:
         if path and Path(path).is_file():
             return Path(path)

@@ -90,6 +90,7 @@ class MultiTransport:
         if not self._idle:
             self._idle.append(self._new_slot(url))
         set_request(self._idle[-1].handle, url, headers, timeout)
+        self._options.set_proxy(self._idle[-1].handle, url)
         slot = self._idle.pop()
         slot.label = label
         slot.buffer.item = item
