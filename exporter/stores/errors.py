@@ -97,7 +97,7 @@ def error_in_success(
     operation: str, code: str, message: str, what: str = "an error inside", check: str = ""
 ) -> StoreError:
     """Return the error for a 200 with an error in its body; its code decides whether it is retryable."""
-    retryable = _REASON_OF_CODE.get(code) in _RETRYABLE
+    retryable = _reason_of_code(code) in _RETRYABLE
     text = f"{operation}: HTTP 200 with {what}{_said(code, message)}{check and f'; {check}'}"
     return StoreError(Reason.BAD_RESPONSE, text, code=code, status=200, retryable=retryable)
 
@@ -138,8 +138,16 @@ def log_safe(text: str) -> str:
     return redact(" ".join(printable.split()))[:_MAX_MESSAGE_LENGTH]
 
 
-def _reason(answer: Response, code: str) -> Reason:
+def _reason_of_code(code: str) -> Reason | None:
     if reason := _REASON_OF_CODE.get(code):
+        return reason
+    from exporter.stores.refusal_cause import says_throttled  # noqa: PLC0415 - compiles patterns for 10 ms
+
+    return Reason.THROTTLED if says_throttled(code) else None
+
+
+def _reason(answer: Response, code: str) -> Reason:
+    if reason := _reason_of_code(code):
         return reason
     if answer.status == HTTPStatus.FORBIDDEN and is_html(answer):
         return Reason.BAD_RESPONSE  # a gateway's page, which does not say that the store knows us

@@ -34,6 +34,11 @@ _SET_V4 = (
 _CHECK_PATH = (
     "check the target's credentials, and whether a proxy strips the path of endpoint_url, which is signed"
 )
+_CHECK_KEY = (
+    "check the target's credentials, and whether a proxy normalises paths: "
+    "the upload's key has //, ./ or ../ (or begins with /), and the path is signed as it is"
+)
+_ODD_PATH = re.compile(r"//|/\.{1,2}(?:/|$)")
 _MAX_NAME_LENGTH = 100
 _MAX_MESSAGE_LENGTH = 1200
 _GONE_CODES = {"NoSuchUpload", "NoSuchKey", "NoSuchLifecycleConfiguration"}
@@ -43,6 +48,13 @@ _REFUSALS = {
     *(HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED),
     *(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND),
 }
+_THROTTLED_CODE = re.compile(
+    r"throttl|slow_?down|server_?busy|too_?many_?requests"
+    r"|(?:rate|qps|bandwidth|frequency|requests?|traffic|flow_?control)_?(?:limit|over|exceed)"
+    r"|exceed\w*?(?:rate|qps|bandwidth|frequency|traffic)_?limit",
+    re.IGNORECASE,
+)
+"""Wasabi has RequestRateLimitExceeded, Volcengine ExceedAccountQPSLimit."""
 _POLICY = re.compile(
     r"not authori[sz]ed to perform|explicit(?:ly)? den|polic(?:y|ies)\b|\bkms\b|encrypt", re.IGNORECASE
 )
@@ -98,6 +110,19 @@ _NO_REGIONS = {"one", "the", "this", "that", "its", "valid", "region", "of", "se
 _AUTO = re.compile(r"region.*one of.*\bauto\b", re.IGNORECASE)
 _REGION_ELEMENT = re.compile(rb"<(?:\w+:)?Region>\s*([A-Za-z0-9][\w-]{1,38})\s*</")
 
+_ENDPOINT_CODE = re.compile(
+    r"\w*host_?forbidden|(?:wrong|invalid|incorrect|unknown)_?(?:endpoint|host|domain)\w*", re.IGNORECASE
+)
+_OF_ENDPOINT = re.compile(
+    r"addressed using the specified endpoint|future requests to this endpoint"
+    r"|(?:wrong|incorrect|different|another|other) (?:region|endpoint|data ?cent(?:er|re))\b"
+    r"|\bnot (?:located )?in (?:this|the) region\b|host is invalid",
+    re.IGNORECASE,
+)
+_ENDPOINT_ELEMENT = re.compile(
+    rb"<(?:\w+:)?Endpoint>\s*(?:https?://)?([A-Za-z0-9][A-Za-z0-9.-]{1,252}(?::[0-9]{1,5})?)/?\s*</"
+)
+
 _SIGNATURE_CODE = re.compile(r"signature", re.IGNORECASE)
 _SIGNATURE = re.compile(r"\bsignatures?\b(?![ -]?(?:version|age)\b)", re.IGNORECASE)
 _FILLER = r"(?:(?:such|aws|s3|the|your|this|provided|given) )*"
@@ -140,17 +165,23 @@ def read_cause(answer: Response, code: str, message: str, reason: Reason, asked:
         return None
     message = message[:_MAX_MESSAGE_LENGTH]
     if answer.status in _REDIRECTS:
-        return _other_region(answer, code, message)
+        return _other_region(answer, code, message) or _other_endpoint(answer, code, message, asked)
     if answer.status not in _REFUSALS or code in _GONE_CODES:
         return None
     return (
         _bucket_name(code, asked)
         or _path_style(code, message)
         or _other_region(answer, code, message)
+        or _other_endpoint(answer, code, message, asked)
         or _other_signature(code, message)
         or _wrong_signature(code, message, asked)
         or _unknown_key(answer.status, code, message)
     )
+
+
+def says_throttled(code: str) -> bool:
+    """Whether a store's own code means that it is asked too often."""
+    return _THROTTLED_CODE.search(code) is not None
 
 
 def _bucket_name(code: str, asked: Asked) -> Cause | None:
@@ -203,6 +234,19 @@ def _region_beside(answer: Response) -> str:
     return header if re.fullmatch(r"[A-Za-z0-9][\w-]{1,38}", header) else ""
 
 
+def _other_endpoint(answer: Response, code: str, message: str, asked: Asked) -> Cause | None:
+    """Return the cause where the bucket is on another server, to which OSS says AccessDenied."""
+    said = _OF_ENDPOINT.search(message) and not _POLICY.search(message)
+    if not (said or _ENDPOINT_CODE.fullmatch(code)):
+        return None
+    advice = "the bucket is at another address: check endpoint_url and region"
+    if found := _ENDPOINT_ELEMENT.search(answer.body):
+        host = found[1].decode("ascii").removeprefix(f"{asked.bucket}.")
+        scheme = urlsplit(asked.endpoint_url or "").scheme or "https"
+        advice = f"the bucket is at another address: set endpoint_url: {scheme}://{redact(host)}"
+    return Cause(Reason.BAD_RESPONSE, advice)
+
+
 def _other_signature(code: str, message: str) -> Cause | None:
     said = _OTHER_SIGNATURE.search(message) and not _POLICY.search(message)
     if code == "SignatureDoesNotMatch" or not (said or _OTHER_SIGNATURE_CODE.fullmatch(code)):
@@ -214,8 +258,9 @@ def _wrong_signature(code: str, message: str, asked: Asked) -> Cause | None:
     said = _SIGNATURE.search(message) and not _POLICY.search(message)
     if not (said or _SIGNATURE_CODE.search(code)):
         return None
-    has_path = urlsplit(asked.endpoint_url or "").path.strip("/")
-    return Cause(Reason.CREDENTIALS, _CHECK_PATH if has_path else "")
+    if urlsplit(asked.endpoint_url or "").path.strip("/"):
+        return Cause(Reason.CREDENTIALS, _CHECK_PATH)
+    return Cause(Reason.CREDENTIALS, _CHECK_KEY if asked.key and _ODD_PATH.search(f"/{asked.key}") else "")
 
 
 def _unknown_key(status: int, code: str, message: str) -> Cause | None:

@@ -209,3 +209,12 @@ class TestText:
             rig.server.answer = lambda *_, rig=rig: rig.refusal(403, "SignatureDoesNotMatch")
             error = refused(rig)
             assert (error.reason, "path of endpoint_url" in str(error)) == (Reason.CREDENTIALS, hint)
+
+    def test_a_wrong_signature_of_a_single_key_points_to_a_proxy_that_normalises_paths(self, kind_rig: Rig):
+        if not kind_rig.store.lists_by_key:
+            return  # there are no keys
+        kind_rig.answer(PARTS, kind_rig.refusal(403, "SignatureDoesNotMatch"))
+        for key, hint in (("a/b", False), ("a//b", True), ("a/../b", True)):
+            error = refused(kind_rig, Upload(key, "id-1"))
+            assert (error.reason, "a proxy normalises paths" in str(error)) == (Reason.CREDENTIALS, hint)
+            assert key not in str(error)

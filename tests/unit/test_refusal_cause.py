@@ -64,6 +64,31 @@ OLD_SIGNATURE = [
     (400, "InvalidArgument", "Unsupported Authorization Type"),
     (401, "SignatureVersionNotSupported", ""),
 ]
+OTHER_ADDRESS = [
+    (
+        403,
+        "AccessDenied",
+        "The bucket you are attempting to access must be addressed using the specified endpoint.",
+        b"<Error><Endpoint>media.oss-cn-hangzhou.aliyuncs.com</Endpoint></Error>",
+        "set endpoint_url: https://oss-cn-hangzhou.aliyuncs.com",
+    ),
+    (
+        403,
+        "AccessDenied",
+        "Please send all future requests to this endpoint.",
+        b"",
+        "check endpoint_url and region",
+    ),
+    (
+        301,
+        "PermanentRedirect",
+        "The bucket you are attempting to access must be addressed using the specified endpoint.",
+        b"<Error><Endpoint>s3.example.org:9000</Endpoint></Error>",
+        "set endpoint_url: https://s3.example.org:9000",
+    ),
+    (403, "AccessDenied", "The bucket is in another region", b"", "check endpoint_url and region"),
+    (403, "NonStandardHostForbidden", "", b"", "check endpoint_url and region"),
+]
 MALFORMED = "AuthorizationHeaderMalformed"
 REGIONS = [
     (
@@ -150,6 +175,23 @@ class TestWhoAsks:
             refused(403, "InvalidAccessKeyId", asked=Asked("media", endpoint))
         )
 
+    @in_turn(
+        ("key", "hint"),
+        [
+            ("a//b", True),
+            ("/a", True),
+            ("a/./b", True),
+            ("../a", True),
+            ("a/..", True),
+            ("a/b..c", False),
+            ("a/.b/c", False),
+            ("", False),
+        ],
+    )
+    def test_a_signature_may_be_spoiled_by_a_proxy_that_normalises_a_key(self, key, hint):
+        error = refused(403, "SignatureDoesNotMatch", asked=Asked("media", "http://h", key))
+        assert (error.reason, "a proxy normalises paths" in str(error)) == (Reason.CREDENTIALS, hint)
+
 
 class TestHowItIsSigned:
     @in_turn(("status", "code", "message"), OLD_SIGNATURE)
@@ -218,6 +260,11 @@ class TestBucket:
     )
     def test_other_addresses_are_no_host_names(self, status, code, message):
         assert "addressing_style" not in str(refused(status, code, message))
+
+    @in_turn(("status", "code", "message", "body", "advice"), OTHER_ADDRESS)
+    def test_where_another_server_has_it_the_address_is_the_advice(self, status, code, message, body, advice):
+        error = refused(status, code, message, body, Asked("media"))
+        assert (error.reason, str(error).endswith(advice)) == (Reason.BAD_RESPONSE, True)
 
     def test_a_name_that_the_store_does_not_accept_is_named(self):
         error = refused(400, "InvalidBucketName", "no", asked=Asked("Me_dia"))

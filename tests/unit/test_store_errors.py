@@ -44,6 +44,33 @@ class TestReason:
     def test_the_code_stands_above_the_status(self, status: int, code: str):
         assert refusal(status, code).reason == Reason.ACCESS_DENIED
 
+    @in_turn(
+        "code",
+        [
+            *(
+                "RequestRateLimitExceeded",
+                "ExceedAccountQPSLimit",
+                "ExceedBucketRateLimit",
+                "rateLimitExceeded",
+            ),
+            *("TotalQpsLimitExceeded", "DownloadTrafficRateLimitExceeded", "too_many_requests", "ServerBusy"),
+            *("RequestThrottlingException", "BandwidthLimitExceed", "SlowDownRead"),
+        ],
+    )
+    def test_a_store_that_is_asked_too_often_throttles_whatever_it_calls_that(self, code: str):
+        errors = [refusal(status, code) for status in (400, 403, 503)]
+        assert [(error.reason, error.retryable) for error in errors] == [(Reason.THROTTLED, True)] * 3
+
+    @in_turn(
+        "code",
+        [
+            *("QuotaExceeded", "RequestHeaderSectionTooLarge", "MaxMessageLengthExceeded", "EntityTooLarge"),
+            *("RequestTimeTooSkewed", "KeyTooLongError", "TooManyBuckets", "StorageLimitExceeded"),
+        ],
+    )
+    def test_other_limits_are_no_rate(self, code: str):
+        assert refusal(403, code).reason != Reason.THROTTLED
+
     @pytest.mark.parametrize("status", [301, 302, 400, 404, 409, 416, 451])
     def test_a_bare_refusal_proves_nothing(self, status: int):
         error = refusal(status)

@@ -183,7 +183,7 @@ class AwsClient:
     def _refusal(self, operation: str, call: Call, parameters: dict[str, Any]) -> StoreError:
         if call.last_response is None:
             return StoreError(Reason.INTERNAL, f"{operation}: the SDK failed without an answer")
-        asked = Asked(parameters.get("Bucket", ""), self._target.endpoint_url)
+        asked = Asked(parameters.get("Bucket", ""), self._target.endpoint_url, parameters.get("Key", ""))
         return refusal(operation, call.last_response, *self._read_error(call.last_response), asked)
 
 

@@ -212,7 +212,8 @@ class WireSession(Generic[K]):
 
     def _refused(self, call: WireCall[K], response: Response) -> Page[Any] | None:
         """Send a refused call once more where that helps. Raises StoreError."""
-        asked = Asked(call.request.bucket.name, self._target.endpoint_url)
+        key = call.request.upload.key if call.request.upload else ""
+        asked = Asked(call.request.bucket.name, self._target.endpoint_url, key)
         error = refusal(call.operation, response, *self._bucket.read_error(response), asked)
         if call.request.upload and is_gone(error):
             raise gone_error(call.operation, error)
