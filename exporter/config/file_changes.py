@@ -6,6 +6,8 @@ A secret is read for each signature, so that reading its content each time would
 from __future__ import annotations
 
 import time
+from errno import EINVAL
+from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -63,6 +65,8 @@ class CachedFile:
     def read(self) -> str:
         """Return the text without white space around it. Raises OSError where the file cannot be read."""
         found = self._file.stat()
+        if not S_ISREG(found.st_mode):  # reading a FIFO would wait for a writer
+            raise OSError(EINVAL, "is not a regular file", str(self._file))
         version = (found.st_dev, found.st_ino, found.st_size, found.st_ctime_ns)
         known = self._known
         if known and known[0] == version:

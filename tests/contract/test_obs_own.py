@@ -104,8 +104,9 @@ class TestTheSdkSendsNothing:
 
         monkeypatch.setattr(signature.Authentication, "doAuth", choke)
         error = failure(list_page, obs_rig)
-        assert (error.reason, error.retryable) == (Reason.INTERNAL, False)
-        assert str(error) == f"{UPLOADS}: the SDK failed: KeyError: '[hidden]"
+        assert (error.reason, error.retryable) == (Reason.CREDENTIALS, False)
+        text = f"{UPLOADS}: the SDK cannot sign with these credentials (KeyError); nothing was sent"
+        assert str(error) == text
         assert obs_rig.standin.requests == []
 
     def test_it_says_nothing_when_it_is_first_compiled(self, tmp_path: Path):
@@ -128,6 +129,8 @@ class TestCredentials:
             Credentials(None, Secret(file=Path("/nonexistent/key")), Secret("secret")),
             Credentials(None, Secret("key\r\nx-injected: 1"), Secret("secret")),
             Credentials(None, Secret("key"), Secret("secret"), Secret("tökén")),
+            Credentials(None, Secret("key"), Secret("a\nb")),
+            Credentials(None, Secret("key"), Secret("\udcff")),
         ],
     )
     def test_without_them_nothing_is_sent(self, open_obs: Opener, credentials: Credentials):
@@ -135,7 +138,10 @@ class TestCredentials:
         error = failure(list_page, rig)
         assert (error.reason, error.retryable) == (Reason.CREDENTIALS, False)
         assert "did not sign" not in str(error)
-        assert "secret" not in str(error).replace("secret's file", "").replace("no secret", "")
+        told = (
+            str(error).replace("secret's file", "").replace("no secret", "").replace("the secret holds", "")
+        )
+        assert "secret" not in told
         assert (rig.standin.requests, rig.traffic.failures) == ([], {})
 
     def test_a_file_that_is_no_text_is_no_key(self, open_obs: Opener, tmp_path: Path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.credentials import (
@@ -21,7 +20,7 @@ from botocore.credentials import (
 from botocore.utils import FileWebIdentityTokenLoader, create_nested_client
 
 from exporter.stores.aws.credential_process import CredentialProcess
-from exporter.stores.aws.keys import CredentialSourceError
+from exporter.stores.secret_sources import CredentialSourceError, read_token
 
 if TYPE_CHECKING:
     import botocore.session
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials as BotoCredentials
 
     from exporter.stores.aws.lookup import Lookup
-
-_MAX_TOKEN_BYTES = 64 * 1024
 
 
 class Chain(CredentialResolver):
@@ -52,24 +49,6 @@ class Chain(CredentialResolver):
             if found is not None:
                 return found
         return None
-
-
-def read_token(path: str) -> str:
-    """Return the text of a token's file. Raises CredentialSourceError: a FIFO, for one, would block."""
-    name = f"the token file {path}"
-    try:
-        if not Path(path).is_file():
-            what = "is not a regular file" if Path(path).exists() else "is not there"
-            raise CredentialSourceError(f"{name} {what}")
-        with Path(path).open("rb") as file:
-            text = file.read(_MAX_TOKEN_BYTES).decode().strip()
-    except UnicodeDecodeError:
-        raise CredentialSourceError(f"{name} is no text") from None
-    except OSError as error:
-        raise CredentialSourceError(f"{name} cannot be read ({error.strerror})") from None
-    if not text:
-        raise CredentialSourceError(f"{name} is empty")
-    return text
 
 
 class _Profiles(ProfileProviderBuilder):

@@ -15,8 +15,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from exporter.stores.aws.keys import CredentialSourceError
 from exporter.stores.aws.sdk_errors import shown
+from exporter.stores.secret_sources import CredentialSourceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.errors import log_safe
+from exporter.stores.secret_sources import CredentialSourceError, key_fault
 
 if TYPE_CHECKING:
     from exporter.config.credentials import Credentials, Secret
@@ -23,10 +24,6 @@ class Keys(NamedTuple):
 
 class MissingSecretError(Exception):
     """A secret of the target's config is empty, or no text."""
-
-
-class CredentialSourceError(Exception):
-    """A source of keys gave none that can be used; the message says why, for people and without secrets."""
 
 
 def has_own_keys(credentials: Credentials) -> bool:
@@ -63,7 +60,7 @@ def checked(keys: Keys, source: str) -> Keys:
         ("secret key", keys.secret_key, False),
         ("session token", keys.token or "", True),
     ):
-        if fault := _fault(text, in_header=in_header):
+        if fault := key_fault(text, in_header=in_header):
             raise CredentialSourceError(f"the {name} from {source} {fault}: nothing was sent")
     return keys
 
@@ -71,19 +68,6 @@ def checked(keys: Keys, source: str) -> Keys:
 def no_credentials(operation: str, cause: str) -> StoreError:
     """Return the error of a call for which there are no keys."""
     return StoreError(Reason.CREDENTIALS, f"{operation}: {cause}; {_ADVICE}")
-
-
-def _fault(text: object, *, in_header: bool) -> str:
-    """Return what is wrong with a key; of a secret key only what no store gives out."""
-    if not isinstance(text, str):
-        return "is no text"
-    if "\n" in text or "\r" in text:
-        return "holds a line break"
-    if in_header and not (text.isascii() and text.isprintable()):
-        return "holds characters other than printable ASCII"
-    if any(char < " " or "\ud800" <= char <= "\udfff" for char in text):
-        return "holds a control character"
-    return ""
 
 
 def _read(name: str, secret: Secret | None) -> str:

@@ -15,8 +15,9 @@ import botocore.exceptions as sdk
 import botocore.parsers
 
 from exporter.model.errors import Reason, StoreError
-from exporter.stores.aws.keys import CredentialSourceError, MissingSecretError, no_credentials
+from exporter.stores.aws.keys import MissingSecretError, no_credentials
 from exporter.stores.errors import describe_body, log_safe
+from exporter.stores.secret_sources import CredentialSourceError
 from exporter.text.redaction import REDACTED
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ import threading
 import time
 from datetime import datetime
 from http import HTTPStatus
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.errors import log_safe
+from exporter.stores.secret_sources import CredentialSourceError, key_fault, read_token
 from exporter.stores.transport.client import Request
 
 if TYPE_CHECKING:
@@ -90,9 +90,10 @@ class ObsCredentials:
     def keys(self) -> Keys:
         """Return the keys; only within `Transport.call`. Raises StoreError (credentials), StoppingError."""
         keys = self._static_keys() or self._temporary_keys()
-        if not all(text.isascii() and text.isprintable() for text in (keys.access_key, keys.token or "")):
-            text = "access key or token hold characters that no header can carry"
-            raise StoreError(Reason.CREDENTIALS, text)
+        names = ("access key", "secret", "security token")
+        for name, text in zip(names, keys, strict=True):
+            if fault := key_fault(text or "", in_header=name != "secret"):
+                raise StoreError(Reason.CREDENTIALS, f"the {name} {fault}: nothing was sent")
         return keys
 
     def _static_keys(self) -> Keys | None:
@@ -152,20 +153,18 @@ class ObsCredentials:
 
     def _fetch(self) -> _TemporaryKeys:
         provider, file = self._variable(_PROVIDER_VARIABLES), self._variable(_TOKEN_FILE_VARIABLES)
-        return (
-            self._fetch_for_workload(provider, Path(file)) if provider and file else self._fetch_for_server()
-        )
+        return self._fetch_for_workload(provider, file) if provider and file else self._fetch_for_server()
 
     def _variable(self, names: tuple[str, ...]) -> str:
         return next((text for name in names if (text := self._environ.get(name, ""))), "")
 
-    def _fetch_for_workload(self, provider: str, file: Path) -> _TemporaryKeys:
+    def _fetch_for_workload(self, provider: str, file: str) -> _TemporaryKeys:
         """Exchange the workload's token for an IAM token, and that for keys."""
         try:
-            id_token = file.read_text(encoding="utf-8").strip()
-        except (OSError, ValueError) as error:
-            text = f"{' or '.join(_TOKEN_FILE_VARIABLES)}: {type(error).__name__}: {error}"
-            raise StoreError(Reason.CREDENTIALS, text) from error
+            id_token = read_token(file)
+        except CredentialSourceError as error:
+            text = f"{' or '.join(_TOKEN_FILE_VARIABLES)}: {error}"
+            raise StoreError(Reason.CREDENTIALS, text) from None
         url = self._environ.get("HUAWEICLOUD_SDK_IAM_ENDPOINT") or self._iam_url
         auth: dict[str, object] = {"id_token": {"id": id_token}, **self._scope()}
         path = "/v3.0/OS-AUTH/id-token/tokens"

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter import __version__
 from exporter.model.errors import Reason, StoreError
-from exporter.stores.errors import log_safe
 from exporter.stores.obs.parts_signature import PartsSigner, SignedBucket
 from exporter.stores.transport.url import percent_encoded, query_string
 
@@ -128,8 +127,8 @@ class ObsSigner:
         except UnicodeError:
             raise
         except Exception as error:  # it raises bare builtins
-            what = f"{request.operation}: the SDK failed: {type(error).__name__}: {log_safe(str(error))}"
-            raise StoreError(Reason.INTERNAL, what) from error
+            what = f"{request.operation}: the SDK cannot sign with these credentials ({type(error).__name__})"
+            raise StoreError(Reason.CREDENTIALS, f"{what}; nothing was sent") from error
         if not authorization:
             what = f"{request.operation}: the SDK did not sign; nothing was sent"
             raise StoreError(Reason.CREDENTIALS, what)
