@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+_ADVICE = "check the variable or key that names it, and who writes it"
 _MAX_TOKEN_BYTES = 64 * 1024
 
 
@@ -30,14 +31,14 @@ def read_token(path: str) -> str:
     try:
         if not Path(path).is_file():
             what = "is not a regular file" if Path(path).exists() else "is not there"
-            raise CredentialSourceError(f"{name} {what}")
+            raise CredentialSourceError(f"{name} {what}; {_ADVICE}")
         with Path(path).open("rb") as file:
             text = file.read(_MAX_TOKEN_BYTES).decode().strip()
     except UnicodeDecodeError:
-        raise CredentialSourceError(f"{name} is no text") from None
+        raise CredentialSourceError(f"{name} is no text; {_ADVICE}") from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", "") or "its name is no path"
-        raise CredentialSourceError(f"{name} cannot be read ({why})") from None
+        raise CredentialSourceError(f"{name} cannot be read ({why}); {_ADVICE}") from None
     if not text:
-        raise CredentialSourceError(f"{name} is empty")
+        raise CredentialSourceError(f"{name} is empty; {_ADVICE}")
     return text

@@ -145,7 +145,7 @@ class TestTime:
         with StandIn(lambda _: Reply(hang=True)) as server:
             sdk.env("AWS_EC2_METADATA_DISABLED", "false")
             sdk.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", server.url)
-            error = refused_in_time(open_chain(CHAIN))
+            error = refused_in_time(open_chain(CHAIN), seconds=0.3)
         assert error.reason == Reason.CREDENTIALS
         assert "no keys from the instance's metadata service within request_timeout" in str(error)
 
@@ -160,10 +160,23 @@ class TestTime:
         if rig.target.engine == "boto3":  # the other one uses keys for a second before it asks again
             assert (sdk.folder / "asked").read_text() == "\n"
 
+    def test_a_machine_without_threads_is_a_failure_that_may_pass(
+        self, sdk: Sdk, monkeypatch: pytest.MonkeyPatch
+    ):
+        def refuse(_: Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        environment(sdk)
+        with path_style(credentials=CHAIN) as rig, monkeypatch.context() as patch:
+            patch.setattr("threading.Thread.start", refuse)
+            error = refused(rig)
+        assert (error.reason, error.retryable) == (Reason.CREDENTIALS, True)
+        assert "no thread can be started" in str(error)
+
     def test_glacier_s_too(self, sdk: Sdk):
         sdk.process("exec sleep 600")
         with vault(credentials=PROFILE) as rig:
-            assert "was ended" in str(refused_in_time(rig))
+            assert "was ended" in str(refused_in_time(rig, seconds=0.3))
 
 
 def web_identity(sdk: Sdk, path: Path) -> None:
@@ -248,6 +261,11 @@ CAUSES: dict[str, tuple[Credentials, Callable[[Sdk], object], str]] = {
     "a process whose keys end at no time": (
         PROFILE,
         lambda sdk: sdk.printing(keys(Expiration="99999999999999999999")),
+        "the profile's credential_process",
+    ),
+    "a process whose keys end in no time zone": (
+        PROFILE,
+        lambda sdk: sdk.printing(keys(Expiration="2099-01-01T00:00:00")),
         "the profile's credential_process",
     ),
     "a process that fails": (

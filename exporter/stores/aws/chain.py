@@ -131,7 +131,5 @@ def _client_creator(core: botocore.session.Session, region: str | None) -> Any: 
 
 
 def _refuse_to_ask(_prompt: str) -> str:
-    text = (
-        "the profile has mfa_serial, and nobody is there to type its code: use a profile or role without MFA"
-    )
+    text = "the profile has mfa_serial, and nobody is there to type its code: name a profile or role without"
     raise CredentialSourceError(text)

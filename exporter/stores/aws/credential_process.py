@@ -28,6 +28,7 @@ MAX_OUTPUT_BYTES = 64 * 1024
 _WAKE_SECONDS = 0.1
 _READ_BYTES = 16 * 1024
 _NAME = "credential_process"
+_ADVICE = "run the profile's command as the exporter's user"
 _running: set[subprocess.Popen[bytes]] = set()
 
 
@@ -50,7 +51,7 @@ class CredentialProcess:
             )
         except (OSError, ValueError, IndexError) as error:
             why = getattr(error, "strerror", "") or type(error).__name__
-            text = f"{_NAME} cannot be started ({why}): check the command in the profile"
+            text = f"{_NAME} cannot be started ({why}); {_ADVICE}"
             raise CredentialSourceError(text) from None
         self.returncode = 0
 
@@ -70,7 +71,7 @@ class CredentialProcess:
         if self._process.returncode:
             said = shown(errors.decode("utf-8", "replace"))
             what = f"ended with status {self._process.returncode}"
-            raise CredentialSourceError(f"{_NAME} {what}: {said or 'it does not say why'}")
+            raise CredentialSourceError(f"{_NAME} {what}: {said or 'it does not say why'}; {_ADVICE}")
         _check(output)
         return output, errors
 
@@ -89,7 +90,9 @@ class CredentialProcess:
                 else:
                     open_files.discard(file)
             if len(output) >= MAX_OUTPUT_BYTES:
-                raise CredentialSourceError(f"{_NAME} wrote more than {MAX_OUTPUT_BYTES // 1024} KiB")
+                raise CredentialSourceError(
+                    f"{_NAME} wrote more than {MAX_OUTPUT_BYTES // 1024} KiB; {_ADVICE}"
+                )
             if not ready and self._process.poll() is not None:
                 break  # a child that goes on holds them open
             self._check_time()
@@ -104,7 +107,8 @@ class CredentialProcess:
     def _check_time(self) -> None:
         self._lookup.check_stop()
         if time.monotonic() >= self._lookup.deadline:
-            raise CredentialSourceError(f"{_NAME} did not end within request_timeout, and was ended")
+            text = f"{_NAME} did not end within request_timeout, and was ended; {_ADVICE}, or allow more time"
+            raise CredentialSourceError(text)
 
     def _kill(self) -> None:
         """End the command, and its children even where itself has ended."""
@@ -133,4 +137,4 @@ def _check(output: bytes) -> None:
         fields = None
     if not isinstance(fields, dict):
         what = f"{len(output)} bytes that are no JSON object" if output.strip() else "nothing"
-        raise CredentialSourceError(f"{_NAME} wrote {what} to its standard output")
+        raise CredentialSourceError(f"{_NAME} wrote {what} to its standard output; {_ADVICE}")

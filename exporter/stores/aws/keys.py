@@ -48,7 +48,7 @@ def own_keys(credentials: Credentials, operation: str) -> Keys:
     try:
         return checked(read_keys(credentials), "the target's config")
     except CredentialSourceError as error:
-        raise no_credentials(operation, str(error)) from None
+        raise no_credentials(operation, str(error), advises=True) from None
     except (MissingSecretError, OSError) as error:
         raise no_credentials(operation, f"{type(error).__name__}: {log_safe(str(error))}") from error
 
@@ -61,13 +61,15 @@ def checked(keys: Keys, source: str) -> Keys:
         ("session token", keys.token or "", True),
     ):
         if fault := key_fault(text, in_header=in_header):
-            raise CredentialSourceError(f"the {name} from {source} {fault}: nothing was sent")
+            raise CredentialSourceError(f"the {name} from {source} {fault}; write the key alone there")
     return keys
 
 
-def no_credentials(operation: str, cause: str) -> StoreError:
-    """Return the error of a call for which there are no keys."""
-    return StoreError(Reason.CREDENTIALS, f"{operation}: {cause}; {_ADVICE}")
+def no_credentials(operation: str, cause: str, *, advises: bool = False) -> StoreError:
+    """Return the error of a call for which there are no keys; `advises`: the cause says what to do."""
+    return StoreError(
+        Reason.CREDENTIALS, f"{operation}: {cause}" if advises else f"{operation}: {cause}; {_ADVICE}"
+    )
 
 
 def _read(name: str, secret: Secret | None) -> str:

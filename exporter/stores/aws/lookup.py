@@ -38,7 +38,7 @@ class Lookup:
     @property
     def source(self) -> str:
         """Where keys are looked for, for people."""
-        return _SOURCES.get(self.method, self.method)
+        return _SOURCES.get(self.method, self.method) or "the SDK's config"
 
     def check_stop(self) -> None:
         """Raise StoppingError where the lookup is cancelled."""

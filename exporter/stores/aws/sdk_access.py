@@ -116,7 +116,7 @@ class SdkAccess:
         try:
             return self._work.run(partial(self._find, operation, deadline), deadline + GRACE_SECONDS)
         except TimeoutError:
-            cause = f"no keys from {self._lookup.source or 'the SDK'} within request_timeout"
+            cause = f"no keys from {self._lookup.source} within request_timeout"
             raise no_credentials(operation, cause) from None
         except RuntimeError:  # of Python, which wraps the system's error
             what = f"{operation}: no thread can be started to look for keys: raise the limit of processes"
@@ -197,4 +197,7 @@ class _Provider(CredentialProvider):
 def _is_due(found: Any, seconds: int | None = None) -> bool:  # noqa: ANN401 - any of the SDK's credentials
     """Whether credentials have to be renewed, or end within so many seconds."""
     needed = getattr(found, "refresh_needed", None)
-    return bool(needed and needed(seconds))
+    try:
+        return bool(needed and needed(seconds))
+    except TypeError:  # their end was given without a time zone: whoever asks for the keys is told so
+        return True

@@ -59,7 +59,20 @@ _REFUSED_ROLE_ADVICE = (
     "let the caller use sts:AssumeRole, and the role's trust policy name the caller "
     "and the same external id, if any (docs/permissions.md, Roles)"
 )
+_CHECK_CONFIG = "check the target, the profile in the SDK's config file, and the variables AWS_*"
 _SSO = "no valid token of the SSO session is in ~/.aws/sso/cache: run aws sso login as the exporter's user"
+_HARMLESS = re.compile(
+    "Unsupported host|Auth token value is not|Unknown string format|String does not contain a date"
+    "|No closing quotation|No escaped character|Invalid endpoint"
+)
+"""How texts begin that show no secret: of the container's URL, the end of keys, a command's quotes, a URL."""
+_ADVISING = (
+    CredentialSourceError,
+    sdk.ConfigParseError,
+    sdk.SSOTokenLoadError,
+    sdk.UnauthorizedSSOTokenError,
+)
+"""Of these `_cause` says what to do."""
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -73,14 +86,16 @@ def sdk_error(operation: str, error: Exception, *, answered: bool) -> StoreError
     if isinstance(error, NAME_ERRORS):
         what = f"{operation}: the SDK cannot ask for this name ({type(error).__name__})"
         return StoreError(Reason.UNSUPPORTED, what)
-    reason = Reason.BAD_RESPONSE if answered else Reason.UNSUPPORTED
-    return StoreError(reason, f"{operation}: {_cause(error)}")
+    if answered:
+        return StoreError(Reason.BAD_RESPONSE, f"{operation}: {_cause(error)}")
+    return StoreError(Reason.UNSUPPORTED, f"{operation}: {_cause(error)}; {_CHECK_CONFIG}")
 
 
 def lookup_error(operation: str, error: Exception, source: str = "") -> StoreError:
     """Return the error of a call for which the SDK found no keys; `source` is where it looked."""
-    where = f" ({source})" if source and not isinstance(error, CredentialSourceError) else ""
-    return no_credentials(operation, f"{_cause(error)}{where}")
+    if isinstance(error, _ADVISING):
+        return no_credentials(operation, _cause(error), advises=True)
+    return no_credentials(operation, f"{_cause(error)}{source and f' ({source})'}")
 
 
 def role_error(
@@ -121,7 +136,7 @@ def _cause(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = f": {log_safe(str(error.filename))}" if error.filename else ""
         return f"{kind}: {error.strerror}{where}"
-    tells = isinstance(
+    tells = _HARMLESS.match(str(error)) or isinstance(
         error, (sdk.BotoCoreError, sdk.ClientError, MissingSecretError, botocore.parsers.ResponseParserError)
     )
     said = shown(str(error)) if tells else ""

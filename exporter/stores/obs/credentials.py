@@ -93,7 +93,7 @@ class ObsCredentials:
         names = ("access key", "secret", "security token")
         for name, text in zip(names, keys, strict=True):
             if fault := key_fault(text or "", in_header=name != "secret"):
-                raise StoreError(Reason.CREDENTIALS, f"the {name} {fault}: nothing was sent")
+                raise StoreError(Reason.CREDENTIALS, f"the {name} {fault}; write it alone, nothing was sent")
         return keys
 
     def _static_keys(self) -> Keys | None:
