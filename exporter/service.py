@@ -94,8 +94,10 @@ class Service:
         self._state = StateDatabase(settings.state.path, on_failure=self._metrics.state_failed)
         limit = TOP_UPLOADS_LIMIT if uploads else 0
         new_target = TargetFactory(self._metrics, self._state, shard, top_uploads_limit=limit)
-        self._reconciler = Reconciler(self._board, self._state, new_target, shard=shard)
         publisher = Publisher(self._board, self._metrics.scan_failed)
+        self._reconciler = Reconciler(
+            *(self._board, self._state, new_target), shard=shard, on_watch=publisher.keep_only
+        )
         freed = FreedMemory(system_trim())
         self._loop = Loop(self._reconciler, publisher, self._stop, on_idle=freed.give_back)
         registry.register(TargetCollector(self._reconciler.statuses))

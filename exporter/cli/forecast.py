@@ -14,7 +14,7 @@ from exporter.state.ledger import Ledger
 from exporter.stores.registry import make_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from exporter.cli.oneshot import TargetSession
     from exporter.config.settings import BucketSettings, TargetSettings
@@ -60,6 +60,9 @@ class _CountingStore:
 
     def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
         return self._store.list_buckets(marker, deadline)
+
+    def keep_only(self, names: Container[str]) -> None:
+        self._store.keep_only(names)
 
     def open(self, bucket: BucketSettings, deadline: float) -> BucketSession:
         return _CountingSession(self._store.open(bucket, deadline), bucket, self.pages)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Container, Mapping
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,12 @@ class BucketProblems:
             for kind, known in self._kinds.items():
                 if kind not in but:
                     known.buckets.discard(bucket)
+
+    def keep_only(self, names: Container[str]) -> None:
+        """Forget all buckets but those of these names."""
+        with self._lock:
+            for known in self._kinds.values():
+                known.buckets = {name for name in known.buckets if name in names}
 
     def _next_line(self, known: _Kind) -> tuple[int, str, int | None]:
         """Return level and text of the newest bucket's line, and the number of buckets if it is told."""

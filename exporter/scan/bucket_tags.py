@@ -10,6 +10,8 @@ from exporter.scan.hourly import HourlyAnswers
 from exporter.text.labels import label_value
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.stores.engine.store_client import StoreClient
 
@@ -43,6 +45,11 @@ class BucketTags:
         elif tags:
             self._untagged.end(bucket.name)
         return tags or None
+
+    def keep_only(self, names: Container[str]) -> None:
+        """Forget what is known of all buckets but those of these names."""
+        self._answers.keep_only(names)
+        self._untagged.keep_only(names)
 
     def _read(self, bucket: BucketSettings, deadline: float) -> Tags:
         """Return the tags that the target names, () for a bucket without any tag. Raises StoreError."""

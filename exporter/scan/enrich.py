@@ -13,6 +13,8 @@ from exporter.scan.groups import Groups
 from exporter.scan.hourly import HourlyAnswers
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model.results import Summary
     from exporter.stores.engine.store_client import StoreClient
@@ -34,6 +36,12 @@ class Enrichment:
     def new_groups(self) -> Groups | None:
         """Return what counts one scan's uploads by groups, None where the settings ask for none."""
         return Groups(self._target.top) if self._target.top else None
+
+    def keep_only(self, names: Container[str]) -> None:
+        """Forget what is known of all buckets but those of these names."""
+        for each in (self._abort_rules, self._tags, self._overflows):
+            if each:
+                each.keep_only(names)
 
     def enrich(
         self, summary: Summary, bucket: BucketSettings, groups: Groups | None, deadline: float

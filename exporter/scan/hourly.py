@@ -10,7 +10,7 @@ from exporter.model.errors import StoreError
 from exporter.scan.bucket_problems import BucketProblems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.stores.engine.store_client import StoreClient
@@ -72,6 +72,12 @@ class HourlyAnswers(Generic[T]):
             self._problems.end(bucket.name)
         self._remember(bucket, _Answer(now, value))
         return value
+
+    def keep_only(self, names: Container[str]) -> None:
+        """Forget the answers about all buckets but those of these names."""
+        with self._lock:
+            self._answers = {name: each for name, each in self._answers.items() if name in names}
+        self._problems.keep_only(names)
 
     def _read(self, bucket: BucketSettings, deadline: float) -> T:
         """Return the answer; the scan waits, so all attempts together take no longer than one call may."""

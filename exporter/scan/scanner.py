@@ -15,7 +15,7 @@ from exporter.stores.engine.concurrency import ConcurrencyLimit
 from exporter.stores.pagination.listing import RestartError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from exporter.config.settings import BucketSettings
     from exporter.model.results import Summary
@@ -141,10 +141,20 @@ class Scanner:
 
     def concurrency_limit(self, bucket: BucketSettings) -> ConcurrencyLimit:
         """Return the limit of the bucket's calls in flight; it is kept between scans."""
-        if bucket.name not in self._concurrency_limits:
+        limit = self._concurrency_limits.get(bucket.name)
+        if limit is None:
             limit = self._new_concurrency_limit(self._settings.concurrency)
             self._concurrency_limits[bucket.name] = limit
-        return self._concurrency_limits[bucket.name]
+        return limit
+
+    def keep_only(self, names: Container[str]) -> None:
+        """Forget what is kept between scans of all buckets but those of these names."""
+        for name in self._concurrency_limits.copy():  # a copy: scans add to them
+            if name not in names:
+                self._concurrency_limits.pop(name, None)
+        if self._enrichment:
+            self._enrichment.keep_only(names)
+        self.client.store.keep_only(names)
 
     def _tally(self, bucket: BucketSettings, now: float, observers: Sequence[UploadObserver]) -> Tally:
         with_parts = self._settings.parts != "never"

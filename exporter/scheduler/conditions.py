@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from exporter.scheduler.repeat_filter import BUCKETS_LIMIT, without_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
 CONDITIONS_LIMIT = 32
 """Number of conditions of a bucket that are told apart; further ones are ignored."""
@@ -48,3 +48,9 @@ class Conditions:
                 del self._buckets[next(iter(self._buckets))]
         begun = [text for each, text in now.items() if each not in before]
         return Changes(begun, [text for each, text in before.items() if each not in now])
+
+    def keep_only(self, target: str, names: Container[str]) -> None:
+        """Forget all buckets of a target but those of these names."""
+        with self._lock:
+            for key in [key for key in self._buckets if key[0] == target and key[1] not in names]:
+                del self._buckets[key]

@@ -9,7 +9,7 @@ from exporter.scheduler.scan_log import ScanLog
 from exporter.scheduler.scan_summary import MANY_BUCKETS, ScanSummaries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from exporter.config.settings import BucketSettings
     from exporter.model.errors import Failure, Reason
@@ -62,6 +62,12 @@ class Publisher:
             return False
         self._summaries.add(settings.name, bucket, outcome, buckets=buckets, interval=settings.scan.interval)
         return True
+
+    def keep_only(self, target: str, names: Collection[str]) -> None:
+        """Forget all buckets of a target but those of these names."""
+        self._log.keep_only(target, names)
+        if not names:
+            self._summaries.forget(target)
 
     def hold(self, watched: WatchedTarget, bucket: BucketSettings, failure: Failure) -> None:
         """Publish why a bucket was not scanned; that is no failed scan."""

@@ -46,14 +46,19 @@ class Reconciler:
         new_target: NewWatchedTarget,
         *,
         shard: Shard = UNSHARDED,
+        on_watch: Callable[[str, Collection[str]], None] = lambda *_: None,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """Make one without targets; only the buckets of `shard` are watched."""
+        """Make one without targets; only the buckets of `shard` are watched.
+
+        `on_watch` is given a target and the names of all its buckets, whenever these may be others.
+        """
         self._board = board
         self._state = state
         self._new_target = new_target
         self._shard = shard
+        self._on_watch = on_watch
         self._monotonic = monotonic
         self._wall = wall
         self._lock = threading.Lock()
@@ -154,10 +159,12 @@ class Reconciler:
             if watched not in self._targets:
                 new = {bucket.name: self._entry(watched, bucket) for bucket in watched.queue.buckets()}
                 self._board.watch(watched.settings.name, new, new)
+                self._on_watch(watched.settings.name, new.keys())
         names = {watched.settings.name for watched in targets}
         for watched in retired:
             if watched.settings.name not in names:
                 self._board.watch(watched.settings.name, (), {})
+                self._on_watch(watched.settings.name, ())
         self._targets = tuple(targets)
         for watched in retired:
             watched.retire()
@@ -174,12 +181,13 @@ class Reconciler:
     ) -> None:
         """Scan these buckets of a target; show the new ones, or all `again`, with what is known of them."""
         before = set(watched.queue.buckets())
-        watched.keep_ledgers(buckets)
+        watched.keep_only(buckets)
         new = {
             bucket.name: self._entry(watched, bucket) for bucket in buckets if again or bucket not in before
         }
         self._board.watch(watched.settings.name, [bucket.name for bucket in buckets], new)
         watched.queue.watch(buckets, self._monotonic())
+        self._on_watch(watched.settings.name, {bucket.name for bucket in buckets})
 
     def _entry(self, watched: WatchedTarget, bucket: BucketSettings) -> Entry:
         """Return what a bucket is shown with before its first scan."""

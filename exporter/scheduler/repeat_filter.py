@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
 LOG_AGAIN_SECONDS = 3600.0
 """Time after which the same problem of the same bucket is logged again."""
@@ -73,6 +73,12 @@ class RepeatFilter:
         with self._lock:
             known = self._buckets.pop((target, bucket), None)
         return known.failures if known else 0
+
+    def keep_only(self, target: str, names: Container[str]) -> None:
+        """Forget all buckets of a target but those of these names."""
+        with self._lock:
+            for key in [key for key in self._buckets if key[0] == target and key[1] not in names]:
+                del self._buckets[key]
 
 
 def _drop_oldest(entries: dict[Any, Any], limit: int) -> None:

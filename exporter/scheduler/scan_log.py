@@ -14,7 +14,7 @@ from exporter.scheduler.conditions import Conditions
 from exporter.scheduler.repeat_filter import RepeatFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
 
     from exporter.model.results import ScanResult, Summary
 
@@ -131,6 +131,11 @@ class ScanLog:
         level = logging.DEBUG if repeated is None else logging.ERROR
         bug = cause if failure.reason is Reason.INTERNAL and not isinstance(cause, StoreError) else None
         log.log(level, "scan failed", extra={"fields": fields}, exc_info=bug)
+
+    def keep_only(self, target: str, names: Container[str]) -> None:
+        """Forget all buckets of a target but those of these names."""
+        for each in (self._repeats, self._begun, self._conditions):
+            each.keep_only(target, names)
 
 
 def _level(repeated: int | None) -> int:

@@ -78,6 +78,11 @@ class ScanSummaries:
             self._rounds[target] = _Round(now, first=False)
         _write(target, of_target, now)
 
+    def forget(self, target: str) -> None:
+        """Forget the scans of a target."""
+        with self._lock:
+            self._rounds.pop(target, None)
+
 
 def _write(target: str, ended: _Round, now: float) -> None:
     uploads, sizes, unsized = zip(*ended.found.values(), strict=True) if ended.found else ((), (), ())

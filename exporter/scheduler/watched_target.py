@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from exporter.state.ledger import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Container
 
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model.results import ScanResult
@@ -22,6 +22,9 @@ class BucketScanner(Protocol):
 
     def scan(self, bucket: BucketSettings, ledger: Ledger) -> ScanResult:
         """Return the result, or raise StoreError or StoppingError."""
+
+    def keep_only(self, names: Container[str]) -> None:
+        """Forget what is kept between scans of all buckets but those of these names."""
 
 
 @dataclass(slots=True, eq=False)
@@ -66,6 +69,11 @@ class WatchedTarget:
         if known is None:
             known = self._ledgers[bucket] = self.new_ledger(bucket)
         return known
+
+    def keep_only(self, buckets: Collection[BucketSettings]) -> None:
+        """Drop from memory what is kept between scans of all buckets but these."""
+        self.keep_ledgers(buckets)
+        self.scanner.keep_only({bucket.name for bucket in buckets})
 
     def keep_ledgers(self, buckets: Collection[BucketSettings]) -> None:
         """Drop the ledgers of all buckets but these from memory."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Container, Mapping, Sequence
 
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model.errors import StoreError
@@ -188,6 +188,9 @@ class Store(Protocol):
 
         Raises StoreError, of reason unsupported where the store has no such tags, and StoppingError.
         """
+
+    def keep_only(self, names: Container[str]) -> None:
+        """Forget what is kept between scans of all buckets but those of these names."""
 
     def close(self) -> None:
         """Close the connections."""

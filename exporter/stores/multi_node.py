@@ -12,7 +12,7 @@ from exporter.stores.pagination.listing import means_no_uploads
 from exporter.stores.pagination.paginator import is_last
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     from exporter.config.settings import BucketSettings
     from exporter.model.results import AbortRules
@@ -77,6 +77,11 @@ class MultiNodeStore:
     def new_part_sum(self) -> PartSum:
         """Return an empty sum of one upload's parts."""
         return self._first.new_part_sum()
+
+    def keep_only(self, names: Container[str]) -> None:
+        """Forget on all nodes what is kept of all buckets but those of these names."""
+        for node in self._nodes:
+            node.store.keep_only(names)
 
     def close(self) -> None:
         """Close the connections."""

@@ -45,6 +45,9 @@ class Scanner:
         ledger.commit(result)
         return result
 
+    def keep_only(self, names):
+        self.kept = set(names)
+
 
 class SchedulerSetup:
     """A reconciler with a loop, a board and a state; scanners are fakes."""
@@ -54,15 +57,16 @@ class SchedulerSetup:
         self.board = Board(self.clock.monotonic)
         self.state = state or StateDatabase()
         self.forgotten, self.closed, self.cancelled, self.lists = [], [], [], {}
+        publisher = Publisher(self.board, lambda *_: None, self.clock.monotonic)
         self.reconciler = Reconciler(
             self.board,
             self.state,
             self.new_target,
             shard=shard,
+            on_watch=publisher.keep_only,
             monotonic=self.clock.monotonic,
             wall=lambda: NOW + self.clock.now,
         )
-        publisher = Publisher(self.board, lambda *_: None, self.clock.monotonic)
         self.loop = Loop(self.reconciler, publisher, self.stop, monotonic=self.clock.monotonic)
         self.targets, self.no_more_targets = {}, False
         self.apply(*targets, ages=ages)

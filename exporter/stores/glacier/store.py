@@ -31,7 +31,7 @@ from exporter.stores.glacier.pages import (
 from exporter.stores.pagination.part_sums import RangedPartSum
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model.results import AbortRules
@@ -120,6 +120,9 @@ class GlacierStore:
         parameters = {"accountId": self._target.account_id, "vaultName": bucket.name}
         with self._transport.call(VAULT_TAGS_OPERATION, deadline) as call:
             return read_tags(self._client.call_api(call, "list_tags_for_vault", parameters))
+
+    def keep_only(self, names: Container[str]) -> None:
+        """Do nothing: nothing is kept of a vault between its scans."""
 
     def close(self) -> None:
         """Close the connections."""

@@ -31,7 +31,7 @@ from exporter.stores.parsing.tags import has_no_tags, read_tags
 from exporter.stores.transport.client import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model.results import AbortRules
@@ -108,6 +108,9 @@ class ObsStore:
     def new_part_sum(self) -> NumberedPartSum:
         """Return what adds up the parts of one upload."""
         return NumberedPartSum()
+
+    def keep_only(self, names: Container[str]) -> None:
+        """Do nothing: nothing is kept of a bucket between its scans."""
 
     def close(self) -> None:
         """Close the connections."""

@@ -21,7 +21,7 @@ from exporter.stores.s3.signed_calls import SignedCalls
 from exporter.stores.s3.wire import RouteCache, S3Bucket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model.results import AbortRules
@@ -101,6 +101,11 @@ class S3Store:
     def new_part_sum(self) -> NumberedPartSum:
         """Return what adds up the parts of one upload."""
         return NumberedPartSum()
+
+    def keep_only(self, names: Container[str]) -> None:
+        """Forget the routes to all buckets but those of these names."""
+        self._routes.keep_only(names)
+        self._logged = {name for name in self._logged.copy() if name in names}
 
     def close(self) -> None:
         """Close the connections."""

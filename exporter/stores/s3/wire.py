@@ -14,6 +14,8 @@ from exporter.stores.parsing.pages import error_fields, read_error, read_page
 from exporter.stores.s3.names import expected_bucket_name
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model.errors import StoreError
     from exporter.stores.aws.keys import Keys
@@ -39,10 +41,20 @@ class RouteCache:
 
     def get(self, bucket: BucketSettings, deadline: float) -> Route | None:
         """Return the route to a bucket, None where plain SigV4 is not enough. Raises StoreError."""
-        if bucket.name not in self._routes:
-            route = self._endpoint.pages(bucket.name) if self._endpoint else None
-            self._routes[bucket.name] = route or self.sdk.boto().route(bucket, deadline)
-        return self._routes[bucket.name]
+        try:
+            return self._routes[bucket.name]
+        except KeyError:  # a first scan
+            pass
+        route = self._endpoint.pages(bucket.name) if self._endpoint else None
+        route = route or self.sdk.boto().route(bucket, deadline)
+        self._routes[bucket.name] = route
+        return route
+
+    def keep_only(self, names: Container[str]) -> None:
+        """Drop the routes to all buckets but those of these names."""
+        for name in self._routes.copy():  # a copy: scans add to them
+            if name not in names:
+                self._routes.pop(name, None)
 
     def put(self, bucket: BucketSettings, route: Route | None) -> None:
         """Replace the route to a bucket that turned out to be in another region."""

@@ -190,7 +190,8 @@ class MultiTransport:
             error = too_large(slot.buffer.limit, slot.buffer.items())
         response = slot.buffer.finish(handle.getinfo(pycurl.RESPONSE_CODE))
         self._release(slot)
-        return slot.label, error or response, slot.times_sent
+        label, slot.label = slot.label, None  # an idle one may outlive the bucket by far
+        return label, error or response, slot.times_sent
 
     def _release(self, slot: _Slot) -> None:
         self._multi.remove_handle(slot.handle)

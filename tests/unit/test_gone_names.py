@@ -1,0 +1,21 @@
+"""Nothing is kept of buckets that are gone."""
+
+from servers.comings import comings
+from servers.exporter import SECRET_KEY
+
+from exporter.config.credentials import Credentials, Secret
+
+KEYS = Credentials(access_key_id=Secret("AKIAIOSFODNN7EXAMPLE"), secret_access_key=Secret(SECRET_KEY))
+
+
+def test_nothing_holds_the_name_of_a_bucket_that_is_gone():
+    names = [
+        f"{kind}-{number}{end}" for kind in ("old", "new") for number in range(4) for end in ("", "-odd")
+    ]
+    old, new = names[:8], names[8:]
+    with comings(KEYS) as account:
+        assert account.round(old) == len(old)
+        assert {name for name in account.held("old-") if name in old} == set(old)
+        for _ in range(2):  # a scan that began as its bucket went may leave something until the next look
+            assert account.round(new) == len(new)
+        assert account.held("old-") == set()
