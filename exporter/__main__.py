@@ -6,7 +6,21 @@ from exporter.cli.start import guess_command, prepare_process
 
 prepare_process(guess_command(sys.argv[1:]))
 
-from exporter.cli.main import main  # noqa: E402 - see above
+from exporter.cli.scarcity import TOO_LITTLE, is_scarcity  # noqa: E402 - see above
+
+
+def main() -> int:
+    """Run a command; where a limit leaves it too little, that is one line and exit code 1."""
+    try:
+        from exporter.cli.main import main as run_command  # noqa: PLC0415 - loads libraries, which may fail
+
+        return run_command()
+    except Exception as error:
+        if not is_scarcity(error):
+            raise
+        sys.stderr.write(f"{TOO_LITTLE}\n")
+        return 1
+
 
 if __name__ == "__main__":
     sys.exit(main())

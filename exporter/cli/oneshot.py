@@ -10,6 +10,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
+from exporter.cli.scarcity import is_scarcity
 from exporter.model.errors import Failure, Reason, StoppingError, StoreError
 from exporter.scan.scanner import Scanner
 from exporter.scheduler.discovery import BucketDiscovery, warn_of_endpoint
@@ -172,7 +173,7 @@ class OneShot:
 
 
 def attempt(query: Callable[[], T], target: str, bucket: str | None = None) -> T | Failure:
-    """Return the query's result, or why it failed. Raises StoppingError, and nothing else."""
+    """Return the query's result, or why it failed. Raises StoppingError, and what limits cause."""
     try:
         return query()
     except StoppingError:
@@ -180,5 +181,7 @@ def attempt(query: Callable[[], T], target: str, bucket: str | None = None) -> T
     except StoreError as error:
         return Failure.of(error)
     except Exception as error:  # our own bug: reported, and the other queries go on
+        if is_scarcity(error):
+            raise
         log.exception("asking failed unexpectedly", extra={"fields": {"target": target, "bucket": bucket}})
         return Failure.of(error)

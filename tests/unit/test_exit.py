@@ -11,6 +11,7 @@ import pytest
 from servers.exporter import serving, target
 
 from exporter.cli.main import COMMANDS
+from exporter.cli.scarcity import TOO_LITTLE
 from exporter.cli.start import ONE_SHOT
 
 NOBODY = "http://127.0.0.1:1"
@@ -122,3 +123,10 @@ def test_a_command_that_hangs_while_it_ends_is_ended_within_5_seconds(kind: str,
             process.kill()
         assert (ended, 4.0 <= time.monotonic() - started < 7.0) == (code, True)
         assert ("(most recent call first)" in process.stderr.read().decode()) == (code == 1)
+
+
+@pytest.mark.parametrize("mib", [40, 60])
+def test_a_limit_of_memory_that_is_too_small_is_told_in_one_line(config: Path, mib: int):
+    line = f"ulimit -v {mib * 1024}; exec {sys.executable} -m exporter scan --config.file={config}"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (1, f"{TOO_LITTLE}\n")
