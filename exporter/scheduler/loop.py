@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1
+_NOT_PUBLISHED = Failure(Reason.INTERNAL, "the scan's outcome could not be published")
 
 
 class Loop:
@@ -152,8 +153,11 @@ class Loop:
         bucket: BucketSettings | None = first
         try:
             while bucket is not None:
-                failure = self._scan(watched, bucket)
-                watched.queue.finish(bucket, self._monotonic(), failure)
+                failure: Failure | None = _NOT_PUBLISHED
+                try:
+                    failure = self._scan(watched, bucket)
+                finally:  # whatever happens, its turn comes again
+                    watched.queue.finish(bucket, self._monotonic(), failure)
                 ended = watched.retired or self._stop.is_set()
                 bucket = None if ended else watched.queue.take(self._monotonic())
         except StoppingError:

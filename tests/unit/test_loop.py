@@ -11,7 +11,7 @@ from fakes import NOW, Clock, error, upload
 from servers import wait_until
 
 from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
-from exporter.model.errors import Failure, Reason, StoppingError
+from exporter.model.errors import Failure, Reason, StoppingError, StoreError
 from exporter.model.results import ScanResult
 from exporter.scan.tally import Tally
 from exporter.scheduler.loop import Loop
@@ -106,6 +106,25 @@ class TestWork:
         assert setup.idle == 0
         release.set()
         wait_until("the loop to be idle", lambda: setup.idle == 1, seconds=10)
+
+    def test_a_bucket_whose_failure_cannot_be_published_has_its_turn_again(self, monkeypatch):
+        scanned, told = [], []
+        monkeypatch.setattr(threading, "excepthook", lambda failed: told.append(failed.exc_type))
+
+        class NoMemory(list):
+            def append(self, _):
+                raise MemoryError
+
+        def fail(bucket):
+            scanned.append(bucket.name)
+            raise StoreError(Reason.BAD_RESPONSE, "garbled")
+
+        setup = LoopSetup(FakeScanner(fail), buckets=1)
+        setup.failures = NoMemory()
+        setup.tick()
+        setup.clock.now += 2 * setup.targets[0].settings.scan.interval
+        setup.tick()
+        assert (scanned, told) == (["bucket-0"] * 2, [MemoryError] * 2)
 
     def test_a_second_tick_while_scans_run_starts_no_overlap(self):
         release = threading.Event()
