@@ -79,7 +79,9 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     """Start a demo; what a failed test leaves of it is killed."""
     output, temporary = tmp_path / "output", tmp_path / "tmp"
     temporary.mkdir()
-    environment = {**os.environ, "TMPDIR": str(temporary)}
+    # what the user's SDK is set up with is no concern of the demo
+    sdk = {"AWS_CA_BUNDLE": "", "REQUESTS_CA_BUNDLE": "", "AWS_PROFILE": "nowhere"}
+    environment = {**os.environ, **sdk, "TMPDIR": str(temporary)}
     with output.open("wb") as written:
         process = subprocess.Popen(
             [sys.executable, "-m", "exporter", "demo", "--web.listen-address=127.0.0.1:0"],

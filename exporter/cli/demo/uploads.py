@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Self
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -44,18 +46,27 @@ ABORT_RULE: BucketLifecycleConfigurationTypeDef = {
 """Lifecycle configuration of one of the buckets; the others have none."""
 
 
+def _session() -> boto3.Session:
+    """Return a session that looks for no profile and into no file of the user's SDK."""
+    nothing = (None, None, None, None)
+    none = (None, None, os.devnull, None)
+    variables = {"profile": nothing, "config_file": none, "credentials_file": none}
+    return boto3.Session(botocore_session=botocore.session.Session(session_vars=variables))
+
+
 class DemoUploads:
     """Fills the buckets, then lets a few uploads grow while the `with` block lasts."""
 
     def __init__(self, endpoint_url: str) -> None:
         """Make a client for the demo's server."""
-        self._client = boto3.client(
+        self._client = _session().client(
             "s3",
             endpoint_url=endpoint_url,
             region_name="us-east-1",
             aws_access_key_id=ACCESS_KEY,
             aws_secret_access_key=SECRET_KEY,
             config=Config(s3={"addressing_style": "path"}, max_pool_connections=16, proxies={}),
+            verify=True,  # over plain HTTP nothing is: botocore would refuse an empty AWS_CA_BUNDLE
         )
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._grow, name="demo uploads", daemon=True)
