@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Container, Mapping, Sequence
+    from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model.errors import StoreError
@@ -35,7 +35,8 @@ class Page(NamedTuple, Generic[T]):
     listed (Unix seconds). `progressed` marks a page that moves the listing on though it has no items,
     `last_of_node` one that ends the listing of one node of several: the next one's starts at `next_marker`.
     `full` marks a last page of parts that lacks numbers and has as many parts as the store puts on a page.
-    `server` is what the server of a page of uploads calls itself, '' where it does not say.
+    `server` is what the server of a page of uploads calls itself, '' where it does not say. A large page
+    comes in pieces: `rest` returns the next one, without a request; each but the last is truncated.
     """
 
     items: Collection[T]
@@ -48,6 +49,7 @@ class Page(NamedTuple, Generic[T]):
     last_of_node: bool = False
     full: bool = False
     server: str = ""
+    rest: Callable[[], Page[T]] | None = None
 
 
 class FoundBucket(NamedTuple):
@@ -69,6 +71,14 @@ class PageRequest(NamedTuple):
     marker: Marker | None
     by_name: bool = False
     encoded: bool = False
+
+
+def pieces_of(page: Page[T]) -> Iterator[Page[T]]:
+    """Yield a page, and the rest of it where it came in pieces. Raises StoreError."""
+    yield page
+    while page.rest is not None:
+        page = page.rest()
+        yield page
 
 
 CompletedCall = tuple[object, "Page[Any] | StoreError"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -174,8 +175,7 @@ class MultiNodeSession:
         if sent.request.by_name:
             return sent.label, self._named_page(outcome, sent.node)
         page = self._join(outcome, sent.node)
-        ended = page.truncated is False
-        return sent.label, self._no_bucket() if self._without_bucket and ended else page
+        return sent.label, self._no_bucket() if self._lacks_bucket(page) else page
 
     def _join(self, page: Page[Upload], node: int) -> Page[Upload]:
         """Return a node's page without the uploads of other nodes, with a marker of the union."""
@@ -183,13 +183,26 @@ class MultiNodeSession:
         is_own = [self._node_of_upload.setdefault(each, node) == node for each in hashes]
         items = list(compress(page.items, is_own))
         progressed = self._has_progressed(hashes, by_name=False)
-        return self._of_union(page._replace(items=items, progressed=progressed), node)
+        rest = page.rest and partial(self._join_rest, page.rest, node)
+        return self._of_union(page._replace(items=items, progressed=progressed, rest=rest), node)
+
+    def _join_rest(self, rest: Callable[[], Page[Upload]], node: int) -> Page[Upload]:
+        page = self._join(rest(), node)
+        if self._lacks_bucket(page):
+            raise self._no_bucket()
+        return page
+
+    def _lacks_bucket(self, page: Page[Upload]) -> bool:
+        """Whether the listing ends with this page, and nodes lack the bucket."""
+        return page.truncated is False and bool(self._without_bucket)
 
     def _named_page(self, page: Page[Upload], node: int) -> Page[Upload]:
         """Return a node's whole page of one key's uploads, with a marker of the union."""
         hashes = _hashes(page)
         self._node_by_name.update(dict.fromkeys(hashes, node))
-        return self._of_union(page._replace(progressed=self._has_progressed(hashes, by_name=True)), node)
+        progressed, rest = self._has_progressed(hashes, by_name=True), page.rest
+        named_rest = rest and (lambda: self._named_page(rest(), node))
+        return self._of_union(page._replace(progressed=progressed, rest=named_rest), node)
 
     def _has_progressed(self, hashes: list[int], *, by_name: bool) -> bool:
         """Whether a page has uploads that the one before had not, though other nodes may have listed them."""

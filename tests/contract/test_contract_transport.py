@@ -1,5 +1,6 @@
 """Rule 7, and what else goes wrong on the way: deadlines to the last byte, broken transfers, connections."""
 
+import random
 import re
 import socket
 import time
@@ -14,7 +15,7 @@ from servers import free_port
 from servers.standin import Reply
 
 from exporter.model.errors import Reason, StoppingError
-from exporter.stores.transport import response
+from exporter.stores.transport import listing_body, response_buffer
 
 UPLOAD = Upload("k", "id-1", parts=[Part(1, 7)])
 IMPATIENT = replace(SCAN, request_timeout=0.4, retries=0)
@@ -162,9 +163,13 @@ class TestBodies:
     def test_a_body_over_the_cap_is_refused(
         self, rig: Rig, monkeypatch: pytest.MonkeyPatch, status: int, *, packed: bool
     ):
-        monkeypatch.setattr(response, "MAX_BODY_BYTES", 100_000)
+        monkeypatch.setattr(response_buffer, "LARGE_BYTES", 50_000)
+        for module in (response_buffer, listing_body):
+            monkeypatch.setattr(module, "MAX_BODY_BYTES", 100_000)
+        monkeypatch.setattr(listing_body, "PIECE_BYTES", 5_000)
         rig.fill([UPLOAD])
-        padded = body(lambda text: text + b" " * 100_000)
+        blanks = bytes(random.Random(1).choices(b" \t\n", k=100_000))
+        padded = body(lambda text: text + blanks)
         rig.fault(UPLOADS, reply=lambda reply: replace(padded(reply), status=status, gzip=packed))
         assert refused(rig).reason == Reason.BAD_RESPONSE
         assert "cap" in str(refused(rig))
@@ -172,7 +177,8 @@ class TestBodies:
     def test_a_listing_over_the_cap_of_others_is_read(
         self, open_engine: Opener, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr(response, "MAX_BODY_BYTES", 100_000)
+        monkeypatch.setattr(response_buffer, "LARGE_BYTES", 50_000)
+        monkeypatch.setattr(response_buffer, "MAX_BODY_BYTES", 100_000)
         rig = open_engine()
         rig.fill([UPLOAD, *some_uploads(2000)])
         assert len(rig.ids()) == 2001
@@ -180,8 +186,9 @@ class TestBodies:
     def test_one_that_is_refused_tells_how_many_uploads_were_read(
         self, open_engine: Opener, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr(response, "MAX_BODY_BYTES", 50_000)
-        monkeypatch.setattr(response, "MAX_LISTING_BYTES", 100_000)
+        monkeypatch.setattr(response_buffer, "LARGE_BYTES", 50_000)
+        monkeypatch.setattr(response_buffer, "MAX_LISTING_BYTES", 100_000)
+        monkeypatch.setattr(listing_body, "PIECE_BYTES", 5_000)
         rig = open_engine()
         rig.fill([UPLOAD, *some_uploads(2000)])
         error = refused(rig)
@@ -191,7 +198,7 @@ class TestBodies:
 
     def test_a_body_under_the_cap_is_read(self, xml_rig: Rig):
         xml_rig.fill([UPLOAD])
-        xml_rig.fault(UPLOADS, reply=body(lambda text: text + b" " * (1 << 23)))
+        xml_rig.fault(UPLOADS, reply=body(lambda text: text + b" " * (7 << 20)))
         assert xml_rig.ids() == ["id-1"]
 
 

@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 
 from exporter.config.settings import BucketSettings
 from exporter.model.errors import Reason, StoreError
-from exporter.stores.base import Page, PageRequest
+from exporter.stores.base import Page, PageRequest, pieces_of
+from exporter.stores.pagination.listing import list_next_page
+from exporter.stores.pagination.uploads_paginator import UploadsPaginator
 from exporter.stores.parsing import large_pages
 from exporter.stores.parsing.pages import read_uploads
+from exporter.stores.transport import listing_body
 from exporter.stores.transport.response import Response
 
 if TYPE_CHECKING:
@@ -80,15 +83,17 @@ def outcome(body: bytes, *, encoded: bool = False) -> Page[Upload] | Reason:
         page = read_uploads(REQUEST._replace(encoded=encoded), Response(200, {}, body), "media", 1e9)
     except StoreError as error:
         return error.reason
-    return page._replace(items=list(page.items))
+    *_, last = pieces = list(pieces_of(page))
+    return last._replace(items=[upload for piece in pieces for upload in piece.items])
 
 
 def in_pieces(body: bytes, whole: int = 0, piece: int = 1, *, encoded: bool = False) -> Page[Upload] | Reason:
     """Read a page in pieces of an upload or a few; up to `whole` bytes it may be read whole after that."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(large_pages, "LARGE_BYTES", 0)
+        patched.setattr(large_pages, "MIN_LARGE_BYTES", 0)
+        patched.setattr(large_pages, "MAX_WHOLE_UPLOADS", 0)
         patched.setattr(large_pages, "MAX_WHOLE_BYTES", whole)
-        patched.setattr(large_pages, "PIECE_BYTES", piece)
+        patched.setattr(listing_body, "PIECE_BYTES", piece)
         return outcome(body, encoded=encoded)
 
 
@@ -160,20 +165,47 @@ def test_a_page_with_a_character_that_xml_forbids_is_repaired_in_pieces_too(page
 
 
 def test_a_page_too_large_to_be_read_whole_says_how_many_uploads_it_has(page: bytes, monkeypatch):
-    monkeypatch.setattr(large_pages, "LARGE_BYTES", 0)
+    monkeypatch.setattr(large_pages, "MIN_LARGE_BYTES", 0)
+    monkeypatch.setattr(large_pages, "MAX_WHOLE_UPLOADS", 0)
     monkeypatch.setattr(large_pages, "MAX_WHOLE_BYTES", 0)
-    for body, limit in ((page.replace(b"<Upload>", b"<!-- --><Upload>", 1), 100), (page, 19)):
-        monkeypatch.setattr(large_pages, "MAX_UPLOADS", limit)
-        with pytest.raises(StoreError, match="20 uploads"):
-            read_uploads(REQUEST, Response(200, {}, body), "media", 1e9)
+    body = page.replace(b"<Upload>", b"<!-- --><Upload>", 1)
+    with pytest.raises(StoreError, match="20 uploads"):
+        read_uploads(REQUEST, Response(200, {}, body), "media", 1e9)
 
 
-def test_small_pages_are_read_whole(page: bytes, monkeypatch):
-    sizes = []
-    monkeypatch.setattr(large_pages, "LARGE_BYTES", len(page))
-    for body in (page, page + b" "):
-        read = large_pages.read_large_page(
-            Response(200, {}, body), lambda part: sizes.append(len(part.body)) or Page([], truncated=False)
-        )
-        assert read is None
-    assert len(sizes) == 2  # the frame, and then a piece, which does not have what it should
+@pytest.mark.parametrize("uploads", [19, 20])
+def test_pages_of_few_uploads_are_read_whole(page: bytes, monkeypatch, uploads: int):
+    monkeypatch.setattr(large_pages, "MIN_LARGE_BYTES", 0)
+    monkeypatch.setattr(large_pages, "MAX_WHOLE_UPLOADS", uploads)
+    monkeypatch.setattr(listing_body, "PIECE_BYTES", 500)
+    pieces = list(pieces_of(read_uploads(REQUEST, Response(200, {}, page), "media", 1e9)))
+    assert (len(pieces) > 1) == (uploads < 20)
+    assert [upload.key for piece in pieces for upload in piece.items] == [f"k{n}" for n in range(20)]
+    assert [piece.truncated for piece in pieces] == [*[True] * (len(pieces) - 1), False]
+
+
+def test_an_upload_that_comes_again_in_a_later_piece_counts_once(page: bytes):
+    again = page.replace(b"k17<", b"k1<").replace(b"id-17<", b"id-1<")
+    found = in_pieces(again)
+    assert isinstance(found, Page)
+    assert [upload.key for upload in found.items] == [f"k{number}" for number in range(20) if number != 17]
+
+
+def test_a_page_in_pieces_is_one_page_of_the_listing(page: bytes, monkeypatch):
+    """It has one end and one marker, and the store is asked for nothing in between."""
+    monkeypatch.setattr(large_pages, "MIN_LARGE_BYTES", 0)
+    monkeypatch.setattr(large_pages, "MAX_WHOLE_UPLOADS", 0)
+    monkeypatch.setattr(listing_body, "PIECE_BYTES", 500)
+    more = page.replace(FIELDS[0], FIELDS[1] + FIELDS[2] + FIELDS[3])
+    bodies = [more, page.replace(b"<Key>k", b"<Key>l").replace(b">id-", b">jd-")]
+    paginator, asked, found = UploadsPaginator(), [], []
+    while not paginator.done:
+        task = list_next_page(paginator, REQUEST.bucket)
+        try:
+            asked.append(next(task).marker)
+            answer = read_uploads(REQUEST, Response(200, {}, bodies.pop(0)), "media", 1e9)
+            task.send(answer)
+        except StopIteration as end:
+            found += end.value
+    assert asked == [None, ("k", "i")]
+    assert [upload.key for upload in found] == [f"{name}{number}" for name in "kl" for number in range(20)]

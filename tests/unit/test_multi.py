@@ -13,7 +13,7 @@ from servers.standin import Reply
 from unit.multi_requests import SOON, fine, outcomes, paths, start
 
 from exporter.model.errors import Reason
-from exporter.stores.transport import response
+from exporter.stores.transport import response_buffer
 from exporter.stores.transport.errors import from_curl
 from exporter.stores.transport.handles import HandleOptions
 from exporter.stores.transport.multi import MultiTransport
@@ -179,7 +179,8 @@ class TestFailures:
         assert found == fine(["/one", "/two"]) | failed
 
     def test_bodies_have_a_cap(self, multi, server, answering, monkeypatch):
-        monkeypatch.setattr(response, "MAX_BODY_BYTES", 100_000)
+        monkeypatch.setattr(response_buffer, "LARGE_BYTES", 50_000)
+        monkeypatch.setattr(response_buffer, "MAX_BODY_BYTES", 100_000)
         answering.replies["/large"] = Reply(body=b"x" * 100_001)
         answering.replies["/fits"] = Reply(body=b"x" * 100_000)
         start(multi, server, "/large", "/fits")
@@ -201,7 +202,8 @@ class TestFailures:
         assert from_curl("ListParts", found["/large"]).reason is Reason.BAD_RESPONSE
 
     def test_nothing_of_a_refused_answer_is_in_the_next(self, multi, server, answering, monkeypatch):
-        monkeypatch.setattr(response, "MAX_BODY_BYTES", 100_000)
+        monkeypatch.setattr(response_buffer, "LARGE_BYTES", 50_000)
+        monkeypatch.setattr(response_buffer, "MAX_BODY_BYTES", 100_000)
         answering.replies["/large"] = Reply(headers={"X-Large": "yes"}, body=b"x" * 200_000)
         start(multi, server, "/large")
         outcomes(multi, 1)

@@ -29,9 +29,10 @@ from unit.store_pages import (
     odd_tags,
 )
 
-from exporter.stores.base import Page
+from exporter.stores.base import Page, pieces_of
 from exporter.stores.parsing import document, large_pages
 from exporter.stores.parsing.shape_learning import FREE_LESSONS, PAGES_PARSED_PER_LESSON
+from exporter.stores.transport import listing_body
 
 if TYPE_CHECKING:
     from exporter.stores.parsing.shape_learning import Shapes
@@ -143,12 +144,17 @@ def test_uploads_grouped_by_a_delimiter_are_refused_after_a_page_with_an_empty_g
 
 
 def test_pages_in_pieces_are_of_the_shape_of_the_whole(monkeypatch):
-    shapes, body = UPLOADS.shapes(), UPLOADS.body(STORES[0], Random(1), items=50)
+    shapes, body = UPLOADS.shapes(), UPLOADS.body(STORES[0], Random(3), items=50)
     whole = UPLOADS.outcome(body, shapes)
-    monkeypatch.setattr(large_pages, "LARGE_BYTES", 0)
-    monkeypatch.setattr(large_pages, "PIECE_BYTES", 500)
+    monkeypatch.setattr(large_pages, "MIN_LARGE_BYTES", 0)
+    monkeypatch.setattr(large_pages, "MAX_WHOLE_UPLOADS", 0)
+    monkeypatch.setattr(listing_body, "PIECE_BYTES", 500)
     monkeypatch.setattr(document, "parse", None)  # no parser is asked
-    assert UPLOADS.outcome(body, shapes) == whole
+    pieces = list(pieces_of(UPLOADS.outcome(body, shapes)))
+    assert len(pieces) > 1
+    found = {upload[:2]: upload for piece in reversed(pieces) for upload in reversed(piece.items)}
+    assert found == {upload[:2]: upload for upload in reversed(whole.items)}
+    assert pieces[-1]._replace(items=whole.items) == whole
 
 
 def test_threads_share_shapes():

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
+
+import pycurl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.stores.transport import response as answers
-from exporter.stores.transport.response import MAX_BODY_BYTES, Headers, Response, ResponseBuffer
+from exporter.stores.transport import listing_body, response_buffer
+from exporter.stores.transport.memory import Budget, TargetMemory
+from exporter.stores.transport.response import Headers, Response
+from exporter.stores.transport.response_buffer import ResponseBuffer
 
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 MOMENT = 784111777.0
@@ -111,9 +117,33 @@ def test_headers_are_those_of_a_head_read_line_by_line(status_line, rest):
     }
 
 
+PAUSE = pycurl.WRITEFUNC_PAUSE
+WINDOWS = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS, "raw deflate": -zlib.MAX_WBITS}
+
+
+def a_buffer() -> ResponseBuffer:
+    memory = TargetMemory()
+    return ResponseBuffer(memory, memory.multi)
+
+
+def packed_buffer(encoding: str) -> ResponseBuffer:
+    reply = a_buffer()
+    for line in (b"HTTP/1.1 200 OK\r\n", f"Content-Encoding: {encoding}\r\n".encode(), b"\r\n"):
+        reply.header(line)
+    return reply
+
+
+def limit_bodies(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    for module in (response_buffer, listing_body):
+        monkeypatch.setattr(module, "MAX_BODY_BYTES", size)
+    monkeypatch.setattr(response_buffer, "LARGE_BYTES", size // 2)
+    monkeypatch.setattr(response_buffer, "MAX_LISTING_BYTES", 300_000)
+    monkeypatch.setattr(listing_body, "PIECE_BYTES", 250)
+
+
 class TestReply:
     def test_pieces_become_an_answer(self):
-        reply = ResponseBuffer()
+        reply = a_buffer()
         assert [reply.header(line) for line in FINAL] == [None] * 4
         assert [reply.write(piece) for piece in (b"one ", b"and ", b"two")] == [None] * 3
         answer = reply.finish(200)
@@ -125,13 +155,13 @@ class TestReply:
 
     @pytest.mark.parametrize(("pieces", "body"), [([], b""), ([b"all"], b"all"), ([b"", b""], b"")])
     def test_bodies_of_few_pieces(self, pieces, body):
-        reply = ResponseBuffer()
+        reply = a_buffer()
         for piece in pieces:
             reply.write(piece)
         assert reply.finish(200).body == body
 
     def test_the_next_answer_has_nothing_of_the_one_before(self):
-        reply = ResponseBuffer()
+        reply = a_buffer()
         reply.header(b"HTTP/1.1 200 OK\r\n")
         reply.header(b"Name: value\r\n")
         reply.write(b"body")
@@ -140,7 +170,7 @@ class TestReply:
         assert (answer.status, dict(answer.headers), answer.body) == (204, {}, b"")
 
     def test_an_answer_stays_as_it_is_when_the_next_comes(self):
-        reply = ResponseBuffer()
+        reply = a_buffer()
         reply.header(b"HTTP/1.1 200 OK\r\n")
         reply.header(b"Name: value\r\n")
         reply.write(b"one")
@@ -151,46 +181,99 @@ class TestReply:
         assert (dict(answer.headers), answer.body) == ({"name": "value"}, b"onetwo")
 
     def test_bodies_up_to_the_cap_are_taken(self, monkeypatch):
-        monkeypatch.setattr(answers, "MAX_BODY_BYTES", 10)
-        reply = ResponseBuffer()
+        limit_bodies(monkeypatch, 10)
+        reply = a_buffer()
         assert [reply.write(b"12345"), reply.write(b"12345"), reply.write(b"6")] == [None, None, 0]
+        assert "cap" in str(reply.error)
 
     def test_each_body_has_the_whole_cap(self, monkeypatch):
-        monkeypatch.setattr(answers, "MAX_BODY_BYTES", 10)
-        reply = ResponseBuffer()
+        limit_bodies(monkeypatch, 10)
+        reply = a_buffer()
         for _ in range(3):
             assert reply.write(b"1234567890") is None
             reply.finish(200)
 
-    @pytest.mark.parametrize("joined", [10, 10_000_000])
-    def test_a_listing_may_grow_over_the_cap_of_others_as_long_as_items_come(self, monkeypatch, joined):
-        monkeypatch.setattr(answers, "MAX_BODY_BYTES", 100)
-        monkeypatch.setattr(answers, "MAX_LISTING_BYTES", 300_000)
-        monkeypatch.setattr(answers, "JOINED_BYTES", joined)
-        item, blanks = b"<Upload>" + b" " * 92, b" " * 10_000
-        reply = ResponseBuffer()
+    def test_a_listing_may_grow_over_the_cap_of_others_as_long_as_items_come(self, monkeypatch):
+        limit_bodies(monkeypatch, 1000)
+        item, blanks = b"<Upload>" + b" " * 92, b" " * 1000
+        reply = a_buffer()
         for pieces, taken in (
             ([item] * 3000, 3000),
             ([item] * 3001, 3000),
-            ([blanks] * 3, 0),
-            ([item, *[blanks] * 9], 7),
-            ([item, *[blanks] * 6, item, *[blanks] * 9], 14),
-            ([item] * 10, 10),
+            ([blanks] * 3, 1),
+            ([item, *[blanks] * 9], 1),
+            ([item] * 20 + [blanks] * 9, 20),
         ):
             reply.item = b"<Upload>"
             accepted = [piece for piece in pieces if reply.write(piece) is None]
-            assert (len(accepted), reply.too_large) == (taken, taken < len(pieces))
-            assert reply.items() == b"".join(accepted).count(b"<Upload>")
-            assert reply.finish(200).body == b"".join(accepted)
+            assert (len(accepted), bool(reply.error)) == (taken, taken < len(pieces))
+            answer = reply.finish(200)
+            if not reply.error and answer.listing and taken == len(pieces):
+                assert (answer.body, b"".join(answer.listing.pieces())) == (b"", b"".join(accepted))
+                assert answer.listing.packed_bytes < answer.size / 5
+
+    def test_of_a_large_refusal_the_beginning_is_kept(self, monkeypatch):
+        limit_bodies(monkeypatch, 1000)
+        reply = a_buffer()
+        reply.item = b"<Upload>"
+        for _ in range(30):
+            reply.write(b"<Upload>" + b" " * 92)
+        answer = reply.finish(500)
+        assert (answer.listing, answer.body[:8], len(answer.body)) == (None, b"<Upload>", 200)
 
     def test_what_is_no_listing_may_not(self, monkeypatch):
-        monkeypatch.setattr(answers, "MAX_BODY_BYTES", 10)
-        reply = ResponseBuffer()
+        limit_bodies(monkeypatch, 10)
+        reply = a_buffer()
         assert [reply.write(b"<Upload>"), reply.write(b"<Upload>")] == [None, 0]
-        assert (reply.limit, reply.items()) == (10, 0)
 
-    def test_the_cap_leaves_room_for_the_largest_page_and_no_more_than_memory_bears(self):
-        assert MAX_BODY_BYTES == 64 << 20
+    def test_what_a_body_needs_beyond_the_budget_is_waited_for(self, monkeypatch):
+        memory = TargetMemory()
+        share = Budget(100_000).share()
+        monkeypatch.setattr(response_buffer, "FREE_BYTES", 10)
+        monkeypatch.setattr(response_buffer, "_STEP", 60_000)
+        first, second, third = (ResponseBuffer(memory, share) for _ in range(3))
+        waited = []
+        third.on_wait = lambda: waited.append("third")
+        assert first.write(b"x" * 60_000) is None
+        assert second.write(b"x" * 60_000) is None  # one may exceed it
+        assert (third.write(b"x" * 60_000), third.waits, waited) == (PAUSE, True, ["third"])
+        answer = second.finish(200)
+        assert not third.has_memory()
+        del answer
+        assert third.has_memory()
+        assert third.write(b"x" * 60_000) is None
+        assert third.finish(200).body == b"x" * 60_000
+
+    @pytest.mark.parametrize("step", [1, 7, 100_000])
+    @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "deflate", "raw deflate"])
+    def test_packed_bodies_are_unpacked(self, encoding, step):
+        packer = zlib.compressobj(9, zlib.DEFLATED, WINDOWS[encoding.lower()])
+        packed = packer.compress(b"one and two" * 50) + packer.flush()
+        reply = packed_buffer(encoding.split()[-1])
+        for start in range(0, len(packed), step):
+            assert reply.write(packed[start : start + step]) is None
+        assert reply.decoding_error() is None
+        assert reply.finish(200).body == b"one and two" * 50
+
+    @pytest.mark.parametrize(
+        ("encoding", "body"),
+        [
+            ("br", b"x"),
+            ("gzip, gzip", b"x"),
+            ("gzip", b"no gzip"),
+            ("gzip", gzip.compress(b"x") + b"more"),
+            ("gzip", gzip.compress(b" " * 10_000_000)),
+        ],
+    )
+    def test_what_cannot_be_unpacked_within_bounds_is_refused(self, encoding, body):
+        reply = packed_buffer(encoding)
+        assert reply.write(body) == 0
+        assert "cannot be decoded" in str(reply.error)
+
+    def test_a_packed_body_without_its_end_is_no_answer(self):
+        reply = packed_buffer("gzip")
+        assert reply.write(gzip.compress(b"x")[:-9]) is None
+        assert "has no end" in str(reply.decoding_error())
 
 
 class TestMoment:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from exporter.model.errors import StoreError
 from exporter.scan.examination.questions import Question
-from exporter.stores.base import PageRequest
+from exporter.stores.base import PageRequest, pieces_of
 from exporter.stores.pagination.uploads_paginator import UploadsPaginator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from exporter.config.settings import BucketSettings
     from exporter.model.uploads import Upload
@@ -70,14 +72,19 @@ def is_prefix_broken(
     `lacking` returns those of uploads that a listing by the prefix has not shown. Raises StoreError.
     """
     prefix = bucket.prefix or ""
-    uploads, is_whole = yield from _first_pages(replace(bucket, prefix=None))
+
+    def lost(listed: Collection[Upload]) -> Sequence[Upload]:
+        return lacking([upload for upload in listed if upload.key.startswith(prefix)])
+
+    uploads, is_whole = yield from _first_pages(replace(bucket, prefix=None), lost)
     later = () if is_whole else (yield from _page_after(bucket, prefix))
-    if lacking([upload for upload in (*uploads, *later) if upload.key.startswith(prefix)]):
+    if lost([*uploads, *later]):
         return True
     for upload in uploads:
         if part := _part_of(upload.key, folder=prefix.endswith("/")):
-            listed, _ = yield from _first_pages(replace(bucket, prefix=part))
-            return all(each.key != upload.key for each in listed)
+            same = partial(_of_key, upload.key)
+            listed, _ = yield from _first_pages(replace(bucket, prefix=part), same)
+            return not same(listed)
     return None
 
 
@@ -98,15 +105,24 @@ def _part_of(key: str, *, folder: bool) -> str:
     return key[:-1].rstrip("/")
 
 
-def _first_pages(bucket: BucketSettings) -> Task[tuple[Sequence[Upload], bool]]:
+def _of_key(key: str, uploads: Collection[Upload]) -> Sequence[Upload]:
+    return [each for each in uploads if each.key == key]
+
+
+def _first_pages(
+    bucket: BucketSettings, needed: Callable[[Collection[Upload]], Iterable[Upload]]
+) -> Task[tuple[Sequence[Upload], bool]]:
     """Return the first page of a bucket's uploads, and whether these are all.
 
-    Of several nodes, it is that of each one that lists all on one page.
+    Of several nodes, it is that of each one that lists all on one page; of a page in pieces the first one,
+    and of each other one the first upload that is `needed`.
     """
     paginator = UploadsPaginator()
     uploads: list[Upload] = []
     while True:
         page: Page[Upload] = yield PageRequest(bucket, None, paginator.marker)
-        uploads += paginator.accept(page)
-        if paginator.done or not page.last_of_node:
+        for number, piece in enumerate(pieces_of(page)):
+            new = paginator.accept(piece)
+            uploads += islice(needed(new), 1) if number else new
+        if paginator.done or not piece.last_of_node:
             return uploads, paginator.done

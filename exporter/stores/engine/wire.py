@@ -6,7 +6,7 @@ How a request is signed and a response is read comes from the store, as a `WireB
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -25,11 +25,14 @@ if TYPE_CHECKING:
 
     from exporter.stores.base import CompletedCall, PageRequest
     from exporter.stores.transport.client import Transport
+    from exporter.stores.transport.multi import Completed
     from exporter.stores.transport.response import Response
     from exporter.stores.transport.url import QueryArgument
 
 KEYS_SECONDS = 1.0
 """How long keys are used before the store's credentials are read again."""
+_BYTES_AT_ONCE = 1024 * 1024
+"""So much of what came is read before the pages are handed on: what they hold takes more memory."""
 MIN_CLOCK_CHANGE_SECONDS = 2.0
 """A smaller change of the clock offset explains no refusal: a Date header has whole seconds."""
 
@@ -144,6 +147,7 @@ class WireSession(Generic[K]):
         self._bucket = bucket
         self._multi = target.transport.borrow()
         self._not_sent: list[CompletedCall] = []
+        self._unread: deque[Completed] = deque()
         self._sent: dict[str, int] = defaultdict(int)  # a counter takes a lock: told many at once
 
     def start(self, request: PageRequest, deadline: float, label: object) -> None:
@@ -158,10 +162,15 @@ class WireSession(Generic[K]):
         """Wait for the calls that end next, at most `timeout` seconds."""
         self._count_sent()
         completed, self._not_sent = self._not_sent, []
-        for label, outcome, times_sent in self._multi.completed(0.0 if completed else timeout):
+        if not self._unread:
+            self._unread.extend(self._multi.completed(0.0 if completed else timeout))
+        size = 0
+        while self._unread and size < _BYTES_AT_ONCE:
+            label, outcome, times_sent = self._unread.popleft()
             call: WireCall[K] = label  # type: ignore[assignment]  # the label given to `start`
             if times_sent > 1:
                 self._target.transport.traffic.sent(call.operation, times_sent - 1)
+            size += 0 if isinstance(outcome, pycurl.error) else outcome.size
             page = self._outcome(call, outcome)
             if page is not None:
                 completed.append((call.label, page))
@@ -170,6 +179,7 @@ class WireSession(Generic[K]):
     def close(self) -> None:
         """Cancel the calls in flight and give the connections back."""
         self._count_sent()
+        self._unread.clear()
         self._target.transport.give_back(self._multi)
 
     def _count_sent(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,10 @@ class BoundaryCollector:
         if key is not None:
             self._kept.setdefault(segment, []).append(key)
             self._thin_out()
+
+    def give_up(self) -> None:
+        """Keep nothing of a listing whose pages come in pieces: a store's own are what can be cut."""
+        self._longest_page = sys.maxsize
 
     def drop_longer(self, keys: Sequence[str]) -> None:
         """Drop what was kept of keys that begin like one of these `keys`, and yet stand before it.

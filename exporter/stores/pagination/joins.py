@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model.errors import Reason, StoreError
-from exporter.stores.base import PageRequest
+from exporter.stores.base import PageRequest, pieces_of
 from exporter.stores.pagination.end_check import ends
 from exporter.stores.pagination.listing import RestartError, list_by_key, list_next_page, within_prefix
 from exporter.stores.pagination.segment_paginator import Segment, SegmentPaginator
@@ -88,7 +88,10 @@ def _is_cut(join: Join, order: KeyOrder, bucket: BucketSettings, *, may_encode: 
     if not first:
         return False
     page = yield PageRequest(bucket, None, join.marker)
-    if not ends(page) or any(order.is_past(upload.key, join.boundary) for upload in page.items):
+    for piece in pieces_of(page):
+        if any(order.is_past(upload.key, join.boundary) for upload in piece.items):
+            return False
+    if not ends(piece):
         return False
     again = yield from _follow(join, order, bucket, may_encode=may_encode)
     return not first.isdisjoint(again)
@@ -116,10 +119,12 @@ def _are_there(
     """
     if len({upload.key for upload in uploads}) > MAX_KEYS:
         page = yield PageRequest(bucket, None, join.marker)
-        if not set(uploads).isdisjoint(page.items):
-            return True
-        last = list(page.items)[-1].key if page.items else ""
-        uploads = [] if ends(page) else [each for each in uploads if each.key >= last]
+        doubted = set(uploads)
+        for piece in pieces_of(page):
+            if not doubted.isdisjoint(piece.items):
+                return True
+        last = list(piece.items)[-1].key if piece.items else ""
+        uploads = [] if ends(piece) else [each for each in uploads if each.key >= last]
     keys = dict.fromkeys(upload.key for upload in uploads)
     if len(keys) > MAX_KEYS:
         return True

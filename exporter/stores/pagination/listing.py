@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.model.uploads import Upload
-from exporter.stores.base import UPLOADS_OPERATION, PageRequest
+from exporter.stores.base import UPLOADS_OPERATION, PageRequest, pieces_of
 from exporter.stores.pagination.key_order import KeyOrder
 from exporter.stores.pagination.paginator import is_last
 from exporter.stores.pagination.uploads_paginator import UploadsPaginator
@@ -121,7 +121,7 @@ def list_by_key(
         new = of_key.keys() - found.keys()
         found |= of_key
         others += [each for each in page.items if each.key.startswith(key) and _names(each) not in of_key]
-        pages_without_key += not (new or page.last_of_node)
+        pages_without_key += not (new or page.last_of_node or page.rest)
         complete = _can_accept(paginator, page) and (
             bool(new) or not (paginator.edge_keys or pages_without_key > MAX_PAGES_WITHOUT_KEY)
         )
@@ -143,7 +143,8 @@ def _is_cut(paginator: UploadsPaginator, bucket: BucketSettings, key: str, page:
         again = yield PageRequest(replace(bucket, prefix=key), None, _names(first), by_name=True)
     except StoreError:
         return False
-    return not {_names(each) for each in again.items} & {_names(each) for each in others}
+    names = {_names(each) for each in others}
+    return all(names.isdisjoint(map(_names, piece.items)) for piece in pieces_of(again))
 
 
 def _names(upload: Upload) -> tuple[str, str]:
@@ -169,8 +170,11 @@ def _next_page(
 ) -> Task[Page[Upload] | None]:
     """Return the next page, None where the store says that there are no uploads.
 
-    Raises StoreError, and RestartError where the store refuses all markers.
+    It is the rest of the last page, where that came in pieces. Raises StoreError, and RestartError where the
+    store refuses all markers.
     """
+    if paginator.rest is not None:
+        return paginator.rest()
     while True:
         marker = paginator.marker
         try:

@@ -33,6 +33,9 @@ class Paginator(Generic[T]):
         self._markers_tried: set[int] = set()
         self._other_ways: list[Marker] = []
         self._stalled_pages = 0
+        self._has_moved = False
+        self.rest: Callable[[], Page[T]] | None = None
+        """Returns the next piece of the page that was accepted last, None where that is complete."""
 
     def accept(self, page: Page[T]) -> Collection[T]:
         """Take the page that was requested and return its new items. Raises StoreError (bad_response)."""
@@ -66,7 +69,11 @@ class Paginator(Generic[T]):
         return known
 
     def _follow(self, page: Page[T], *, moved: bool) -> None:
-        """End the listing after this page, or go on."""
+        """End the listing after this page, or go on; a piece of a page leaves it where it is."""
+        moved = moved or self._has_moved
+        self.rest, self._has_moved = page.rest, moved and page.rest is not None
+        if page.rest is not None:
+            return
         self._stalled_pages = 0 if moved else self._stalled_pages + 1
         if is_last(page):
             self.done = True

@@ -90,7 +90,7 @@ class SegmentPaginator(UploadsPaginator):
 
     def _end_with(self, inside: Collection[Upload], tail: Sequence[Upload]) -> Collection[Upload]:
         """End the segment. The marker stays where it is: the page is asked for again to go on alone."""
-        self.tail, self.done = tail, True
+        self.tail, self.done, self.rest = tail, True, None
         self.edge_keys, self._keys_at_edge = self._keys_at_edge, ()
         return self._new_items(inside)
 
@@ -134,6 +134,8 @@ class SegmentPaginator(UploadsPaginator):
         return super().accept_named(uploads)
 
     def _collect(self, collector: BoundaryCollector, page: Page[Upload], keys: Sequence[str]) -> None:
+        if page.rest is not None:
+            collector.give_up()
         before, self._last_collected = self._last_collected, keys[-1] if keys else self._last_collected
         if keys and not (self._is_limited or (self.done and before is None)):  # one page is not cut
             self._order.add(keys, before)
@@ -144,6 +146,7 @@ class SegmentPaginator(UploadsPaginator):
     def close(self) -> None:
         """End it here: pages that are under way do not count."""
         self.is_closed = self.done = True
+        self.rest = None
 
     def go_on_alone(self) -> None:
         """List all that follows, in any order, from the page that ended the segment or was not taken."""

@@ -113,6 +113,10 @@ class UploadsPaginator(Paginator[Upload]):
             self._remember_all()
             self.edge_keys = (check.key,) if check.key else ()
             return super().accept(page)
+        if page.rest is not None:
+            self.rest = page.rest
+            return ()
+        self.rest = None
         if not check.is_end(page):
             self.marker = check.marker
             return ()

@@ -33,8 +33,7 @@ class Document:
 
         Raises DoctypeError and NotXmlError.
         """
-        self._root, is_repaired = parse(body)
-        self.is_repaired = is_repaired
+        self._root, self.is_repaired, self._lease = parse(body)
         """Whether it held characters that XML forbids."""
         self.name = _local(self._root.tag)
         children = self._root.iterchildren(*_any_namespace(fields))

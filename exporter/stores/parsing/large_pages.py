@@ -1,20 +1,27 @@
-"""Large listing pages: read piece by piece; memory holds the body and the uploads, but no tree of all.
+"""Large listing pages: read piece by piece, twice: first to prove the page, then as its uploads are taken.
 
 MinIO answers with all uploads of a bucket in one page. A piece is a document of its own: what stands before
-the first upload and behind the last one, and some whole uploads between.
+the first upload and behind the last one, and some whole uploads between. Memory holds the page packed, and
+the uploads of one piece.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from array import array
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.base import UPLOADS_OPERATION
-from exporter.stores.transport.response import MAX_BODY_BYTES
+from exporter.stores.errors import bad_response
+from exporter.stores.transport.errors import NO_MEMORY
+from exporter.stores.transport.listing_body import ListingBody
+from exporter.stores.transport.memory import LISTINGS, MAX_BODY_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
 
     from exporter.model.uploads import Upload
     from exporter.stores.base import Page
@@ -22,15 +29,17 @@ if TYPE_CHECKING:
 
 UPLOAD_TAG = b"<Upload>"
 """How an upload begins in every page that is read in pieces."""
-LARGE_BYTES = 8 * 1024 * 1024
-"""Larger pages are read in pieces."""
+MIN_LARGE_BYTES = 512 * 1024
+"""Smaller pages are read whole."""
+MAX_WHOLE_UPLOADS = 2000
+"""Larger pages with more uploads are read in pieces, if that is possible."""
+MAX_UPLOADS = 2_000_000
+"""A page with more uploads is refused."""
 MAX_WHOLE_BYTES = MAX_BODY_BYTES
-"""Larger pages are read in pieces or not at all: the tree of a page takes ten times its size."""
-PIECE_BYTES = 4 * 1024 * 1024
-"""Size of a piece, apart from what it shares with the others."""
-MAX_UPLOADS = 1_500_000
-"""A larger page with more uploads is refused: each takes about 500 bytes of memory."""
-_MAX_FRAME_BYTES = 1024 * 1024
+"""Larger pages are read in pieces or not at all."""
+_UNLEASED_BYTES = 1024 * 1024
+_MAX_REPEATED = 10_000
+_SORTED_AT_ONCE = 200_000
 _END_TAG = b"</Upload>"
 _BETWEEN = re.compile(rb"</Upload>([ \t\r\n]*)<Upload>")
 # of an encoding in which no other character has the bytes of a tag
@@ -40,73 +49,120 @@ _DECLARATION = re.compile(
 )
 
 
-class _Frame(NamedTuple):
-    """Where the uploads of a page begin and end, and the blanks between the first two."""
+def read_large_page(response: Response, read: Callable[..., Page[Upload]]) -> Page[Upload] | None:
+    """Return the first piece of a large page, None where it is small.
 
-    start: int
-    end: int
-    blanks: bytes
-
-
-def read_large_page(response: Response, read: Callable[[Response], Page[Upload]]) -> Page[Upload] | None:
-    """Return the page that `read` returns for a large response, None where that has to read it whole.
-
-    Raises StoreError where the page is too large to be read whole.
+    `read` returns the page in a response, or in a part of it where it is called with `is_piece`. Raises
+    StoreError, also where the page can be read neither in pieces nor whole.
     """
-    body = response.body
-    if len(body) <= LARGE_BYTES:
+    listing = response.listing or _packed(response.body)
+    if listing is None:
         return None
-    if len(body) > MAX_WHOLE_BYTES and body.count(UPLOAD_TAG) > MAX_UPLOADS:
-        raise _unreadable(body)
+    if listing.items > MAX_UPLOADS:
+        raise _unreadable(listing)
+    pieces = _Pieces(listing, partial(_read_piece, response._replace(body=b"", listing=None), read))
     try:
-        page = _read_pieces(response, read)
+        if pieces.prove():
+            return pieces.page(0)
     except StoreError:
-        if len(body) > MAX_WHOLE_BYTES:
+        if listing.size > MAX_WHOLE_BYTES:
             raise
-        return None  # who reads it whole says what is wrong
-    if page is None and len(body) > MAX_WHOLE_BYTES:
-        raise _unreadable(body)
-    return page
+    if listing.size > MAX_WHOLE_BYTES:
+        raise _unreadable(listing)
+    # who reads it whole says what is wrong
+    return read(response._replace(body=b"".join(listing.pieces()), listing=None), is_piece=False)
 
 
-def _read_pieces(response: Response, read: Callable[[Response], Page[Upload]]) -> Page[Upload] | None:
-    """Return the page, None unless it is certain that reading it whole comes to the same."""
-    body = response.body
-    frame = _find_frame(body)
-    if frame is None:
+def _packed(body: bytes) -> ListingBody | None:
+    """Return a body that has more uploads than one wants to hold, packed; None for any other."""
+    if len(body) <= MIN_LARGE_BYTES or body.count(UPLOAD_TAG) <= MAX_WHOLE_UPLOADS:
         return None
-    page = read(response._replace(body=body[: frame.start] + body[frame.end :]))  # nothing is left open in it
-    uploads: list[Upload] = []
-    for piece in _pieces(body, frame):
-        if not _is_plain(piece, frame.blanks):
-            return None
-        page = read(response._replace(body=b"".join((body[: frame.start], piece, body[frame.end :]))))
-        if len(page.items) != piece.count(UPLOAD_TAG):
-            return None
-        uploads += page.items
-    return page._replace(items=uploads)
-
-
-def _find_frame(body: bytes) -> _Frame | None:
-    """Return the frame of a page without comments, CDATA and instructions, in which each `<` begins a tag."""
-    start, end = body.find(UPLOAD_TAG), body.rfind(_END_TAG) + len(_END_TAG)
-    if not 0 <= start < end or start > _MAX_FRAME_BYTES or len(body) - end > _MAX_FRAME_BYTES:
+    listing = ListingBody(UPLOAD_TAG, LISTINGS.share().lease())
+    if not listing.add(body):
         return None
-    declaration = _DECLARATION.match(body)
-    if b"<!" in body or body.find(b"<?", declaration.end() if declaration else 0) >= 0:
-        return None
-    between = _BETWEEN.search(body, start, start + _MAX_FRAME_BYTES)
-    return _Frame(start, end, between[1] if between else b"")
+    listing.end()
+    if listing.packed_bytes > _UNLEASED_BYTES and not listing.lease.grow(listing.packed_bytes):
+        raise StoreError(Reason.TIMEOUT, f"{UPLOADS_OPERATION}: {NO_MEMORY}", retryable=True)
+    return listing
 
 
-def _pieces(body: bytes, frame: _Frame) -> Iterator[bytes]:
-    """Yield the uploads, some MiB of them at a time."""
-    start = frame.start
-    while start < frame.end:
-        following = body.find(UPLOAD_TAG, start + PIECE_BYTES, frame.end)
-        end = frame.end if following < 0 else following
-        yield body[start:end]
-        start = end
+def _read_piece(response: Response, read: Callable[..., Page[Upload]], body: bytes) -> Page[Upload]:
+    return read(response._replace(body=body), is_piece=True)
+
+
+class _Pieces:
+    """The pieces of one page."""
+
+    def __init__(self, listing: ListingBody, read: Callable[[bytes], Page[Upload]]) -> None:
+        self._listing = listing
+        self._read = read
+        first, last = listing.piece(0), listing.piece(-1)
+        self._head = first[: first.find(UPLOAD_TAG)]
+        self._tail = last[last.rfind(_END_TAG) + len(_END_TAG) :]
+        between = _BETWEEN.search(first)
+        self._blanks = between[1] if between else b""
+        self._starts: list[int] = []
+        self._first_places: dict[int, int] = {}
+
+    def prove(self) -> bool:
+        """Whether it is certain that reading the page whole comes to the same. Raises StoreError."""
+        if not self._has_frame():
+            return False
+        self._read(self._head + self._tail)  # nothing is left open in it
+        hashes = array("q")
+        for number in range(len(self._listing.packed)):
+            uploads = self._content(number)
+            if b"<!" in uploads or b"<?" in uploads or not _is_plain(uploads, self._blanks):
+                return False
+            page = self._read(b"".join((self._head, uploads, self._tail)))
+            if len(page.items) != uploads.count(UPLOAD_TAG):
+                return False
+            self._starts.append(len(hashes))
+            hashes.extend(hash(upload[:2]) for upload in page.items)
+        self._first_places = _places_of_repeated(hashes)
+        return True
+
+    def page(self, number: int) -> Page[Upload]:
+        """Return a piece as a page, which has the rest of them; what an earlier one has is left out."""
+        page = self._read(b"".join((self._head, self._content(number), self._tail)))
+        if self._first_places:
+            places = enumerate(page.items, self._starts[number])
+            page = page._replace(items=[each for place, each in places if self._is_first(each, place)])
+        if number + 1 == len(self._listing.packed):
+            return page
+        return page._replace(truncated=True, next_marker=None, rest=partial(self.page, number + 1))
+
+    def _is_first(self, upload: Upload, place: int) -> bool:
+        return self._first_places.get(hash(upload[:2]), place) == place
+
+    def _has_frame(self) -> bool:
+        """Whether the page has no comments, CDATA and instructions around its uploads, and it is in UTF-8."""
+        declaration = _DECLARATION.match(self._head)
+        after = self._head[declaration.end() :] if declaration else self._head
+        frame = after + self._tail
+        return b"<!" not in frame and b"<?" not in frame
+
+    def _content(self, number: int) -> bytes:
+        """Return the uploads of a piece, without what stands before the first and behind the last of all."""
+        piece = self._listing.piece(number)
+        end = len(piece) - len(self._tail) if number + 1 == len(self._listing.packed) else len(piece)
+        return piece[0 if number else len(self._head) : end]
+
+
+def _places_of_repeated(hashes: Sequence[int]) -> dict[int, int]:
+    """Return the place of the first of each hash that comes more than once. Raises StoreError for many."""
+    repeated: set[int] = set()
+    shares = 1 + len(hashes) // _SORTED_AT_ONCE  # sorted, they take five times as much memory
+    for share in range(shares):
+        ordered = sorted(each for each in hashes if each % shares == share)
+        repeated.update(one for one, other in pairwise(ordered) if one == other)
+    if len(repeated) > _MAX_REPEATED:
+        raise bad_response(UPLOADS_OPERATION, "a large page lists uploads twice")
+    places: dict[int, int] = {}
+    for place, each in enumerate(hashes) if repeated else ():
+        if each in repeated:
+            places.setdefault(each, place)
+    return places
 
 
 def _is_plain(piece: bytes, blanks: bytes) -> bool:
@@ -119,8 +175,7 @@ def _is_plain(piece: bytes, blanks: bytes) -> bool:
     return sum(1 for _ in _BETWEEN.finditer(piece)) == uploads - 1
 
 
-def _unreadable(body: bytes) -> StoreError:
-    uploads = body.count(UPLOAD_TAG)
-    what = f"{UPLOADS_OPERATION}: a page of {len(body) >> 20:,} MiB with {uploads:,} uploads"
+def _unreadable(listing: ListingBody) -> StoreError:
+    what = f"{UPLOADS_OPERATION}: a page of {listing.size >> 20:,} MiB with {listing.items:,} uploads"
     advice = "cannot be read in pieces; watch the bucket in parts, a target for each prefix"
     return StoreError(Reason.BAD_RESPONSE, f"{what} {advice}", status=200)

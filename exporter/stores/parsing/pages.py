@@ -17,6 +17,7 @@ from exporter.stores.base import (
 )
 from exporter.stores.errors import bad_response, error_in_success
 from exporter.stores.parsing.document import Document
+from exporter.stores.parsing.document_size import memory_for, text_cost
 from exporter.stores.parsing.echoes import LISTING_ECHOES, PARTS_ECHOES, other_field
 from exporter.stores.parsing.encoding import SAYS_ENCODING, as_they_are
 from exporter.stores.parsing.fields import PageKind
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from exporter.stores.parsing.fields import PageFields
     from exporter.stores.transport.response import Response
 
+MAX_PARTS = 20_000
+"""A page with more parts is refused: twice as many as an upload may have."""
+MAX_ERROR_BYTES = 256 * 1024
+"""Nothing larger is an <Error> document."""
 ABORT_DATE = "x-amz-abort-date"
 """The time at which a lifecycle rule aborts the upload whose parts are listed."""
 _TRUE, _FALSE = {"true", "1"}, {"false", "0"}
@@ -79,17 +84,19 @@ def read_uploads(
     response does not carry the store's. Raises StoreError (bad_response, unsupported).
     """
 
-    def read(answer: Response, *, is_piece: bool = True) -> Page[Upload]:
+    def read(answer: Response, *, is_piece: bool = False) -> Page[Upload]:
         question = (request, answer, bucket, now)
+        lease = memory_for(text_cost(answer.body))
         found = shapes.read(answer.body)
         if found is not None:
             return _uploads_page(found, *question, is_piece=is_piece)
+        del lease
         document = _parsed(answer, shapes)
         page = _uploads_page(document, *question, is_piece=is_piece)
         shapes.learn(answer.body, document)
         return page
 
-    return read_large_page(response, read) or read(response, is_piece=False)
+    return read_large_page(response, read) or read(response)
 
 
 def _parsed(response: Response, shapes: Shapes) -> Document:
@@ -139,9 +146,11 @@ def read_parts(
     shapes: Shapes = PART_SHAPES,
 ) -> Page[Part]:
     """Return the page of parts in `response`; see `read_uploads`."""
+    lease = memory_for(text_cost(response.body))
     found = shapes.read(response.body)
     if found is not None:
         return _parts_page(found, request, response, bucket, now)
+    del lease
     document = _parsed(response, shapes)
     page = _parts_page(document, request, response, bucket, now)
     shapes.learn(response.body, document)
@@ -153,6 +162,8 @@ def _parts_page(
 ) -> Page[Part]:
     _check_question(document, request, PARTS_OPERATION, bucket)
     texts, sizes, modified = document.columns("Part", "PartNumber", "Size", "LastModified")
+    if len(texts) > MAX_PARTS:
+        raise bad_response(PARTS_OPERATION, f"the answer has more than {MAX_PARTS:,} parts")
     if not texts:
         _check_nesting(response, "Part", PARTS_OPERATION)
     numbers = integers(texts)
@@ -216,6 +227,8 @@ def read_error(body: bytes) -> tuple[str, str]:
 
 def error_fields(body: bytes) -> dict[str, str]:
     """Return all fields of an <Error> document; of anything else none."""
+    if len(body) > MAX_ERROR_BYTES:
+        return {}
     try:
         document = Document(body)
     except (DoctypeError, NotXmlError):

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import re
 import threading
+from typing import TYPE_CHECKING, NamedTuple
 from xml.parsers import expat
 
 from lxml import etree
 
+from exporter.stores.parsing.document_size import TooLargeError, document_cost, memory_for
 from exporter.stores.parsing.repair import TooManyRepairsError, escape_forbidden, keep_carriage_returns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.stores.transport.memory import Lease
 
 _ENCODING_ERRORS = {etree.ErrorTypes.ERR_UNKNOWN_ENCODING, etree.ErrorTypes.ERR_UNSUPPORTED_ENCODING}
 # what some servers send before the declaration, though XML does not allow it
@@ -20,6 +27,24 @@ _PLAIN_HEAD = re.compile(
     rb"(?:\s+standalone=[\"'](?:yes|no)[\"'])?\s*\?>)?"
     rb"\s*<[A-Za-z_]"
 )
+
+
+_DECLARED_BYTES = 200
+_MAX_REPAIRED_LENGTH = 9 * 1024 * 1024
+"""Characters of a document with six more for each repair: enough for 1,000 keys of nothing else."""
+_PER_REPAIR = 6
+_CONTROLS = bytes({*range(32)} - {*b"\t\n\r"})
+_MANY_RETURNS = 200_000
+_RETURNS_BYTES = 1536 * 1024
+_PIECE = 64 * 1024
+
+
+class Parsed(NamedTuple):
+    """A document: its root, whether forbidden characters were escaped, and the memory that it takes."""
+
+    root: etree._Element
+    is_repaired: bool
+    lease: Lease | None
 
 
 class DoctypeError(Exception):
@@ -42,26 +67,60 @@ class _Parsers(threading.local):
         self.as_declared = _parser(None)
 
 
-def parse(body: bytes) -> tuple[etree._Element, bool]:
-    """Return the root, and whether forbidden characters had to be escaped.
+def parse(body: bytes) -> Parsed:
+    """Return the document in a body, with forbidden characters escaped where it has any.
 
-    Raises DoctypeError and NotXmlError.
+    Raises DoctypeError and NotXmlError, the latter also for what is larger than any answer.
     """
     body = body[match.end() :] if (match := _BLANK_HEAD.match(body)) else body
     try:
+        lease = memory_for(document_cost(body, is_utf_8=_is_utf_8(body)))
+        if len(body) > _RETURNS_BYTES and body.count(b"\r") > _MANY_RETURNS:
+            raise NotXmlError
         body = keep_carriage_returns(body)
-    except TooManyRepairsError:
+    except (TooManyRepairsError, TooLargeError):
         raise NotXmlError from None
     try:
-        return _parse_strict(body), False
+        return Parsed(_parse_strict(body), is_repaired=False, lease=lease)
     except (etree.XMLSyntaxError, expat.ExpatError, ValueError, LookupError) as error:
         if not _is_repairable(error):
             raise NotXmlError from None
-    text = escape_forbidden(body.decode("utf-8-sig", "surrogateescape"))
+    if len(body) + _PER_REPAIR * (len(body) - len(body.translate(None, _CONTROLS))) > _MAX_REPAIRED_LENGTH:
+        raise NotXmlError
+    text = _repaired(body.decode("utf-8-sig", "surrogateescape"))
     try:
-        return _parse_strict(text.encode("utf-8"), encoding_known=True), True
+        return Parsed(_parse_strict(text.encode("utf-8"), encoding_known=True), is_repaired=True, lease=lease)
     except (etree.XMLSyntaxError, expat.ExpatError, ValueError, LookupError):
         raise NotXmlError from None
+
+
+def _is_utf_8(body: bytes) -> bool:
+    """Whether a document is certainly in UTF-8, or in nothing that looks like XML."""
+    if _PLAIN_HEAD.match(body):
+        return True
+    declaration, _, _ = body[:_DECLARED_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip().partition(b">")
+    return declaration.startswith(b"<") and b"\0" not in declaration and b"encoding" not in declaration
+
+
+def _repaired(text: str) -> str:
+    """Return the text with its forbidden characters escaped. Raises NotXmlError where these are too many."""
+    pieces, length = [], 0
+    for piece in _pieces(text):
+        pieces.append(escape_forbidden(piece))
+        length += len(pieces[-1])
+        if length > _MAX_REPAIRED_LENGTH:
+            raise NotXmlError
+    return "".join(pieces)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Yield a text in pieces that end before a tag, as no reference goes past one."""
+    start = 0
+    while start < len(text):
+        end = text.find("<", start + _PIECE)
+        end = len(text) if end < 0 else end
+        yield text[start:end]
+        start = end
 
 
 def _is_repairable(error: Exception) -> bool:

@@ -12,22 +12,28 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 import pycurl
 
 from exporter.model.errors import GoneError, Reason, StoppingError, StoreError
-from exporter.stores.transport.errors import from_curl, too_large
+from exporter.stores.transport.errors import NO_MEMORY, from_curl
 from exporter.stores.transport.handles import HandleOptions, set_request
+from exporter.stores.transport.memory import TargetMemory
 from exporter.stores.transport.multi import MultiTransport
-from exporter.stores.transport.response import Response, ResponseBuffer
+from exporter.stores.transport.response_buffer import ResponseBuffer
+from exporter.stores.transport.waiting import LOOK_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from exporter.config.settings import TlsSettings
+    from exporter.stores.transport.response import Response
 
+_FAIL = 0
+"""What makes libcurl give up when a WRITEFUNCTION returns it."""
 MAX_REQUESTS_PER_CALL = 6
 """More requests than that in one call are a loop of redirects that an SDK follows."""
 
@@ -88,6 +94,8 @@ class Transport:
         self.traffic = traffic
         self.stop = stop
         self._options = HandleOptions(tls, proxy_url)
+        self.memory = TargetMemory()
+        """What its answers may take."""
         self._monotonic = monotonic
         self._idle_handles: list[pycurl.Curl] = []
         self._idle_multis: list[MultiTransport] = []
@@ -124,7 +132,7 @@ class Transport:
         self.traffic.sent(request.operation)
         with self._handle() as handle:
             self._configure(handle, request, remaining)
-            call.last_response = self._perform(request.operation, handle, request.item)
+            call.last_response = self._perform(request, handle, remaining)
         return call.last_response
 
     @property
@@ -137,7 +145,7 @@ class Transport:
         with self._lock:
             if self._idle_multis:
                 return self._idle_multis.pop()
-        return MultiTransport(self._options, self._monotonic)
+        return MultiTransport(self._options, self._monotonic, self.memory)
 
     def give_back(self, multi: MultiTransport) -> None:
         """Take back a borrowed MultiTransport; its requests in flight are cancelled."""
@@ -195,19 +203,32 @@ class Transport:
         if request.body:
             handle.setopt(pycurl.POSTFIELDS, request.body)
 
-    def _perform(self, operation: str, handle: pycurl.Curl, item: bytes) -> Response:
-        buffer = ResponseBuffer()
-        buffer.item = item
+    def _perform(self, request: Request, handle: pycurl.Curl, remaining: float) -> Response:
+        operation = request.operation
+        buffer = ResponseBuffer(self.memory, self.memory.blocking)
+        buffer.item = request.item
         handle.setopt(pycurl.HEADERFUNCTION, buffer.header)
-        handle.setopt(pycurl.WRITEFUNCTION, buffer.write)
+        handle.setopt(pycurl.WRITEFUNCTION, partial(self._write, buffer, self._monotonic() + remaining))
         try:
             handle.perform()
         except pycurl.error as error:
             if self.stop.is_set():
                 raise StoppingError from None
-            refused = too_large(buffer.limit, buffer.items()) if buffer.too_large else error
-            raise from_curl(operation, refused) from None
+            no_memory = pycurl.error(pycurl.E_OPERATION_TIMEDOUT, NO_MEMORY) if buffer.waits else None
+            raise from_curl(operation, no_memory or buffer.error or error) from None
+        if undecoded := buffer.decoding_error():
+            raise from_curl(operation, undecoded)
         return buffer.finish(handle.getinfo(pycurl.RESPONSE_CODE))
+
+    def _write(self, buffer: ResponseBuffer, deadline: float, data: bytes) -> int | None:
+        """WRITEFUNCTION: take a piece of a body, once there is memory for it."""
+        taken = buffer.write(data)
+        while buffer.waits:
+            if self.stop.wait(LOOK_SECONDS) or self._monotonic() >= deadline:
+                return _FAIL
+            if buffer.has_memory():
+                taken = buffer.write(data)
+        return taken
 
     def _count_repeats(self, operation: str) -> Callable[..., int]:
         """Return a PREREQFUNCTION: libcurl sends again where a kept connection has died."""

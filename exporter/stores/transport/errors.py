@@ -36,6 +36,8 @@ _UNREADABLE = {
     8: "the answer is not HTTP",  # CURLE_WEIRD_SERVER_REPLY
     _TOO_LARGE: "the headers are too large",
 }
+NO_MEMORY = "other answers took all the memory that there is for answers (docs/operations.md)"
+"""The text of a timeout that came of it."""
 
 
 def too_large(limit: int, items: int) -> pycurl.error:
@@ -53,10 +55,10 @@ def from_curl(operation: str, error: pycurl.error) -> StoreError:
     """Return the StoreError for an error of libcurl, whose text may name hosts, but no keys."""
     code, text = int(error.args[0]), f"{operation}: {error.args[1]}"
     if code == pycurl.E_OPERATION_TIMEDOUT:
-        what = (
-            f"{operation}: no complete answer within request_timeout; check endpoint_url, or allow more time"
-        )
-        return StoreError(Reason.TIMEOUT, what, retryable=True)
+        what = "no complete answer within request_timeout; check endpoint_url, or allow more time"
+        if error.args[1] == NO_MEMORY:
+            what = f"{NO_MEMORY}; lower scan.concurrency or scan.workers"
+        return StoreError(Reason.TIMEOUT, f"{operation}: {what}", retryable=True)
     if code == pycurl.E_PARTIAL_FILE:
         return StoreError(Reason.BAD_RESPONSE, f"{operation}: the answer was cut short", retryable=True)
     if code in _UNREADABLE or _HEAD_TOO_LARGE in text:

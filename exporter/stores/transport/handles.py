@@ -32,7 +32,6 @@ class HandleOptions:
         self._common = {
             pycurl.PATH_AS_IS: True,  # keys may hold `..`; what was signed is what is sent
             pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
-            pycurl.ACCEPT_ENCODING: "",  # decode what comes encoded, though `identity` is asked for
             pycurl.NOSIGNAL: True,
             pycurl.CONNECTTIMEOUT: _DAY_SECONDS,  # the timeout of the whole request is the limit
             pycurl.MAXCONNECTS: _MAX_CONNECTIONS_PER_HANDLE,

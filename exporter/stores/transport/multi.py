@@ -8,18 +8,21 @@ from __future__ import annotations
 import math
 import select
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pycurl
 
-from exporter.stores.transport.errors import too_large
 from exporter.stores.transport.handles import set_request
-from exporter.stores.transport.response import Response, ResponseBuffer
+from exporter.stores.transport.memory import TargetMemory
+from exporter.stores.transport.response_buffer import ResponseBuffer
+from exporter.stores.transport.waiting import LOOK_SECONDS, WaitingTransfers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exporter.stores.transport.handles import HandleOptions
+    from exporter.stores.transport.response import Response
 
 _SPARE_CONNECTIONS = 4
 _CONNECTION_DIED = {pycurl.E_GOT_NOTHING, pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR}
@@ -39,14 +42,14 @@ Completed = tuple[object, "Response | pycurl.error", int]
 class _Slot:
     """A handle, which keeps its options, and the response that it receives."""
 
-    __slots__ = ("buffer", "deadline", "fresh", "handle", "label", "times_sent")
+    __slots__ = ("buffer", "deadline", "fresh", "handle", "label", "started", "times_sent")
 
-    def __init__(self, handle: pycurl.Curl) -> None:
+    def __init__(self, handle: pycurl.Curl, memory: TargetMemory) -> None:
         self.handle = handle
-        self.buffer = ResponseBuffer()
+        self.buffer = ResponseBuffer(memory, memory.multi)
         self.label: object = None
         self.times_sent = 0
-        self.deadline = 0.0
+        self.started = self.deadline = 0.0
         self.fresh = False
         handle.setopt(pycurl.HEADERFUNCTION, self.buffer.header)
         handle.setopt(pycurl.WRITEFUNCTION, self.buffer.write)
@@ -68,9 +71,17 @@ class MultiTransport:
     Wraps libcurl's multi handle.
     """
 
-    def __init__(self, options: HandleOptions, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """Begin without requests; handles are created when needed."""
+    def __init__(
+        self,
+        options: HandleOptions,
+        monotonic: Callable[[], float] = time.monotonic,
+        memory: TargetMemory | None = None,
+    ) -> None:
+        """Begin without requests; handles are created when needed. `memory` is that of the target."""
         self._options = options
+        self._memory = memory or TargetMemory()
+        self._waiting = WaitingTransfers(monotonic)
+        self._overdue: list[tuple[_Slot, pycurl.error]] = []
         self._monotonic = monotonic
         self._multi = pycurl.CurlMulti()
         # not epoll: libcurl revokes and renews its interest at each request, a system call each with epoll
@@ -95,7 +106,8 @@ class MultiTransport:
         slot.label = label
         slot.buffer.item = item
         slot.times_sent = 0
-        slot.deadline = self._monotonic() + timeout
+        slot.started = self._monotonic()
+        slot.deadline = slot.started + timeout
         self._busy[slot.handle] = slot
         self._multi.add_handle(slot.handle)
 
@@ -109,6 +121,9 @@ class MultiTransport:
 
     def advance(self, until: float) -> None:
         """Wait for libcurl's sockets and timer, at most `until` (monotonic clock), and let it act on them."""
+        if self._waiting:
+            self._overdue += self._waiting.resume()  # type: ignore[arg-type]  # our slots
+            until = min(until, self._monotonic() + (0.0 if self._overdue else LOOK_SECONDS))
         timer = self._multi.timeout()  # asked for once: M_TIMERFUNCTION is called three times a request
         if timer != 0:
             remaining = math.ceil(max(0.0, until - self._monotonic()) * 1000)
@@ -127,6 +142,7 @@ class MultiTransport:
         for slot in list(self._busy.values()):
             self._release(slot)
             slot.buffer.finish(0)
+        self._overdue.clear()
 
     def close(self) -> None:
         """Close every connection."""
@@ -155,10 +171,14 @@ class MultiTransport:
         handle = pycurl.Curl()
         self._options.configure(handle, url)
         self._multi.setopt(pycurl.M_MAXCONNECTS, len(self._busy) + _SPARE_CONNECTIONS)
-        return _Slot(handle)
+        slot = _Slot(handle, self._memory)
+        slot.buffer.on_wait = partial(self._waiting.add, slot)
+        return slot
 
     def _collect(self) -> list[Completed]:
         completed: list[Completed] = []
+        overdue, self._overdue = self._overdue, []
+        completed += [self._finish(slot.handle, error) for slot, error in overdue]
         more = 1
         while more:
             more, fine, failed = self._multi.info_read()
@@ -186,8 +206,7 @@ class MultiTransport:
 
     def _finish(self, handle: pycurl.Curl, error: pycurl.error | None) -> Completed:
         slot = self._busy[handle]
-        if error and slot.buffer.too_large:
-            error = too_large(slot.buffer.limit, slot.buffer.items())
+        error = slot.buffer.error or error or slot.buffer.decoding_error()
         response = slot.buffer.finish(handle.getinfo(pycurl.RESPONSE_CODE))
         self._release(slot)
         label, slot.label = slot.label, None  # an idle one may outlive the bucket by far
@@ -195,6 +214,8 @@ class MultiTransport:
 
     def _release(self, slot: _Slot) -> None:
         self._multi.remove_handle(slot.handle)
+        if self._waiting:
+            self._waiting.forget(slot)
         if slot.fresh:
             slot.set_fresh(on=False)
         del self._busy[slot.handle]
