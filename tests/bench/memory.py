@@ -1,4 +1,4 @@
-"""What memory a scan of a million uploads takes, against that of ten thousand; and of many in one page."""
+"""What memory a scan of a million uploads takes, against that of ten thousand."""
 
 import json
 import statistics
@@ -9,9 +9,6 @@ from bench.pages import Bucket
 from bench.verdict import Row, at_most, figure, verdict
 
 LIMIT_MIB = 60.0
-ONE_PAGE = 300_000
-ONE_PAGE_LIMIT = 4.0
-"""Times the page itself: it is held, its uploads, and a tree of a small piece."""
 
 
 def memory_1m(rounds: int) -> Row:
@@ -25,19 +22,6 @@ def memory_1m(rounds: int) -> Row:
     )
     grown = at_most("MiB at the peak above the start", mine["grown_mib"], LIMIT_MIB)
     return verdict([grown], ours=mine, baseline=baseline)
-
-
-def memory_one_page(rounds: int) -> Row:
-    """Scan a bucket whose server answers with all uploads in one page, as MinIO does."""
-    bucket = Bucket("one-page", ONE_PAGE, page=ONE_PAGE)
-    with nginx.serving(bucket) as server:
-        page_mib = (server.folder / "html" / bucket.name / "uploads-.xml").stat().st_size / 2**20
-        reports = [_report(server, bucket) for _ in range(rounds)]
-    mine = {name: statistics.median(report[name] for report in reports) for name in reports[0]}
-    grown = at_most(
-        "times the page at the peak above the start", mine["grown_mib"] / page_mib, ONE_PAGE_LIMIT
-    )
-    return verdict([grown], ours=mine, page_mib=figure(page_mib))
 
 
 def _report(server: nginx.Nginx, bucket: Bucket) -> dict[str, float]:

@@ -22,12 +22,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.breakdown import breakdown
 from bench.builds import TODAY, Builds
 from bench.growth import growth
+from bench.hostile import hostile, one_page
 from bench.idle import ceph_20000_idle
 from bench.idlememory import idle_rss
 from bench.imports import imports
 from bench.latency import latency_30ms
 from bench.ledger import ledger_1m
-from bench.memory import memory_1m, memory_one_page
+from bench.memory import memory_1m
 from bench.month import month_10k
 from bench.page import page_2000_buckets
 from bench.parallel import parallel_200k
@@ -57,13 +58,14 @@ BUILD_ROWS: dict[str, Callable[[int, Builds], Row]] = {
     "breakdown": breakdown,
     "imports": imports,
     "scrape-2000-buckets": scrape_2000_buckets,
+    "hostile": hostile,
+    "onepage": one_page,
 }
 """Rows of whole processes, of builds that start alike."""
 ROWS: dict[str, Callable[[int], Row]] = {
     "ceph-3000x3": ceph_3000x3,
     "latency-30ms": latency_30ms,
     "memory-1m": memory_1m,
-    "memory-one-page": memory_one_page,
     "page-2000-buckets": page_2000_buckets,
     "scrape-under-scan": scrape_under_scan,
     "targets-200-roles": targets_200_roles,

@@ -1,0 +1,124 @@
+"""A store whose answers are made to take memory: `hostileserver.py ATTACK`; it prints its port.
+
+`page-N` lists N uploads in one page, as MinIO does. Whatever else it is asked, it answers with an error.
+"""
+
+import gzip
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+MIB = 1024 * 1024
+XMLNS = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+BEGAN = datetime(2024, 2, 29, tzinfo=UTC)
+UPLOAD = (
+    "<Upload><Key>backups/{:08}.tar</Key><UploadId>{:036x}.{:032x}</UploadId><Initiator><ID></ID><DisplayName>"
+    "</DisplayName></Initiator><Owner><ID></ID><DisplayName></DisplayName></Owner><StorageClass></StorageClass>"
+    "<Initiated>{}Z</Initiated></Upload>"
+)
+PART = (
+    "<Part><PartNumber>{}</PartNumber><LastModified>2024-03-01T00:00:00Z</LastModified><ETag>&quot;{:032x}"
+    "&quot;</ETag><Size>5242880</Size></Part>"
+)
+
+
+def uploads_page(uploads: int) -> bytes:
+    """Return a page of all uploads; their ids are random, so that it packs no better than a real store's."""
+    return _document("ListMultipartUploadsResult", "".join(map(_upload, range(uploads))))
+
+
+def _upload(number: int) -> str:
+    began = (BEGAN + timedelta(seconds=number)).isoformat()[:19]
+    return UPLOAD.format(number, 7, pow(5, number + 64, 2**127 - 1), began)
+
+
+def parts_page(parts: int) -> bytes:
+    """Return a page of this many parts."""
+    return _document("ListPartsResult", "".join(PART.format(each, each) for each in range(1, parts + 1)))
+
+
+def _document(root: str, items: str) -> bytes:
+    return f"<{root} {XMLNS}><IsTruncated>false</IsTruncated>{items}</{root}>".encode()
+
+
+def filled(content: bytes, size: int = 8 * MIB - 4096) -> bytes:
+    """Return a listing with nothing but this content in it, again and again."""
+    inside = content * (size // len(content))
+    return b"<ListMultipartUploadsResult>" + inside + b"</ListMultipartUploadsResult>"
+
+
+def names() -> bytes:
+    """Return elements whose names all differ."""
+    return b"".join(b"<n%x/>" % number for number in range(700_000))
+
+
+LISTINGS: dict[str, Callable[[], bytes]] = {
+    "bomb": lambda: filled(b"<a/>", 63 * MIB),
+    "elements": lambda: filled(b"<a/>"),
+    "texts": lambda: filled(b"<a>t</a>"),
+    "attributes": lambda: filled(b"<a " + b" ".join(b'a%d=""' % number for number in range(1000)) + b"/>"),
+    "names": lambda: filled(names(), len(names())),
+    "forbidden": lambda: filled(b"<Key>\x01\r\x02</Key>"),
+    "uploads": lambda: filled(b"<Upload><Key>k</Key><UploadId>i</UploadId></Upload>", 300 * MIB),
+    "blanks": lambda: filled(b" ", 300 * MIB),
+    "nested": lambda: b"<ListMultipartUploadsResult>" + b"<a>" * (2 * MIB),
+    "parts": lambda: uploads_page(64),
+}
+
+
+class Answers:
+    """What the store sends."""
+
+    def __init__(self, attack: str) -> None:
+        """Make the answers of an attack."""
+        kind, _, number = attack.partition("-")
+        self._listing = uploads_page(int(number)) if number else LISTINGS[kind]()
+        self._parts = parts_page(34_000) if kind == "parts" else b""
+        self.is_packed = kind == "bomb"
+        if self.is_packed:
+            self._listing = gzip.compress(self._listing, 9)
+
+    def answer(self, url: str) -> bytes:
+        """Return the body that answers this URL, b'' for none."""
+        return self._parts if "uploadId=" in url else self._listing if "uploads" in url else b""
+
+
+def handler(answers: Answers) -> type[BaseHTTPRequestHandler]:
+    """Return what answers requests."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = answers.answer(self.path)
+            self.send_response(200 if body else 404)
+            if answers.is_packed and body:
+                self.send_header("Content-Encoding", "gzip")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def handle(self) -> None:
+            """Answer, until the client has enough of it."""
+            with suppress(ConnectionError):
+                super().handle()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    return Handler
+
+
+def main(attack: str) -> None:
+    """Serve until killed."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(Answers(attack)))
+    server.daemon_threads = True
+    sys.stdout.write(f"{server.server_port}\n")
+    sys.stdout.flush()
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
