@@ -123,6 +123,7 @@ class TestSums:
         summary = cluster.scan()
         assert (summary.uploads, summary.bytes) == (5, 50)
 
+    @pytest.mark.no_cover
     @pytest.mark.parametrize("engine", ["wire"])
     def test_may_be_repeated_by_another_node_page_after_page(self, engine: str, stack: ExitStack):
         cluster = Cluster(2, stack, engine)
@@ -214,6 +215,7 @@ class TestFailures:
         summary = cluster.scan(page_size=2)
         assert (summary.uploads, summary.bytes) == (9, 90)
 
+    @pytest.mark.no_cover
     def test_a_node_that_repeats_another_s_page_for_ever_does_not_move(self, engine: str, stack: ExitStack):
         cluster = Cluster(2, stack, engine)
         both = uploads("both", 1)
@@ -247,6 +249,7 @@ def shared() -> Iterator[Cluster]:
         yield Cluster(3, stack, "wire")
 
 
+@pytest.mark.no_cover
 @given(held=spread, page_size=st.integers(1, 5))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_however_uploads_are_spread_over_nodes_each_counts_once(

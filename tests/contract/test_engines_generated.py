@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from contract.faults import both
 from contract.misbehaviours import FIELDS, PAGING
 from contract.outcomes import Engines, outcome
@@ -9,6 +10,8 @@ from contract.rigs import PARTS, UPLOADS, Part, Upload, body
 from contract.scans import NOW
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 bounded = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 

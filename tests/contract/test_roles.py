@@ -295,8 +295,9 @@ class TestTrouble:
 
 
 class TestManyTargets:
+    @pytest.mark.no_cover
     def test_many_roles_at_once_are_never_mixed_up(self, site: Site, engine: str):
-        names = [f"bucket-{number:03}" for number in range(200 if engine == "wire" else 20)]
+        names = [f"bucket-{number:03}" for number in range(100 if engine == "wire" else 20)]
         for name in names:
             arn = f"{ARN}-{name}"
             site.sts.keys[f"AKIA{name}"] = Key(f"AKIA{name}", f"secret-{name}")

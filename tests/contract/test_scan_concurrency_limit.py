@@ -25,6 +25,8 @@ from exporter.model.errors import Reason
 from exporter.state.ledger import Ledger
 from exporter.stores.engine.concurrency import ConcurrencyLimit
 
+pytestmark = pytest.mark.no_cover
+
 HELD = sized_uploads(300)
 LATENCY = 0.01
 """So many seconds each request is under way, that others may be meanwhile."""

@@ -109,6 +109,7 @@ class TestOncePerChange:
         assert b"mpu_pending_bytes{" not in drawn.text.render()
         assert b"mpu_scan_success{" in drawn.text.render()
 
+    @pytest.mark.no_cover
     @pytest.mark.slow
     def test_scrapes_and_scans_at_the_same_time_do_not_disturb_each_other(self):
         drawn = ExampleBoard(*map(str, range(50)))
@@ -154,6 +155,7 @@ class TestAsTheLibrary:
         drawn.publish("a", NOTHING)
         assert_as_the_library(drawn)
 
+    @pytest.mark.no_cover
     @given(st.text(), st.floats(), st.integers(0, 2**63))
     def test_whatever_the_names_and_numbers_are(self, name: str, moment: float, size: int):
         drawn = ExampleBoard(name)

@@ -97,6 +97,7 @@ class TestRemembered:
     def test_a_month_is_as_the_ledgers_rule_has_it(self, mix: str, interval: float):
         compare(some(mix), ScanSettings(interval=interval), close=0.03)
 
+    @pytest.mark.no_cover
     @pytest.mark.parametrize(
         ("factor", "at_least"),
         [(0.0, DAY), (0.01, DAY), (1.0, DAY), (0.1, 7 * DAY), (0.1, HOUR), (0.1, MINUTE), (0.001, 60 * DAY)],
@@ -132,6 +133,7 @@ class TestRemembered:
         assert estimate(listed(some("of any age")), settings).month == 301 * 259_200
 
 
+@pytest.mark.no_cover
 @pytest.mark.slow
 @pytest.mark.parametrize("most", [None, 12])
 def test_a_month_is_as_scans_have_it(most: int | None):

@@ -40,7 +40,7 @@ class Remembered:
 
 
 def test_a_month_of_hundreds_of_uploads(record_property):
-    bucket = Bucket(month_of(7, crashed=100, before=100, during=470))
+    bucket = Bucket(month_of(7, crashed=50, before=50, during=235))
     expected, world, asked, wrong, total = Remembered(bucket), bucket.world, [], 0, 0
     listed = 0
     while bucket.now < NOW + 30 * DAY:
