@@ -170,7 +170,7 @@ def _check_settings(settings: Settings) -> None:
 def _check_again(settings: Settings) -> None:
     """The data of the file, written in another way, are the same settings; and the schema takes them."""
     data = read_document(_FILE, ENVIRON).data
-    text = yaml.dump(data, Dumper=_Dumper, allow_unicode=False, default_flow_style=True).replace("${", "$${")
+    text = yaml.dump(data, Dumper=_Dumper, sort_keys=False, default_flow_style=True).replace("${", "$${")
     _AGAIN.write_text(text)
     assert load(_AGAIN, {}) == settings
     errors = [error.json_path for error in _VALIDATOR.iter_errors(_plain(data))]

@@ -263,7 +263,7 @@ _CONFIGS = (_config(WebConfig()), _config(_USERS))
 
 def check(data: bytes) -> None:
     """Serve one connection."""
-    if not data:
+    if len(data) < 2:  # options, and something sent
         return
     options, sent = data[0], data[1:]
     with_passwords = bool(options & 1)
@@ -337,7 +337,7 @@ def _requests(sent: bytes) -> list[SimpleNamespace]:
     try:
         while True:
             event = connection.next_event()
-            if event is h11.NEED_DATA:
+            if event is h11.NEED_DATA or isinstance(event, h11.ConnectionClosed):
                 return requests
             if event is h11.PAUSED:
                 connection.send(h11.Response(status_code=200, headers=[("content-length", "0")]))
