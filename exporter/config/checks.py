@@ -9,6 +9,8 @@ import re
 from base64 import b64decode
 from urllib.parse import SplitResult, urlsplit
 
+from exporter.text.labels import MAX_BYTES
+
 ACCOUNT = "^(-|[0-9]{12})$"
 OWN_ACCOUNT = "^[0-9]{12}$"
 LABEL = "^[A-Za-z_][A-Za-z0-9_]*$"
@@ -31,8 +33,8 @@ def check_name(text: str) -> str:
 
 def check_region(text: str) -> str:
     """Accept a region's name: Amazon's, Huawei's, or what a compatible server calls it."""
-    if not re.fullmatch("[A-Za-z0-9._-]+", text):
-        raise ValueError("must be a region such as eu-west-1: letters, digits and . _ -")
+    if not re.fullmatch("[A-Za-z0-9._-]{1,100}", text):
+        raise ValueError("must be a region such as eu-west-1: at most 100 letters, digits and . _ -")
     return text
 
 
@@ -40,6 +42,7 @@ def check_bucket(text: str) -> str:
     """Accept the bucket and vault names of any store; the store has the exact rules."""
     if not _is_word(text) or text in {".", ".."}:
         raise ValueError("must be a bucket's or vault's name: not empty, no white space")
+    _check_size(text)
     if "/" in text and not text.startswith("arn:"):
         raise ValueError("must be a name without /, or an ARN: write a path inside the bucket as prefix")
     return text
@@ -105,6 +108,13 @@ def check_label_value(text: str) -> str:
     """Accept printable text of one line."""
     if not text.isprintable():
         raise ValueError("must be printable text of one line")
+    return _check_size(text)
+
+
+def _check_size(text: str) -> str:
+    """Accept what may be the value of a label; `text` is printable."""
+    if len(text.encode()) > MAX_BYTES:
+        raise ValueError(f"must have at most {MAX_BYTES:,} bytes, as it is a label's value")
     return text
 
 

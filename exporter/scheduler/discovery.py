@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.config.advice import endpoint_advice
-from exporter.config.checks import check_bucket
 from exporter.config.settings import BucketSettings, DiscoverSettings
 from exporter.config.sharding import UNSHARDED
 from exporter.model.errors import Failure, Reason, StoreError
@@ -37,6 +36,13 @@ DROPPED_LIMIT = 20
 """Maximum number of buckets of which it is kept why they are not watched."""
 RETRY_SECONDS = 60.0
 """Maximum time until a list that could not be read is asked for again."""
+
+
+_MAX_NAME_LENGTH = 255
+_NAME = re.compile(rf"[A-Za-z0-9._:-]{{1,{_MAX_NAME_LENGTH}}}")
+"""What no store's names go beyond: S3's of before 2018 have up to 255 characters, and `_` and capitals;
+Glacier's vaults are as long; a colon stands behind the tenant of Ceph."""
+_NAME_RULE = f"must be a bucket's or vault's name: 1 to {_MAX_NAME_LENGTH} letters, digits and . _ - :"
 
 
 class FoundBuckets(NamedTuple):
@@ -88,16 +94,15 @@ class BucketDiscovery:
         return "" if self._is_valid(name) else "its name cannot be asked for"
 
     def _is_valid(self, name: str) -> bool:
-        try:
-            check_bucket(name)
-        except ValueError as error:
-            is_told = name in self._logged_names or not self._shard.owns(self._target.name, name)
-            if not is_told and len(self._logged_names) < LOGGED_NAMES_LIMIT:
-                self._logged_names.add(name)
-                fields = {"target": self._target.name, "bucket": one_line(name), "error": str(error)}
-                log.warning("a bucket's name cannot be asked for: it is left out", extra={"fields": fields})
-            return False
-        return True
+        if _NAME.fullmatch(name) and name not in {".", ".."}:
+            return True
+        shown = one_line(_shortened(name))
+        is_told = shown in self._logged_names or not self._shard.owns(self._target.name, name)
+        if not is_told and len(self._logged_names) < LOGGED_NAMES_LIMIT:
+            self._logged_names.add(shown)
+            fields = {"target": self._target.name, "bucket": shown, "error": _NAME_RULE}
+            log.warning("a bucket's name cannot be asked for: it is left out", extra={"fields": fields})
+        return False
 
 
 def warn_of_endpoint(target: TargetSettings, buckets: Iterable[BucketSettings]) -> None:
@@ -124,8 +129,13 @@ def _counted(selection: Selection, name: str, why: str) -> Selection:
     """Return the selection with one bucket more; `why` is '' where it is watched."""
     seen, matched, dropped = selection
     if why and len(dropped) < DROPPED_LIMIT:
-        dropped += (DroppedBucket(name, why),)
+        dropped += (DroppedBucket(_shortened(name), why),)
     return Selection(seen + 1, matched + (not why), dropped)
+
+
+def _shortened(name: str) -> str:
+    """Return as much of a name as any valid one has."""
+    return name if len(name) <= _MAX_NAME_LENGTH else f"{name[:_MAX_NAME_LENGTH]}…"
 
 
 def bucket_settings(target: TargetSettings, name: str, region: str | None = None) -> BucketSettings:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
+MAX_BYTES = 1024
+"""Maximum size of any label's value in UTF-8. Those made here keep it up to a `max_length` of 256."""
 MAX_LENGTH = 100
 """Of a text that is shown whole; its escapes count in full."""
 _CUT_OFF = 9

@@ -137,6 +137,33 @@ def test_odd_names_are_told_where_the_patterns_want_them_and_not_without_end(
     assert told == odd[: discovery.LOGGED_NAMES_LIMIT]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x" * 256,
+        "x" * 70_000,
+        'a"b',
+        "a?b",
+        "a%2Fb",
+        "büro",
+        "a{b}",
+        "arn:aws:s3:::b/c",
+        ".",
+        "..",
+        "a\ud800",
+    ],
+)
+def test_a_name_that_no_store_gives_a_bucket_is_told_in_short_and_left_out(
+    caplog: pytest.LogCaptureFixture, name: str
+):
+    valid = ("A_b", "tenant:data", "x" * 255)
+    buckets, selection = finder(*valid, name).find()
+    assert [bucket.name for bucket in buckets] == list(valid)
+    assert (selection.seen, selection.matched, len(selection.dropped[0].name) <= 256) == (4, 3, True)
+    [told] = [record.fields["bucket"] for record in caplog.records]
+    assert len(told) <= 256
+
+
 def test_an_odd_name_leaves_each_shard_its_own():
     """A list in JSON may have half a character in it, which has no UTF-8."""
     account = Account("odd \ud800", *MANY)

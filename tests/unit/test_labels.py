@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.text.labels import MAX_LENGTH, label_value
+from exporter.config.checks import check_bucket, check_label_value, check_region
+from exporter.scan.bucket_tags import MAX_VALUE_LENGTH
+from exporter.text.labels import MAX_BYTES, MAX_LENGTH, label_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CUT_LENGTH = 124
 _any_text = st.text(st.characters(codec=None), max_size=MAX_LENGTH + 20)
@@ -49,6 +55,24 @@ def test_a_label_is_printable_and_bounded_and_unless_cut_can_be_read_back(text: 
         assert text == read_back(shown)
     else:
         assert (len(shown), shown[-33]) == (CUT_LENGTH, "~")
+
+
+@given(
+    _any_text | st.integers(1, 2000).map("\U0001faa3".__mul__),
+    st.sampled_from([MAX_LENGTH, MAX_VALUE_LENGTH]),
+)
+def test_a_label_has_at_most_a_kilobyte(text: str, max_length: int):
+    assert len(label_value(text, max_length).encode()) <= MAX_BYTES
+
+
+@pytest.mark.parametrize(
+    ("check", "limit"), [(check_bucket, MAX_BYTES), (check_label_value, MAX_BYTES), (check_region, 100)]
+)
+def test_what_the_config_has_as_a_label_s_value_is_bounded_too(check: Callable[[str], str], limit: int):
+    assert check("x" * limit) == "x" * limit
+    for text in ("x" * (limit + 1), "ä" * limit):
+        with pytest.raises(ValueError, match="must"):
+            check(text)
 
 
 def test_long_ones_that_begin_alike_stay_apart():
