@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
+MAX_NUMBER = 2**63 - 1
+"""A larger number of bytes, or number of a part, is not believed: no store can mean it."""
+
+
 class Upload(NamedTuple):
     """A multipart upload in progress.
 
@@ -26,7 +30,8 @@ class Upload(NamedTuple):
 class Part(NamedTuple):
     """A stored piece of an upload: bytes `start` to `start + size` for Glacier, else `start` is its number.
 
-    `size` is bytes and `modified` Unix seconds; None where the store's value is missing or not valid.
+    `size` is bytes and `modified` Unix seconds; None where the store's value is missing or not valid. No
+    number is above MAX_NUMBER.
     """
 
     start: int | None
@@ -69,8 +74,9 @@ class Parts(Collection[Part]):
 class PartTotals(NamedTuple):
     """The sums over one upload's parts. Times are Unix seconds.
 
-    `bytes` is None where the size of any part is not known. `last_modified` is that of the newest part, None
-    without parts or part times. `abort_at` is when the store will abort the upload, None where it gives none.
+    `bytes` is None where the size of any part is not known, and where the sum is above MAX_NUMBER.
+    `last_modified` is that of the newest part, None without parts or part times. `abort_at` is when the store
+    will abort the upload, None where it gives none.
     """
 
     parts: int

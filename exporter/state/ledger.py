@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model.boundaries import Boundaries
+from exporter.model.uploads import MAX_NUMBER
 from exporter.state.database import BucketName, StateDatabase
 from exporter.state.missing import MissingUploads
 from exporter.state.notes import Notes, read_notes, write_notes
@@ -123,6 +124,8 @@ class Ledger:
         is the initiation. `contiguous` is None where the list is too short to be worth storing.
         """
         idle_since, dated = _idle_since(upload, totals, now, before)
+        if contiguous and contiguous.bytes > MAX_NUMBER:
+            contiguous = None
         record = UploadRecord(
             checked_at=now,
             idle_since=idle_since,

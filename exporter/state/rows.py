@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from array import array
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,10 +25,14 @@ if TYPE_CHECKING:
     from exporter.model.uploads import Upload
     from exporter.state.database import BucketName, StateDatabase
 
+log = logging.getLogger(__name__)
+
 BATCH = 500
 """Number of rows that are written together."""
 MAX_PENDING = 100_000
 """Maximum number of rows kept in memory while they cannot be written; beyond it the oldest are dropped."""
+_NOT_STORABLE = (OverflowError, UnicodeError)
+"""What the driver raises for a number of more than 64 bits, and for a text that has no UTF-8."""
 _PARTITIONS = 256
 _SHIFT = 56
 _SUM_BITS = 2**32 - 1
@@ -269,7 +274,25 @@ class LedgerRows:
         def write(connection: sqlite3.Connection) -> None:
             blocks = self._names.write(connection, number)
             rows = [(number, row_id, *record, blocks.get(row_id)) for row_id, record in self._pending.items()]
-            connection.executemany(_WRITE, rows)
+            _write_rows(connection, rows)
             work(connection, number)
 
         return self._database.write(write)
+
+
+def _write_rows(connection: sqlite3.Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    """Write rows; one that SQLite cannot hold is left out, so that its upload is asked about again."""
+    try:
+        connection.executemany(_WRITE, rows)
+    except _NOT_STORABLE:
+        lost = sum(not _is_written(connection, row) for row in rows)
+        text = "records of uploads cannot be stored: these uploads are asked about again; please report it"
+        log.warning(text, extra={"fields": {"records": lost}})
+
+
+def _is_written(connection: sqlite3.Connection, row: tuple[object, ...]) -> bool:
+    try:
+        connection.execute(_WRITE, row)
+    except _NOT_STORABLE:
+        return False
+    return True

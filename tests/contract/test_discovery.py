@@ -89,6 +89,18 @@ class TestEveryStore:
         spoil(rig, body=body)
         assert failure(finder(rig).find).reason is Reason.BAD_RESPONSE
 
+    @pytest.mark.parametrize(
+        "body", [b"", b"<?xml version='1.0'?><ListAllMyBucketsResult>", b'{"VaultList": [']
+    )
+    def test_a_garbled_list_is_asked_for_once_more(self, open_rig: Opener, body: bytes):
+        rig = open_rig(scan=replace(SCAN, retries=0))
+        is_own = not body or (body[:1] == b"{") == (rig.target.store is StoreKind.GLACIER)
+        fill(rig, "media")
+        spoil(rig, body=body, on=(1,))
+        assert (names(rig) if is_own else failure(finder(rig).find).reason) == (
+            ["media"] if is_own else Reason.BAD_RESPONSE
+        )
+
     def test_a_refusal_says_what_is_missing(self, open_rig: Opener):
         rig = open_rig()
         spoil(rig, rig.refusal(403, "AccessDenied"))

@@ -25,8 +25,8 @@ xml_texts = st.text(
     st.characters(exclude_categories=["Cs", "Cc", "Co", "Cn"], include_characters="\t\n"),
     min_size=1,
     max_size=12,
-)
-"""What an upload id may be: XML can hold it."""
+).filter(lambda text: text == text.strip())
+"""What an upload id may be: XML can hold it, and it has no white space around it."""
 ages = st.integers(0, 90 * 86400 * 1000)  # milliseconds
 
 

@@ -49,12 +49,19 @@ def unproven(name: str) -> dict[str, bytes]:
     }
 
 
+GARBLED = {
+    *("empty", "blank", "cut", "twice", "list twice", "marker twice", "inner twice", "not a number"),
+    *("infinity", "long number", "latin-1", "deep"),
+}
+"""What may be a page that was damaged on the way: it is asked for once more."""
+
+
 class TestProof:
     @pytest.mark.parametrize("kind", unproven("Parts"))
     def test_uploads_that_do_not_prove_themselves(self, vault: Rig, kind: str):
         vault.answer(UPLOADS, body(unproven("UploadsList")[kind]))
         assert failure(vault.ids).reason == Reason.BAD_RESPONSE
-        assert vault.traffic.failures == {(UPLOADS, Reason.BAD_RESPONSE): 1}
+        assert vault.traffic.failures == {(UPLOADS, Reason.BAD_RESPONSE): 1 + (kind in GARBLED)}
 
     @pytest.mark.parametrize("kind", unproven("Parts"))
     def test_parts_that_do_not_prove_themselves(self, vault: Rig, kind: str):

@@ -83,7 +83,7 @@ class TestParts:
             (["0-99", "10-19", "200-209"], 3, 110),
             (["100-109", "300-309"], 2, 20),
             ([" 0-9 "], 1, 10),
-            (["0-9223372036854775807"], 1, 2**63),
+            (["0-9223372036854775806"], 1, 2**63 - 1),
         ],
     )
     def test_bytes_are_those_covered(self, vault: Rig, ranges: list[str], parts: int, total: int):
@@ -107,7 +107,18 @@ class TestParts:
                 "a-b",
                 "0 - 9",
             ),
-            *("1e1-20", "\u0660-9", "0-9\n1", "0-" + "9" * 5000, None, 5, ["0-9"], {}),
+            *(
+                "1e1-20",
+                "\u0660-9",
+                "0-9\n1",
+                "0-9223372036854775807",
+                "9999999999999999990-9999999999999999999",
+                "0-" + "9" * 5000,
+                None,
+                5,
+                ["0-9"],
+                {},
+            ),
         ],
     )
     def test_a_range_that_cannot_be_read_leaves_the_bytes_unknown(self, vault: Rig, covered: object):

@@ -49,6 +49,12 @@ class TestParts:
         record(ledger, each, PartTotals(2, 30, NOW - 7), NOW)
         assert record_of(ledger, each) == UploadRecord(NOW, NOW - 7, True, 2, 30)  # noqa: FBT003
 
+    def test_what_no_store_can_mean_is_stored_as_not_known(self):
+        ledger, each, start = Ledger(), upload(1), ContiguousParts(1000, 2**63, NOW)
+        stored = record(ledger, each, PartTotals(1001, None, NOW - 7), NOW, contiguous=start)
+        assert (stored.parts, stored.bytes, stored.contiguous_parts) == (1001, None, None)
+        assert ledger.rows.flush()
+
     def test_none_mean_the_initiation(self):
         ledger, each = Ledger(), upload(1, age=DAY)
         assert record(ledger, each, PartTotals(0, 0), NOW).idle_since == NOW - DAY
@@ -285,6 +291,27 @@ class TestNextProcess:
 
 
 class TestRows:
+    @pytest.mark.parametrize(
+        "bad",
+        [
+            {"parts": 2**63},
+            {"bytes": 2**63},
+            {"storage_class": "GLACIER\ud800"},
+            {"contiguous_bytes": 10**19},
+        ],
+    )
+    def test_one_that_cannot_be_stored_costs_no_other_and_no_scan(self, caplog, bad: dict[str, object]):
+        database, whole = StateDatabase(), UploadRecord(NOW, NOW, True, 2, 20)  # noqa: FBT003
+        rows = LedgerRows(database, NAME)
+        for number in range(3):
+            rows.put(number, whole._replace(**(bad if number == 1 else {})), upload(number))
+        assert rows.commit([], "settings", "notes")
+        later = LedgerRows(database, NAME)
+        assert (later.fetch(range(3)), later.notes()) == ({0: whole, 2: whole}, ("settings", "notes"))
+        assert [each.fields for each in caplog.records] == [{"records": 1}]
+        rows.put(1, whole, upload(1))
+        assert (rows.flush(), later.fetch([1])) == (True, {1: whole})
+
     def test_rows_wait_for_each_other_and_are_read_meanwhile(self):
         rows = LedgerRows(StateDatabase(), NAME)
         known = UploadRecord(NOW, NOW, True, 1, 1)  # noqa: FBT003

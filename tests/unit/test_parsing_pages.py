@@ -17,7 +17,8 @@ from exporter.model.uploads import Part, Upload
 from exporter.stores import timestamps
 from exporter.stores.base import Page, PageRequest
 from exporter.stores.parsing import repair
-from exporter.stores.parsing.pages import read_buckets, read_error, read_parts, read_uploads
+from exporter.stores.parsing.buckets import read_buckets
+from exporter.stores.parsing.pages import read_error, read_parts, read_uploads
 from exporter.stores.transport.response import Response
 
 NOW = 1.8e9
@@ -122,7 +123,7 @@ class TestKeys:
         damaged = "\r\ni\r</UploadId><StorageClass>C\r\n</StorageClass>"
         body = page("k\r").body.replace(b"id-0</UploadId>", damaged.encode())
         found = read_uploads(LISTING, Response(200, {}, body), None, NOW)
-        assert found.items == [Upload("k\r", "\ni\n", None, "C")]
+        assert found.items == [Upload("k\r", "i", None, "C")]
 
     @pytest.mark.parametrize(
         "text", ["<Key>" * 99, "<Key><![CDATA[" * 99, "<Key><!--" * 99, "<a:" * 99, "<Key a"]
@@ -171,7 +172,7 @@ class TestProof:
         deeper = f"<Uploads xmlns:s='s'><{name}><Key>k</Key></{name}></Uploads>"
         with pytest.raises(StoreError, match="no Upload below its root"):
             keys_of(page(head=deeper))
-        assert keys_of(page(head="<Uploads/><UploadIdMarker></UploadIdMarker>")) == []
+        assert keys_of(page(head="<Uploads/><UploadIdMarker></UploadIdMarker><Bucket>b</Bucket>")) == []
 
     def test_parts_that_lie_deeper_are_not_none(self):
         body = b"<ListPartsResult><Parts><Part><PartNumber>1</PartNumber></Part></Parts></ListPartsResult>"
@@ -256,10 +257,43 @@ class TestProof:
             keys_of(Response(200, {}, body))
         assert caught.value.reason is Reason.BAD_RESPONSE
 
-    def test_in_other_fields_that_damage_costs_the_field(self):
-        damaged = "<StorageClass>C\x01</StorageClass><Initiated>2026-01-01T00:00:00Z\x0c</Initiated>"
-        body = page("k").body.replace(b"</Upload>", f"{damaged}</Upload>".encode())
-        assert read_uploads(LISTING, Response(200, {}, body), None, NOW).items == [Upload("k", "id-0")]
+    @pytest.mark.parametrize("torn", [b"\x01", b"&#x1;", b"\xed\xa0\x80", b"\xff"])
+    def test_in_a_storage_class_it_is_a_class_that_is_not_known_and_can_be_stored(self, torn: bytes):
+        written = b"<StorageClass>GLA\xef\xbf\xbd" + torn + b"</StorageClass>"
+        listed = page("k").body.replace(b"</Upload>", written + b"</Upload>")
+        (upload,) = read_uploads(LISTING, Response(200, {}, listed), None, NOW).items
+        parts = b"<ListPartsResult>" + written + b"<Key>k</Key></ListPartsResult>"
+        of_parts = read_parts(PARTS_OF_K, Response(200, {}, parts), None, NOW).storage_class
+        assert (upload.upload_id, upload.storage_class, of_parts.encode()) == (
+            "id-0",
+            of_parts,
+            "GLA\ufffd".encode() + "\ufffd".encode() * (3 if len(torn) == 3 else 1),
+        )
+
+    @pytest.mark.parametrize("torn", ["\x01", "&#x1;", "\ud800"])
+    @pytest.mark.parametrize("name", ["UploadId", "Initiated"])
+    def test_an_id_or_a_date_with_such_characters_is_torn(self, name: str, torn: str):
+        text = page("k", head="<Bucket>b</Bucket>").body.decode().replace("id-0", "id")
+        text = text.replace("</Upload>", "<Initiated>2026-01-01T00:00:00Z</Initiated></Upload>")
+        body = text.replace(f"</{name}>", f"{torn}</{name}>").encode("utf-8", "surrogatepass")
+        with pytest.raises(StoreError, match=name) as caught:
+            keys_of(Response(200, {}, body))
+        assert (caught.value.reason, caught.value.garbled) == (Reason.BAD_RESPONSE, True)
+
+    @pytest.mark.parametrize(
+        "name", ["UploadId", "PartNumberMarker", "MaxParts", "PartNumber", "Size", "LastModified"]
+    )
+    def test_a_number_of_a_part_with_such_characters_is_torn(self, name: str):
+        whole = (
+            "<ListPartsResult><UploadId>i</UploadId><PartNumberMarker>0</PartNumberMarker><MaxParts>9</MaxParts>"
+            "<Part><PartNumber>1</PartNumber><Size>7</Size><LastModified>2026-01-01T00:00:00Z</LastModified></Part>"
+            "<New>\x01</New></ListPartsResult>"
+        )
+        assert read_parts(PARTS_OF_K, Response(200, {}, whole.encode()), None, NOW).items.sizes == [7]
+        torn = whole.replace(f"</{name}>", f"\x01</{name}>").encode()
+        with pytest.raises(StoreError, match=name) as caught:
+            read_parts(PARTS_OF_K, Response(200, {}, torn), None, NOW)
+        assert (caught.value.reason, caught.value.garbled) == (Reason.BAD_RESPONSE, True)
 
     @pytest.mark.parametrize("said", ["true\x0c", "\x1ffalse"])
     def test_a_damaged_word_on_the_end_is_refused(self, said: str):
@@ -438,7 +472,8 @@ def _children(root: ET.Element, item: ET.Element, name: str) -> list[ET.Element]
 
 
 def _number(text: str) -> int | None:
-    return int(text) if re.fullmatch(r"\s*[0-9]{1,19}\s*", text) else None
+    number = int(text) if re.fullmatch(r"\s*[0-9]{1,19}\s*", text) else None
+    return number if number is not None and number < 2**63 else None
 
 
 def _page(root: ET.Element, items: list[Part] | list[Upload], last: tuple[str, ...] | None) -> Page | None:
@@ -453,6 +488,10 @@ def _is_nested(root: ET.Element, item: str) -> bool:
     return any(_local(element).lower() == item for element in root.iter())
 
 
+def _has_any(root: ET.Element, *names: str) -> bool:
+    return any(_local(element) in names for element in root)
+
+
 def _slow_parts(body: bytes) -> Page[Part] | None:
     root = ET.fromstring(body)
     parts = [
@@ -464,7 +503,7 @@ def _slow_parts(body: bytes) -> Page[Part] | None:
         for item in root
         if _local(item) == "Part"
     ]
-    if not parts and _is_nested(root, "part"):
+    if not parts and (_is_nested(root, "part") or not _has_any(root, "Bucket", "IsTruncated")):
         return None
     numbers = [part.start for part in parts if part.start is not None]
     found = _page(root, parts, (str(numbers[-1]),) if numbers else None)
@@ -480,7 +519,7 @@ def _slow_uploads(body: bytes) -> Page[Upload] | None:
     uploads = [
         Upload(
             _text(root, item, "Key"),
-            _text(root, item, "UploadId"),
+            _text(root, item, "UploadId").strip(),
             timestamps.parse_past(_text(root, item, "Initiated"), NOW),
             _text(root, item, "StorageClass").strip(),
             next((_text(root, child, "ID").strip() for child in _children(root, item, "Initiator")), ""),
@@ -490,10 +529,11 @@ def _slow_uploads(body: bytes) -> Page[Upload] | None:
     ]
     if not all(upload.key and upload.upload_id for upload in uploads):
         return None
-    if not uploads and _is_nested(root, "upload"):
+    if not uploads and (_is_nested(root, "upload") or not _has_any(root, "Bucket", "IsTruncated")):
         return None
     found = _page(root, uploads, uploads[-1][:2] if uploads else None)
-    marker = tuple([*_texts(root, name), ""][0] for name in ("NextKeyMarker", "NextUploadIdMarker"))
+    key, upload_id = ([*_texts(root, name), ""][0] for name in ("NextKeyMarker", "NextUploadIdMarker"))
+    marker = key, upload_id.strip()
     return found and found._replace(next_marker=marker if any(marker) else None)
 
 
@@ -533,10 +573,17 @@ class TestColumns:
         found = _read(read_uploads, f"<{root}>{upload * count}</{root}>".encode())
         assert [each.initiator for each in found.items] == [initiator] * count
 
-    @pytest.mark.parametrize(("text", "size"), [("9" * 19, 10**19 - 1), ("9" * 20, None), ("", None)])
-    def test_a_size_has_up_to_19_digits(self, text: str, size: int | None):
-        body = f"<ListPartsResult><Part><Size>{text}</Size></Part></ListPartsResult>".encode()
-        assert _read(read_parts, body).items == [Part(None, size)]
+    @pytest.mark.parametrize("count", [1, 100])
+    @pytest.mark.parametrize(
+        ("text", "size"), [(str(2**63 - 1), 2**63 - 1), (str(2**63), None), ("9" * 20, None), ("", None)]
+    )
+    def test_a_size_is_at_most_what_can_be_stored(self, text: str, size: int | None, count: int):
+        written = [f"<Part><Size>{each}</Size></Part>" for each in (text, *range(count))]
+        body = f"<ListPartsResult>{''.join(written)}</ListPartsResult>".encode()
+        assert _read(read_parts, body).items == [
+            Part(None, size),
+            *(Part(None, each) for each in range(count)),
+        ]
 
     def test_threads_read_alike(self):
         texts = [page(*(f"{which}/{number}" for number in range(50))).body.decode() for which in range(40)]

@@ -6,8 +6,9 @@ from exporter.config.settings import BucketSettings
 from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Upload
 from exporter.stores.base import PageRequest
+from exporter.stores.parsing.buckets import read_buckets
 from exporter.stores.parsing.lifecycle import read_rules
-from exporter.stores.parsing.pages import read_buckets, read_page
+from exporter.stores.parsing.pages import read_page
 from exporter.stores.transport.response import Response
 
 LISTING = PageRequest(BucketSettings("b"), None, None)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from exporter.model.uploads import Part, Parts, PartTotals
+from exporter.model.uploads import MAX_NUMBER, Part, Parts, PartTotals
 from exporter.stores.base import PartSum
 from exporter.stores.pagination.part_sums import NumberedPartSum, RangedPartSum
 
@@ -22,6 +22,15 @@ def totals(fold: PartSum, *pages: list[Part]) -> PartTotals:
 def in_columns(*pages: list[Part]) -> PartTotals:
     """Count pages as a store gives them that numbers its parts."""
     return totals(NumberedPartSum(), *map(Parts.of, pages))
+
+
+@pytest.mark.parametrize(("more", "total"), [(0, MAX_NUMBER), (1, None)])
+def test_a_sum_beyond_what_any_store_can_mean_is_not_known(more: int, total: int | None):
+    numbered = [Part(1, MAX_NUMBER - 9, 1e9), Part(2, 9 + more, 1e9)]
+    covered = [Part(0, MAX_NUMBER - 9), Part(MAX_NUMBER - 9, 9 + more)]
+    assert in_columns(numbered).bytes == in_columns(*([each] for each in numbered)).bytes == total
+    assert totals(NumberedPartSum(), [*numbered, numbered[0]]).bytes == total
+    assert totals(RangedPartSum(), covered) == PartTotals(2, total)
 
 
 class TestNumbered:

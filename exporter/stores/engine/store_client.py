@@ -66,14 +66,17 @@ class StoreClient:
     def call(self, request: Callable[[float], T], deadline: float) -> T:
         """Make one call, which blocks this thread, and retry it until `deadline`.
 
-        `request` is given the deadline of each attempt. Raises StoreError where the last attempt failed, and
-        StoppingError.
+        `request` is given the deadline of each attempt. An answer that is garbled is asked for once more.
+        Raises StoreError where the last attempt failed, and StoppingError.
         """
-        monotonic, retries = self.clocks.monotonic, 0
+        monotonic, retries, may_be_garbled = self.clocks.monotonic, 0, True
         while True:
             try:
                 return request(min(deadline, monotonic() + self.settings.request_timeout))
             except StoreError as error:
+                if error.garbled and may_be_garbled and monotonic() < deadline:
+                    may_be_garbled = False
+                    continue
                 pause = pause_before(error, retries, self.clocks.jitter)
                 late = monotonic() + pause >= deadline
                 if not error.retryable or retries >= self.settings.retries or late:

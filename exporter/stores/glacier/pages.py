@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from exporter.model.errors import Reason, StoreError
-from exporter.model.uploads import Part, Upload
+from exporter.model.uploads import MAX_NUMBER, Part, Upload
 from exporter.stores import timestamps
 from exporter.stores.base import (
     PARTS_OPERATION,
@@ -23,6 +23,7 @@ from exporter.stores.base import (
     Marker,
     Page,
 )
+from exporter.stores.bodies import is_empty
 from exporter.stores.errors import bad_response, describe_body, error_in_success
 
 if TYPE_CHECKING:
@@ -120,18 +121,22 @@ def _prove_list(answer: Response, name: str, operation: str) -> tuple[dict[str, 
 
 
 def _prove(answer: Response, name: str, operation: str) -> dict[str, Any]:
-    """Return the answer's object, unless it is an error that has nothing called `name`."""
+    """Return the answer's object, unless it is an error in which nothing is listed as `name`."""
     try:
         page = _document(answer.body)
     except (ValueError, RecursionError):
-        raise bad_response(
-            operation, f"the answer is not the JSON of a store ({describe_body(answer)})"
-        ) from None
+        what = f"the answer is not the JSON of a store ({describe_body(answer)})"
+        raise bad_response(operation, what, garbled=_may_be_garbled(answer)) from None
     if not isinstance(page, dict):
         raise bad_response(operation, f"the answer is not an object ({describe_body(answer)})")
-    if page.get(name) is None and _text(page, "code"):
+    if not page.get(name) and _text(page, "code"):
         raise error_in_success(operation, *read_error(answer))
     return page
+
+
+def _may_be_garbled(answer: Response) -> bool:
+    """Whether a fault on the way may have damaged what a store sent: an object, or what is empty now."""
+    return is_empty(answer) or answer.body.lstrip().startswith(b"{")
 
 
 def _prove_vault(fields: dict[str, Any], vault: str, operation: str) -> None:
@@ -170,13 +175,22 @@ def _text(fields: dict[str, Any], name: str) -> str:
 def _marker(page: dict[str, Any], operation: str) -> Marker | None:
     """Return where the listing goes on; None at its end, which is null, empty or the text `null`."""
     marker = page.get("Marker")
-    if marker is not None and not isinstance(marker, str):
+    if marker is not None and not (isinstance(marker, str) and _has_utf_8(marker)):
         raise bad_response(operation, "Marker is no text")
     return None if marker is None or marker.strip() in _NO_MARKER else (marker,)
 
 
+def _has_utf_8(text: str) -> bool:
+    """Whether a text can be sent: JSON can name half a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _upload(fields: dict[str, Any], store_now: float) -> Upload:
-    upload_id = _text(fields, "MultipartUploadId")
+    upload_id = _text(fields, "MultipartUploadId").strip()
     if not upload_id:
         raise bad_response(UPLOADS_OPERATION, "an upload without MultipartUploadId")
     initiated = timestamps.parse_past(_text(fields, "CreationDate"), store_now)
@@ -184,7 +198,10 @@ def _upload(fields: dict[str, Any], store_now: float) -> Upload:
 
 
 def _part(covered: str) -> Part:
-    """Return the part that covers `first-last`, both counted; one of unknown place and size if unreadable."""
+    """Return the part that covers `first-last`, both counted.
+
+    It is of unknown place and size where these cannot be read, or end where no archive can.
+    """
     match = _RANGE.fullmatch(covered.strip())
     first, last = (int(match[1]), int(match[2])) if match else (0, -1)
-    return Part(first, last - first + 1) if first <= last else Part(None, None)
+    return Part(first, last - first + 1) if first <= last < MAX_NUMBER else Part(None, None)

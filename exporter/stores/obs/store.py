@@ -25,8 +25,8 @@ from exporter.stores.obs.endpoint import check_bucket_name, iam_url, read_server
 from exporter.stores.obs.signature import ObsRequest, ObsSigner
 from exporter.stores.obs.wire import ObsBucket, read_error
 from exporter.stores.pagination.part_sums import NumberedPartSum
+from exporter.stores.parsing.buckets import read_buckets
 from exporter.stores.parsing.lifecycle import NO_RULES, has_no_rules, read_rules
-from exporter.stores.parsing.pages import read_buckets
 from exporter.stores.parsing.tags import has_no_tags, read_tags
 from exporter.stores.transport.client import Request
 

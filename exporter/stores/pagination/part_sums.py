@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from exporter.model.uploads import Part, Parts, PartTotals
+from exporter.model.uploads import MAX_NUMBER, Part, Parts, PartTotals
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -108,13 +108,18 @@ class NumberedPartSum:
         """Return the sum so far."""
         numbered = self._in_run + len(self._numbers) if self._by_number is None else len(self._by_number)
         parts = self.skipped_parts + numbered + len(self._unnumbered)
-        return PartTotals(parts, self._bytes, self._last_modified, storage_class)
+        return PartTotals(parts, _believed(self._bytes), self._last_modified, storage_class)
 
 
 @lru_cache(maxsize=16)
 def _run(first: int, length: int) -> list[int]:
     """Return the numbers of `length` parts from `first` on; cached, as pages are alike."""
     return list(range(first, first + length))
+
+
+def _believed(size: int | None) -> int | None:
+    """Return a sum of bytes, None where it is above what any store can mean."""
+    return size if size is None or size <= MAX_NUMBER else None
 
 
 def _is_later(part: Part, other: Part) -> bool:
@@ -151,7 +156,9 @@ class RangedPartSum:
     def totals(self, storage_class: str) -> PartTotals:
         """Return the sum so far."""
         parts = len(self._ranges) + self._unreadable
-        return PartTotals(parts, None if self._unreadable else self._covered(), None, storage_class)
+        return PartTotals(
+            parts, None if self._unreadable else _believed(self._covered()), None, storage_class
+        )
 
     def _covered(self) -> int:
         covered = end_so_far = 0

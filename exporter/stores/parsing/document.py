@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lxml import etree
 
 from exporter.stores.parsing.parser import parse
-from exporter.stores.parsing.repair import NAMES, restore_name, restore_value
+from exporter.stores.parsing.repair import CLASSES, NAMES, restore_class, restore_name, restore_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ class Document:
 
     Fields are looked up by local name, in any namespace. Of a repeated field the first counts: below the root
     the first of all, in an item the first in the root's namespace before any other. A missing field is '';
-    so is one that held characters which XML forbids, unless it is a name (`repair.NAMES`).
+    so is one that is `torn`.
     """
 
     def __init__(self, body: bytes, *fields: str) -> None:
@@ -35,6 +35,8 @@ class Document:
         """
         self._root, self.is_repaired, self._lease = parse(body)
         """Whether it held characters that XML forbids."""
+        self.torn: list[str] = []
+        """The names of fields read so far that held such characters, and are no names (`repair.NAMES`)."""
         self.name = _local(self._root.tag)
         children = self._root.iterchildren(*_any_namespace(fields))
         named = ((_local(child.tag), child.text or "") for child in children)
@@ -58,6 +60,14 @@ class Document:
     def texts(self) -> dict[str, str]:
         """Return the texts of all fields below the root."""
         return {name: text or "" for name, text in self.fields.items()}
+
+    def names(self) -> set[str]:
+        """Return the names of all elements below the root."""
+        return {_local(child.tag) for child in self._root.iterchildren("{*}*")}
+
+    def outer_elements(self) -> set[str]:
+        """Return the names of the elements below the root that have elements in them."""
+        return {_local(child.tag) for child in self._root.iterchildren("{*}*") if len(child)}
 
     def children(self, name: str) -> list[Element]:
         """Return the elements of this name below the root."""
@@ -109,7 +119,12 @@ class Document:
         """Return the text of a field of this name as the store sent it, where the document was repaired."""
         if not self.is_repaired:
             return text
-        return restore_name(text) if name in NAMES else restore_value(text)
+        if name in NAMES or name in CLASSES:
+            return (restore_name if name in NAMES else restore_class)(text)
+        restored = restore_value(text)
+        if restored is None:
+            self.torn.append(name)
+        return restored or ""
 
 
 class Element:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class PageFields(Protocol):
@@ -11,6 +14,10 @@ class PageFields(Protocol):
     @property
     def is_repaired(self) -> bool:
         """Whether it held characters that XML forbids."""
+
+    @property
+    def torn(self) -> Sequence[str]:
+        """The names of fields read so far that cannot be read for such characters."""
 
     @property
     def fields(self) -> dict[str, str | None]:

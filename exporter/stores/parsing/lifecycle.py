@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from exporter.model.results import AbortRules
 from exporter.stores.base import LIFECYCLE_OPERATION
 from exporter.stores.parsing.abort_rule import read_abort_rule, refuse_unknown
-from exporter.stores.parsing.pages import parse_answer
+from exporter.stores.parsing.pages import parse_answer, refuse_torn
+from exporter.stores.parsing.required import prove_empty
 
 if TYPE_CHECKING:
     from exporter.model.errors import StoreError
@@ -38,12 +39,16 @@ def read_rules(response: Response, watched_prefix: str | None) -> AbortRules:
     for name in document.texts().keys() - {"Rule"}:
         for element in document.children(name):
             refuse_unknown(name, element)
-    for rule in document.children("Rule"):
+    rules = document.children("Rule")
+    if not rules:
+        prove_empty(document, LIFECYCLE_OPERATION)
+    for rule in rules:
         found = read_abort_rule(rule)
         if found is None or not any(map(partial(_overlap, within), found.prefixes)):
             continue
         covers_all = within.startswith(found.prefixes) and not found.filtered
         shortest[covers_all] = min(found.seconds, shortest.get(covers_all, found.seconds))
+    refuse_torn(document, LIFECYCLE_OPERATION)
     return AbortRules(bucket=shortest.get(True), prefix=shortest.get(False))
 
 

@@ -29,12 +29,18 @@ class ShapedPage:
 
     __slots__ = ("_pieces", "_shape", "fields")
     is_repaired = False
+    torn = ()
 
     def __init__(self, shape: PageShape, fields: dict[str, str | None], pieces: list[str]) -> None:
         """Take the fields below the root, and the texts of the items."""
         self._shape = shape
         self.fields = fields
         self._pieces = pieces
+
+    @property
+    def has_items(self) -> bool:
+        """Whether it lists anything; where it does not, a parser has to prove it (`required`)."""
+        return len(self._pieces) > 1
 
     def text(self, name: str) -> str:
         """Return the text of a field below the root."""

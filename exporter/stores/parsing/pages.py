@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 from exporter.model.uploads import Part, Parts, Upload
 from exporter.stores import timestamps
 from exporter.stores.base import (
-    BUCKETS_OPERATION,
     PARTS_OPERATION,
     UPLOADS_OPERATION,
-    FoundBucket,
     Page,
 )
 from exporter.stores.errors import bad_response, error_in_success
@@ -24,12 +22,12 @@ from exporter.stores.parsing.fields import PageKind
 from exporter.stores.parsing.large_pages import read_large_page
 from exporter.stores.parsing.numbers import integer, integers, part_marker
 from exporter.stores.parsing.parser import DoctypeError, NotXmlError
+from exporter.stores.parsing.required import prove_empty, prove_items
 from exporter.stores.parsing.shape_learning import Shapes
 from exporter.stores.parsing.unexpected import no_document, other_document
 
 if TYPE_CHECKING:
     from exporter.stores.base import PageRequest
-    from exporter.stores.parsing.document import Element
     from exporter.stores.parsing.fields import PageFields
     from exporter.stores.transport.response import Response
 
@@ -63,7 +61,6 @@ PART_SHAPES = Shapes(
     )
 )
 """The shapes of pages that this process has read, of all stores."""
-_BUCKETS_FIELDS = ("IsTruncated", "ContinuationToken", "NextMarker")
 
 
 def read_page(request: PageRequest, response: Response, bucket: str | None, now: float) -> Page[Any]:
@@ -88,12 +85,13 @@ def read_uploads(
         question = (request, answer, bucket, now)
         lease = memory_for(text_cost(answer.body))
         found = shapes.read(answer.body)
-        if found is not None:
+        if found is not None and (is_piece or found.has_items):
             return _uploads_page(found, *question, is_piece=is_piece)
         del lease
         document = _parsed(answer, shapes)
         page = _uploads_page(document, *question, is_piece=is_piece)
-        shapes.learn(answer.body, document)
+        if found is None:
+            shapes.learn(answer.body, document)
         return page
 
     return read_large_page(response, read) or read(response)
@@ -118,20 +116,21 @@ def _uploads_page(  # noqa: PLR0913 - all that decides what the page is
         what = "the answer groups uploads in CommonPrefixes, which nobody asked for"
         raise bad_response(UPLOADS_OPERATION, what)
     keys, ids, initiated, classes = document.columns("Upload", "Key", "UploadId", "Initiated", "StorageClass")
-    if not (all(keys) and all(ids)):
-        what = "an upload without key or upload id"
-        raise bad_response(UPLOADS_OPERATION, what, garbled=document.is_repaired)
-    if not keys:
-        _check_nesting(response, "Upload", UPLOADS_OPERATION)
+    ids = list(map(str.strip, ids))
+    prove_items(UPLOADS_OPERATION, keys, ids, garbled=document.is_repaired)
+    if not (keys or is_piece):
+        _prove_empty(document, response, UPLOAD_SHAPES.kind)
     keys, marker = as_they_are(document, keys, asked=request.encoded, is_piece=is_piece)
     moments = timestamps.parse_past_column(initiated, response.server_time(default=now))
     initiators = document.nested_column("Upload", "Initiator", "ID")
+    truncated = read_truncated(document, UPLOADS_OPERATION)
+    refuse_torn(document, UPLOADS_OPERATION)
     rows = zip(keys, ids, moments, map(str.strip, classes), map(str.strip, initiators), strict=True)
     uploads = list(map(_new_upload, rows))
-    next_marker = (marker, document.text("NextUploadIdMarker"))
+    next_marker = (marker, document.text("NextUploadIdMarker").strip())
     return Page(
         items=uploads,
-        truncated=_truncated(document, UPLOADS_OPERATION),
+        truncated=truncated,
         next_marker=next_marker if any(next_marker) else None,
         last_marker=(keys[-1], ids[-1]) if uploads else None,
         server=response.headers.get("server", ""),
@@ -148,12 +147,13 @@ def read_parts(
     """Return the page of parts in `response`; see `read_uploads`."""
     lease = memory_for(text_cost(response.body))
     found = shapes.read(response.body)
-    if found is not None:
+    if found is not None and found.has_items:
         return _parts_page(found, request, response, bucket, now)
     del lease
     document = _parsed(response, shapes)
     page = _parts_page(document, request, response, bucket, now)
-    shapes.learn(response.body, document)
+    if found is None:
+        shapes.learn(response.body, document)
     return page
 
 
@@ -165,7 +165,7 @@ def _parts_page(
     if len(texts) > MAX_PARTS:
         raise bad_response(PARTS_OPERATION, f"the answer has more than {MAX_PARTS:,} parts")
     if not texts:
-        _check_nesting(response, "Part", PARTS_OPERATION)
+        _prove_empty(document, response, PART_SHAPES.kind)
     numbers = integers(texts)
     store_now = response.server_time(default=now)
     abort_date = response.headers.get(ABORT_DATE)
@@ -173,7 +173,8 @@ def _parts_page(
     if last is None:
         last = next((number for number in reversed(numbers) if number is not None), None)
     said = document.fields.get
-    truncated = _truncated(document, PARTS_OPERATION)
+    truncated = read_truncated(document, PARTS_OPERATION)
+    refuse_torn(document, PARTS_OPERATION)
     has_gaps = last is not None and last != len(numbers)
     return Page(
         Parts(numbers, integers(sizes), timestamps.parse_past_column(modified, store_now)),
@@ -186,37 +187,19 @@ def _parts_page(
     )
 
 
-def _check_nesting(response: Response, item: str, operation: str) -> None:
-    """Raise StoreError (bad_response) where a page without items has one elsewhere than below its root."""
-    if re.search(rf"(?i)[<:]{item}[\s>]".encode(), response.body):
-        raise bad_response(operation, f"the answer has no {item} below its root, but elsewhere")
+def _prove_empty(document: PageFields, response: Response, kind: PageKind) -> None:
+    """Raise StoreError (bad_response) where a page has items elsewhere, or does not say that it has none."""
+    if re.search(rf"(?i)[<:]{kind.item}[\s>]".encode(), response.body):
+        raise bad_response(kind.operation, f"the answer has no {kind.item} below its root, but elsewhere")
+    if isinstance(document, Document):  # others have items: see `read_uploads`
+        prove_empty(document, kind.operation)
 
 
-def read_buckets(response: Response) -> Page[FoundBucket]:
-    """Return the page of an account's buckets: S3 says where it goes on by a token, OBS by a name.
-
-    Raises StoreError (bad_response).
-    """
-    document = parse_answer(response, "ListAllMyBucketsResult", BUCKETS_OPERATION, *_BUCKETS_FIELDS)
-    lists = document.children("Buckets")
-    if not lists:
-        raise bad_response(BUCKETS_OPERATION, "the answer has no Buckets")
-    found = [_found_bucket(bucket) for bucket in lists[0].children("Bucket")]
-    if not all(bucket.name for bucket in found):
-        raise bad_response(BUCKETS_OPERATION, "a bucket without a name")
-    marker = document.text("ContinuationToken") or document.text("NextMarker")
-    truncated = _truncated(document, BUCKETS_OPERATION)
-    return Page(
-        items=found,
-        truncated=bool(marker) if truncated is None else truncated,
-        next_marker=(marker,) if marker else None,
-        last_marker=(found[-1].name,) if found else None,
-    )
-
-
-def _found_bucket(bucket: Element) -> FoundBucket:
-    region = bucket.text("BucketRegion").strip() or bucket.text("Location").strip()
-    return FoundBucket(bucket.text("Name"), region or None)
+def refuse_torn(document: PageFields, operation: str) -> None:
+    """Raise StoreError (bad_response) where an id, a date or a number has characters that none can have."""
+    if document.torn:
+        what = f"the answer's {document.torn[0]} has characters that XML forbids"
+        raise bad_response(operation, what, garbled=True)
 
 
 def read_error(body: bytes) -> tuple[str, str]:
@@ -265,7 +248,8 @@ def _check_question(document: PageFields, request: PageRequest, operation: str, 
         raise bad_response(operation, what, "check any proxy or cache, which has to tell apart queries")
 
 
-def _truncated(document: PageFields, operation: str) -> bool | None:
+def read_truncated(document: PageFields, operation: str) -> bool | None:
+    """Return whether an answer says that there is more, None where it does not say. Raises StoreError."""
     texts = document.all_texts("IsTruncated")
     if texts == ["false"]:
         return False

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from exporter.stores.transport.memory import Lease
 
 _ENCODING_ERRORS = {etree.ErrorTypes.ERR_UNKNOWN_ENCODING, etree.ErrorTypes.ERR_UNSUPPORTED_ENCODING}
-# what some servers send before the declaration, though XML does not allow it
-_BLANK_HEAD = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)+(?=<\?xml\s)")
+# what some servers send before a document, though XML does not allow it: blank lines, a mark behind them
+_BLANK_HEAD = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)+(?=<)")
 # the beginning of a document without a DOCTYPE and certainly in UTF-8
 _PLAIN_HEAD = re.compile(
     rb"(?:\xef\xbb\xbf)?"

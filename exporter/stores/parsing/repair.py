@@ -1,7 +1,8 @@
 """Keeps the characters of keys, markers, prefixes and names that an XML document cannot hold.
 
 Keys may hold any character. Servers write those that XML 1.0 forbids all the same, raw or as references, and
-a raw carriage return, which a parser has to read as a line feed. In other fields such characters are damage.
+a raw carriage return, which a parser has to read as a line feed. In other fields such characters are damage:
+an id, a date or a number that has one is torn, and its page is not believed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ NAMES = frozenset(
     }
 )
 """The fields in which the repair is undone: keys, markers, prefixes, names, and texts for people."""
+CLASSES = frozenset({"StorageClass"})
+"""The fields of which any text will do, as it stands for one that is not known: it need only be storable."""
 
 _ESCAPE = "\ue000"
 _FORBIDDEN_RAW = "\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff"
@@ -56,10 +59,15 @@ def restore_name(text: str) -> str:
     return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
 
 
-def restore_value(text: str) -> str:
-    """Return the text of a field that holds no forbidden characters, '' where it did: it cannot be read."""
+def restore_class(text: str) -> str:
+    """Return the text of a field with U+FFFD for each forbidden character: text that can be stored."""
+    return _DAMAGED.sub("\ufffd", restore_name(text))
+
+
+def restore_value(text: str) -> str | None:
+    """Return the text of a field that has no forbidden characters, None where it has: it is torn."""
     restored = restore_name(text)
-    return "" if _DAMAGED.search(restored) else restored
+    return None if _DAMAGED.search(restored) else restored
 
 
 def keep_carriage_returns(body: bytes) -> bytes:

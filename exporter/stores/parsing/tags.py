@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from exporter.stores.base import TAGS_OPERATION
 from exporter.stores.errors import bad_response
-from exporter.stores.parsing.pages import parse_answer
+from exporter.stores.parsing.pages import parse_answer, refuse_torn
+from exporter.stores.parsing.required import prove_empty, prove_items
 
 if TYPE_CHECKING:
     from exporter.model.errors import StoreError
@@ -26,11 +27,14 @@ def has_no_tags(error: StoreError) -> bool:
 
 def read_tags(response: Response) -> dict[str, str]:
     """Return the values of all tags by their keys. Raises StoreError (bad_response)."""
-    sets = parse_answer(response, "Tagging", TAGS_OPERATION).children("TagSet")
-    if not sets:
-        raise bad_response(TAGS_OPERATION, "the answer has no TagSet")
+    document = parse_answer(response, "Tagging", TAGS_OPERATION)
+    sets = document.children("TagSet")
     pairs = [(tag.text("Key"), tag.text("Value")) for tags in sets for tag in tags.children("Tag")]
+    if not pairs:
+        prove_empty(document, TAGS_OPERATION)
+    refuse_torn(document, TAGS_OPERATION)
+    prove_items(TAGS_OPERATION, [key for key, _ in pairs], garbled=document.is_repaired)
     tags = dict(pairs)
-    if "" in tags or len(tags) != len(pairs):
-        raise bad_response(TAGS_OPERATION, "a tag without a key, or one that stands there twice")
+    if len(tags) != len(pairs):
+        raise bad_response(TAGS_OPERATION, "a tag that stands there twice")
     return tags

@@ -17,8 +17,9 @@ from exporter.stores.base import (
     PageRequest,
 )
 from exporter.stores.errors import gone_error, is_gone
+from exporter.stores.parsing.buckets import read_buckets
 from exporter.stores.parsing.lifecycle import NO_RULES, has_no_rules, read_rules
-from exporter.stores.parsing.pages import read_buckets, read_error, read_parts, read_uploads
+from exporter.stores.parsing.pages import read_error, read_parts, read_uploads
 from exporter.stores.parsing.tags import has_no_tags, read_tags
 from exporter.stores.s3.names import expected_bucket_name
 

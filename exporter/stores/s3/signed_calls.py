@@ -10,8 +10,9 @@ from exporter.stores.asked import Asked
 from exporter.stores.aws.keys import own_keys
 from exporter.stores.base import BUCKETS_OPERATION, LIFECYCLE_OPERATION, TAGS_OPERATION
 from exporter.stores.errors import refusal
+from exporter.stores.parsing.buckets import read_buckets
 from exporter.stores.parsing.lifecycle import NO_RULES, has_no_rules, read_rules
-from exporter.stores.parsing.pages import read_buckets, read_error
+from exporter.stores.parsing.pages import read_error
 from exporter.stores.parsing.tags import has_no_tags, read_tags
 from exporter.stores.s3.wire import is_in_other_region
 from exporter.stores.transport.client import Request
