@@ -13,9 +13,10 @@ settings.load_profile("patient")
 SLOWEST = (
     "test_alerts_fire.py",
     "test_image.py",
-    "test_engines.py",
+    "test_segments_servers.py",
+    "test_liar.py",
     "test_dashboards_prometheus.py",
-    "test_ledger_month.py",
+    "test_engines.py",
 )
 """Files in the order in which they begin: those that wait beside those that compute."""
 
