@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
 MAX_BYTES = 1024
 """Maximum size of any label's value in UTF-8. Those made here keep it up to a `max_length` of 256."""
 MAX_LENGTH = 100
@@ -24,6 +22,8 @@ def label_value(text: str, max_length: int = MAX_LENGTH) -> str:
         text = "".join(map(_escaped, text))
     if len(text) <= max_length:
         return text
+    from hashlib import blake2b  # noqa: PLC0415 - the limits here are read by commands that do without
+
     digest = blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest()
     return f"{text[: max_length - _CUT_OFF]}~{digest}"
 
