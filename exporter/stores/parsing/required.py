@@ -38,21 +38,20 @@ class Required(NamedTuple):
 
 REQUIRED = {
     # Seen to be absent: IsTruncated where it is false (rclone); KeyMarker and UploadIdMarker where they are
-    # empty (Ceph); NextKeyMarker beside a NextUploadIdMarker (SeaweedFS), and both on a truncated page of one
-    # upload (Swift); Initiated (SeaweedFS of before September 2026); Initiator, Owner and StorageClass
-    # (MiniStack); the namespace (Backblaze B2). Bucket, on none: it may be where IsTruncated proves the page.
+    # empty (Ceph); NextKeyMarker beside a NextUploadIdMarker (SeaweedFS); Initiated (SeaweedFS of before
+    # September 2026); Prefix where none was asked for (moto, MiniStack). Bucket, on none: it may be where
+    # IsTruncated proves the page.
     UPLOADS_OPERATION: Required(
         ("Key", "UploadId"),
         ("Bucket", "IsTruncated"),
         frozenset({"Upload", "CommonPrefixes", "Owner", "Initiator"}),
     ),
-    # Seen to be absent: MaxParts (Ceph); PartNumberMarker, StorageClass, Initiator and Owner (MiniStack);
-    # NextPartNumberMarker on the last page (MiniStack). A part without PartNumber or Size leaves its upload
-    # unsized, one without LastModified leaves its activity unknown.
+    # Seen to be absent: MaxParts (Ceph); NextPartNumberMarker where there are no parts (MiniStack). A part
+    # without PartNumber or Size leaves its upload unsized, one without LastModified its activity unknown.
     PARTS_OPERATION: Required(
         (), ("Bucket", "Key", "UploadId", "IsTruncated"), frozenset({"Part", "Owner", "Initiator"})
     ),
-    # Seen to be absent: IsTruncated, markers and the bucket's region (MiniStack).
+    # Seen to be absent: IsTruncated and markers (moto, MiniStack).
     BUCKETS_OPERATION: Required(("Name",), ("Buckets",), frozenset({"Owner", "Buckets"}), ("Buckets",)),
     TAGS_OPERATION: Required(("Key",), ("TagSet",), frozenset({"TagSet"}), ("TagSet",)),
     # A rule that aborts uploads needs days and a Status, which Google's have not; see `abort_rule`.
