@@ -30,9 +30,13 @@ ATTACKS = (
     "names",
     "forbidden",
     "uploads",
+    "random",
     "blanks",
     "nested",
+    "refusal",
+    "two million",
     "parts",
+    "large parts",
 )
 ONE_PAGE = ("page-100000", "page-500000")
 IDLE = "page-3"
@@ -75,7 +79,9 @@ def _scanned(build: Build, url: str, memory: str = "VmHWM") -> tuple[float, floa
         settings = target(url.partition("#")[0], BUCKET, parts=parts, retries=0)
         started = time.monotonic()
         with serving(Path(folder), {"targets": [settings]}, program=build.program()) as exporter:
-            exporter.wait_tried(BUCKET, seconds=SECONDS)
+            found = exporter.wait_tried(BUCKET, seconds=SECONDS)
+            uploads = url.partition("#page-")[2]
+            assert not uploads or found["mpu_uploads_in_progress", BUCKET] == int(uploads), found
             return memory_mib(exporter.process.pid, memory), time.monotonic() - started
 
 

@@ -4,17 +4,20 @@
 """
 
 import gzip
+import random
 import sys
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from uuid import UUID
 
 MIB = 1024 * 1024
 XMLNS = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 BEGAN = datetime(2024, 2, 29, tzinfo=UTC)
 UPLOAD = (
-    "<Upload><Key>backups/{:08}.tar</Key><UploadId>{:036x}.{:032x}</UploadId><Initiator><ID></ID><DisplayName>"
+    "<Upload><Key>backups/2024/{:06}/{:08}.tar.zst</Key><UploadId>{}</UploadId><Initiator><ID></ID><DisplayName>"
     "</DisplayName></Initiator><Owner><ID></ID><DisplayName></DisplayName></Owner><StorageClass></StorageClass>"
     "<Initiated>{}Z</Initiated></Upload>"
 )
@@ -25,13 +28,15 @@ PART = (
 
 
 def uploads_page(uploads: int) -> bytes:
-    """Return a page of all uploads; their ids are random, so that it packs no better than a real store's."""
-    return _document("ListMultipartUploadsResult", "".join(map(_upload, range(uploads))))
+    """Return a page of all uploads, whose ids are as random as MinIO's: so it packs as well as a real one."""
+    draw = random.Random(1)
+    return _document("ListMultipartUploadsResult", "".join(_upload(each, draw) for each in range(uploads)))
 
 
-def _upload(number: int) -> str:
+def _upload(number: int, draw: random.Random) -> str:
+    said = f"{UUID(int=7)}.{UUID(int=draw.getrandbits(128), version=4)}x17{draw.getrandbits(56):017}"
     began = (BEGAN + timedelta(seconds=number)).isoformat()[:19]
-    return UPLOAD.format(number, 7, pow(5, number + 64, 2**127 - 1), began)
+    return UPLOAD.format(number // 100, number, urlsafe_b64encode(said.encode()).decode(), began)
 
 
 def parts_page(parts: int) -> bytes:
@@ -54,6 +59,14 @@ def names() -> bytes:
     return b"".join(b"<n%x/>" % number for number in range(700_000))
 
 
+def random_uploads() -> bytes:
+    """Return a page of uploads that hardly packs."""
+    draw = random.Random(2)
+    item = "<Upload><Key>{:0200x}</Key><UploadId>{:0200x}</UploadId></Upload>"
+    items = (item.format(draw.getrandbits(800), draw.getrandbits(800)) for _ in range(700_000))
+    return _document("ListMultipartUploadsResult", "".join(items))
+
+
 LISTINGS: dict[str, Callable[[], bytes]] = {
     "bomb": lambda: filled(b"<a/>", 63 * MIB),
     "elements": lambda: filled(b"<a/>"),
@@ -62,10 +75,18 @@ LISTINGS: dict[str, Callable[[], bytes]] = {
     "names": lambda: filled(names(), len(names())),
     "forbidden": lambda: filled(b"<Key>\x01\r\x02</Key>"),
     "uploads": lambda: filled(b"<Upload><Key>k</Key><UploadId>i</UploadId></Upload>", 300 * MIB),
+    "random": random_uploads,
     "blanks": lambda: filled(b" ", 300 * MIB),
     "nested": lambda: b"<ListMultipartUploadsResult>" + b"<a>" * (2 * MIB),
+    "refusal": lambda: filled(b"<a>t</a>"),
     "parts": lambda: uploads_page(64),
+    "large parts": lambda: uploads_page(64),
+    "two million": lambda: filled(b"<Upload><Key>k</Key><UploadId>i</UploadId></Upload>", 2_000_000 * 51),
 }
+
+
+_PARTS = {"parts": 34_000, "large parts": 300_000}
+"""Numbers of parts on a page: with bodies just under the limit of today, and of the builds before."""
 
 
 class Answers:
@@ -75,7 +96,9 @@ class Answers:
         """Make the answers of an attack."""
         kind, _, number = attack.partition("-")
         self._listing = uploads_page(int(number)) if number else LISTINGS[kind]()
-        self._parts = parts_page(34_000) if kind == "parts" else b""
+        parts = _PARTS.get(kind)
+        self._parts = parts_page(parts) if parts else b""
+        self.status = 403 if kind == "refusal" else 200
         self.is_packed = kind == "bomb"
         if self.is_packed:
             self._listing = gzip.compress(self._listing, 9)
@@ -93,7 +116,7 @@ def handler(answers: Answers) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             body = answers.answer(self.path)
-            self.send_response(200 if body else 404)
+            self.send_response(answers.status if body else 404)
             if answers.is_packed and body:
                 self.send_header("Content-Encoding", "gzip")
             self.send_header("Content-Length", str(len(body)))

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.config.settings import BucketSettings
 from exporter.model.errors import Reason, StoreError
+from exporter.model.uploads import Upload
 from exporter.stores.base import Page, PageRequest, pieces_of
 from exporter.stores.pagination.listing import list_next_page
+from exporter.stores.pagination.segmented_listing import SegmentedListing
 from exporter.stores.pagination.uploads_paginator import UploadsPaginator
 from exporter.stores.parsing import large_pages
 from exporter.stores.parsing.pages import read_uploads
 from exporter.stores.transport import listing_body
 from exporter.stores.transport.response import Response
-
-if TYPE_CHECKING:
-    from exporter.model.uploads import Upload
 
 REQUEST = PageRequest(BucketSettings("media"), None, None)
 ROOT = "ListMultipartUploadsResult"
@@ -209,3 +206,17 @@ def test_a_page_in_pieces_is_one_page_of_the_listing(page: bytes, monkeypatch):
             found += end.value
     assert asked == [None, ("k", "i")]
     assert [upload.key for upload in found] == [f"{name}{number}" for name in "kl" for number in range(20)]
+
+
+def test_a_listing_of_pages_in_pieces_is_not_cut_at_these():
+    """Its store has longer pages: markers of ours mean nothing to it."""
+    uploads = [Upload(f"k{number:02}", "id") for number in range(80)]
+    shown = [uploads[start : start + 10] for start in range(0, 80, 10)]
+    for in_pieces, is_cut in ((False, True), (True, False)):
+        listing = SegmentedListing(collects=True)
+        for items in shown:
+            last = items is shown[-1]
+            marker = None if in_pieces else (items[-1].key, "id")
+            page = Page(items, not last, marker, rest=(lambda: None) if in_pieces and not last else None)
+            listing.segments[0].accept(page)
+        assert bool(listing.boundaries().keys) == is_cut

@@ -146,13 +146,12 @@ class TestWaiting:
         transport.close()
 
 
-def document(content: bytes, head: bytes = b"") -> bytes:
-    return head + b"<ListMultipartUploadsResult>" + content + b"</ListMultipartUploadsResult>"
+def document(content: bytes) -> bytes:
+    return b"<ListMultipartUploadsResult>" + content + b"</ListMultipartUploadsResult>"
 
 
 ATTRIBUTES = b" ".join(b'a%d=">"' % number for number in range(1000))
 KINDS = b"".join(b"<n%d/>" % number for number in range(50_000))
-LATIN = b'<?xml version="1.0" encoding="iso-8859-1"?>'
 
 
 @pytest.mark.parametrize(
@@ -162,9 +161,8 @@ LATIN = b'<?xml version="1.0" encoding="iso-8859-1"?>'
         ("texts", document(b"<a>t</a>" * 500_000)),
         ("attributes", document(b"<a %b/>" % ATTRIBUTES * 300)),
         ("kinds of elements", document(KINDS)),
-        ("elements in another encoding", document(b"<a/>" * 500_000, LATIN)),
+        ("elements in another encoding", document(b"<a/>" * 170_000).decode().encode("utf-16")),
         ("depth", document(b"<a>" * 300 + b"</a>" * 300)),
-        ("carriage returns", document(b"<Key>\r</Key>" * 250_000)),
         ("forbidden characters", document(b"<Key>" + b"\x01" * 2_000_000 + b"</Key>")),
     ],
 )

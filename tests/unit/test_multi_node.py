@@ -10,7 +10,7 @@ from fakes import BUCKET, GONE, Clock, error, upload
 
 from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Upload
-from exporter.stores.base import Page, PageRequest
+from exporter.stores.base import Page, PageRequest, pieces_of
 from exporter.stores.multi_node import MultiNodeSession, MultiNodeStore, Node
 from exporter.stores.pagination.listing import KeyListing, list_by_key, list_next_page, uploads_paginator
 
@@ -100,6 +100,19 @@ def test_a_page_that_says_neither_end_nor_marker_is_a_node_s_last():
     made = union(clock, BucketSession(clock, 1, Page([upload(1)], truncated=None)))
     ((_, page),) = made.completed(1.0)
     assert (len(page.items), page.truncated) == (1, False)
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_the_pieces_of_a_node_s_page_lead_to_the_next_node(by_name):
+    clock = Clock()
+    in_pieces = Page([upload(1)], truncated=True, rest=lambda: Page([upload(2)], truncated=False))
+    nodes = BucketSession(clock, 1, in_pieces), BucketSession(clock)
+    made = MultiNodeSession([Node("one", None), Node("two", None)], nodes, clock.monotonic)
+    made.start(LISTING._replace(by_name=by_name), 60.0, "label")
+    ((_, page),) = made.completed(1.0)
+    pieces = list(pieces_of(page))
+    assert [each.key for piece in pieces for each in piece.items] == [upload(1).key, upload(2).key]
+    assert [(piece.last_of_node, piece.next_marker) for piece in pieces] == [(False, None), (True, ("1",))]
 
 
 def test_a_failure_keeps_all_that_the_node_said_of_it():

@@ -34,8 +34,6 @@ _MAX_REPAIRED_LENGTH = 9 * 1024 * 1024
 """Characters of a document with six more for each repair: enough for 1,000 keys of nothing else."""
 _PER_REPAIR = 6
 _CONTROLS = bytes({*range(32)} - {*b"\t\n\r"})
-_MANY_RETURNS = 200_000
-_RETURNS_BYTES = 1536 * 1024
 _PIECE = 64 * 1024
 
 
@@ -75,8 +73,6 @@ def parse(body: bytes) -> Parsed:
     body = body[match.end() :] if (match := _BLANK_HEAD.match(body)) else body
     try:
         lease = memory_for(document_cost(body, is_utf_8=_is_utf_8(body)))
-        if len(body) > _RETURNS_BYTES and body.count(b"\r") > _MANY_RETURNS:
-            raise NotXmlError
         body = keep_carriage_returns(body)
     except (TooManyRepairsError, TooLargeError):
         raise NotXmlError from None

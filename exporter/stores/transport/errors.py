@@ -41,14 +41,13 @@ NO_MEMORY = "other answers took all the memory that there is for answers (docs/o
 
 
 def too_large(limit: int, items: int) -> pycurl.error:
-    """Return the error of a body over `limit` bytes, of a listing with the items that it had until there."""
-    what = f"the answer is larger than the cap of {limit / 2**20:,.0f} MiB"
-    if not items:
-        return pycurl.error(pycurl.E_FILESIZE_EXCEEDED, f"{what}; check endpoint_url")
-    advice = "watch the bucket in parts, a target for each prefix"
-    return pycurl.error(
-        pycurl.E_FILESIZE_EXCEEDED, f"{what}: {items:,} uploads were read until there; {advice}"
-    )
+    """Return the error of a body over `limit` bytes, or of a listing that had so many items by then."""
+    if items:
+        what = f"the answer is larger than the cap of pages (docs/operations.md): {items:,} uploads were read"
+        text = f"{what} until there; watch the bucket in parts, a target for each prefix"
+    else:
+        text = f"the answer is larger than the cap of {limit / 2**20:,.0f} MiB; check endpoint_url"
+    return pycurl.error(pycurl.E_FILESIZE_EXCEEDED, text)
 
 
 def from_curl(operation: str, error: pycurl.error) -> StoreError:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 PIECE_BYTES = 1024 * 1024
 """Size of a piece; with an item that begins in it, it ends where that begins."""
-MAX_PACKED_BYTES = 40 * 1024 * 1024
-"""A listing that takes more is refused: some 700,000 uploads, as MinIO lists them in one page."""
+MAX_PACKED_BYTES = 72 * 1024 * 1024
+"""A listing that takes more is refused: some 1,200,000 uploads, as MinIO lists them in one page."""
 _LEVEL = 1  # uploads' ids are random: a higher one takes longer for a twentieth less
 
 

@@ -123,7 +123,7 @@ MULTI_BODIES = Budget(32 * MIB)
 """Bodies of calls that one thread has many of in flight, as far as received, until they are read."""
 BLOCKING_BODIES = Budget(16 * MIB)
 """Those of calls that block a thread: apart, as a thread that has many in flight makes such a call, too."""
-LISTINGS = Budget(24 * MIB)
+LISTINGS = Budget(48 * MIB)
 """Large listings, packed, until all of their uploads are handed on."""
 READING = Budget(48 * MIB)
 """Trees of documents, and texts of large pages, while they are read."""

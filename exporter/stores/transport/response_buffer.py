@@ -169,7 +169,7 @@ class ResponseBuffer:
             fits = self.received_bytes <= MAX_BODY_BYTES
         else:
             fits = self._listing.add(data) and self.received_bytes <= MAX_LISTING_BYTES
-        return None if fits else self._refuse(too_large(self.received_bytes, self.items))
+        return None if fits else self._refuse(too_large(MAX_BODY_BYTES, self.items))
 
     def _refuse(self, error: pycurl.error) -> int:
         self.error = error
