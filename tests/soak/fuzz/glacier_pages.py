@@ -120,7 +120,7 @@ def check(data: bytes) -> None:
 def _check_uploads(answer: Response, _: int) -> None:
     page = read_uploads(answer, _VAULT, _NOW)
     said = json.loads(answer.body)
-    assert [each["MultipartUploadId"] for each in said["UploadsList"]] == [
+    assert [each["MultipartUploadId"].strip() for each in said["UploadsList"]] == [
         each.upload_id for each in page.items
     ]
     _check_end(page, said)

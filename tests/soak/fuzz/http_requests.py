@@ -27,14 +27,13 @@ from uvicorn.server import ServerState
 from exporter.web.auth.config import WebConfig
 from exporter.web.auth.middleware import AuthMiddleware
 from exporter.web.auth.passwords import PasswordChecker
-from exporter.web.server.protocol import ConnectionLimits, HttpProtocol
+from exporter.web.server.server import DEFAULT_LIMITS, WebServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PASSWORD = "correct-horse"
 _RIGHT = base64.b64encode(f"prometheus:{_PASSWORD}".encode())
-_LIMITS = ConnectionLimits()
 _PATHS = ("/", "/metrics", "/uploads", "/api/v1/targets", "/api/v1/uploads", "/-/healthy", "/-/ready")
 _ACTIONS = ("/-/reload", "/-/scan")
 _STATUSES = {200, 202, 400, 401, 403, 404, 405, 429, 431, 503}
@@ -240,22 +239,22 @@ _LOOP.set_exception_handler(lambda _, context: _ERRORS.texts.append(repr(context
 
 
 def _config(web_config: WebConfig) -> uvicorn.Config:
+    """Return uvicorn's settings as the server makes them, with its protocol; nothing is served."""
+    made: list[uvicorn.Config] = []
+
+    def keep(*arguments: Any, **named: Any) -> uvicorn.Config:
+        made.append(_CONFIG(*arguments, **named))
+        return made[0]
+
     passwords = PasswordChecker(lambda password, _: password == _PASSWORD.encode())
     app = AuthMiddleware(_EXAMPLE.app, lambda: web_config, passwords)
-    config = uvicorn.Config(
-        app,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        h11_max_incomplete_event_size=_LIMITS.max_header_bytes,
-    )
-    config.load()
-    return config
+    with mock.patch.object(uvicorn, "Config", keep):
+        WebServer(app, ["127.0.0.1:0"])
+    made[0].load()
+    return made[0]
 
 
+_CONFIG = uvicorn.Config
 _CHECKED: set[tuple[int, str, int]] = set()
 """Bodies that have been read, most of them again and again."""
 _CONFIGS = (_config(WebConfig()), _config(_USERS))
@@ -281,8 +280,8 @@ def check(data: bytes) -> None:
 
 async def _serve(config: uvicorn.Config, sent: bytes, *, in_two: bool) -> bytes:
     transport = _Transport()
-    protocol = HttpProtocol(
-        _LIMITS, set(), config=config, server_state=ServerState(), app_state={}, _loop=_LOOP
+    protocol: Any = config.http_protocol_class(
+        config=config, server_state=ServerState(), app_state={}, _loop=_LOOP
     )
     protocol.connection_made(transport)
     middle = len(sent) // 2 if in_two else len(sent)
@@ -295,7 +294,7 @@ async def _serve(config: uvicorn.Config, sent: bytes, *, in_two: bool) -> bytes:
     return bytes(transport.sent)
 
 
-async def _idle(protocol: HttpProtocol) -> None:
+async def _idle(protocol: Any) -> None:
     """Let all that can be done be done."""
     for _ in range(200):
         await asyncio.sleep(0)
@@ -332,7 +331,7 @@ def _answers(received: bytes, sent: bytes) -> list[SimpleNamespace]:
 
 def _requests(sent: bytes) -> list[SimpleNamespace]:
     """Return the requests that h11 sees, alone and with bodies read."""
-    connection, requests = h11.Connection(h11.SERVER, _LIMITS.max_header_bytes), []
+    connection, requests = h11.Connection(h11.SERVER, DEFAULT_LIMITS.max_header_bytes), []
     connection.receive_data(sent)
     try:
         while True:
