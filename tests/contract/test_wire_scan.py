@@ -149,7 +149,7 @@ class TestKeys:
         uploads = [
             Upload("k", upload_id, NOW - number, parts=[Part(1, 2**number)])
             for number, upload_id in enumerate(
-                ["+/=", "%41", " a ", "ü", "a&b=c", "?x#y", "..", "a/../b", "~*'()"]
+                ["+/=", "%41", "a b", "ü", "a&b=c", "?x#y", "..", "a/../b", "~*'()"]
             )
         ]
         wire.fill(uploads)
