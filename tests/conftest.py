@@ -1,8 +1,10 @@
-"""Which tests come first, and how patient generated ones are.
+"""Which tests come first, which are measured, and how patient generated ones are.
 
 What starts servers for tests is imported by the conftest.py of the folders that use it, so that no other test
 needs their packages.
 """
+
+import sys
 
 import pytest
 from hypothesis import settings
@@ -30,3 +32,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return number, item.path.parent.name != "real"
 
     items.sort(key=place)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """End the first of two measurements that pytest-cov begins in a worker: `no_cover` ends the other one."""
+    coverage = sys.modules.get("coverage")
+    if coverage and hasattr(session.config, "workerinput") and (first := coverage.Coverage.current()):
+        first.stop()
