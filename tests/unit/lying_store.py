@@ -47,7 +47,7 @@ class LyingStore(FakeStore):
         self.pages += 1
         prefix = bucket.prefix or ""
         self.asked_by_name[prefix] += 1
-        listed = sorted(self._listed(prefix))
+        listed = sorted(self._listed(prefix), key=lambda each: each[:2])
         if marker:
             key, upload_id = marker
             listed = [each for each in listed if self._is_after(each, key, upload_id)]
