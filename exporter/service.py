@@ -77,13 +77,15 @@ class Service:
         uploads: bool = False,
         problems: Callable[[], Sequence[str]] = tuple,
         shard: Shard = UNSHARDED,
+        on_tick: Callable[[], None] = lambda: None,
     ) -> None:
         """Make everything and bind the addresses; raises ListenError where one of them cannot be.
 
         `web_config` is the file of users and TLS; raises ConfigError where it is wrong. `reload` is what
         POST /-/reload calls, None turns that and POST /-/scan off. `uploads` holds and shows the top uploads
         of each bucket. `problems` returns what was wrong with the config when it was last read. Only the
-        buckets of `shard` are watched. No request is sent to a store before `run`.
+        buckets of `shard` are watched. `on_tick` is called every second. No request is sent to a store
+        before `run`.
         """
         self._stop = threading.Event()
         self._started = time.monotonic()
@@ -99,7 +101,9 @@ class Service:
             *(self._board, self._state, new_target), shard=shard, on_watch=publisher.keep_only
         )
         freed = FreedMemory(system_trim())
-        self._loop = Loop(self._reconciler, publisher, self._stop, on_idle=freed.give_back)
+        self._loop = Loop(
+            *(self._reconciler, publisher, self._stop), on_idle=freed.give_back, on_tick=on_tick
+        )
         registry.register(TargetCollector(self._reconciler.statuses))
         app = App(
             self._board,

@@ -8,6 +8,7 @@ import re
 import sys
 from datetime import UTC, datetime
 
+from exporter.cli.log_limit import LimitedHandler
 from exporter.text.redaction import redact
 
 _PLAIN = re.compile(r"[^\s\"=\\\x00-\x1f\x7f]+")
@@ -22,12 +23,13 @@ LIBRARY_LEVELS = {
 
 def configure(level: str, log_format: str) -> None:
     """Send the process's log to standard error, from `level` up, in `log_format` (`logfmt` or `json`)."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LimitedHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if log_format == "json" else _LogfmtFormatter())
     handler.addFilter(_is_logged)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name, library_level in LIBRARY_LEVELS.items():
         logging.getLogger(name).setLevel(library_level)
+    logging.captureWarnings(capture=True)
 
 
 def _is_logged(record: logging.LogRecord) -> bool:

@@ -30,20 +30,25 @@ _NOT_PUBLISHED = Failure(Reason.INTERNAL, "the scan's outcome could not be publi
 class Loop:
     """Runs the scans of all targets on threads of their own. Nothing that a scan does ends it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works on, and what it calls
         self,
         reconciler: Reconciler,
         publisher: Publisher,
         stop: threading.Event,
         *,
         on_idle: Callable[[], None] = lambda: None,
+        on_tick: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Make a loop that ends once `stop` is set; `on_idle` is called when the last scan has ended."""
+        """Make a loop that ends once `stop` is set.
+
+        `on_idle` is called when the last scan has ended, `on_tick` with every tick; neither may raise.
+        """
         self._reconciler = reconciler
         self._publisher = publisher
         self._stop = stop
         self._on_idle = on_idle
+        self._on_tick = on_tick
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
@@ -77,6 +82,7 @@ class Loop:
                 self._start_due(watched)
             except Exception:  # a failing target must not stop the others
                 log.exception("unexpected failure", extra={"fields": {"target": watched.settings.name}})
+        self._on_tick()
 
     def join(self, timeout: float) -> list[str]:
         """Wait for threads under way, at most `timeout` seconds; return the targets whose did not end."""

@@ -26,7 +26,7 @@ from servers.standin import StandIn
 from exporter.config.settings import StoreKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 RELOADS = 100
 SCAN = {"interval": "1s", "retries": 0, "request_timeout": "5s"}
@@ -65,9 +65,14 @@ def reload(exporter: Exporter, *targets: dict[str, object], **settings: object) 
 
 
 def hang_up(exporter: Exporter) -> None:
-    before = told(exporter)
+    signal_until(lambda: told(exporter), exporter)
+
+
+def signal_until(seen: Callable[[], float], exporter: Exporter) -> None:
+    """Have the exporter read its config, by a signal, and wait until what is `seen` of it grows."""
+    before = seen()
     exporter.process.send_signal(signal.SIGHUP)
-    wait_until("reload", lambda: told(exporter) > before, log=exporter.log)
+    wait_until("reload", lambda: seen() > before, log=exporter.log)
 
 
 def open_for_a_reader(pipe: Path) -> TextIO:
@@ -302,6 +307,14 @@ def variants(server: StandIn) -> list[list[dict[str, object]] | None]:
 
 def test_a_hundred_reloads_under_load_lose_double_and_leak_nothing(s3: S3, server: StandIn, tmp_path: Path):
     turns = variants(server)
+
+    def reload(exporter: Exporter, *targets: dict[str, object]) -> None:
+        write(exporter, json.dumps({"scan": SCAN, "targets": targets}))
+        # not by the log, which tells of ten reloads a minute
+        signal_until(
+            lambda: value(exporter, "mpu_config_last_reload_success_timestamp_seconds") or 0.0, exporter
+        )
+
     with serving(tmp_path, {"scan": SCAN, "targets": turns[0]}, "--web.enable-lifecycle") as exporter:
         exporter.wait_tried("steady")
         reload(exporter, *turns[1])
@@ -333,3 +346,21 @@ def test_a_hundred_reloads_under_load_lose_double_and_leak_nothing(s3: S3, serve
 
         wait_until("threads and files given back", settled, log=exporter.log)
         assert "Traceback" not in exporter.log.read_text()
+
+
+def test_what_a_client_has_logged_ten_times_is_only_counted_and_told_without_a_further_line(
+    server: StandIn, tmp_path: Path
+):
+    """The minute is shortened to three seconds; the config is one that there is something to say about."""
+    code = (
+        "from exporter.cli import log_limit; log_limit.PERIOD_SECONDS = 3;"
+        "from exporter.cli.main import main; raise SystemExit(main())"
+    )
+    config = {"scan": SCAN, "targets": [target("prod", f"{server.url}/steady", "steady")]}
+    program = (sys.executable, "-c", code)
+    with serving(tmp_path, config, "--web.enable-lifecycle", program=program) as exporter:
+        for _ in range(13):
+            assert post(exporter)[0] == 200
+        wait_until("the number", lambda: "left_out=3" in exporter.log.read_text(), log=exporter.log)
+        text = exporter.log.read_text()
+        assert (text.count(READ), text.count("likely meant otherwise")) == (10, 1)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -16,7 +17,9 @@ def restored() -> Iterator[None]:
     root = logging.getLogger()
     names = ("botocore", "uvicorn", "asyncio", *logs.LIBRARY_LEVELS)
     before = root.level, list(root.handlers), {name: logging.getLogger(name).level for name in names}
+    logging.captureWarnings(capture=False)  # another test may have them captured, and lost
     yield
+    logging.captureWarnings(capture=False)
     root.setLevel(before[0])
     root.handlers[:] = before[1]
     for name, level in before[2].items():
@@ -110,6 +113,33 @@ class TestLevels:
         logs.configure("debug", "logfmt")
         logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
         assert capsys.readouterr().err == ""
+
+    def test_a_librarys_warning_is_a_line_as_any_other(self, capsys: pytest.CaptureFixture[str]):
+        logs.configure("info", "json")
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("an option is old", FutureWarning, stacklevel=1)
+        written = json.loads(capsys.readouterr().err)
+        assert written["level"] == "warning"
+        assert "FutureWarning: an option is old" in written["msg"]
+
+    @pytest.mark.parametrize(
+        ("form", "fields"),
+        [
+            ("logfmt", 'logger=urllib3 example="Connection pool is full" left_out=2'),
+            ("json", '"logger": "urllib3", "example": "Connection pool is full", "left_out": 2}'),
+        ],
+    )
+    def test_what_is_left_out_is_a_number_in_a_line_of_either_format(
+        self, capsys: pytest.CaptureFixture[str], form: str, fields: str
+    ):
+        logs.configure("debug", form)
+        for _ in range(12):
+            logging.getLogger("urllib3").warning("Connection pool is full")
+        logging.getLogger().handlers[0].close()
+        lines = capsys.readouterr().err.splitlines()
+        assert len(lines) == 11
+        assert lines[-1].endswith(fields)
 
     def test_configuring_again_writes_each_line_once(self, capsys: pytest.CaptureFixture[str]):
         logs.configure("info", "logfmt")

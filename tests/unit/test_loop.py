@@ -68,11 +68,19 @@ class LoopSetup:
         publisher = Publisher(
             self.board, lambda *failure: self.failures.append(failure), self.clock.monotonic
         )
-        self.idle = 0
-        self.loop = Loop(self, publisher, self.stop, on_idle=self.count_idle, monotonic=self.clock.monotonic)
+        self.idle = self.ticks = 0
+        self.loop = Loop(
+            *(self, publisher, self.stop),
+            on_idle=self.count_idle,
+            on_tick=self.count_tick,
+            monotonic=self.clock.monotonic,
+        )
 
     def count_idle(self):
         self.idle += 1
+
+    def count_tick(self):
+        self.ticks += 1
 
     def tick(self):
         self.loop.tick()
@@ -84,6 +92,12 @@ class TestWork:
     def test_one_tick_scans_all_that_is_due(self):
         entries = LoopSetup(FakeScanner(), buckets=20).tick()
         assert all(entry.success for entry in entries.values())
+
+    def test_with_each_tick_it_does_what_else_is_to_be_done_now_and_then(self):
+        setup = LoopSetup(FakeScanner(), buckets=0)
+        setup.tick()
+        setup.tick()
+        assert setup.ticks == 2
 
     def test_never_more_workers_than_the_target_has(self):
         barrier = threading.Barrier(2)

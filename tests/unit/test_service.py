@@ -88,3 +88,12 @@ def test_what_a_scan_found_means_something_else_where_other_groups_are_asked_for
     new_target.ledger(TARGET, (), bucket).commit(ScanResult(tally.summary(), 0.0, 0.5))
     assert new_target.ledger(TARGET, (), bucket).result is not None
     assert new_target.ledger(replace(TARGET, top=top), (), bucket).result is None
+
+
+def test_while_it_runs_it_does_with_each_tick_what_it_is_given(monkeypatch):
+    monkeypatch.setattr(service, "WebServer", Mock())
+    monkeypatch.setattr(service, "tune_garbage_collector", Mock())
+    exporter = service.Service(Settings(()), ["127.0.0.1:0"], on_tick=lambda: ticks.append(exporter.stop()))
+    ticks = []
+    exporter.run()
+    assert len(ticks) == 1

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from exporter import __version__
 from exporter.cli.errors import UsageError
 from exporter.cli.exit_codes import OK, USAGE_ERROR
+from exporter.cli.log_limit import tell_overdue
 from exporter.cli.shard import choose_shard
 from exporter.cli.signals import force_exit_later, handle_termination, start_thread
 from exporter.config.advice import find_advice
@@ -46,13 +47,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _loader(file: Path, *, watch: bool) -> Callable[[], Settings]:
-    """Return what reads the config file. Raises UsageError."""
+    """Return what reads the config file, and logs what is new about it. Raises UsageError."""
+    logged: set[str] = set()
 
     def read() -> Settings:
         settings = load(file, os.environ)
-        for text in find_advice(settings):
-            fields = {"file": show_file(file), "advice": text}
-            log.warning("the config is valid, and likely meant otherwise", extra={"fields": fields})
+        advice = list(find_advice(settings))
+        for text in advice:
+            if text not in logged:
+                fields = {"file": show_file(file), "advice": text}
+                log.warning("the config is valid, and likely meant otherwise", extra={"fields": fields})
+        logged.clear()
+        logged.update(advice)
         return settings
 
     if watch and str(file) == STANDARD_INPUT:
@@ -88,6 +94,7 @@ def serve(  # noqa: PLR0913 - what can be chosen of serving
             uploads=options.enable_uploads,
             problems=problems,
             shard=shard,
+            on_tick=tell_overdue,
         )
     except ListenError as error:
         print(f"--web.listen-address: {error}", file=sys.stderr)
