@@ -236,6 +236,34 @@ class TestProof:
         refused = Response(403, {}, declared + b"<Error><Code>AccessDenied</Code></Error>")
         assert (keys_of(read), read_error(refused.body)[0]) == (["k", "\x01"], "AccessDenied")
 
+    @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+    @pytest.mark.parametrize("before", ["", "\n", "\ufeff", "\ufeff\r\n", "\n\ufeff"])
+    @pytest.mark.parametrize("declared", ['<?xml version="1.0" encoding="UTF-16"?>\n', ""])
+    def test_they_are_in_utf_16_too(self, declared: str, before: str, encoding: str):
+        text = before + declared + page("é\x01", "ж&#2;").body.decode()
+        refused = before + declared + "<Error><Code>AccessDenied</Code></Error>"
+        read = keys_of(Response(200, {}, text.encode(encoding)))
+        assert (read, read_error(refused.encode(encoding))[0]) == (["é\x01", "ж\x02"], "AccessDenied")
+
+    @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+    def test_a_mark_behind_blank_lines_of_other_bytes_shows_utf_16(self, encoding: str):
+        body = b"\r\n" + ("\ufeff" + page("é").body.decode()).encode(encoding)
+        assert keys_of(Response(200, {}, body)) == ["é"]
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            page("é").body.decode().encode("utf-16-le") + b"\n",
+            page("\ud800").body.decode("utf-8", "surrogatepass").encode("utf-16-le", "surrogatepass"),
+            page("é").body.decode().encode("utf-32"),
+            b'<?xml version="1.0" encoding="iso-8859-1"?>' + page("é\x01").body.decode().encode("latin-1"),
+        ],
+    )
+    def test_what_is_damaged_in_another_encoding_is_refused(self, body: bytes):
+        with pytest.raises(StoreError, match="not the XML of a store") as caught:
+            keys_of(Response(200, {}, body))
+        assert caught.value.reason is Reason.BAD_RESPONSE
+
     @pytest.mark.parametrize("before", ["x", "\u2028", "<?xml ?>", "\n<!DOCTYPE a>"])
     def test_nothing_else_before_the_declaration_is(self, before: str):
         declared = f'{before}<?xml version="1.0"?>'.encode()

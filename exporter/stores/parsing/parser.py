@@ -9,6 +9,7 @@ from xml.parsers import expat
 
 from lxml import etree
 
+from exporter.stores.parsing.beginnings import document_in, may_be_utf_8
 from exporter.stores.parsing.document_size import TooLargeError, document_cost, memory_for
 from exporter.stores.parsing.repair import TooManyRepairsError, escape_forbidden, keep_carriage_returns
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from exporter.stores.transport.memory import Lease
 
 _ENCODING_ERRORS = {etree.ErrorTypes.ERR_UNKNOWN_ENCODING, etree.ErrorTypes.ERR_UNSUPPORTED_ENCODING}
-# what some servers send before a document, though XML does not allow it: blank lines, a mark behind them
-_BLANK_HEAD = re.compile(rb"(?:[ \t\r\n]|\xef\xbb\xbf)+(?=<)")
 # the beginning of a document without a DOCTYPE and certainly in UTF-8
 _PLAIN_HEAD = re.compile(
     rb"(?:\xef\xbb\xbf)?"
@@ -70,16 +69,16 @@ def parse(body: bytes) -> Parsed:
 
     Raises DoctypeError and NotXmlError, the latter also for what is larger than any answer.
     """
-    body = body[match.end() :] if (match := _BLANK_HEAD.match(body)) else body
     try:
-        lease = memory_for(document_cost(body, is_utf_8=_is_utf_8(body)))
+        body, is_known = document_in(body)
+        lease = memory_for(document_cost(body, is_utf_8=is_known or _is_utf_8(body)))
         body = keep_carriage_returns(body)
-    except (TooManyRepairsError, TooLargeError):
+    except (TooManyRepairsError, TooLargeError, ValueError):
         raise NotXmlError from None
     try:
-        return Parsed(_parse_strict(body), is_repaired=False, lease=lease)
+        return Parsed(_parse_strict(body, encoding_known=is_known), is_repaired=False, lease=lease)
     except (etree.XMLSyntaxError, expat.ExpatError, ValueError, LookupError) as error:
-        if not _is_repairable(error):
+        if not (_is_repairable(error) and (is_known or may_be_utf_8(body))):
             raise NotXmlError from None
     if len(body) + _PER_REPAIR * (len(body) - len(body.translate(None, _CONTROLS))) > _MAX_REPAIRED_LENGTH:
         raise NotXmlError
