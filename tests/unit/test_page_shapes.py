@@ -143,6 +143,23 @@ def test_uploads_grouped_by_a_delimiter_are_refused_after_a_page_with_an_empty_g
     assert [isinstance(each, Page) for each in found] == [True, True, False]
 
 
+def test_no_shape_has_the_fields_of_an_item_elsewhere_though_each_came_alone():
+    shapes = UPLOADS.shapes()
+    body = UPLOADS.body(STORES[0], Random(1), items=3)
+    page = {
+        name: re.sub(rb"(</\w+>)\s*$", rb"<More>" + fields + rb"</More>\1", body)
+        for name, fields in {
+            "": b"",
+            "Key": b"<Key>k</Key>",
+            "UploadId": b"<UploadId>i</UploadId>",
+            "both": b"<UploadId>i</UploadId><Key>k</Key>",
+        }.items()
+    }
+    outcomes = {name: UPLOADS.outcome(each, shapes) for name, each in page.items()}
+    are_pages = {name: isinstance(outcome, Page) for name, outcome in outcomes.items()}
+    assert are_pages == {"": True, "Key": True, "UploadId": True, "both": False}
+
+
 def test_pages_in_pieces_are_of_the_shape_of_the_whole(monkeypatch):
     shapes, body = UPLOADS.shapes(), UPLOADS.body(STORES[0], Random(3), items=50)
     whole = UPLOADS.outcome(body, shapes)

@@ -179,6 +179,38 @@ class TestProof:
         with pytest.raises(StoreError, match="no Part below its root"):
             read_parts(PARTS_OF_K, Response(200, {}, body), None, NOW)
 
+    @pytest.mark.parametrize(
+        "stray",
+        [
+            "<Incomplete><Key>k</Key><UploadId>i</UploadId></Incomplete>",
+            "<All xmlns:s='s'><s:Upload><s:UploadId>i</s:UploadId><s:Key>k</s:Key></s:Upload></All>",
+            "<Upload><Key>k</Key><UploadId>i</UploadId><More><UploadId>j</UploadId><Key/></More></Upload>",
+            "<UploadId>i</UploadId><Key>k</Key>",
+        ],
+    )
+    @pytest.mark.parametrize("count", [1, 50])
+    def test_an_upload_under_another_name_is_not_left_out(self, count: int, stray: str):
+        whole = page(*map(str, range(count)))
+        other = "<Vendor><Request><UploadId>i</UploadId></Request><Took>3</Took><Key>k</Key></Vendor>"
+        assert len(keys_of(whole)) == count == len(keys_of(page(*map(str, range(count)), head=other)))
+        with pytest.raises(StoreError, match="has the fields of one that is listed, Key and UploadId"):
+            keys_of(page(*map(str, range(count)), head=stray))
+
+    def test_nor_a_part(self):
+        parts = "<Part><PartNumber>1</PartNumber><Size>1</Size></Part>"
+        body = f"<ListPartsResult>{parts}<More>{parts}</More></ListPartsResult>".encode()
+        with pytest.raises(StoreError, match="PartNumber and Size"):
+            read_parts(PARTS_OF_K, Response(200, {}, body), None, NOW)
+
+    def test_a_second_list_of_buckets_counts_and_one_under_another_name_is_not_left_out(self):
+        buckets = "<Buckets><Bucket><Name>{}</Name><CreationDate/></Bucket></Buckets>"
+        lists = buckets.format("a") + buckets.format("b")
+        answer = f"<ListAllMyBucketsResult>{lists}</ListAllMyBucketsResult>"
+        read = read_buckets(Response(200, {}, answer.encode()))
+        assert [bucket.name for bucket in read.items] == ["a", "b"]
+        with pytest.raises(StoreError, match="CreationDate and Name"):
+            read_buckets(Response(200, {}, answer.replace("Buckets>", "More>", 2).encode()))
+
     @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le"])
     @pytest.mark.parametrize("key", ["k", "&#1;", "\x01", "&laugh;"])
     def test_a_doctype_is_refused_in_any_encoding(self, encoding: str, key: str):
@@ -516,12 +548,21 @@ def _is_nested(root: ET.Element, item: str) -> bool:
     return any(_local(element).lower() == item for element in root.iter())
 
 
+def _has_strays(root: ET.Element, item: str, *marks: str) -> bool:
+    """Whether an element has the fields of an item, and is none."""
+    items = [each for each in root if _local(each) == item]
+    others = [each for each in root.iter() if each not in items]
+    return any({_local(child) for child in each}.issuperset(marks) for each in others)
+
+
 def _has_any(root: ET.Element, *names: str) -> bool:
     return any(_local(element) in names for element in root)
 
 
 def _slow_parts(body: bytes) -> Page[Part] | None:
     root = ET.fromstring(body)
+    if _has_strays(root, "Part", "PartNumber", "Size"):
+        return None
     parts = [
         Part(
             _number(_text(root, item, "PartNumber")),
@@ -544,6 +585,8 @@ def _slow_parts(body: bytes) -> Page[Part] | None:
 
 def _slow_uploads(body: bytes) -> Page[Upload] | None:
     root = ET.fromstring(body)
+    if _has_strays(root, "Upload", "Key", "UploadId"):
+        return None
     uploads = [
         Upload(
             _text(root, item, "Key"),

@@ -25,6 +25,7 @@ from exporter.stores.base import (
 )
 from exporter.stores.bodies import is_empty
 from exporter.stores.errors import bad_response, describe_body, error_in_success
+from exporter.stores.parsing.required import REQUIRED_JSON
 
 if TYPE_CHECKING:
     from exporter.stores.transport.response import Response
@@ -43,7 +44,7 @@ def read_uploads(answer: Response, vault: str, now: float) -> Page[Upload]:
 
     `now` is our clock, used where the answer does not carry the store's. Raises StoreError (bad_response).
     """
-    page, listed = _prove_list(answer, "UploadsList", UPLOADS_OPERATION)
+    page, listed = _prove_list(answer, UPLOADS_OPERATION)
     store_now = answer.server_time(default=now)
     uploads = []
     for fields in listed:
@@ -58,7 +59,7 @@ def read_parts(answer: Response, vault: str, upload_id: str) -> Page[Part]:
 
     Raises StoreError (bad_response).
     """
-    page, listed = _prove_list(answer, "Parts", PARTS_OPERATION)
+    page, listed = _prove_list(answer, PARTS_OPERATION)
     _prove_vault(page, vault, PARTS_OPERATION)
     if _text(page, "MultipartUploadId") not in ("", upload_id):
         raise bad_response(PARTS_OPERATION, "the answer names another upload")
@@ -69,20 +70,16 @@ def read_parts(answer: Response, vault: str, upload_id: str) -> Page[Part]:
 
 def read_vaults(answer: Response) -> Page[FoundBucket]:
     """Return the page of vaults in `answer`. Raises StoreError (bad_response)."""
-    page, listed = _prove_list(answer, "VaultList", VAULTS_OPERATION)
-    names = [_text(fields, "VaultName") for fields in listed]
-    if not all(names):
-        raise bad_response(VAULTS_OPERATION, "a vault without VaultName")
+    page, listed = _prove_list(answer, VAULTS_OPERATION)
+    found = [FoundBucket(_text(fields, "VaultName")) for fields in listed]
     marker = _marker(page, VAULTS_OPERATION)
-    return Page(items=list(map(FoundBucket, names)), truncated=marker is not None, next_marker=marker)
+    return Page(items=found, truncated=marker is not None, next_marker=marker)
 
 
 def read_tags(answer: Response) -> dict[str, str]:
     """Return the tags in `answer`: values by keys. Raises StoreError (bad_response)."""
-    tags = _prove(answer, "Tags", VAULT_TAGS_OPERATION).get("Tags")
-    if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
-        raise bad_response(VAULT_TAGS_OPERATION, f"the answer has no Tags ({describe_body(answer)})")
-    return tags
+    page = _prove(answer, VAULT_TAGS_OPERATION)
+    return page[REQUIRED_JSON[VAULT_TAGS_OPERATION].name]  # type: ignore[no-any-return]  # as proven
 
 
 def read_error(answer: Response) -> tuple[str, str]:
@@ -111,17 +108,19 @@ def is_gone(error: StoreError) -> bool:
     return "upload" in said or "vault" not in said
 
 
-def _prove_list(answer: Response, name: str, operation: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return the answer's object and its list of objects called `name`; whatever else it is, is refused."""
-    page = _prove(answer, name, operation)
-    listed = page.get(name)
-    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
-        raise bad_response(operation, f"the answer has no list {name} ({describe_body(answer)})")
-    return page, listed
+def _prove_list(answer: Response, operation: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the answer's object and its list; whatever else it is, or lacks, is refused."""
+    page = _prove(answer, operation)
+    required = REQUIRED_JSON[operation]
+    for fields in page[required.name]:
+        for name in required.of_item:
+            if not _text(fields, name).strip():
+                raise bad_response(operation, f"an item without {name}")
+    return page, page[required.name]
 
 
-def _prove(answer: Response, name: str, operation: str) -> dict[str, Any]:
-    """Return the answer's object, unless it is an error in which nothing is listed as `name`."""
+def _prove(answer: Response, operation: str) -> dict[str, Any]:
+    """Return the answer's object, which has what it needs, and is no error in which nothing is listed."""
     try:
         page = _document(answer.body)
     except (ValueError, RecursionError):
@@ -129,8 +128,11 @@ def _prove(answer: Response, name: str, operation: str) -> dict[str, Any]:
         raise bad_response(operation, what, garbled=_may_be_garbled(answer)) from None
     if not isinstance(page, dict):
         raise bad_response(operation, f"the answer is not an object ({describe_body(answer)})")
-    if not page.get(name) and _text(page, "code"):
+    required = REQUIRED_JSON[operation]
+    if not page.get(required.name) and _text(page, "code"):
         raise error_in_success(operation, *read_error(answer))
+    if not required.is_in(page):
+        raise bad_response(operation, f"the answer has no {required.what} ({describe_body(answer)})")
     return page
 
 
@@ -191,8 +193,6 @@ def _has_utf_8(text: str) -> bool:
 
 def _upload(fields: dict[str, Any], store_now: float) -> Upload:
     upload_id = _text(fields, "MultipartUploadId").strip()
-    if not upload_id:
-        raise bad_response(UPLOADS_OPERATION, "an upload without MultipartUploadId")
     initiated = timestamps.parse_past(_text(fields, "CreationDate"), store_now)
     return Upload(_text(fields, "ArchiveDescription"), upload_id, initiated, STORAGE_CLASS)
 

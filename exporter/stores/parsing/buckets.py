@@ -26,7 +26,7 @@ def read_buckets(response: Response) -> Page[FoundBucket]:
     """
     document = parse_answer(response, "ListAllMyBucketsResult", BUCKETS_OPERATION)
     lists = document.children("Buckets")
-    found = [_found_bucket(bucket) for bucket in (lists[0].children("Bucket") if lists else ())]
+    found = [_found_bucket(bucket) for each in lists for bucket in each.children("Bucket")]
     prove_items(BUCKETS_OPERATION, [bucket.name for bucket in found], garbled=document.is_repaired)
     if not found:
         prove_empty(document, BUCKETS_OPERATION)

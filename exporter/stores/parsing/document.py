@@ -79,6 +79,26 @@ class Document:
             return Element(self, error)
         return None
 
+    def stray(self, path: Sequence[str], fields: Sequence[str]) -> str:
+        """Return the name of an element that has all of these fields, and is not at `path` below the root."""
+        for field in self._root.iter(f"{{*}}{fields[0]}"):
+            element = field.getparent()
+            if (
+                element is not None
+                and not self._is_at(path, element)
+                and all(next(element.iterchildren(f"{{*}}{name}"), None) is not None for name in fields)
+            ):
+                return _local(element.tag)
+        return ""
+
+    def _is_at(self, path: Sequence[str], element: etree._Element) -> bool:
+        for name in reversed(path):
+            outer = element.getparent()
+            if outer is None or _local(element.tag) != name:
+                return False
+            element = outer
+        return element is self._root
+
     def columns(self, item: str, *names: str) -> list[list[str]]:
         """Return for each name the texts of all items' fields, in the order of the items."""
         items = self._items(item)

@@ -43,6 +43,7 @@ class PageKind(NamedTuple):
     """A kind of page: its operation, the names of its root and its items, and what is read of it.
 
     `fields` are those below the root; `columns` those of an item, `Outer/Inner` for one within another.
+    Nothing but an item has all `marks` in it.
     """
 
     operation: str
@@ -50,3 +51,4 @@ class PageKind(NamedTuple):
     item: str
     fields: tuple[str, ...]
     columns: tuple[str, ...]
+    marks: tuple[str, ...]

@@ -54,12 +54,13 @@ class Markup(NamedTuple):
     units: tuple[Unit, ...]
     after: str
 
-    def merged(self, other: Markup) -> Markup:
+    def merged(self, other: Markup, kind: PageKind) -> Markup:
         """Return the markup that covers both. Raises NoShapeError."""
         if (self.before, self.after) != (other.before, other.after):
             raise NoShapeError
         units = _merged(self.units, other.units)
         _check_number(units)
+        _check_items(units, kind)
         return self._replace(units=units)
 
 
@@ -76,6 +77,7 @@ def markup_of(text: str, kind: PageKind) -> Markup:
     _check_texts(units, kind.fields)
     _check_texts(item.children, kind.columns)
     _check_number(units)
+    _check_items(units, kind)
     return Markup(before[0], units, after[0])
 
 
@@ -156,6 +158,14 @@ def _check_texts(units: tuple[Unit, ...] | None, read: Collection[str], outer: s
             if outer + unit.name in read:
                 raise NoShapeError
             _check_texts(unit.children, read, f"{outer}{unit.name}/")
+
+
+def _check_items(units: tuple[Unit, ...], kind: PageKind, *, of_item: bool = False) -> None:
+    """Raise NoShapeError where anything but the items below the root may have the fields of one."""
+    if not of_item and {unit.name for unit in units}.issuperset(kind.marks):
+        raise NoShapeError
+    for unit in units:
+        _check_items(unit.children or (), kind, of_item=unit.name == kind.item)
 
 
 def _check_number(units: tuple[Unit, ...]) -> None:

@@ -22,7 +22,7 @@ from exporter.stores.parsing.fields import PageKind
 from exporter.stores.parsing.large_pages import read_large_page
 from exporter.stores.parsing.numbers import integer, integers, part_marker
 from exporter.stores.parsing.parser import DoctypeError, NotXmlError
-from exporter.stores.parsing.required import prove_empty, prove_items
+from exporter.stores.parsing.required import PART_MARKS, UPLOAD_MARKS, prove_empty, prove_items, prove_known
 from exporter.stores.parsing.shape_learning import Shapes
 from exporter.stores.parsing.unexpected import no_document, other_document
 
@@ -50,6 +50,7 @@ UPLOAD_SHAPES = Shapes(
         "Upload",
         _UPLOADS_FIELDS,
         ("Key", "UploadId", "Initiated", "StorageClass", "Initiator/ID"),
+        UPLOAD_MARKS,
     )
 )
 _new_upload = partial(tuple.__new__, Upload)
@@ -57,7 +58,12 @@ _new_upload = partial(tuple.__new__, Upload)
 _PARTS_FIELDS = ("Bucket", "IsTruncated", "NextPartNumberMarker", "MaxParts", "StorageClass", *PARTS_ECHOES)
 PART_SHAPES = Shapes(
     PageKind(
-        PARTS_OPERATION, "ListPartsResult", "Part", _PARTS_FIELDS, ("PartNumber", "Size", "LastModified")
+        PARTS_OPERATION,
+        "ListPartsResult",
+        "Part",
+        _PARTS_FIELDS,
+        ("PartNumber", "Size", "LastModified"),
+        PART_MARKS,
     )
 )
 """The shapes of pages that this process has read, of all stores."""
@@ -235,6 +241,7 @@ def parse_answer(response: Response, root: str, operation: str, *fields: str) ->
         raise error_in_success(operation, code, message)
     if document.name != root:
         raise other_document(operation, root, document, response)
+    prove_known(document, operation)
     return document
 
 

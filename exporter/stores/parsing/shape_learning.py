@@ -75,7 +75,7 @@ class Shapes:
             return None, None
         for known in self._shapes:
             try:
-                return PageShape(self.kind, known.markup.merged(markup)), known
+                return PageShape(self.kind, known.markup.merged(markup, self.kind)), known
             except NoShapeError:
                 continue
         return PageShape(self.kind, markup), None
