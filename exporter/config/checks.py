@@ -13,13 +13,15 @@ from exporter.text.labels import MAX_BYTES
 
 ACCOUNT = "^(-|[0-9]{12})$"
 OWN_ACCOUNT = "^[0-9]{12}$"
-LABEL = "^[A-Za-z_][A-Za-z0-9_]*$"
+LABEL = "^[A-Za-z_][A-Za-z0-9_]{0,127}$"
 ROLE_ARN = "^arn:[a-z0-9-]+:iam::[A-Za-z0-9_-]*:role/[A-Za-z0-9+=,.@_/-]{1,576}$"
 SESSION_NAME = "^[A-Za-z0-9_+=,.@-]{2,64}$"
 EXTERNAL_ID = "^[A-Za-z0-9_+=,.@:/-]{2,1224}$"
 CURRENCY = "^[A-Z]{3}$"
 _MAX_NAME_LENGTH = 100
 _MAX_TAG_KEY_LENGTH = 128
+_MAX_PATTERN_LENGTH = 1000
+_MAX_PROXY_LENGTH = 4096
 _SSE_KEY_BYTES = 32
 _RESERVED_LABELS = ("bucket", "endpoint_url", "instance", "job", "signing_region", "store", "target")
 
@@ -50,6 +52,8 @@ def check_bucket(text: str) -> str:
 
 def check_pattern(text: str) -> str:
     """Accept a regular expression."""
+    if len(text) > _MAX_PATTERN_LENGTH:
+        raise ValueError(f"must have at most {_MAX_PATTERN_LENGTH:,} characters: write several expressions")
     try:
         re.compile(text)
     except re.error as error:
@@ -86,7 +90,8 @@ def _matching(text: str, pattern: str, wanted: str) -> str:
 def check_label(text: str) -> str:
     """Accept label names of Prometheus that the exporter does not set itself."""
     if not re.fullmatch(LABEL, text) or text.startswith("__"):
-        raise ValueError("must be a label name: letters, digits and _, not beginning with a digit or __")
+        wanted = "at most 128 letters, digits and _, not beginning with a digit or __"
+        raise ValueError(f"must be a label name: {wanted}")
     if text in _RESERVED_LABELS:
         raise ValueError(f"is a label name already taken ({', '.join(_RESERVED_LABELS)}): choose another")
     return text
@@ -170,13 +175,15 @@ def check_endpoint_url(text: str) -> str:
     url = _split_url(text, ("https", "http"))
     if url.username is not None or url.password is not None:
         raise ValueError("must hold no user or password: they belong under credentials")
-    return text
+    return _check_size(text)
 
 
 def check_proxy_url(text: str) -> str:
     """Accept a proxy's URL, with or without user and password."""
     if _split_url(text, ("http", "https", "socks5", "socks5h")).path not in {"", "/"}:
         raise ValueError("must end after host and port")
+    if len(text) > _MAX_PROXY_LENGTH:
+        raise ValueError(f"must have at most {_MAX_PROXY_LENGTH:,} characters")
     return text
 
 

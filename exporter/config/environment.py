@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(
     r"""
     (?P<literal>\$\$\{)
-    | \$\{ (?P<name>[A-Za-z_][A-Za-z0-9_]*) (?: :- (?P<default>(?: (?!\$\{)[^}] )*) )? \}
+    | \$\{ (?P<name>[A-Za-z_][A-Za-z0-9_]{0,254}) (?: :- (?P<default>(?: (?!\$\{)[^}] )*) )? \}
     | \$\{
     """,
     re.VERBOSE,
