@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import resource
 import threading
 import time
 from functools import partial
@@ -21,6 +20,7 @@ from exporter.scan.scanner import Scanner
 from exporter.scheduler.discovery import BucketDiscovery, DiscoverySchedule
 from exporter.scheduler.loop import Loop
 from exporter.scheduler.memory import FreedMemory, system_trim
+from exporter.scheduler.open_files import clients_share, fit_calls, raise_limit
 from exporter.scheduler.publisher import Publisher
 from exporter.scheduler.reconciler import Reconciler, bucket_name
 from exporter.scheduler.target_queue import TargetQueue
@@ -36,6 +36,7 @@ from exporter.stores.transport.client import Transport
 from exporter.web.app import App
 from exporter.web.auth.middleware import AuthMiddleware
 from exporter.web.auth.reload import WebConfigReloader
+from exporter.web.server.connections import ConnectionLimits
 from exporter.web.server.server import WebServer
 
 if TYPE_CHECKING:
@@ -51,10 +52,6 @@ log = logging.getLogger(__name__)
 
 READY_AFTER_SECONDS = 60.0
 """Time after the start at which the exporter is ready even though first scans still run."""
-FILES_PER_CALL = 3
-"""File descriptors of one call in flight: its connection, and those by which libcurl wakes its threads."""
-FILES_BESIDE_CALLS = 1000
-"""File descriptors for HTTP clients, logs and kept connections."""
 GC_THRESHOLD = 20_000
 """Number of new objects at which the garbage collector looks at the youngest generation."""
 TOP_UPLOADS_LIMIT = 30
@@ -89,6 +86,7 @@ class Service:
         """
         self._stop = threading.Event()
         self._started = time.monotonic()
+        self._allowed_files = raise_limit()
         self._board = Board()
         registry = process_registry(shard)
         self._metrics = ExporterMetrics(registry)
@@ -119,7 +117,8 @@ class Service:
         )
         self._web_config = WebConfigReloader(web_config)
         guarded = AuthMiddleware(app, self._web_config.now)
-        self._web = WebServer(guarded, listen, on_end=self.stop, web_config=self._web_config.now)
+        limits = ConnectionLimits(connections=clients_share(self._allowed_files))
+        self._web = WebServer(guarded, listen, limits, self.stop, self._web_config.now)
         self._apply(settings)
 
     def _expositions(self, registry: CollectorRegistry) -> tuple[Exposition, Exposition]:
@@ -171,7 +170,7 @@ class Service:
         self._metrics.config_read(used=used, now=time.time())
 
     def _apply(self, settings: Settings) -> None:
-        raise_file_limit(settings)
+        settings = fit_calls(settings, self._allowed_files)
         self._state.max_names = settings.state.names
         for name in self._reconciler.apply(settings):
             self._metrics.forget(name)
@@ -281,16 +280,3 @@ def tune_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
-
-
-def raise_file_limit(settings: Settings) -> None:
-    """Raise the limit of open files to what the calls need; log a warning where the system allows less."""
-    calls = sum(target.scan.workers * (1 + target.scan.concurrency) for target in settings.targets)
-    needed = FILES_BESIDE_CALLS + FILES_PER_CALL * calls
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-    if soft != resource.RLIM_INFINITY and soft < allowed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    if allowed < needed:
-        text = "too few open files are allowed for so many calls at once: allow more or lower concurrency"
-        log.warning(text, extra={"fields": {"allowed": allowed, "needed": needed}})

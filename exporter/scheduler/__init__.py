@@ -8,6 +8,6 @@ The reconciler changes the board first and the queue after it. The board accepts
 source that it shows: a target and a bucket, each with its present settings. So nothing of earlier settings
 is shown, whichever scans are under way.
 
-Offers: `discovery`, `loop`, `memory`, `publisher`, `reconciler`, `target_queue`,
+Offers: `discovery`, `loop`, `memory`, `open_files`, `publisher`, `reconciler`, `target_queue`,
 `watched_target`.
 """

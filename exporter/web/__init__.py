@@ -1,4 +1,5 @@
 """HTTP request in, response out. Serving never waits for a scan.
 
-Offers: `app`, `auth.config`, `auth.middleware`, `auth.reload`, `records`, `server.server`.
+Offers: `app`, `auth.config`, `auth.middleware`, `auth.reload`, `records`, `server.connections`,
+`server.server`.
 """

@@ -1,11 +1,7 @@
-"""What the service asks of the system before it begins, and what it puts together."""
+"""What the service puts together."""
 
-import logging
-import resource
 from dataclasses import replace
 from unittest.mock import Mock, call
-
-import pytest
 
 from exporter import service
 from exporter.config.settings import (
@@ -19,33 +15,12 @@ from exporter.config.settings import (
 )
 from exporter.model.results import ScanResult
 from exporter.scan.tally import Tally
-from exporter.service import FILES_BESIDE_CALLS, FILES_PER_CALL, TargetFactory, raise_file_limit
+from exporter.service import TargetFactory
 from exporter.state.database import StateDatabase
 
 TARGET = TargetSettings(
     "prod", StoreKind.S3, (BucketSettings("media"),), ScanSettings(workers=4, concurrency=99)
 )
-NEEDED = FILES_BESIDE_CALLS + FILES_PER_CALL * 4 * 100
-
-
-@pytest.mark.parametrize(
-    ("soft", "hard", "allowed"),
-    [
-        (256, 65536, NEEDED),
-        (256, resource.RLIM_INFINITY, NEEDED),
-        (256, 2000, 2000),
-        (65536, 65536, None),
-        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, None),
-    ],
-)
-def test_as_many_files_are_allowed_as_calls_need(monkeypatch, caplog, soft, hard, allowed):
-    asked = []
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
-    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
-    with caplog.at_level(logging.WARNING):
-        raise_file_limit(Settings((TARGET,)))
-    assert asked == ([] if allowed is None else [(allowed, hard)])
-    assert bool(caplog.records) == (allowed == 2000)
 
 
 def test_each_target_s_halvings_are_counted_under_its_name():

@@ -1,27 +1,36 @@
 """The HTTP server on real sockets, against clients that are slow, hostile or many."""
 
+import logging
 import socket
 import threading
 import time
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 import pytest
+from servers import wait_until
 from unit.example_board import ExampleBoard
 from unit.web_clients import (
     BIG,
     GET,
+    answer_200,
     big,
     connect,
     drip,
+    few_files,
     get,
     read_answer,
     read_to_end,
     seconds_to_close,
     serving,
+    stuck_clients,
 )
 
-from exporter.web.server.server import ConnectionLimits, ListenError, WebServer, bind
+from exporter.web.server.connections import REFUSED_POLITELY, ConnectionLimits, Connections, client_of
+from exporter.web.server.server import ListenError, WebServer, bind
 
 
 class TestSlowClients:
@@ -72,40 +81,252 @@ class TestSlowClients:
             head, _, body = read_answer(client).partition(b"\r\n\r\n")
             assert (head.split(b"\r\n")[0], len(body)) == (b"HTTP/1.1 200 OK", BIG)
 
-    def test_200_idle_connections_do_not_stop_a_scrape(self):
-        with serving() as web, ExitStack() as idle:
-            for _ in range(200):
-                idle.enter_context(connect(web))
-            started = time.monotonic()
-            assert get(web, "/metrics") == 200
-            assert time.monotonic() - started < 5
-
 
 class TestTooMany:
-    def test_over_the_limit_clients_are_told_so(self):
-        with serving(limits=ConnectionLimits(connections=5)) as web, ExitStack() as idle:
+    """A connection whose request is under way is never closed for others."""
+
+    BUSY = MappingProxyType({"127.0.0.2": 2, "127.0.0.3": 2})
+
+    def test_while_as_many_are_served_as_may_be_further_clients_are_told_so(self):
+        with stuck_clients(ConnectionLimits(connections=4), self.BUSY) as web, connect(web) as fifth:
+            fifth.sendall(GET)
+            assert read_answer(fifth).startswith(b"HTTP/1.1 503 ")
+
+    def test_of_many_more_those_that_say_nothing_are_closed(self):
+        with stuck_clients(ConnectionLimits(connections=4), self.BUSY) as web, ExitStack() as idle:
+            first, *_ = [
+                idle.enter_context(connect(web, source=f"127.0.0.{10 + number}"))
+                for number in range(REFUSED_POLITELY)
+            ]
+            with connect(web) as one_too_many:
+                assert seconds_to_close(first) < 5
+                one_too_many.sendall(GET)
+                assert read_answer(one_too_many).startswith(b"HTTP/1.1 503 ")
+
+    def test_a_client_has_half_of_all_places(self):
+        with stuck_clients(ConnectionLimits(connections=20), {"127.0.0.2": 10}) as web:
+            with suppress(ConnectionResetError), connect(web, source="127.0.0.2") as eleventh:
+                assert seconds_to_close(eleventh) < 5
+            assert get(web) == 200
+
+    def test_a_client_s_further_connection_closes_its_own_that_waited_long(self):
+        limits = ConnectionLimits(connections=8, request_timeout=1)
+        with serving(limits=limits) as web, ExitStack() as idle:
             for _ in range(4):
                 idle.enter_context(connect(web))
-            with connect(web) as fifth:
-                fifth.sendall(GET)
-                assert read_answer(fifth).startswith(b"HTTP/1.1 200 ")
-                with connect(web) as sixth:
-                    sixth.sendall(GET)
-                    assert read_answer(sixth).startswith(b"HTTP/1.1 503 ")
+            wait_until("a place", lambda: is_served(web, "127.0.0.1"), seconds=5)
+            assert is_served(web, "127.0.0.9")
 
-    def test_far_over_it_they_are_closed_unheard(self):
-        with serving(limits=ConnectionLimits(connections=5)) as web, ExitStack() as idle:
-            for _ in range(5 + 64):
-                idle.enter_context(connect(web))
-            with connect(web) as one_too_many:
-                assert seconds_to_close(one_too_many) < 5
+    def test_where_all_places_are_taken_the_client_with_the_most_gives_one_up(self):
+        taken = {"127.0.0.2": 3, "127.0.0.3": 4, "127.0.0.4": 1}
+        with serving(limits=ConnectionLimits(connections=8)) as web, ExitStack() as idle:
+            first_of = {}
+            for source, number in taken.items():
+                clients = [idle.enter_context(connect(web, source=source)) for _ in range(number)]
+                first_of[source] = clients[0]
+            assert get(web, "/metrics") == 200
+            assert seconds_to_close(first_of.pop("127.0.0.3")) < 5
+            for client in first_of.values():
+                client.sendall(GET)
+                assert read_answer(client).startswith(b"HTTP/1.1 200 ")
+
+    def test_an_answer_that_is_still_being_taken_is_not_cut_off(self):
+        with serving(big, ConnectionLimits(connections=4)) as web, ExitStack() as clients:
+            taking = clients.enter_context(connect(web))
+            taking.sendall(GET)
+            taking.recv(1)
+            for _ in range(5):
+                clients.enter_context(connect(web))
+            body = read_answer(taking).partition(b"\r\n\r\n")[2]
+            assert len(body) == BIG
+
+    def test_1000_idle_connections_do_not_stop_a_scrape(self, caplog: pytest.LogCaptureFixture):
+        with serving() as web, ExitStack() as idle:
+            for number in range(1000):
+                idle.enter_context(connect(web, source=f"127.0.0.{2 + number % 50}"))
+            assert get(web, "/metrics") == 200
+        assert caplog.records == []
+
+    def test_without_files_to_open_clients_wait_and_it_is_told(self, caplog: pytest.LogCaptureFixture):
+        with serving() as web, ExitStack() as files, connect(web) as waiting:
+            waiting.sendall(GET)
+            read_answer(waiting)
+            client = socket.socket()
+            with few_files(files):
+                client.connect(("127.0.0.1", web.port))
+                assert seconds_to_close(waiting) < 5  # its file is the next one's
+                files.close()
+                with client:
+                    client.settimeout(10)
+                    client.sendall(GET)
+                    assert read_answer(client).startswith(b"HTTP/1.1 200 ")
+        assert "too many files are open: a client's connection has to wait; allow more files" in caplog.text
 
     def test_once_they_are_gone_others_are_served(self):
         with serving(limits=ConnectionLimits(request_timeout=0.3, connections=5)) as web:
             with ExitStack() as idle:
-                for client in [idle.enter_context(connect(web)) for _ in range(20)]:
+                sources = [f"127.0.0.{2 + number}" for number in range(5)]
+                for client in [idle.enter_context(connect(web, source=source)) for source in sources]:
                     seconds_to_close(client)
             assert get(web) == 200
+
+
+def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the texts logged at the levels that `log_format` lets uvicorn and asyncio have."""
+    return [each.getMessage() for each in caplog.records if each.levelno >= logging.ERROR]
+
+
+class Clock:
+    """Seconds that a test lets pass."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass(eq=False)
+class Opened:
+    """An open connection; `unsent`: its client has still to take a response."""
+
+    client_key: object
+    unsent: bool = False
+    dropped: bool = False
+
+    def drop(self) -> bool:
+        self.dropped = not self.unsent
+        return self.dropped
+
+    def abort(self) -> None:
+        pass
+
+
+class TestRoom:
+    """Which connection goes for another one; the limit is 4, of one client 2, a long wait 5 s."""
+
+    LIMITS = ConnectionLimits(connections=4, request_timeout=10)
+
+    def opened(self, *clients: str) -> tuple[Connections, Clock, list[Opened]]:
+        clock = Clock()
+        connections = Connections(self.LIMITS, clock)
+        opened = [Opened(client) for client in clients]
+        for each in opened:
+            connections.add(each)
+            clock.now += 0.1
+        return connections, clock, opened
+
+    @pytest.mark.parametrize(
+        ("clients", "seconds", "further", "dropped"),
+        [
+            ("aab", 0, "c", ""),
+            ("aa", 0, "a", None),
+            ("aa", 5, "a", "a"),
+            ("aabb", 0, "c", "a"),
+            ("abcc", 0, "d", "c"),
+            ("abcd", 0, "e", "a"),
+            ("abcd", 0, "a", None),
+            ("abcd", 5, "a", "a"),
+            ("abbc", 0, "a", None),
+            ("abbc", 5, "a", "a"),
+        ],
+    )
+    def test_the_longest_waiting_of_whoever_has_most_goes(
+        self, clients: str, seconds: float, further: str, dropped: str | None
+    ):
+        connections, clock, opened = self.opened(*clients)
+        clock.now += seconds
+        assert connections.make_room(further) == (dropped is not None)
+        assert "".join(str(each.client_key) for each in opened if each.dropped) == (dropped or "")
+        assert all(each.dropped == (each is opened[clients.find(dropped)]) for each in opened if dropped)
+
+    def test_one_with_a_request_under_way_or_a_response_to_take_stays(self):
+        connections, clock, (busy, taking, other, _) = self.opened("a", "a", "b", "c")
+        connections.is_busy(busy)
+        taking.unsent = True
+        clock.now += 100
+        assert connections.make_room("d")
+        assert [each.dropped for each in (busy, taking, other)] == [False, False, True]
+
+    def test_a_kept_connection_waits_from_its_last_response_on(self):
+        connections, clock, (used, silent) = self.opened("a", "a")
+        connections.is_busy(used)
+        connections.waits(used)
+        clock.now += 5
+        assert connections.make_room("a")
+        assert [each.dropped for each in (used, silent)] == [False, True]
+
+    def test_those_that_are_gone_take_no_place(self):
+        connections, _, opened = self.opened("a", "a", "b", "b")
+        for each in (*opened, *opened):
+            connections.remove(each)
+        assert [connections.make_room(client) for client in "ab"] == [True] * 2
+        assert len(connections) == 0
+
+
+def is_served(web: WebServer, source: str) -> bool:
+    try:
+        with connect(web, source=source) as client:
+            client.sendall(GET)
+            return read_answer(client).startswith(b"HTTP/1.1 200 ")
+    except ConnectionResetError:
+        return False
+
+
+class TestClients:
+    @pytest.mark.parametrize(
+        ("host", "other", "same"),
+        [
+            ("192.0.2.1", "192.0.2.2", False),
+            ("::ffff:192.0.2.1", "192.0.2.1", True),
+            ("2001:db8:0:1::1", "2001:db8:0:1:ffff::9", True),
+            ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+            ("fe80::1%eth0", "fe80::2%eth0", True),
+            ("", "x", False),
+        ],
+    )
+    def test_an_ipv4_address_or_an_ipv6_network_is_one_client(self, host: str, other: str, same: bool):  # noqa: FBT001
+        assert same == (client_of(host) == client_of(other))
+
+
+class TestBrokenBodies:
+    """What is wrong behind a request's head is its client's mistake, and told to nobody else."""
+
+    HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    BROKEN = b"ZZ\r\nnot a chunk\r\n"
+
+    def test_with_the_head_it_is_400(self, caplog: pytest.LogCaptureFixture):
+        with serving() as web, connect(web) as client:
+            client.sendall(self.HEAD + self.BROKEN)
+            assert read_to_end(client).startswith(b"HTTP/1.1 400 ")
+        assert errors(caplog) == []
+
+    def test_while_the_application_is_at_work_it_is_400(self, caplog: pytest.LogCaptureFixture):
+        at_work, ended = threading.Event(), threading.Event()
+
+        async def app(_scope: dict[str, Any], receive: Any, send: Any) -> None:
+            at_work.set()
+            message = await receive()
+            await answer_200(send)
+            assert message == {"type": "http.disconnect"}
+            ended.set()
+
+        with serving(app) as web, connect(web) as client:
+            client.sendall(self.HEAD)
+            assert at_work.wait(5)
+            client.sendall(self.BROKEN)
+            assert read_to_end(client).startswith(b"HTTP/1.1 400 ")
+            assert ended.wait(5)
+        assert errors(caplog) == []
+
+    @pytest.mark.parametrize("behind", [b"", b"0\r\n\r\n"], ids=["in the body", "in the next head"])
+    def test_after_the_answer_the_connection_ends(self, behind: bytes, caplog: pytest.LogCaptureFixture):
+        with serving() as web, connect(web) as client:
+            client.sendall(self.HEAD)
+            assert read_answer(client).startswith(b"HTTP/1.1 405 ")
+            client.sendall(behind + self.BROKEN + b"\r\n")
+            assert read_to_end(client)[:13] == (b"HTTP/1.1 400 " if behind else b"")
+        assert errors(caplog) == []
 
 
 class TestHttp:

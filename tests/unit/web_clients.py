@@ -1,18 +1,23 @@
 """A web server on a free port, and clients on plain sockets: quick, slow and never reading."""
 
+import asyncio
 import contextlib
+import os
+import resource
 import select
 import socket
+import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from unit.example_board import ExampleBoard
 
 from exporter.web.auth.config import WebConfig
-from exporter.web.server.server import ConnectionLimits, WebServer
+from exporter.web.server.connections import ConnectionLimits
+from exporter.web.server.server import WebServer
 
 BIG = 20_000_000
 GET = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -38,8 +43,48 @@ def serving(
         web.stop()
 
 
-def connect(web: WebServer, *, receive_buffer: int = 0) -> socket.socket:
+@contextmanager
+def stuck_clients(limits: ConnectionLimits, of: Mapping[str, int]) -> Iterator[WebServer]:
+    """Serve with requests under way that never end, so many of each address; others are answered at once."""
+    begun, go_on = threading.Semaphore(0), asyncio.Event()
+
+    async def app(scope: dict[str, Any], _receive: Any, send: Any) -> None:
+        if scope["path"] == "/stuck":
+            begun.release()
+            await go_on.wait()
+        await answer_200(send)
+
+    with serving(app, limits) as web, contextlib.ExitStack() as clients:
+        for source, number in of.items():
+            for _ in range(number):
+                client = clients.enter_context(connect(web, source=source))
+                client.sendall(GET.replace(b"/-/healthy", b"/stuck"))
+        for _ in range(min(limits.connections, sum(of.values()))):
+            assert begun.acquire(timeout=5)
+        yield web
+
+
+async def answer_200(send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@contextmanager
+def few_files(files: contextlib.ExitStack) -> Iterator[None]:
+    """Allow no file to be opened until `files` is closed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    spare = os.dup(0)
+    os.close(spare)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (spare, hard))
+    files.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+    with files:
+        yield
+
+
+def connect(web: WebServer, *, receive_buffer: int = 0, source: str = "") -> socket.socket:
     client = socket.socket()
+    if source:
+        client.bind((source, 0))
     if receive_buffer:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     client.settimeout(10)

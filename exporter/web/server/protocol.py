@@ -1,7 +1,9 @@
 """One client's connection: uvicorn speaks HTTP, and this puts deadlines on each exchange.
 
-Of uvicorn this uses, undocumented: `H11Protocol` as a base class, its attribute `cycle` (another object for
-each request) and its method `on_response_complete`. So pyproject.toml allows only the tested minor release.
+Of uvicorn this uses, undocumented: `H11Protocol` as a base class and how it is made, its attributes `conn`
+(h11's connection) and `cycle` (another object for each request, with `disconnected`, `message_event` and
+`response_complete`), its methods `on_response_complete` and `send_400_response`. So pyproject.toml allows
+only the tested minor release.
 """
 
 from __future__ import annotations
@@ -9,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from exporter.web.server.tls_transport import TlsTransport
@@ -20,50 +22,37 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exporter.web.auth.config import WebConfig
+    from exporter.web.server.connections import ConnectionLimits, Connections
 
-_REFUSED_POLITELY = 64
-"""Number of connections over the limit that get a 503; any more are reset at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionLimits:
-    """What clients may take up.
-
-    `request_timeout`: seconds from the connection (or, on a kept one, from the first byte) to the end of the
-    request's head, a TLS handshake included. `response_timeout`: seconds from there until the client has
-    received the response. `connections`: maximum number for all clients together.
-    """
-
-    request_timeout: float = 10.0
-    response_timeout: float = 60.0
-    connections: int = 512
-    max_header_bytes: int = 16 * 1024
+_RESET = struct.pack("ii", 1, 0)
 
 
 class HttpProtocol(H11Protocol):
     """HTTP/1.1 with a deadline for each request and each response."""
 
-    def __init__(self, limits: ConnectionLimits, connections: set[HttpProtocol], **server: Any) -> None:  # noqa: ANN401 - uvicorn's own
-        """Take uvicorn's arguments, and the set of open connections, to which this one is added."""
+    client_key: object = None
+
+    def __init__(self, limits: ConnectionLimits, connections: Connections, **server: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        """Take uvicorn's arguments, and the open connections, which are told what this one waits for."""
         super().__init__(**server)
         self._limits = limits
-        self._open_connections = connections
-        self._connection: asyncio.Transport
+        self._connections = connections
+        self._connection: asyncio.Transport | None = None
+        self._dropped = False
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - uvicorn's own type
         """Wait for a request."""
         self._connection = transport
-        self._open_connections.add(self)
         super().connection_made(transport)
         self._set_deadline(self._limits.request_timeout)
-        if len(self._open_connections) > self._limits.connections + _REFUSED_POLITELY:
+        if self._dropped:
             self._reset()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._clear_deadline()
-        self._open_connections.discard(self)
+        self._connections.remove(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -74,18 +63,40 @@ class HttpProtocol(H11Protocol):
         super().data_received(data)
         if self.cycle is not before:  # a whole head has come in
             self._set_deadline(self._limits.response_timeout)
+        self._note_state()
 
     def on_response_complete(self) -> None:
         """Wait until the client has taken the response, or for the next request."""
         self._clear_deadline()
         before = self.cycle
         super().on_response_complete()
-        if self.cycle is not before or self._connection.get_write_buffer_size():
+        if self.cycle is not before or self._unsent:
             self._set_deadline(self._limits.response_timeout)
+        self._note_state()
+
+    def send_400_response(self, msg: str) -> None:
+        """Respond to what is no HTTP, unless another response has begun; then close."""
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
+        if self.cycle is not None:
+            self.cycle.disconnected = True  # what the application responds goes nowhere
+            self.cycle.message_event.set()
+
+    def drop(self) -> bool:
+        """Close at once and return True, unless the client has still to take a response."""
+        if self._unsent:
+            return False
+        self._dropped = True
+        if self._connection is not None:
+            self._reset()
+        return True
 
     def abort(self) -> None:
         """Close at once, without sending what is buffered."""
-        self._connection.abort()
+        if self._connection is not None:
+            self._connection.abort()
 
     def _set_deadline(self, seconds: float) -> None:
         self._clear_deadline()
@@ -96,17 +107,30 @@ class HttpProtocol(H11Protocol):
             self._deadline.cancel()
             self._deadline = None
 
+    @property
+    def _unsent(self) -> int:
+        """Number of bytes that the client has still to take."""
+        return self._connection.get_write_buffer_size() if self._connection else 0
+
+    def _note_state(self) -> None:
+        """Have it noted whether the client is waited for, or waits for a response."""
+        responding = self.cycle is not None and not self.cycle.response_complete
+        if responding and self.conn.their_state is not h11.SEND_BODY:
+            self._connections.is_busy(self)
+        else:
+            self._connections.waits(self)
+
     def _reset(self) -> None:
         """Close with a reset, so that the kernel drops what the client has not taken."""
-        connection = self._connection.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.abort()
+        if self._connection is not None:
+            reset(self._connection.get_extra_info("socket"))
+            self._connection.abort()
 
 
 class HttpsProtocol(HttpProtocol):
     """The same over TLS. The deadlines count from the first byte, so a slow handshake is a slow request."""
 
-    _connection: TlsTransport
+    _connection: TlsTransport | None
 
     def __init__(self, web_config: Callable[[], WebConfig], *limits: Any, **server: Any) -> None:  # noqa: ANN401 - uvicorn's own
         """Take uvicorn's arguments; a connection keeps the web config that it began with."""
@@ -119,5 +143,11 @@ class HttpsProtocol(HttpProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Decrypt, and read what was in it."""
+        assert self._connection is not None  # noqa: S101 - for the type
         for piece in self._connection.decrypt(data):
             super().data_received(piece)
+
+
+def reset(connection: socket.socket) -> None:
+    """Have a connection's closing reset it, so that the kernel drops what the client has not taken."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any, cast
 import uvicorn
 
 from exporter.web.auth.config import WebConfig
-from exporter.web.server.protocol import ConnectionLimits, HttpProtocol, HttpsProtocol
+from exporter.web.server.acceptor import Acceptor
+from exporter.web.server.connections import ConnectionLimits, Connections
+from exporter.web.server.protocol import HttpProtocol, HttpsProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_BACKLOG = 256
+_BACKLOG = 4096
+"""Connections that the kernel holds until they are accepted; Linux allows as many by default."""
 _MAX_PORT = 65535
 DEFAULT_LIMITS = ConnectionLimits()
 
@@ -45,12 +48,13 @@ class WebServer:
         self._sockets = bind_all(listen)
         self.addresses = tuple(map(_name, self._sockets))
         self.port = self.addresses[0][1]
-        self._connections: set[HttpProtocol] = set()
+        self._connections = Connections(limits)
         encrypted = web_config().tls_context is not None
         protocol = partial(HttpsProtocol, web_config) if encrypted else HttpProtocol
-        config = uvicorn.Config(
+        self._protocol = partial(protocol, limits, self._connections)
+        self._config = uvicorn.Config(
             app,
-            http=cast("type[asyncio.Protocol]", partial(protocol, limits, self._connections)),
+            http=cast("type[asyncio.Protocol]", self._protocol),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -61,7 +65,8 @@ class WebServer:
             h11_max_incomplete_event_size=limits.max_header_bytes,
             timeout_graceful_shutdown=1,
         )
-        self._server = uvicorn.Server(config)
+        acceptor = Acceptor(self._sockets, self._connections, self._new_protocol)
+        self._server = _Server(self._config, acceptor)
         self._on_end = on_end
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
 
@@ -87,10 +92,31 @@ class WebServer:
             self._on_end()
 
     async def _serve(self) -> None:
-        await self._server.serve(sockets=self._sockets)
-        for connection in list(self._connections):
+        await self._server.serve()
+        for connection in self._connections.all():
             connection.abort()  # its client has not taken the response by now
         await asyncio.sleep(0)
+
+    def _new_protocol(self) -> HttpProtocol:
+        """Return what speaks on one connection, as uvicorn makes it for those that it accepts itself."""
+        state = self._server.server_state
+        return self._protocol(config=self._config, server_state=state, app_state={})
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's server, with connections that an Acceptor accepts."""
+
+    def __init__(self, config: uvicorn.Config, acceptor: Acceptor) -> None:
+        super().__init__(config)
+        self._acceptor = acceptor
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - uvicorn has none
+        await super().startup(sockets=[])
+        self._acceptor.start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - likewise
+        self._acceptor.stop()
+        await super().shutdown(sockets=[])
 
 
 def bind_all(addresses: Sequence[str]) -> list[socket.socket]:

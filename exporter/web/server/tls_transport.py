@@ -6,6 +6,7 @@ import asyncio
 import logging
 import ssl
 from contextlib import suppress
+from functools import cached_property
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +30,16 @@ class TlsTransport(asyncio.Transport):
     def __init__(self, tcp: asyncio.Transport, web_config: WebConfig) -> None:
         """Wait for the client's first bytes; `web_config` has a TLS context."""
         super().__init__()
-        assert web_config.tls_context is not None  # noqa: S101 - for the type
         self._tcp = tcp
         self._web_config = web_config
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = web_config.tls_context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._handshake_done = False
+
+    @cached_property
+    def _tls(self) -> ssl.SSLObject:
+        """What OpenSSL holds of the connection, 50 KiB: made for the first bytes, not for a silent client."""
+        assert self._web_config.tls_context is not None  # noqa: S101 - for the type
+        return self._web_config.tls_context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
     def decrypt(self, data: bytes) -> Iterator[bytes]:
         """Yield the decrypted data; close where the TLS is invalid or the client is not allowed."""
@@ -85,9 +90,10 @@ class TlsTransport(asyncio.Transport):
         """Send close_notify and what is buffered, then close."""
         if self._tcp.is_closing():
             return
-        with suppress(ssl.SSLError):  # the client's close_notify is not waited for
-            self._tls.unwrap()
-        self._flush()
+        if self._handshake_done:
+            with suppress(ssl.SSLError):  # the client's close_notify is not waited for
+                self._tls.unwrap()
+            self._flush()
         self._tcp.close()
 
     def abort(self) -> None:
