@@ -18,6 +18,7 @@ from exporter.web.pages.problems import find_problems
 from exporter.web.pages.status import status_page
 from exporter.web.pages.uploads import uploads_page
 from exporter.web.query import Query, QueryError
+from exporter.web.request_body import MAX_BYTES, BodyTooLargeError, is_complete
 from exporter.web.scan_request import request_scans
 
 if TYPE_CHECKING:
@@ -115,11 +116,12 @@ class App:
         for path in hidden:
             self.routes.pop(path)
 
-    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:  # noqa: ANN401, ARG002 - ASGI
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         """Respond to one request."""
         if scope["type"] != "http":
             return
         method, route = scope["method"], self.routes.get(scope["path"])
+        response: Response | None
         request = Request(_headers(scope), Query.parse(scope.get("query_string", b"")))
         if route is None:
             response = _not_found(scope["path"])
@@ -129,18 +131,27 @@ class App:
                 405, f"405 only {allowed}\n".encode(), headers=((b"allow", allowed.encode()),)
             )
         elif method in _WRITE:
-            response = await self._write(route, request)
+            response = await self._write(route, request, receive)
         elif route.in_thread:
             # off the event loop, so that other requests are not held up
             response = await asyncio.to_thread(route.handler, request)
         else:
             response = route.handler(request)
-        await _send(send, response, with_body=method != "HEAD")
+        if response is not None:
+            await _send(send, response, with_body=method != "HEAD")
 
-    async def _write(self, route: Route, request: Request) -> Response:
-        """Respond to a request that has something done, unless a page of another site sends it."""
+    async def _write(self, route: Route, request: Request, receive: Any) -> Response | None:  # noqa: ANN401 - ASGI
+        """Respond to a request that has something done, unless a page of another site sends it.
+
+        Nothing is done before the request is complete; None where it never will be.
+        """
         if is_foreign(request.headers):
             return Response(403, _FOREIGN.encode())
+        try:
+            if not await is_complete(request.headers, receive):
+                return None
+        except BodyTooLargeError:
+            return Response(413, f"413 a body of more than {MAX_BYTES} bytes: send none\n".encode())
         # one at a time: requests that wait take no thread from a scrape
         async with self._write_lock:
             return await asyncio.to_thread(route.handler, request)

@@ -1,6 +1,8 @@
 """The HTTP server on real sockets, against clients that are slow, hostile or many."""
 
-import logging
+import asyncio
+import errno
+import gc
 import socket
 import threading
 import time
@@ -8,7 +10,6 @@ import urllib.request
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 import pytest
 from servers import wait_until
@@ -16,12 +17,12 @@ from unit.example_board import ExampleBoard
 from unit.web_clients import (
     BIG,
     GET,
-    answer_200,
     big,
     connect,
     drip,
     few_files,
     get,
+    large,
     read_answer,
     read_to_end,
     seconds_to_close,
@@ -130,15 +131,32 @@ class TestTooMany:
                 client.sendall(GET)
                 assert read_answer(client).startswith(b"HTTP/1.1 200 ")
 
-    def test_an_answer_that_is_still_being_taken_is_not_cut_off(self):
-        with serving(big, ConnectionLimits(connections=4)) as web, ExitStack() as clients:
-            taking = clients.enter_context(connect(web))
+    @pytest.mark.parametrize(("size", "buffer"), [(200_000, 4096), (BIG, 0)], ids=["in the kernel", "larger"])
+    def test_an_answer_that_is_still_being_taken_is_not_cut_off(self, size: int, buffer: int):
+        with serving(large(size), ConnectionLimits(connections=4)) as web, ExitStack() as clients:
+            taking = clients.enter_context(connect(web, receive_buffer=buffer))
             taking.sendall(GET)
             taking.recv(1)
-            for _ in range(5):
-                clients.enter_context(connect(web))
+            for number in range(5):
+                clients.enter_context(connect(web, source=f"127.0.0.{2 + number}"))
+            assert is_served(web, "127.0.0.9")
             body = read_answer(taking).partition(b"\r\n\r\n")[2]
-            assert len(body) == BIG
+            assert len(body) == size
+
+    def test_a_connection_that_cannot_be_opened_is_told_to_nobody(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ):
+        async def fail(*_: object) -> None:
+            raise OSError(errno.EINVAL, "the client has gone")
+
+        with serving() as web:
+            with monkeypatch.context() as patch, suppress(ConnectionResetError):
+                patch.setattr(asyncio.BaseEventLoop, "connect_accepted_socket", fail)
+                with connect(web) as client:
+                    assert read_to_end(client) == b""
+            assert get(web) == 200
+            gc.collect()
+        assert caplog.records == []
 
     def test_1000_idle_connections_do_not_stop_a_scrape(self, caplog: pytest.LogCaptureFixture):
         with serving() as web, ExitStack() as idle:
@@ -171,11 +189,6 @@ class TestTooMany:
             assert get(web) == 200
 
 
-def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return the texts logged at the levels that `log_format` lets uvicorn and asyncio have."""
-    return [each.getMessage() for each in caplog.records if each.levelno >= logging.ERROR]
-
-
 class Clock:
     """Seconds that a test lets pass."""
 
@@ -194,8 +207,8 @@ class Opened:
     unsent: bool = False
     dropped: bool = False
 
-    def drop(self) -> bool:
-        self.dropped = not self.unsent
+    def drop(self, *, unsent: bool = False) -> bool:
+        self.dropped = unsent or not self.unsent
         return self.dropped
 
     def abort(self) -> None:
@@ -256,6 +269,15 @@ class TestRoom:
         assert connections.make_room("a")
         assert [each.dropped for each in (used, silent)] == [False, True]
 
+    def test_where_no_other_is_left_one_goes_whose_client_takes_no_response(self):
+        connections, clock, opened = self.opened("a", "a", "b", "c")
+        for each in opened:
+            each.unsent = True
+        assert not connections.make_room("d")
+        clock.now += 5
+        assert [connections.make_room(client) for client in "ad"] == [False, True]
+        assert [each.dropped for each in opened] == [True, False, False, False]
+
     def test_those_that_are_gone_take_no_place(self):
         connections, _, opened = self.opened("a", "a", "b", "b")
         for each in (*opened, *opened):
@@ -287,46 +309,6 @@ class TestClients:
     )
     def test_an_ipv4_address_or_an_ipv6_network_is_one_client(self, host: str, other: str, same: bool):  # noqa: FBT001
         assert same == (client_of(host) == client_of(other))
-
-
-class TestBrokenBodies:
-    """What is wrong behind a request's head is its client's mistake, and told to nobody else."""
-
-    HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-    BROKEN = b"ZZ\r\nnot a chunk\r\n"
-
-    def test_with_the_head_it_is_400(self, caplog: pytest.LogCaptureFixture):
-        with serving() as web, connect(web) as client:
-            client.sendall(self.HEAD + self.BROKEN)
-            assert read_to_end(client).startswith(b"HTTP/1.1 400 ")
-        assert errors(caplog) == []
-
-    def test_while_the_application_is_at_work_it_is_400(self, caplog: pytest.LogCaptureFixture):
-        at_work, ended = threading.Event(), threading.Event()
-
-        async def app(_scope: dict[str, Any], receive: Any, send: Any) -> None:
-            at_work.set()
-            message = await receive()
-            await answer_200(send)
-            assert message == {"type": "http.disconnect"}
-            ended.set()
-
-        with serving(app) as web, connect(web) as client:
-            client.sendall(self.HEAD)
-            assert at_work.wait(5)
-            client.sendall(self.BROKEN)
-            assert read_to_end(client).startswith(b"HTTP/1.1 400 ")
-            assert ended.wait(5)
-        assert errors(caplog) == []
-
-    @pytest.mark.parametrize("behind", [b"", b"0\r\n\r\n"], ids=["in the body", "in the next head"])
-    def test_after_the_answer_the_connection_ends(self, behind: bytes, caplog: pytest.LogCaptureFixture):
-        with serving() as web, connect(web) as client:
-            client.sendall(self.HEAD)
-            assert read_answer(client).startswith(b"HTTP/1.1 405 ")
-            client.sendall(behind + self.BROKEN + b"\r\n")
-            assert read_to_end(client)[:13] == (b"HTTP/1.1 400 " if behind else b"")
-        assert errors(caplog) == []
 
 
 class TestHttp:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import resource
 import select
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from unit.example_board import ExampleBoard
 
 from exporter.web.auth.config import WebConfig
@@ -23,10 +25,18 @@ BIG = 20_000_000
 GET = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-async def big(_scope: dict[str, Any], _receive: Any, send: Any) -> None:
-    headers = [(b"content-length", str(BIG).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": bytes(BIG)})
+def large(size: int) -> Any:
+    """Return an application whose every answer has so many bytes."""
+
+    async def app(_scope: dict[str, Any], _receive: Any, send: Any) -> None:
+        headers = [(b"content-length", str(size).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": bytes(size)})
+
+    return app
+
+
+big = large(BIG)
 
 
 @contextmanager
@@ -148,3 +158,8 @@ def drip(client: socket.socket, data: bytes) -> None:
         except OSError:
             return
     raise AssertionError("still open")
+
+
+def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the texts logged at the levels that `log_format` lets uvicorn and asyncio have."""
+    return [each.getMessage() for each in caplog.records if each.levelno >= logging.ERROR]

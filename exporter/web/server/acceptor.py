@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from exporter.web.server.connections import client_of
@@ -81,7 +82,16 @@ class Acceptor:
         self._connections.add(protocol)
         opening = self._loop.create_task(self._loop.connect_accepted_socket(lambda: protocol, connection))
         self._opening.add(opening)
-        opening.add_done_callback(self._opening.discard)
+        opening.add_done_callback(partial(self._opened, protocol, connection))
+
+    def _opened(
+        self, protocol: HttpProtocol, connection: socket.socket, opening: asyncio.Task[object]
+    ) -> None:
+        """Forget a connection that came to nothing: on some systems that of a client that is gone already."""
+        self._opening.discard(opening)
+        if opening.cancelled() or opening.exception() is not None:
+            self._connections.remove(protocol)
+            connection.close()
 
     def _pause(self, listener: socket.socket, error: OSError) -> None:
         """Accept nothing for a moment, as the system has no more to give, and close one that waits."""

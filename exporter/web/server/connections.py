@@ -47,8 +47,8 @@ class Connection(Protocol):
     client_key: object
     """What `client_of` says of its address."""
 
-    def drop(self) -> bool:
-        """Close at once and return True, unless the client has still to take a response."""
+    def drop(self, *, unsent: bool = False) -> bool:
+        """Close at once and return True, unless the client has a response to take (`unsent`: then, too)."""
 
     def abort(self) -> None:
         """Close at once, without sending what is buffered."""
@@ -57,8 +57,9 @@ class Connection(Protocol):
 class Connections:
     """The open connections of each client. For one event loop.
 
-    A connection waits while the client has still to send something: from its beginning to the end of a
-    request, and between two. Only such a one is ever closed to make room, the one that waited longest first.
+    A connection waits while the client has still to do something: from its beginning to the end of a
+    request, and from the end of a response on. Only such a one is ever closed to make room, the one that
+    waited longest first; one whose client has still to take a response only where no other is left.
     """
 
     def __init__(self, limits: ConnectionLimits, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -97,13 +98,18 @@ class Connections:
         """Close one that waits for a client that has `own` connections; return whether there was one.
 
         A client with fewer connections takes the place of one with more. Otherwise only a place that was
-        held for long is taken: who opens connections faster than they can be served gains nothing.
+        held for long is taken: who opens connections faster than they can be served gains nothing. Last goes
+        one of a client that asks and then does not take what it asked for.
         """
         most = max(self._count_of.values(), default=0)
         if own and own + 1 >= most:
             return self._drop_one(self._long_ago)
         heaviest = {client for client, count in self._count_of.items() if count == most}
-        return self._drop_one(self._monotonic(), heaviest) or self._drop_one(self._monotonic())
+        return (
+            self._drop_one(self._monotonic(), heaviest)
+            or self._drop_one(self._monotonic())
+            or self._drop_one(self._long_ago, heaviest, unsent=True)
+        )
 
     @property
     def _long_ago(self) -> float:
@@ -135,12 +141,12 @@ class Connections:
         """Note that a connection's request is complete, and not yet responded to."""
         self._waiting.pop(connection, None)
 
-    def _drop_one(self, since: float, of: Container[object] | None = None) -> bool:
+    def _drop_one(self, since: float, of: Container[object] | None = None, *, unsent: bool = False) -> bool:
         """Close the one that waited longest, `since` then at least, of these clients or of all."""
         for connection, began in self._waiting.items():
             if began > since:
                 return False
-            if (of is None or connection.client_key in of) and connection.drop():
+            if (of is None or connection.client_key in of) and connection.drop(unsent=unsent):
                 self.remove(connection)
                 return True
         return False

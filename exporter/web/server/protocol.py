@@ -9,8 +9,12 @@ only the tested minor release.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import socket
 import struct
+import sys
+import termios
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import h11
@@ -74,23 +78,30 @@ class HttpProtocol(H11Protocol):
             self._set_deadline(self._limits.response_timeout)
         self._note_state()
 
+    def eof_received(self) -> None:
+        """Respond to a request that is cut off; asyncio closes the connection then."""
+        if self.conn.their_state is h11.SEND_BODY and not self.transport.is_closing():
+            super().data_received(b"")
+
     def send_400_response(self, msg: str) -> None:
         """Respond to what is no HTTP, unless another response has begun; then close."""
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            super().send_400_response(msg)
+            to_head = self._is_responding and self.cycle.scope["method"] == "HEAD"
+            super().send_400_response("" if to_head else msg)
         else:
             self.transport.close()
         if self.cycle is not None:
             self.cycle.disconnected = True  # what the application responds goes nowhere
             self.cycle.message_event.set()
 
-    def drop(self) -> bool:
-        """Close at once and return True, unless the client has still to take a response."""
-        if self._unsent:
-            return False
-        self._dropped = True
+    def drop(self, *, unsent: bool = False) -> bool:
+        """Close at once and return True, unless the client has a response to take (`unsent`: then, too)."""
         if self._connection is not None:
+            connection = self._connection.get_extra_info("socket")
+            if not unsent and (self._unsent or _on_its_way(connection)):
+                return False
             self._reset()
+        self._dropped = True
         return True
 
     def abort(self) -> None:
@@ -112,10 +123,14 @@ class HttpProtocol(H11Protocol):
         """Number of bytes that the client has still to take."""
         return self._connection.get_write_buffer_size() if self._connection else 0
 
+    @property
+    def _is_responding(self) -> bool:
+        """Whether a request is not yet responded to."""
+        return self.cycle is not None and not self.cycle.response_complete
+
     def _note_state(self) -> None:
         """Have it noted whether the client is waited for, or waits for a response."""
-        responding = self.cycle is not None and not self.cycle.response_complete
-        if responding and self.conn.their_state is not h11.SEND_BODY:
+        if self._is_responding and self.conn.their_state is not h11.SEND_BODY:
             self._connections.is_busy(self)
         else:
             self._connections.waits(self)
@@ -145,9 +160,21 @@ class HttpsProtocol(HttpProtocol):
         """Decrypt, and read what was in it."""
         assert self._connection is not None  # noqa: S101 - for the type
         for piece in self._connection.decrypt(data):
-            super().data_received(piece)
+            if piece:
+                super().data_received(piece)
+            else:
+                self.eof_received()
 
 
 def reset(connection: socket.socket) -> None:
     """Have a connection's closing reset it, so that the kernel drops what the client has not taken."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    with suppress(OSError):  # some systems refuse it where the client is gone
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+
+
+def _on_its_way(connection: socket.socket) -> int:
+    """Return the number of bytes that the kernel has taken and the client not yet received."""
+    size = bytearray(4)
+    with suppress(OSError):  # a system that does not tell
+        fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, size)
+    return int.from_bytes(size, sys.byteorder)

@@ -42,17 +42,17 @@ class TlsTransport(asyncio.Transport):
         return self._web_config.tls_context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
     def decrypt(self, data: bytes) -> Iterator[bytes]:
-        """Yield the decrypted data; close where the TLS is invalid or the client is not allowed."""
+        """Yield the decrypted data, b"" at its end; close where that is, or the client is not allowed."""
         self._incoming.write(data)
         try:
             if not self._handshake_done:
                 self._handshake()
             while not self._tcp.is_closing():
                 chunk = self._tls.read(_CHUNK_BYTES)
+                yield chunk
                 if not chunk:
                     self.close()  # the client has sent close_notify
                     return
-                yield chunk
         except ssl.SSLWantReadError:
             self._flush()
         except ssl.SSLError as error:

@@ -36,7 +36,7 @@ _PASSWORD = "correct-horse"
 _RIGHT = base64.b64encode(f"prometheus:{_PASSWORD}".encode())
 _PATHS = ("/", "/metrics", "/uploads", "/api/v1/targets", "/api/v1/uploads", "/-/healthy", "/-/ready")
 _ACTIONS = ("/-/reload", "/-/scan")
-_STATUSES = {200, 202, 400, 401, 403, 404, 405, 429, 431, 503}
+_STATUSES = {200, 202, 400, 401, 403, 404, 405, 413, 429, 431, 503}
 _HEADERS = (
     b"Accept: application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;q=0.3",
     b"Accept-Encoding: gzip",
@@ -79,6 +79,8 @@ SEEDS = [
     *(bytes([1]) + _request(b"GET", b"/metrics", header) for header in _HEADERS),
     b"\x02" + _request(b"POST", b"/-/scan", b"Transfer-Encoding: chunked", body=b"4\r\nabcd\r\n0\r\n\r\n"),
     b"\x02" + _request(b"POST", b"/-/reload", b"Transfer-Encoding: chunked", body=b"zz\r\n"),
+    b"\x02"
+    + _request(b"HEAD", b"/-/scan", b"Transfer-Encoding: chunked", body=b"4\r\x00GET / HTTP/1.\n\x02"),
     b"\x00" + _request(b"GET", b"/") + _request(b"HEAD", b"/metrics", b"Connection: close"),
     b"\x00GET / HTTP/1.0\r\n\r\n",
     b"\x00\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
@@ -289,6 +291,9 @@ async def _serve(config: uvicorn.Config, sent: bytes, *, in_two: bool) -> bytes:
         if piece and not transport.closed:
             protocol.data_received(piece)
         await _idle(protocol)
+    if not transport.closed:
+        protocol.eof_received()
+        await _idle(protocol)
     protocol.connection_lost(None)
     await _idle(protocol)
     return bytes(transport.sent)
@@ -319,8 +324,10 @@ def _answers(received: bytes, sent: bytes) -> list[SimpleNamespace]:
         if status == 100:
             continue
         is_head = heads[len(answers)] if len(answers) < len(heads) else False
-        if "content-length" in headers:
-            length = 0 if is_head else int(headers["content-length"])
+        if is_head:
+            length = 0
+        elif "content-length" in headers:
+            length = int(headers["content-length"])
             assert len(rest) >= length or status == 503
         else:
             length = len(rest)
@@ -346,9 +353,12 @@ def _requests(sent: bytes) -> list[SimpleNamespace]:
                 connection.start_next_cycle()
             elif isinstance(event, h11.Request):
                 headers = [(name, value) for name, value in event.headers]
+                method = event.method.decode()
                 requests.append(
-                    SimpleNamespace(method=event.method.decode(), target=event.target, headers=headers)
+                    SimpleNamespace(method=method, target=event.target, headers=headers, complete=False)
                 )
+            elif isinstance(event, h11.EndOfMessage):
+                requests[-1].complete = True
     except h11.ProtocolError:
         return requests
 
@@ -390,11 +400,12 @@ def _check_page(text: str) -> None:
 
 
 def _check_actions(requests: list[SimpleNamespace], *, with_passwords: bool) -> None:
-    """Something is done only for a POST or PUT, with the password, and not for another site's page."""
+    """Something is done only for a complete POST or PUT with the password, and for no other site's page."""
     allowed = [
         each
         for each in requests
         if each.method in {"POST", "PUT"}
+        and each.complete
         and not any(
             (name == b"sec-fetch-site" and value not in {b"none", b"same-origin"})
             or (name == b"origin" and b"evil" in value)
