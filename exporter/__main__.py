@@ -6,7 +6,7 @@ from exporter.cli.start import guess_command, prepare_process
 
 prepare_process(guess_command(sys.argv[1:]))
 
-from exporter.cli.scarcity import TOO_LITTLE, is_scarcity  # noqa: E402 - see above
+from exporter.model.scarcity import TOO_LITTLE, is_scarcity  # noqa: E402 - see above
 
 
 def main() -> int:
@@ -18,7 +18,7 @@ def main() -> int:
     except Exception as error:
         if not is_scarcity(error):
             raise
-        sys.stderr.write(f"{TOO_LITTLE}\n")
+        sys.stderr.write(f"mpu-exporter: {TOO_LITTLE}\n")
         return 1
 
 

@@ -1,4 +1,4 @@
 """Arguments in, exit code out: commands, flags, one-shot runs, output formats, terminal, demo.
 
-Offers: `main`, `scarcity`, `start`.
+Offers: `main`, `start`.
 """

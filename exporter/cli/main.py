@@ -145,17 +145,21 @@ def _parse(words: list[str]) -> argparse.Namespace:
 
 def run(options: argparse.Namespace) -> int:
     """Run the named command; only its module is imported."""
-    if _may_log(options):
+    if _asks_stores(options):
         from exporter.cli import log_format  # noqa: PLC0415 - what only prints does without
+        from exporter.cli.memory_limit import find_shortage, save_address_space  # noqa: PLC0415 - likewise
 
+        if shortage := find_shortage():
+            raise UsageError(shortage)
+        save_address_space()
         log_format.configure(options.log_level, options.log_format)
     command = import_module(f"exporter.cli.commands.{options.command}")
     code: int = command.run(options)
     return code
 
 
-def _may_log(options: argparse.Namespace) -> bool:
-    """Whether a command may log: only what asks no store cannot."""
+def _asks_stores(options: argparse.Namespace) -> bool:
+    """Whether a command asks stores, and logs: one that only prints does neither."""
     if options.command == "check":
         return bool(options.probe or options.estimate)
     return options.command not in {"completion", "config"}

@@ -10,8 +10,8 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
-from exporter.cli.scarcity import is_scarcity
 from exporter.model.errors import Failure, Reason, StoppingError, StoreError
+from exporter.model.scarcity import is_scarcity
 from exporter.scan.scanner import Scanner
 from exporter.scheduler.discovery import BucketDiscovery, warn_of_endpoint
 from exporter.stores.engine.store_client import StoreClient

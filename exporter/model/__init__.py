@@ -1,4 +1,4 @@
 """Frozen records, and the errors, that rooms hand each other.
 
-Offers: `abort`, `boundaries`, `cost`, `errors`, `results`, `targets`, `top_uploads`, `uploads`.
+Offers: `abort`, `boundaries`, `cost`, `errors`, `results`, `scarcity`, `targets`, `top_uploads`, `uploads`.
 """

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
+from exporter.model.scarcity import TOO_LITTLE, is_scarcity
 from exporter.text.redaction import unexpected
 
 
@@ -84,9 +85,14 @@ class Failure:
 
     @classmethod
     def of(cls, error: Exception) -> Failure:
-        """Return the failure that an exception stands for; any but a StoreError is a bug of the exporter."""
+        """Return the failure that an exception stands for; any but a StoreError is a bug of the exporter.
+
+        What a limit of memory or threads causes is internal, too, but nothing to report.
+        """
         if isinstance(error, StoreError):
             return cls(error.reason, str(error))
+        if is_scarcity(error):
+            return cls(Reason.INTERNAL, TOO_LITTLE)
         return cls(Reason.INTERNAL, unexpected(error))
 
     def __str__(self) -> str:

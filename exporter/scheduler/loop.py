@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import schedule
 
 from exporter.model.errors import Failure, Reason, StoppingError, StoreError
+from exporter.model.scarcity import TOO_LITTLE, is_scarcity
 from exporter.scheduler.discovery import warn_of_endpoint
+from exporter.scheduler.starvation import Starvation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +55,7 @@ class Loop:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
+        self._starvation = Starvation()
         self._scheduler = schedule.Scheduler()
         self._schedule()
 
@@ -61,12 +65,16 @@ class Loop:
         return len(self._threads)
 
     def run(self) -> None:
-        """Tick until the stop is set."""
+        """Tick until the stop is set.
+
+        Raises ScarcityError where no scan can be made with the memory or the threads that the system gives.
+        """
         self.tick()
         while not self._stop.wait(min(TICK_SECONDS, max(0.0, self._idle_seconds()))):
             if self._idle_seconds() > TICK_SECONDS:  # schedule reads the wall clock, which was set back
                 self._schedule()
             self._scheduler.run_pending()
+            self._starvation.check()
 
     def _schedule(self) -> None:
         self._scheduler.clear()
@@ -80,8 +88,8 @@ class Loop:
         for watched in self._reconciler.targets:
             try:
                 self._start_due(watched)
-            except Exception:  # a failing target must not stop the others
-                log.exception("unexpected failure", extra={"fields": {"target": watched.settings.name}})
+            except Exception as error:  # noqa: BLE001 - a failing target must not stop the others
+                self._note_unexpected(error, "unexpected failure", watched)
         self._on_tick()
 
     def join(self, timeout: float) -> list[str]:
@@ -115,10 +123,11 @@ class Loop:
     def _start_worker(self, watched: WatchedTarget, bucket: BucketSettings) -> None:
         try:
             self._start_thread(watched, lambda: self._work(watched, bucket))
-        except RuntimeError as error:  # the system has no more threads: the bucket waits for its next turn
+        except (RuntimeError, MemoryError) as error:  # no more threads: the bucket waits for its next turn
             failure = Failure(Reason.INTERNAL, f"{error}: allow more threads or lower scan.workers")
             watched.end_worker()
             watched.queue.finish(bucket, self._monotonic(), failure)
+            self._starvation.note(error)
             self._publisher.fail(watched, bucket, failure, 0.0)
 
     def _start_discovery(self, watched: WatchedTarget, discovery: DiscoverySchedule) -> None:
@@ -126,12 +135,13 @@ class Loop:
             return
         try:
             self._start_thread(watched, lambda: self._discover(watched, discovery))
-        except RuntimeError:  # likewise; the next tick tries again
+        except (RuntimeError, MemoryError) as error:  # likewise; the next tick tries again
+            self._starvation.note(error)
             watched.end_discovery()
             discovery.cancel()
 
     def _start_thread(self, watched: WatchedTarget, work: Callable[[], None]) -> None:
-        """Run `work` on a new thread; raises RuntimeError where the system has no more."""
+        """Run `work` on a new thread; raises RuntimeError or MemoryError where the system has no more."""
 
         def run() -> None:
             try:
@@ -146,7 +156,7 @@ class Loop:
             self._threads.add(thread)
         try:
             thread.start()
-        except RuntimeError:
+        except (RuntimeError, MemoryError):
             self._forget(thread)
             raise
 
@@ -168,6 +178,8 @@ class Loop:
                 bucket = None if ended else watched.queue.take(self._monotonic())
         except StoppingError:
             log.debug("scan given up", extra={"fields": _fields(watched, bucket or first)})
+        except Exception as error:  # noqa: BLE001 - its outcome could not be published
+            self._note_unexpected(error, "unexpected failure", watched)
         finally:
             watched.end_worker()
 
@@ -184,9 +196,11 @@ class Loop:
         except StoppingError:
             raise
         except Exception as error:  # noqa: BLE001 - a bug of the exporter, too, is shown and ends nothing
+            self._starvation.note(error)
             failure = Failure.of(error)
             self._publisher.fail(watched, bucket, failure, self._monotonic() - started, error)
             return failure
+        self._starvation.note(None)
         return None
 
     def _discover(self, watched: WatchedTarget, discovery: DiscoverySchedule) -> None:
@@ -195,6 +209,7 @@ class Loop:
         try:
             buckets, selection = discovery.find()
             self._reconciler.found(watched, buckets)
+            self._starvation.note(None)
             is_new = discovery.succeed(self._monotonic(), time.time(), selection)
             log.debug("buckets found", extra={"fields": fields | {"buckets": len(buckets)}})
             if is_new and selection.problem:
@@ -204,14 +219,25 @@ class Loop:
             discovery.cancel()
         except StoreError as error:
             failure = Failure.of(error)
+            self._starvation.note(error)
             if discovery.fail(self._monotonic(), failure):
                 why = {"reason": failure.reason.value, "error": failure.message}
                 log.error("the list of buckets cannot be read", extra={"fields": fields | why})  # noqa: TRY400
-        except Exception as error:  # a bug of the exporter: shown, and not allowed to end the loop
-            log.exception("discovery failed unexpectedly", extra={"fields": fields})
+        except Exception as error:  # noqa: BLE001 - a bug of the exporter: shown, and ends nothing
             discovery.fail(self._monotonic(), Failure.of(error))
+            self._note_unexpected(error, "discovery failed unexpectedly", watched)
         finally:
             watched.end_discovery()
+
+    def _note_unexpected(self, error: Exception, what: str, watched: WatchedTarget) -> None:
+        """Log what no store caused: a bug of the exporter with its traceback, a lack of memory without."""
+        self._starvation.note(error)
+        fields = {"target": watched.settings.name}
+        if not is_scarcity(error):
+            log.error(what, exc_info=error, extra={"fields": fields})
+            return
+        with suppress(MemoryError):  # what cannot be logged either
+            log.error("too little memory", extra={"fields": fields | {"error": TOO_LITTLE}})
 
 
 def _fields(watched: WatchedTarget, bucket: BucketSettings) -> dict[str, object]:

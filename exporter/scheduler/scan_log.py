@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model.errors import Failure, Reason, StoreError
+from exporter.model.scarcity import is_scarcity
 from exporter.scheduler.conditions import Conditions
 from exporter.scheduler.repeat_filter import RepeatFilter
 
@@ -129,8 +130,10 @@ class ScanLog:
             "repeated": repeated or None,
         }
         level = logging.DEBUG if repeated is None else logging.ERROR
-        bug = cause if failure.reason is Reason.INTERNAL and not isinstance(cause, StoreError) else None
-        log.log(level, "scan failed", extra={"fields": fields}, exc_info=bug)
+        is_bug = failure.reason is Reason.INTERNAL and not (
+            isinstance(cause, StoreError) or is_scarcity(cause)
+        )
+        log.log(level, "scan failed", extra={"fields": fields}, exc_info=cause if is_bug else None)
 
     def keep_only(self, target: str, names: Container[str]) -> None:
         """Forget all buckets of a target but those of these names."""

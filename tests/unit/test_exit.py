@@ -11,8 +11,9 @@ import pytest
 from servers.exporter import serving, target
 
 from exporter.cli.main import COMMANDS
-from exporter.cli.scarcity import TOO_LITTLE
+from exporter.cli.memory_limit import ADDRESS_SPACE_MIB, CONTAINER_MIB, find_shortage
 from exporter.cli.start import ONE_SHOT
+from exporter.model.scarcity import TOO_LITTLE
 
 NOBODY = "http://127.0.0.1:1"
 """Where no server listens."""
@@ -61,6 +62,20 @@ os.kill(os.getpid(), signal.SIGTERM)
 print("stopping", flush=True)
 {held}
 """
+LACKING = """
+import runpy
+from exporter.cli import main
+
+def fail():
+    try:
+        bytes(2**60)
+    except MemoryError:
+        raise RuntimeError("of a library")
+
+main.main = fail
+runpy.run_module("exporter", run_name="__main__")
+"""
+"""Runs the exporter with a command that lacks memory, whatever a library makes of that."""
 HOLDS = {
     "a thread that Python waits for": "threading.Thread(target=__import__('time').sleep, args=[60]).start()",
     "a thread that holds the interpreter": "ctypes.PyDLL(None).sleep(60)",
@@ -125,8 +140,45 @@ def test_a_command_that_hangs_while_it_ends_is_ended_within_5_seconds(kind: str,
         assert ("(most recent call first)" in process.stderr.read().decode()) == (code == 1)
 
 
-@pytest.mark.parametrize("mib", [40, 60])
-def test_a_limit_of_memory_that_is_too_small_is_told_in_one_line(config: Path, mib: int):
-    line = f"ulimit -v {mib * 1024}; exec {sys.executable} -m exporter scan --config.file={config}"
+@pytest.mark.parametrize("command", ["serve", "scan"])
+def test_a_limit_of_memory_that_is_too_small_is_told_in_one_line(config: Path, command: str):
+    line = f"ulimit -v {60 * 1024}; exec {sys.executable} -m exporter {command} --config.file={config}"
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=30, check=False)
-    assert (done.returncode, done.stderr) == (1, f"{TOO_LITTLE}\n")
+    expected = (
+        f"mpu-exporter: ulimit -v is 60 MiB, and it needs at least {ADDRESS_SPACE_MIB}: raise the limit\n"
+    )
+    assert (done.returncode, done.stderr) == (1, expected)
+
+
+def test_a_lack_of_memory_that_shows_later_is_told_in_one_line():
+    done = subprocess.run([sys.executable, "-c", LACKING], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, f"mpu-exporter: {TOO_LITTLE}\n")
+
+
+NOTHING = ""
+TOO_SMALL = (
+    "mpu-exporter: the memory limit of its container (its cgroup) is 24 MiB, and it needs at least "
+    f"{CONTAINER_MIB}: raise the limit"
+)
+V1, V2 = "4:memory:/docker/7\n0::/\n", "0::/kubepods/7\n"
+
+
+@pytest.mark.parametrize(
+    ("groups", "file", "limit", "told"),
+    [
+        (V2, "kubepods/memory.max", "max", NOTHING),
+        (V2, "kubepods/memory.max", str(24 * 2**20), TOO_SMALL),
+        (V2, "memory.max", str(24 * 2**20), TOO_SMALL),
+        (V2, "kubepods/7/memory.max", str(CONTAINER_MIB * 2**20), NOTHING),
+        (V1, "memory/docker/7/memory.limit_in_bytes", str(2**63 - 4096), NOTHING),
+        (V1, "memory/docker/7/memory.limit_in_bytes", str(24 * 2**20), TOO_SMALL),
+        (V1, "memory/memory.limit_in_bytes", str(24 * 2**20), TOO_SMALL),
+    ],
+)
+def test_a_limit_of_a_container_that_is_too_small_is_told(
+    tmp_path: Path, groups: str, file: str, limit: str, told: str
+):
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text(f"{limit}\n")
+    (tmp_path / "own").write_text(groups)
+    assert find_shortage(tmp_path, tmp_path / "own") == told

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 
+import pytest
 import schedule
 from fakes import NOW, Clock, error, upload
 from servers import wait_until
@@ -13,6 +14,7 @@ from servers import wait_until
 from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
 from exporter.model.errors import Failure, Reason, StoppingError, StoreError
 from exporter.model.results import ScanResult
+from exporter.model.scarcity import TOO_LITTLE, ScarcityError
 from exporter.scan.tally import Tally
 from exporter.scheduler.loop import Loop
 from exporter.scheduler.publisher import Publisher
@@ -121,9 +123,8 @@ class TestWork:
         release.set()
         wait_until("the loop to be idle", lambda: setup.idle == 1, seconds=10)
 
-    def test_a_bucket_whose_failure_cannot_be_published_has_its_turn_again(self, monkeypatch):
-        scanned, told = [], []
-        monkeypatch.setattr(threading, "excepthook", lambda failed: told.append(failed.exc_type))
+    def test_a_bucket_whose_failure_cannot_be_published_has_its_turn_again(self, caplog):
+        scanned = []
 
         class NoMemory(list):
             def append(self, _):
@@ -138,7 +139,8 @@ class TestWork:
         setup.tick()
         setup.clock.now += 2 * setup.targets[0].settings.scan.interval
         setup.tick()
-        assert (scanned, told) == (["bucket-0"] * 2, [MemoryError] * 2)
+        told = [(record.message, record.exc_info) for record in caplog.records]
+        assert (scanned, told) == (["bucket-0"] * 2, [("too little memory", None)] * 2)
 
     def test_a_second_tick_while_scans_run_starts_no_overlap(self):
         release = threading.Event()
@@ -387,6 +389,46 @@ def test_a_worker_that_cannot_be_started_leaves_its_bucket_to_the_next(monkeypat
     assert (entry.success, entry.failure.reason) == (False, Reason.INTERNAL)
     setup.clock.now = 1000.0
     assert setup.tick()["target-0", "bucket-0"].success is True
+
+
+class TestScarcity:
+    def test_a_scan_that_lacks_memory_is_told_in_words_without_a_traceback(self, caplog):
+        def behave(_):
+            raise MemoryError
+
+        failure = LoopSetup(FakeScanner(behave), buckets=1).tick()["target-0", "bucket-0"].failure
+        assert failure == Failure(Reason.INTERNAL, TOO_LITTLE)
+        assert [record.exc_info for record in caplog.records] == [None]
+
+    @pytest.mark.parametrize("lacking", [MemoryError(), RuntimeError("can't start new thread")])
+    def test_a_process_that_can_do_nothing_ends(self, lacking):
+        def behave(_):
+            raise lacking
+
+        with pytest.raises(ScarcityError):
+            LoopSetup(FakeScanner(behave), buckets=3).loop.run()
+
+    def test_a_process_that_cannot_start_a_thread_ends(self, monkeypatch):
+        def refuse(_):
+            raise MemoryError
+
+        setup = LoopSetup(FakeScanner(), buckets=3)
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(ScarcityError):
+            setup.loop.run()
+
+    def test_a_process_of_which_one_bucket_is_too_large_goes_on(self):
+        def behave(bucket):
+            if bucket.name == "bucket-0":
+                raise MemoryError
+
+        setup = LoopSetup(FakeScanner(behave), buckets=2)
+        for now in range(5):
+            setup.clock.now = now * 1000.0
+            setup.tick()
+        setup.stop.set()
+        setup.loop.run()
+        assert setup.failures == [("target-0", Reason.INTERNAL)] * 5
 
 
 def test_a_scan_that_does_not_end_shows_as_timed_out():

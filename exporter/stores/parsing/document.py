@@ -223,7 +223,10 @@ def _field_paths(
         steps = ["/".join(steps[: number + 1]) for number in range(len(steps))]
     paths = [f"{prefix}{item}/{step}/node()[1]" for step in steps]
     tags = tuple(f"{{{namespace}}}{name}" if namespace else name for name in names)
-    return tags, [etree.XPath(path, namespaces=namespaces, smart_strings=False) for path in paths]
+    try:
+        return tags, [etree.XPath(path, namespaces=namespaces, smart_strings=False) for path in paths]
+    except etree.XPathSyntaxError:  # of a path that is none: libxml2 has too little memory
+        raise MemoryError from None
 
 
 @lru_cache(maxsize=64)

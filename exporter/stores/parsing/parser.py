@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from exporter.stores.transport.memory import Lease
 
+_LIBXML_NO_MEMORY = etree.ErrorTypes.ERR_NO_MEMORY
+_EXPAT_NO_MEMORY = expat.errors.codes[expat.errors.XML_ERROR_NO_MEMORY]
 _ENCODING_ERRORS = {etree.ErrorTypes.ERR_UNKNOWN_ENCODING, etree.ErrorTypes.ERR_UNSUPPORTED_ENCODING}
 # the beginning of a document without a DOCTYPE and certainly in UTF-8
 _PLAIN_HEAD = re.compile(
@@ -78,6 +80,7 @@ def parse(body: bytes) -> Parsed:
     try:
         return Parsed(_parse_strict(body, encoding_known=is_known), is_repaired=False, lease=lease)
     except (etree.XMLSyntaxError, expat.ExpatError, ValueError, LookupError) as error:
+        _raise_if_out_of_memory(error)
         if not (_is_repairable(error) and (is_known or may_be_utf_8(body))):
             raise NotXmlError from None
     if len(body) + _PER_REPAIR * (len(body) - len(body.translate(None, _CONTROLS))) > _MAX_REPAIRED_LENGTH:
@@ -85,8 +88,16 @@ def parse(body: bytes) -> Parsed:
     text = _repaired(body.decode("utf-8-sig", "surrogateescape"))
     try:
         return Parsed(_parse_strict(text.encode("utf-8"), encoding_known=True), is_repaired=True, lease=lease)
-    except (etree.XMLSyntaxError, expat.ExpatError, ValueError, LookupError):
+    except (etree.XMLSyntaxError, expat.ExpatError, ValueError, LookupError) as error:
+        _raise_if_out_of_memory(error)
         raise NotXmlError from None
+
+
+def _raise_if_out_of_memory(error: Exception) -> None:
+    """Raise MemoryError where a parser had too little memory, and no fault was found in the document."""
+    code = getattr(error, "code", None)
+    if code == (_EXPAT_NO_MEMORY if isinstance(error, expat.ExpatError) else _LIBXML_NO_MEMORY):
+        raise MemoryError from None
 
 
 def _is_utf_8(body: bytes) -> bool:
