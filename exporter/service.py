@@ -36,6 +36,7 @@ from exporter.stores.transport.client import Transport
 from exporter.web.app import App
 from exporter.web.auth.middleware import AuthMiddleware
 from exporter.web.auth.reload import WebConfigReloader
+from exporter.web.hosts import HostGuard
 from exporter.web.server.connections import ConnectionLimits
 from exporter.web.server.server import WebServer
 
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
     from exporter.config.settings import BucketSettings, Settings, TargetSettings
     from exporter.stores.base import Store
+    from exporter.web.hosts import Host
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +76,7 @@ class Service:
         uploads: bool = False,
         problems: Callable[[], Sequence[str]] = tuple,
         shard: Shard = UNSHARDED,
+        allowed_hosts: Sequence[Host] = (),
         on_tick: Callable[[], None] = lambda: None,
     ) -> None:
         """Make everything and bind the addresses; raises ListenError where one of them cannot be.
@@ -81,8 +84,8 @@ class Service:
         `web_config` is the file of users and TLS; raises ConfigError where it is wrong. `reload` is what
         POST /-/reload calls, None turns that and POST /-/scan off. `uploads` holds and shows the top uploads
         of each bucket. `problems` returns what was wrong with the config when it was last read. Only the
-        buckets of `shard` are watched. `on_tick` is called every second. No request is sent to a store
-        before `run`.
+        buckets of `shard` are watched. `allowed_hosts` are what the server may be asked as, () means any.
+        `on_tick` is called every second. No request is sent to a store before `run`.
         """
         self._stop = threading.Event()
         self._started = time.monotonic()
@@ -116,7 +119,7 @@ class Service:
             shard=shard,
         )
         self._web_config = WebConfigReloader(web_config)
-        guarded = AuthMiddleware(app, self._web_config.now)
+        guarded = HostGuard(AuthMiddleware(app, self._web_config.now), allowed_hosts)
         limits = ConnectionLimits(connections=clients_share(self._allowed_files))
         self._web = WebServer(guarded, listen, limits, self.stop, self._web_config.now)
         self._apply(settings)

@@ -11,6 +11,8 @@ TYPE_CHECKING = False  # as in main.py
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from exporter.web.hosts import Host
+
 _SIZE = r"(\d{1,18}(?:\.\d{1,6})?) ?([kmgtp]i?b?|b)?"
 _POWERS = " kmgtp"
 _PATH = r"/[A-Za-z0-9._~/-]+"
@@ -69,3 +71,13 @@ def path(text: str) -> str:
     if not re.fullmatch(_PATH, text) or text.startswith("/-/"):
         raise argparse.ArgumentTypeError("has to be / and then letters, digits or any of ._~/- but not /-/")
     return text
+
+
+def allowed_hosts(text: str) -> list[Host]:
+    """Return the hosts of a list that is separated by commas."""
+    from exporter.web.hosts import parse_allowed_host  # noqa: PLC0415 - --help does without
+
+    try:
+        return [parse_allowed_host(each.strip()) for each in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from exporter.cli.flag_types import duration, file_name, limit, no_standard_input, path, size, whole_number
+from exporter.cli.flag_types import (
+    allowed_hosts,
+    duration,
+    file_name,
+    limit,
+    no_standard_input,
+    path,
+    size,
+    whole_number,
+)
 
 TYPE_CHECKING = False  # as in main.py
 if TYPE_CHECKING:
@@ -209,6 +218,16 @@ def _web_flags(parser: argparse.ArgumentParser, listen: str, reach: str, *, uplo
         action=_Addresses,
         default=(listen,),
         help=f"where to serve; may be repeated (default: {listen}, {reach})",
+    )
+    parser.add_argument(
+        "--web.allowed-hosts",
+        dest="allowed_hosts",
+        metavar="HOST",
+        action="extend",
+        type=allowed_hosts,
+        default=[],
+        help="answer only under an IP address or this name: host, host:port or *.domain; may be repeated, "
+        "or separated by commas (default: any)",
     )
     parser.add_argument(
         "--web.telemetry-path",

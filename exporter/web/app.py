@@ -63,6 +63,7 @@ class Request(NamedTuple):
 
     headers: dict[str, str]
     query: Query
+    encrypted: bool = False
 
 
 class Route(NamedTuple):
@@ -122,7 +123,8 @@ class App:
             return
         method, route = scope["method"], self.routes.get(scope["path"])
         response: Response | None
-        request = Request(_headers(scope), Query.parse(scope.get("query_string", b"")))
+        query = Query.parse(scope.get("query_string", b""))
+        request = Request(_headers(scope), query, encrypted=scope.get("scheme") == "https")
         if route is None:
             response = _not_found(scope["path"])
         elif method not in route.methods:
@@ -145,7 +147,7 @@ class App:
 
         Nothing is done before the request is complete; None where it never will be.
         """
-        if is_foreign(request.headers):
+        if is_foreign(request.headers, encrypted=request.encrypted):
             return Response(403, _FOREIGN.encode())
         try:
             if not await is_complete(request.headers, receive):

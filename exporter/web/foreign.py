@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+
+from exporter.web.hosts import DEFAULT_PORTS, Host
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _OWN_SITES = {"none", "same-origin"}
 """Values of Sec-Fetch-Site for a request of nobody's page, or of our own."""
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+_ORIGIN = re.compile(r"(https?)://([^/?#]+)", re.IGNORECASE)
 
 
-def is_foreign(headers: Mapping[str, str]) -> bool:
+def is_foreign(headers: Mapping[str, str], *, encrypted: bool = False) -> bool:
     """Return whether a browser says that another site's page sends a request; what is no browser may.
 
     Browsers send Sec-Fetch-Site over TLS and to localhost only. With it they know better than a comparison,
-    as a proxy may change Host. Over plain HTTP they send Origin, whose host and port must be those of Host.
+    as a proxy may change Host. Over plain HTTP they send Origin, whose host and port must be those of Host;
+    very old ones send a Referer only. `encrypted`: the request came over TLS, so our own pages did as well.
     """
     if site := headers.get("sec-fetch-site"):
         return site not in _OWN_SITES
-    origin = headers.get("origin")
-    return origin is not None and not _same_host(origin, headers.get("host", ""))
+    host = headers.get("host", "")
+    if (origin := headers.get("origin")) is not None:
+        return not _is_own(_ORIGIN.fullmatch(origin), host, encrypted=encrypted)
+    referer = headers.get("referer")
+    return bool(referer) and not _is_own(_ORIGIN.match(referer or ""), host, encrypted=encrypted)
 
 
-def _same_host(origin: str, host: str) -> bool:
+def _is_own(origin: re.Match[str] | None, host: str, *, encrypted: bool) -> bool:
     """Whether an origin is at this host and port; `null`, which is what a page without one has, is not."""
-    try:
-        asking, asked = urlsplit(origin), urlsplit(f"//{host}")
-        default = _DEFAULT_PORTS.get(asking.scheme)
-        places = [(each.hostname, each.port or default) for each in (asking, asked)]
-    except ValueError:  # no port, or no IPv6 address
+    if origin is None or (encrypted and origin[1].lower() != "https"):
         return False
-    return asking.hostname is not None and places[0] == places[1]
+    try:
+        asking, asked = Host.parse(origin[2]), Host.parse(host)
+    except ValueError:
+        return False
+    default = DEFAULT_PORTS[origin[1].lower()]  # a proxy in front may be the one that encrypts
+    return _complete(asking, default) == _complete(asked, default)
+
+
+def _complete(host: Host, default_port: int) -> Host:
+    return host if host.port is not None else host._replace(port=default_port)

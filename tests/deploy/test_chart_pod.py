@@ -185,6 +185,10 @@ class TestPod:
         ("values", "flag"),
         [
             ("web: {enableUploads: true}", "--web.enable-uploads"),
+            (
+                "web: {allowedHosts: [mpu.example, localhost]}",
+                "--web.allowed-hosts=mpu.example,localhost,demo-mpu-exporter.mon.svc",
+            ),
             ("web: {enableLifecycle: true}", "--web.enable-lifecycle"),
             ("log: {format: json}", "--log.format=json"),
             ("extraArgs: [--log.level=debug]", "--log.level=debug"),

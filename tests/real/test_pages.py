@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from servers.exporter import Exporter
 
 KEYS = [key for key in MALICIOUS_KEYS if listable(key)]
-FLAGS = ("--web.enable-uploads", "--web.enable-lifecycle")
+FLAGS = (
+    *("--web.enable-uploads", "--web.enable-lifecycle"),
+    *("--web.allowed-hosts=mpu.example, *.lan.example", "--web.allowed-hosts=localhost"),
+)
 
 
 @pytest.fixture
@@ -47,7 +50,11 @@ def get(exporter: Exporter, path: str) -> dict[str, Any]:
 
 
 def post(exporter: Exporter, path: str) -> tuple[int, str]:
-    request = urllib.request.Request(exporter.url + path, method="POST")
+    return send(exporter, path, "POST")
+
+
+def send(exporter: Exporter, path: str, method: str, **headers: str) -> tuple[int, str]:
+    request = urllib.request.Request(exporter.url + path, headers=headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, answer.read().decode()
@@ -70,12 +77,14 @@ def test_the_worst_uploads_are_named_with_what_aborts_them(server: StandIn, tmp_
         assert len(page.xpath("//script")) == 1
 
 
-def test_targets_say_when_the_next_scan_is(server: StandIn, tmp_path: Path):
+def test_targets_say_when_the_next_scan_is_to_who_asks_under_an_allowed_name(server: StandIn, tmp_path: Path):
     with serving(tmp_path, {"targets": [target("prod", server.url, "media")]}, *FLAGS) as exporter:
         exporter.wait_tried("media")
         [prod] = get(exporter, "/api/v1/targets")["targets"]
         [media] = prod["buckets"]
         assert (media["health"], media["values"]["uploads"]) == ("ok", TOP_UPLOADS_LIMIT)
+        for host, status in (("a.LAN.example", 200), ("localhost:1", 200), ("evil.example", 421)):
+            assert send(exporter, "/api/v1/targets", "GET", Host=host)[0] == status
         assert 0 < media["next_scan"] - media["last_success"] <= prod["scan_interval_seconds"]
         assert "ok" in html.document_fromstring(exporter.text("/")).xpath("string(//tbody[@class='card'])")
 

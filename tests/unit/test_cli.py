@@ -72,6 +72,8 @@ class TestUsage:
             (["serve", "--estimate"], "unrecognized arguments: --estimate"),
             (["serve", "--config.file"], "argument --config.file: expected one argument"),
             (["--shard.total=some"], "argument --shard.total: must be a whole number"),
+            (["--web.allowed-hosts=http://a"], "argument --web.allowed-hosts: must be a host or host:port"),
+            (["--web.allowed-hosts=a,,b"], "argument --web.allowed-hosts: must be a host or host:port"),
             (["--shard.ordinal=-1"], "argument --shard.ordinal: must be a whole number"),
             (["check", "--shard.total=2"], "unrecognized arguments: --shard.total=2"),
             (["--log.level=loud"], "argument --log.level: invalid choice: 'loud'"),

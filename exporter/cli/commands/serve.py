@@ -94,6 +94,7 @@ def serve(  # noqa: PLR0913 - what can be chosen of serving
             uploads=options.enable_uploads,
             problems=problems,
             shard=shard,
+            allowed_hosts=options.allowed_hosts,
             on_tick=tell_overdue,
         )
     except ListenError as error:

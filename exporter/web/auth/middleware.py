@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from exporter.web.auth.passwords import PasswordChecker, TooManyChecksError
+from exporter.web.refusal import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,15 +41,15 @@ class AuthMiddleware:
         try:
             allowed = await self._allows(web_config, scope)
         except TooManyChecksError:
-            await _refuse(send, 429, b"429 too many passwords at once; try again\n", _RETRY_AFTER)
+            await refuse(send, 429, b"429 too many passwords at once; try again\n", _RETRY_AFTER)
             return
         except asyncio.CancelledError:  # the server stops while a password is checked
-            await _refuse(send, 503, b"503 the exporter is about to stop\n", _RETRY_AFTER)
+            await refuse(send, 503, b"503 the exporter is about to stop\n", _RETRY_AFTER)
             return
         if allowed:
             await self.app(scope, receive, send)
         else:
-            await _refuse(send, 401, b"401 user and password, please\n", _CHALLENGE)
+            await refuse(send, 401, b"401 user and password, please\n", _CHALLENGE)
 
     async def _allows(self, web_config: WebConfig, scope: Scope) -> bool:
         if not web_config.users or scope["path"] in web_config.public_paths:
@@ -82,15 +83,3 @@ def _with_headers(send: Any, own: tuple[Header, ...]) -> Any:  # noqa: ANN401 - 
         await send(message)
 
     return sending
-
-
-async def _refuse(send: Any, status: int, body: bytes, header: Header) -> None:  # noqa: ANN401 - ASGI
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-        header,
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

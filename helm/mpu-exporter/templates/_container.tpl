@@ -51,6 +51,9 @@ volumeMounts:
 {{- if include "mpu-exporter.hasWebConfig" . }}
 - --web.config.file=/run/secrets/web/{{ ternary "web.yml" .Values.web.existingConfigKey (empty .Values.web.existingConfigSecret) }}
 {{- end }}
+{{- with .Values.web.allowedHosts }}
+- --web.allowed-hosts={{ join "," (append . (include "mpu-exporter.host" $)) }}
+{{- end }}
 {{- if .Values.web.enableUploads }}
 - --web.enable-uploads
 {{- end }}
