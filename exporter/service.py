@@ -6,6 +6,7 @@ import gc
 import logging
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from exporter.scan.scanner import Scanner
 from exporter.scheduler.discovery import BucketDiscovery, DiscoverySchedule
 from exporter.scheduler.loop import Loop
 from exporter.scheduler.memory import FreedMemory, system_trim
-from exporter.scheduler.open_files import clients_share, fit_calls, raise_limit
+from exporter.scheduler.open_files import calls_share, clients_share, fit_calls, raise_limit
 from exporter.scheduler.publisher import Publisher
 from exporter.scheduler.reconciler import Reconciler, bucket_name
 from exporter.scheduler.target_queue import TargetQueue
@@ -173,9 +174,9 @@ class Service:
         self._metrics.config_read(used=used, now=time.time())
 
     def _apply(self, settings: Settings) -> None:
-        settings = fit_calls(settings, self._allowed_files)
+        fitted = fit_calls(settings.targets, calls_share(self._allowed_files))
         self._state.max_names = settings.state.names
-        for name in self._reconciler.apply(settings):
+        for name in self._reconciler.apply(replace(settings, targets=fitted)):
             self._metrics.forget(name)
 
     def _end(self) -> None:

@@ -14,6 +14,7 @@ from exporter.model.errors import Failure, Reason, StoppingError, StoreError
 from exporter.model.scarcity import is_scarcity
 from exporter.scan.scanner import Scanner
 from exporter.scheduler.discovery import BucketDiscovery, warn_of_endpoint
+from exporter.scheduler.open_files import RESERVE, fit_calls, raise_limit
 from exporter.stores.engine.store_client import StoreClient
 from exporter.stores.registry import make_store
 from exporter.stores.transport.client import Transport
@@ -21,7 +22,7 @@ from exporter.stores.transport.client import Transport
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from exporter.config.settings import BucketSettings, TargetSettings
+    from exporter.config.settings import BucketSettings, ScanSettings, TargetSettings
     from exporter.model.targets import Selection
     from exporter.scan.enrich import Enrichment
     from exporter.stores.base import Store
@@ -127,9 +128,11 @@ class OneShot:
     def for_each_target(self, work: Callable[[TargetSession], U]) -> list[U]:
         """Run `work` on each target; return the results in the targets' order."""
         stop = threading.Event()
+        fitted = fit_calls(self.targets, raise_limit() - RESERVE, CONCURRENT_TARGETS)
+        limits = [target.scan for target in fitted]
         pool = ThreadPoolExecutor(CONCURRENT_TARGETS)
         try:
-            return list(pool.map(partial(self._visit, stop, work), self.targets))
+            return list(pool.map(partial(self._visit, stop, work), self.targets, limits))
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
@@ -140,11 +143,17 @@ class OneShot:
         """Query each bucket of each target; `begin` is called once per target and returns the query."""
         return list(chain.from_iterable(self.for_each_target(partial(self._run_target, begin))))
 
-    def _visit(self, stop: threading.Event, work: Callable[[TargetSession], U], target: TargetSettings) -> U:
+    def _visit(
+        self,
+        stop: threading.Event,
+        work: Callable[[TargetSession], U],
+        target: TargetSettings,
+        limits: ScanSettings,
+    ) -> U:
         transport = Transport(self.traffic, stop, tls=target.tls, proxy_url=target.proxy_url)
         store = self.new_store(target, transport)
         try:
-            return work(TargetSession(target, StoreClient(store, target.scan, stop)))
+            return work(TargetSession(target, StoreClient(store, limits, stop)))
         finally:
             store.close()
 

@@ -12,6 +12,7 @@ import yaml
 from exporter.config.environment import substitute
 from exporter.config.problems import STANDARD_INPUT, KeyPath, Problem, make_error, show_path
 from exporter.config.yaml_nodes import MAX_DEPTH, compose, find_syntax_problem
+from exporter.text.file_limit import because
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -126,7 +127,7 @@ def _read_text(path: Path, if_missing: str) -> str:
         return content.decode()
     except OSError as error:
         advice = if_missing if isinstance(error, FileNotFoundError) else _IF_UNREADABLE
-        problem = Problem(0, "", f"cannot be read: {error.strerror}: {advice}")
+        problem = Problem(0, "", f"cannot be read: {because(error, advice)}")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         problem = Problem(line, "", "is not UTF-8 text: save the file in that encoding")

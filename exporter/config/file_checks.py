@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from exporter.config.checks import find_secret_fault, find_sse_key_fault
 from exporter.config.document import as_list, as_mapping
+from exporter.text.file_limit import because
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from exporter.config.document import Values
     from exporter.config.problems import Fault
 
+_CHECK = "check the path and its permissions"
 _MAX_SECRET_BYTES = 65536
 
 
@@ -44,7 +46,7 @@ def _find_state_fault(path: Path) -> str:
             return "is a folder: name a file in it"
         return "" if path.parent.is_dir() else "its folder is not there: make it, or name another"
     except OSError as error:
-        return f"its folder cannot be read: {error.strerror}: check the path and its permissions"
+        return f"its folder cannot be read: {because(error, _CHECK)}"
 
 
 def _list_files(section: Values) -> Iterator[tuple[str, str]]:
@@ -64,7 +66,7 @@ def _find_fault(path: Path, *, secret: bool, check: Callable[[str], str] = find_
         with path.open("rb") as file:
             text = file.read(_MAX_SECRET_BYTES).decode().strip() if secret else "no secret"
     except OSError as error:
-        return f"the file cannot be read: {error.strerror}: check the path and its permissions"
+        return f"the file cannot be read: {because(error, _CHECK)}"
     except UnicodeDecodeError:
         return "the file is not UTF-8 text: write the secret alone into it"
     fault = check(text)

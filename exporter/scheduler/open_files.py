@@ -8,7 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from exporter.config.settings import Settings
+    from collections.abc import Sequence
+
+    from exporter.config.settings import TargetSettings
 
 log = logging.getLogger(__name__)
 
@@ -40,25 +42,35 @@ def clients_share(allowed: int) -> int:
     return max(1, min(MOST_CLIENTS, allowed // 4))
 
 
-def fit_calls(settings: Settings, allowed: int) -> Settings:
-    """Return the settings with as many calls in flight as `allowed` files leave; log where these are fewer.
+def calls_share(allowed: int) -> int:
+    """Return how many files calls to stores may take, of `allowed`, where HTTP clients are served."""
+    return allowed - clients_share(allowed) - RESERVE
 
-    Each target keeps its share: a scan makes at least two calls at once, one that lists and one that sizes.
+
+def fit_calls(
+    targets: Sequence[TargetSettings], share: int, at_once: int | None = None
+) -> tuple[TargetSettings, ...]:
+    """Return the targets with as many calls in flight as `share` files allow; log where these are fewer.
+
+    At most `at_once` targets are scanned at once, None: all. Each keeps its part of the share: a scan makes
+    at least two calls at once, one that lists and one that sizes.
     """
-    left = allowed - clients_share(allowed) - RESERVE
-    needed = FILES_PER_CALL * sum(
-        target.scan.workers * (1 + target.scan.concurrency) for target in settings.targets
-    )
-    if needed <= left:
-        return settings
+    needed = sum(sorted(map(_files, targets), reverse=True)[:at_once])
+    if needed <= share:
+        return tuple(targets)
     log.warning(
-        "too few files may be open for so many calls at once, so fewer are made: allow more files",
-        extra={"fields": {"allowed": allowed, "needed": needed + allowed - left}},
+        "too few files may be open for so many calls at once, so fewer are made: raise the limit (ulimit -n)",
+        extra={"fields": {"allowed": max(0, share), "needed": needed}},
     )
-    share = max(0, left) / needed
-    lowered = (
-        replace(target, scan=replace(scan, concurrency=max(1, int((1 + scan.concurrency) * share) - 1)))
-        for target in settings.targets
+    part = max(0, share) / needed
+    return tuple(
+        replace(target, scan=replace(scan, concurrency=max(1, int((1 + scan.concurrency) * part) - 1)))
+        for target in targets
         for scan in (target.scan,)
     )
-    return replace(settings, targets=tuple(lowered))
+
+
+def _files(target: TargetSettings) -> int:
+    """Return how many files a target's calls take: each node keeps connections of its own."""
+    nodes = max(1, len(target.endpoint_urls))
+    return FILES_PER_CALL * target.scan.workers * (1 + target.scan.concurrency) * nodes

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from exporter.state.chunk_cache import ChunkMemory
 from exporter.state.file_lock import FileLock
-from exporter.state.sqlite_file import in_memory, is_broken, is_busy, open_file, set_aside
+from exporter.state.sqlite_file import in_memory, is_broken, is_busy, open_file, set_aside, told
+from exporter.text.file_limit import because
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -196,11 +197,11 @@ class StateDatabase:
         self.epoch += 1
         self._on_failure()
         if is_broken(error) and self.path:
-            self._replace_file(self.path, str(error))
+            self._replace_file(self.path, told(error))
         elif not self._failing:
             self._failing = True
             text = "the state file cannot be used: what is new is kept in memory until it can"
-            log.warning(text, extra={"fields": self._fields() | {"error": str(error)}})
+            log.warning(text, extra={"fields": self._fields() | {"error": told(error)}})
 
     def _replace_file(self, path: Path, reason: str) -> None:
         if self._connection is not None:
@@ -210,7 +211,7 @@ class StateDatabase:
             set_aside(path, reason)
             self._use(open_file(path, self.salt))
         except (OSError, sqlite3.Error) as error:
-            self._fall_back_to_memory(str(error))
+            self._fall_back_to_memory(told(error))
 
     def _open(self, path: Path) -> bool:
         """Open the file; false where another process uses it."""
@@ -225,13 +226,14 @@ class StateDatabase:
             if is_busy(error):
                 self._file_lock.release()
                 return False
-            self._fall_back_to_memory(str(error))
+            self._fall_back_to_memory(told(error))
         except OSError as error:
             if error.errno not in _DISK_FULL:
                 self._file_lock.release()
-                text = f"state.path: {path}: {error.strerror}: the folder has to be there and writable"
+                advice = "the folder has to be there and writable"
+                text = f"state.path: {path}: {because(error, advice)}"
                 raise StateError(text) from None
-            self._fall_back_to_memory(str(error.strerror))
+            self._fall_back_to_memory(because(error))
         return True
 
     def _fall_back_to_memory(self, reason: str) -> None:

@@ -9,6 +9,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from exporter.text.file_limit import shortage
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -81,6 +83,12 @@ def is_broken(error: sqlite3.Error) -> bool:
 def is_busy(error: sqlite3.Error) -> bool:
     """Whether an error says that another connection holds the file."""
     return code_of(error) in _BUSY
+
+
+def told(error: Exception) -> str:
+    """Return what an error says, and what to do where SQLite cannot open its files."""
+    advice = shortage()
+    return f"{error}: {advice}" if advice else str(error)
 
 
 def in_memory(salt: bytes | None = None) -> sqlite3.Connection:

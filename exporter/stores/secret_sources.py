@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from exporter.text.file_limit import because
+
 _ADVICE = "check the variable or key that names it, and who writes it"
 _MAX_TOKEN_BYTES = 64 * 1024
 
@@ -37,7 +39,7 @@ def read_token(path: str) -> str:
     except UnicodeDecodeError:
         raise CredentialSourceError(f"{name} is no text; {_ADVICE}") from None
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", "") or "its name is no path"
+        why = because(error) if isinstance(error, OSError) else "its name is no path"
         raise CredentialSourceError(f"{name} cannot be read ({why}); {_ADVICE}") from None
     if not text:
         raise CredentialSourceError(f"{name} is empty; {_ADVICE}")

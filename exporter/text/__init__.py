@@ -1,4 +1,4 @@
 """Text in; readable, quoted or redacted text out.
 
-Offers: `humanize`, `labels`, `quoting`, `redaction`.
+Offers: `file_limit`, `humanize`, `labels`, `quoting`, `redaction`.
 """

@@ -2,32 +2,33 @@
 
 import logging
 import resource
+from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
-from exporter.config.settings import BucketSettings, ScanSettings, Settings, StoreKind, TargetSettings
+from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
 from exporter.scheduler.open_files import (
     ENOUGH,
     FILES_PER_CALL,
     MOST_CLIENTS,
     RESERVE,
+    calls_share,
     clients_share,
     fit_calls,
     raise_limit,
 )
 
 
-def settings(*scans: ScanSettings) -> Settings:
-    return Settings(
-        tuple(
-            TargetSettings(f"t{number}", StoreKind.S3, (BucketSettings("media"),), scan)
-            for number, scan in enumerate(scans)
-        )
+def targets(*scans: ScanSettings) -> tuple[TargetSettings, ...]:
+    return tuple(
+        TargetSettings(f"t{number}", StoreKind.S3, (BucketSettings("media"),), scan)
+        for number, scan in enumerate(scans)
     )
 
 
-def files(asked: Settings) -> int:
-    return FILES_PER_CALL * sum(each.scan.workers * (1 + each.scan.concurrency) for each in asked.targets)
+def files(asked: Iterable[TargetSettings]) -> int:
+    return FILES_PER_CALL * sum(each.scan.workers * (1 + each.scan.concurrency) for each in asked)
 
 
 @pytest.mark.parametrize(
@@ -64,26 +65,44 @@ def test_clients_get_a_quarter_at_most(allowed, clients):
     assert clients == clients_share(allowed)
 
 
+def test_of_the_rest_a_reserve_is_kept_from_calls():
+    assert calls_share(1024) == 1024 - 256 - RESERVE
+
+
 def test_where_there_are_enough_files_nothing_is_lowered(caplog):
-    asked = settings(ScanSettings(), ScanSettings(workers=8, concurrency=10))
-    assert (asked, []) == (fit_calls(asked, 2048), caplog.records)
+    asked = targets(ScanSettings(), ScanSettings(workers=8, concurrency=10))
+    assert (asked, []) == (fit_calls(asked, files(asked)), caplog.records)
 
 
-@pytest.mark.parametrize("allowed", [512, 1024])
-def test_calls_are_lowered_to_the_files_that_clients_and_the_reserve_leave(allowed, caplog):
-    asked = settings(ScanSettings(workers=4, concurrency=99), ScanSettings(workers=2, concurrency=999))
+@pytest.mark.parametrize("share", [256, 640])
+def test_calls_are_lowered_to_the_files_that_they_may_take(share, caplog):
+    asked = targets(ScanSettings(workers=4, concurrency=99), ScanSettings(workers=2, concurrency=999))
     with caplog.at_level(logging.WARNING):
-        fitted = fit_calls(asked, allowed)
-    left = allowed - clients_share(allowed) - RESERVE
-    assert left - FILES_PER_CALL * 6 < files(fitted) <= left  # less than one call of each scan is lost
-    assert [each.scan.workers for each in fitted.targets] == [4, 2]
-    first, second = (1 + each.scan.concurrency for each in fitted.targets)
-    assert 8 < second / first < 16  # each the same share of what it asks for
+        fitted = fit_calls(asked, share)
+    assert share - FILES_PER_CALL * 6 < files(fitted) <= share  # less than one call of each scan is lost
+    assert [each.scan.workers for each in fitted] == [4, 2]
+    first, second = (1 + each.scan.concurrency for each in fitted)
+    assert 8 < second / first < 16  # each the same part of what it asks for
     [record] = caplog.records
-    assert {"allowed": allowed, "needed": files(asked) + allowed - left} == record.fields
+    assert {"allowed": share, "needed": files(asked)} == record.fields
+
+
+def test_where_few_targets_are_scanned_at_once_only_these_count(caplog):
+    asked = targets(*[ScanSettings()] * 100, ScanSettings(concurrency=100))
+    most = files([asked[0], asked[-1]])
+    assert asked == fit_calls(asked, most, at_once=2)
+    assert files(asked[-1:]) > files(fit_calls(asked, most - 1, at_once=2)[-1:])
+    assert len(caplog.records) == 1
+
+
+def test_each_node_keeps_connections_of_its_own():
+    [asked] = targets(ScanSettings(workers=1, concurrency=9))
+    nodes = replace(asked, endpoint_urls=tuple(f"http://node-{number}:9000" for number in range(4)))
+    assert (nodes,) == fit_calls([nodes], 4 * files([asked]))
+    assert (nodes,) != fit_calls([nodes], 4 * files([asked]) - 1)
 
 
 def test_no_target_is_left_without_calls(caplog):
-    fitted = fit_calls(settings(*[ScanSettings()] * 100), 256)
-    assert {1} == {each.scan.concurrency for each in fitted.targets}
+    fitted = fit_calls(targets(*[ScanSettings()] * 100), -1)
+    assert {1} == {each.scan.concurrency for each in fitted}
     assert len(caplog.records) == 1

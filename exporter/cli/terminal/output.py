@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from exporter.cli.errors import UsageError
+from exporter.text.file_limit import because
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,7 @@ def write_output(text: str, file: Path | None) -> None:
         try:
             write_atomically(data, file)
         except OSError as error:
-            raise UsageError(f"--output: {file}: {error.strerror}") from None
+            raise UsageError(f"--output: {file}: {because(error)}") from None
     elif data:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)

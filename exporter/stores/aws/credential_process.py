@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from exporter.stores.aws.sdk_errors import shown
 from exporter.stores.secret_sources import CredentialSourceError
+from exporter.text.file_limit import because
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +51,7 @@ class CredentialProcess:
                 start_new_session=True,  # a process group of its own, which is ended as a whole
             )
         except (OSError, ValueError, IndexError) as error:
-            why = getattr(error, "strerror", "") or type(error).__name__
+            why = because(error) if isinstance(error, OSError) else type(error).__name__
             text = f"{_NAME} cannot be started ({why}); {_ADVICE}"
             raise CredentialSourceError(text) from None
         self.returncode = 0

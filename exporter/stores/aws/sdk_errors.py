@@ -18,6 +18,7 @@ from exporter.model.errors import Reason, StoreError
 from exporter.stores.aws.keys import MissingSecretError, no_credentials
 from exporter.stores.errors import describe_body, log_safe
 from exporter.stores.secret_sources import CredentialSourceError
+from exporter.text.file_limit import because
 from exporter.text.redaction import REDACTED
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _cause(error: Exception) -> str:
         return f"{kind}: {type(inner).__name__}" if isinstance(inner, Exception) else kind
     if isinstance(error, OSError) and error.strerror:
         where = f": {log_safe(str(error.filename))}" if error.filename else ""
-        return f"{kind}: {error.strerror}{where}"
+        return f"{kind}: {because(error)}{where}"
     tells = _HARMLESS.match(str(error)) or isinstance(
         error, (sdk.BotoCoreError, sdk.ClientError, MissingSecretError, botocore.parsers.ResponseParserError)
     )

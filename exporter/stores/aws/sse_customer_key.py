@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.base import PARTS_OPERATION
+from exporter.text.file_limit import because
 
 if TYPE_CHECKING:
     from exporter.config.credentials import Secret
@@ -37,7 +38,7 @@ class CustomerKey:
         try:
             key = base64.b64decode(self._secret.read().strip(), validate=True)
         except OSError as error:
-            raise _error(f"cannot be read ({error.strerror})") from None
+            raise _error(f"cannot be read ({because(error)})") from None
         except (binascii.Error, ValueError):
             raise _error("is not base64") from None
         if len(key) != _KEY_BYTES:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 import pycurl
 
 from exporter.model.errors import GoneError, Reason, StoppingError, StoreError
-from exporter.stores.transport.errors import NO_MEMORY, from_curl
+from exporter.stores.transport.errors import NO_MEMORY, from_curl, out_of_files
 from exporter.stores.transport.handles import HandleOptions, set_request
 from exporter.stores.transport.memory import TargetMemory
 from exporter.stores.transport.multi import MultiTransport
@@ -141,11 +141,16 @@ class Transport:
         return tuple(self._idle_multis)
 
     def borrow(self) -> MultiTransport:
-        """Return a MultiTransport for one thread, with the connections that it has kept."""
+        """Return a MultiTransport for one thread, with the connections that it keeps. Raises StoreError."""
         with self._lock:
             if self._idle_multis:
                 return self._idle_multis.pop()
-        return MultiTransport(self._options, self._monotonic, self.memory)
+        try:
+            return MultiTransport(self._options, self._monotonic, self.memory)
+        except pycurl.error:
+            if lacking := out_of_files("no request was sent", ""):
+                raise lacking from None
+            raise
 
     def give_back(self, multi: MultiTransport) -> None:
         """Take back a borrowed MultiTransport; its requests in flight are cancelled."""

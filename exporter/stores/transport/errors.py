@@ -8,6 +8,7 @@ from __future__ import annotations
 import pycurl
 
 from exporter.model.errors import Reason, StoreError
+from exporter.text.file_limit import shortage
 
 _TLS = frozenset(
     {
@@ -26,6 +27,14 @@ _TLS = frozenset(
 _ALERT = "alert"
 """Under TLS 1.3 a refused client certificate is reported after the handshake, as an error of reading."""
 _OUT_OF_RESOURCES = frozenset({pycurl.E_OUT_OF_MEMORY, pycurl.E_FAILED_INIT})
+_MAY_LACK_FILES = _OUT_OF_RESOURCES | {
+    pycurl.E_COULDNT_CONNECT,
+    pycurl.E_COULDNT_RESOLVE_HOST,
+    pycurl.E_COULDNT_RESOLVE_PROXY,
+    pycurl.E_SSL_CACERT_BADFILE,
+    pycurl.E_SSL_CERTPROBLEM,
+}
+"""What libcurl says where it can open no socket, no file of the resolver's and none of certificates."""
 _TOO_LARGE = 100  # CURLE_TOO_LARGE
 _HEAD_TOO_LARGE = "Too large response headers"
 """libcurl's text, under another code, for a head of more than 300 KiB."""
@@ -50,8 +59,23 @@ def too_large(limit: int, items: int) -> pycurl.error:
     return pycurl.error(pycurl.E_FILESIZE_EXCEEDED, text)
 
 
+def out_of_files(operation: str, text: str) -> StoreError | None:
+    """Return the error of a call that found no file descriptor left, None where enough are."""
+    if not (lacking := shortage()):
+        return None
+    text = ": ".join(filter(None, (operation, text, lacking)))
+    return StoreError(Reason.CONNECTION, f"{text}, or lower scan.concurrency or scan.workers", retryable=True)
+
+
 def from_curl(operation: str, error: pycurl.error) -> StoreError:
     """Return the StoreError for an error of libcurl, whose text may name hosts, but no keys."""
+    code, said = error.args
+    said = "" if code in _OUT_OF_RESOURCES else said
+    lacking = out_of_files(operation, said) if code in _MAY_LACK_FILES else None
+    return lacking or _from_code(operation, error)
+
+
+def _from_code(operation: str, error: pycurl.error) -> StoreError:
     code, text = int(error.args[0]), f"{operation}: {error.args[1]}"
     if code == pycurl.E_OPERATION_TIMEDOUT:
         what = "no complete answer within request_timeout; check endpoint_url, or allow more time"

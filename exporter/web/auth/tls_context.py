@@ -6,6 +6,7 @@ import ssl
 import warnings
 from typing import TYPE_CHECKING
 
+from exporter.text.file_limit import because
 from exporter.web.auth.ciphers import CIPHER_SUITES, CLIENT_AUTH_TYPES, CURVES, TLS_VERSIONS
 
 if TYPE_CHECKING:
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
     from exporter.web.auth.schema import TlsServerConfig
 
-_UNREADABLE = "the file cannot be read: {}: check the path and its permissions"
+_UNREADABLE = "the file cannot be read: {}"
+_CHECK = "check the path and its permissions"
 _MAX_PEM_BYTES = 1 << 20
 _CERTIFICATE = b"-----BEGIN CERTIFICATE-----", "holds no certificate in PEM"
 _PEM_MARKERS = {
@@ -42,7 +44,7 @@ def find_pem_problem(key: str, path: Path) -> str:
         with path.open("rb") as file:
             content = file.read(_MAX_PEM_BYTES)
     except OSError as error:
-        return _UNREADABLE.format(error.strerror)
+        return _UNREADABLE.format(because(error, _CHECK))
     marker, problem = _PEM_MARKERS[key]
     return "" if marker in content else problem
 
@@ -95,7 +97,7 @@ def _load_certificate(context: ssl.SSLContext, certificate: Path, key: Path) -> 
             raise TlsError("key_file", "is not the key of cert_file") from None
         raise TlsError("cert_file", f"cannot be used with its key: {_reason(error)}") from None
     except OSError as error:
-        raise TlsError("cert_file", _UNREADABLE.format(error.strerror)) from None
+        raise TlsError("cert_file", _UNREADABLE.format(because(error, _CHECK))) from None
 
 
 def _load_authorities(context: ssl.SSLContext, file: Path) -> None:
@@ -104,7 +106,7 @@ def _load_authorities(context: ssl.SSLContext, file: Path) -> None:
     except ssl.SSLError as error:
         raise TlsError("client_ca_file", f"cannot be used: {_reason(error)}") from None
     except OSError as error:
-        raise TlsError("client_ca_file", _UNREADABLE.format(error.strerror)) from None
+        raise TlsError("client_ca_file", _UNREADABLE.format(because(error, _CHECK))) from None
 
 
 class _EncryptedKeyError(Exception):

@@ -8,6 +8,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
+from exporter.text.file_limit import because
 from exporter.web.server.connections import client_of
 from exporter.web.server.protocol import reset
 
@@ -96,12 +97,12 @@ class Acceptor:
     def _pause(self, listener: socket.socket, error: OSError) -> None:
         """Accept nothing for a moment, as the system has no more to give, and close one that waits."""
         if error.errno in _OUT_OF_FILES:
-            text = "too many files are open: a client's connection has to wait; allow more files"
+            text = "too many files are open: a client's connection has to wait"
         elif error.errno in _OUT_OF_MEMORY:
             text = "the system has no memory for a client's connection, which has to wait"
         else:
             text = "a client's connection cannot be accepted"
-        log.error(text, extra={"fields": {"error": error.strerror}})
+        log.error(text, extra={"fields": {"error": because(error)}})
         self._connections.drop_longest_waiting()
         self._loop.remove_reader(listener)
         self._loop.call_later(_PAUSE_SECONDS, self._resume, listener)

@@ -1,11 +1,12 @@
 """Idle connections and clients' mistakes, by the thousand.
 
-`tests/soak/clients/run.py [--against COMMIT] [ROW …]` prints a line of figures for each row, of
-this build and, with --against, of an older one.
+`tests/soak/clients/run.py [--against COMMIT] [ROW …]` prints a line of figures for each row, of this build
+and, with --against, of an older one; at the end all of them as tables, both builds beside each other.
 """
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,7 +18,8 @@ from bench.builds import Build, Builds
 from soak.clients import idle, mistakes
 from soak.clients.served import attacked
 
-Row = Callable[[Path, Build], dict[str, object]]
+Figures = dict[str, object]
+Row = Callable[[Path, Build], Figures]
 """Measures a build in a folder of its own; returns the figures."""
 DEFAULT_FILES = (1024, 20_000)
 """The soft and the hard limit of open files; the soft one is what Linux gives by default."""
@@ -31,17 +33,32 @@ def main() -> None:
     parser.add_argument("--against", metavar="COMMIT", help="the older build")
     parser.add_argument("--times", type=int, default=mistakes.TIMES, help="of each mistake")
     options = parser.parse_args()
+    measured: dict[str, list[Figures]] = {}
     with tempfile.TemporaryDirectory() as folder:
         builds = Builds(Path(folder), options.against)
-        named = {"this build": builds.present}
-        if options.against:
-            named[options.against] = builds.older(options.against)
+        compared = [builds.present, *([builds.older(options.against)] if options.against else [])]
         for number, (name, row) in enumerate(_rows(options.times)):
-            if options.words and not any(word in name for word in options.words):
-                continue
-            for label, build in named.items():
-                figures = row(Path(folder) / f"row-{number}-{label.replace(' ', '-')}", build)
-                print(f"{name} | {label} | {json.dumps(figures)}", flush=True)  # noqa: T201
+            if not options.words or any(word in name for word in options.words):
+                measured[name] = []
+                for place, build in enumerate(compared):
+                    figures = row(Path(folder) / f"row-{number}-{place}", build)
+                    figures["load"] = round(os.getloadavg()[0], 1)
+                    measured[name].append(figures)
+                    label = options.against if place else "this build"
+                    print(f"{name} | {label} | {json.dumps(figures)}", flush=True)  # noqa: T201
+    print(_tables(measured, ["this build", *([options.against] if options.against else [])]))  # noqa: T201
+
+
+def _tables(measured: dict[str, list[Figures]], labels: list[str]) -> str:
+    """Return a table of the rows of each kind; each cell has a figure of every build."""
+    tables: dict[tuple[str, ...], list[str]] = {}
+    for name, builds in measured.items():
+        cells = [" / ".join(str(figures[key]) for figures in builds) for key in builds[0]]
+        tables.setdefault(tuple(builds[0]), []).append(" | ".join(["", name, *cells, ""]).strip())
+    return "\n".join(
+        f"\n| {' / '.join(labels)} | {' | '.join(keys)} |\n{'|---' * (len(keys) + 1)}|\n" + "\n".join(lines)
+        for keys, lines in tables.items()
+    )
 
 
 def _rows(times: int) -> Iterator[tuple[str, Row]]:
@@ -55,7 +72,7 @@ def _rows(times: int) -> Iterator[tuple[str, Row]]:
 
 
 def _idle(files: tuple[int, int], crowd: idle.Crowd, *, tls: bool) -> Row:
-    def row(folder: Path, build: Build) -> dict[str, object]:
+    def row(folder: Path, build: Build) -> Figures:
         with attacked(folder, build, files, tls=tls) as served:
             return idle.measure(served, crowd)
 
