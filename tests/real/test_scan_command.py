@@ -311,3 +311,15 @@ def test_targets_are_scanned_side_by_side_and_buckets_by_their_workers(s3, serve
     assert done.returncode == 0
     assert len(cells(done.stdout)) == 8
     assert re.fullmatch(r"(.*\n){9}", done.stdout)
+
+
+def test_as_many_calls_are_made_at_once_as_files_may_be_open(s3, tmp_path):
+    s3.buckets = {"media": uploads(200, days=11)}
+    with StandIn(lambda request: replace(s3(request), delay_before_headers=0.05)) as server:
+        watched = target("prod", server.url, "media", scan={"concurrency": 300, "workers": 1})
+        line = command("scan", tmp_path, watched, flags=("--format=json",))
+        few = ["sh", "-c", 'ulimit -Sn 32; ulimit -Hn 160; exec "$@"', "sh", *line]
+        done = subprocess.run(few, capture_output=True, text=True, timeout=60, check=False)
+    [entry] = json.loads(done.stdout)["buckets"]
+    assert (done.returncode, entry["success"], entry["message"]) == (0, True, None)
+    assert done.stderr.count("too few files may be open") == 1

@@ -6,8 +6,10 @@ import ssl
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from unit.authority import Authority
@@ -246,6 +248,21 @@ class TestSlowClients:
             first.sendall(b"\x16\x03\x01\x02\x00\x01")
             assert ask(web, authority.client()) == "HTTP/1.1 200 OK"
             assert seconds_to_close(first) < 5
+
+    def test_tls_state_is_made_for_the_first_bytes_of_a_client_that_has_a_place(self, authority: Authority):
+        given = authority.web_config()
+        context = Mock(wraps=given.tls_context)
+        counted = replace(given, tls_context=context)
+        limits = ConnectionLimits(connections=4)
+        with serving(limits=limits, web_config=lambda: counted) as web, ExitStack() as idle:
+            for _ in range(limits.share):
+                idle.enter_context(connect(web, source="127.0.0.2"))
+            with suppress(ConnectionError), connect(web, source="127.0.0.2") as without_place:
+                without_place.sendall(b"\x16\x03\x01")
+                seconds_to_close(without_place)
+            assert context.wrap_bio.call_count == 0
+            assert ask(web, authority.client()) == OK
+            assert context.wrap_bio.call_count == 1
 
 
 class TestConversation:
