@@ -85,7 +85,11 @@ DEFINITIONS = (
 
 
 class ExporterMetrics:
-    """Counters of the exporter's own requests and failures. Safe to use from many threads."""
+    """Counters of the exporter's own requests and failures. Safe to use from many threads.
+
+    Only targets that were `preset` are counted for: what scans of a target that is no longer watched still
+    do is not.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register the counters."""
@@ -99,12 +103,13 @@ class ExporterMetrics:
         self._reloaded = _RELOADED.gauge(registry)
         self._reloaded_at = _RELOADED_AT.gauge(registry)
         self._requests_of = cache(self._requests.labels)  # a lookup takes 1 µs, and a call should take 40
-        self._forgotten: frozenset[str] = frozenset()
+        self._counted: frozenset[str] = frozenset()
+        """Names of the targets that are watched now."""
 
     def preset(self, targets: Iterable[tuple[TargetSettings, Store]]) -> None:
         """Begin the counters of these targets at zero, so that a first increase can be seen."""
         targets = list(targets)
-        self._forgotten -= {target.name for target, _ in targets}
+        self._counted |= {target.name for target, _ in targets}
         for target, store in targets:
             for reason in Reason:
                 self._failures.labels(target.name, reason)
@@ -115,8 +120,8 @@ class ExporterMetrics:
             self._restored.labels(target.name)
 
     def forget(self, target: str) -> None:
-        """Drop a target's counters; later calls for it are ignored until `preset`."""
-        self._forgotten |= {target}
+        """Drop a target's counters, until `preset` begins them again."""
+        self._counted -= {target}
         for counter in (
             *(self._failures, self._requests, self._request_failures),
             *(self._saved, self._halved, self._restored),
@@ -132,22 +137,22 @@ class ExporterMetrics:
 
     def scan_failed(self, target: str, reason: Reason) -> None:
         """Count a failed scan."""
-        if target not in self._forgotten:
+        if target in self._counted:
             self._failures.labels(target, reason).inc()
 
     def request_sent(self, target: str, operation: str, requests: int = 1) -> None:
         """Count requests."""
-        if target not in self._forgotten:
+        if target in self._counted:
             self._requests_of(target, operation).inc(requests)
 
     def request_failed(self, target: str, operation: str, reason: Reason) -> None:
         """Count a failed request."""
-        if target not in self._forgotten:
+        if target in self._counted:
             self._request_failures.labels(target, operation, reason).inc()
 
     def requests_saved(self, target: str, count: int) -> None:
         """Count calls that were not sent."""
-        if target not in self._forgotten:
+        if target in self._counted:
             self._saved.labels(target).inc(count)
 
     def state_failed(self) -> None:
@@ -156,12 +161,12 @@ class ExporterMetrics:
 
     def concurrency_halved(self, target: str) -> None:
         """Count a halving of a bucket's calls in flight."""
-        if target not in self._forgotten:
+        if target in self._counted:
             self._halved.labels(target).inc()
 
     def concurrency_restored(self, target: str) -> None:
         """Count that a bucket's calls in flight are as many as configured again."""
-        if target not in self._forgotten:
+        if target in self._counted:
             self._restored.labels(target).inc()
 
 

@@ -65,9 +65,11 @@ class Ours:
         [self._bucket] = target.buckets
         self._stop = threading.Event()
         self._registry = process_registry()
-        traffic = RequestCounter(target.name, ExporterMetrics(self._registry))
+        metrics = ExporterMetrics(self._registry)
+        traffic = RequestCounter(target.name, metrics)
         transport = Transport(traffic, self._stop, tls=target.tls, proxy_url=target.proxy_url)
         self._store = make_store(target, transport)
+        metrics.preset([(target, self._store)])
         client = StoreClient(self._store, target.scan, self._stop, clocks or Clocks())
         self._scanner = Scanner(client, settings.ages, enrichment=Enrichment(target, client))
 

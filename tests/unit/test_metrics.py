@@ -190,6 +190,7 @@ def test_own_work_begins_at_zero_for_every_reason_and_operation_and_counts():
 def test_requests_are_counted_under_their_own_target_and_operation_each_time():
     registry = CollectorRegistry()
     work = ExporterMetrics(registry)
+    work.preset([(replace(TARGET, name=name), AnyStore()) for name in ("prod", "test")])
     sent = [("prod", "ListParts"), ("prod", "HeadBucket"), ("test", "ListParts"), ("prod", "ListParts")]
     for target, operation in sent:
         work.request_sent(target, operation)
@@ -205,6 +206,7 @@ def test_requests_are_counted_under_their_own_target_and_operation_each_time():
 def test_halvings_and_restorings_are_counted_apart():
     registry = CollectorRegistry()
     work = ExporterMetrics(registry)
+    work.preset([(TARGET, AnyStore())])
     work.concurrency_halved("prod")
     work.concurrency_halved("prod")
     work.concurrency_restored("prod")
