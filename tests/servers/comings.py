@@ -1,14 +1,22 @@
-"""A scheduler whose account has other buckets at each look, and what it holds of those that are gone."""
+"""A scheduler with other buckets or targets each time, and what it holds of those that are gone."""
 
 import gc
 import threading
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from prometheus_client import CollectorRegistry
 
-from exporter.config.settings import DiscoverSettings, ScanSettings, Settings, StoreKind, TargetSettings
+from exporter.config.settings import (
+    BucketSettings,
+    DiscoverSettings,
+    ScanSettings,
+    Settings,
+    StoreKind,
+    TargetSettings,
+)
 from exporter.metrics.buckets import BoardCollector
 from exporter.metrics.exporter import ExporterMetrics
 from exporter.metrics.exposition import Exposition
@@ -33,7 +41,7 @@ class Comings:
         self._server = server
         self._now = 0.0
         board, state = Board(), StateDatabase()
-        metrics = ExporterMetrics(CollectorRegistry())
+        self._metrics = metrics = ExporterMetrics(CollectorRegistry())
         publisher = Publisher(board, metrics.scan_failed)
         self.reconciler = Reconciler(
             *(board, state, TargetFactory(metrics, state)),
@@ -43,7 +51,7 @@ class Comings:
         self._loop = Loop(self.reconciler, publisher, threading.Event(), monotonic=lambda: self._now)
         self._exposition = Exposition(BoardCollector(board), CollectorRegistry())
         self._roots = [self._loop, self.reconciler, publisher, board, state, metrics, self._exposition]
-        target = TargetSettings(
+        self._target = TargetSettings(
             *("prod", StoreKind.S3, (), ScanSettings(interval=REFRESH, retries=0, workers=4)),
             region="eu-west-1",
             endpoint_url=server.url,
@@ -53,18 +61,30 @@ class Comings:
             lifecycle=True,
             tags=("team",),
         )
-        self.reconciler.apply(Settings((target,)))
+        self.reconciler.apply(Settings((self._target,)))
 
     def round(self, names: list[str]) -> int:
         """Let the account have these buckets alone, scan them, and render; return how many are shown."""
         self._s3.buckets.clear()
         self._s3.buckets.update({name: [] for name in names})
+        self._scan_all(ticks=2)  # the list, then the scans
+        return self._exposition.render().count(b"\nmpu_scan_success{")
+
+    def reload(self, names: list[str]) -> int:
+        """Let the config have these targets alone, scan them, and render; return how many are shown."""
+        bucket = BucketSettings("media")
+        targets = (replace(self._target, name=name, discover=None, buckets=(bucket,)) for name in names)
+        for gone in self.reconciler.apply(Settings(tuple(targets))):
+            self._metrics.forget(gone)
+        self._scan_all(ticks=1)
+        return self._exposition.render().count(b"\nmpu_scan_success{")
+
+    def _scan_all(self, ticks: int) -> None:
         self._now += REFRESH + 1
-        for _ in range(2):  # the list, then the scans
+        for _ in range(ticks):
             self._loop.tick()
             assert self._loop.join(60) == []
         self._server.forget()
-        return self._exposition.render().count(b"\nmpu_scan_success{")
 
     def held(self, prefix: str) -> set[str]:
         """Return the texts with this beginning that can be reached from what serves."""

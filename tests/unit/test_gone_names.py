@@ -1,4 +1,4 @@
-"""Nothing is kept of buckets that are gone."""
+"""Nothing is kept of buckets and targets that are gone."""
 
 from servers.comings import comings
 from servers.exporter import SECRET_KEY
@@ -18,4 +18,14 @@ def test_nothing_holds_the_name_of_a_bucket_that_is_gone():
         assert {name for name in account.held("old-") if name in old} == set(old)
         for _ in range(2):  # a scan that began as its bucket went may leave something until the next look
             assert account.round(new) == len(new)
+        assert account.held("old-") == set()
+
+
+def test_nothing_holds_the_name_of_a_target_that_is_gone():
+    old, new = ([f"{kind}-{number}" for number in range(4)] for kind in ("old", "new"))
+    with comings(KEYS) as account:
+        assert account.reload(old) == len(old)
+        assert {name for name in account.held("old-") if name in old} == set(old)
+        for _ in range(2):
+            assert account.reload(new) == len(new)
         assert account.held("old-") == set()
