@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import gc
+import select
 import socket
 import threading
 import time
@@ -30,7 +31,13 @@ from unit.web_clients import (
     stuck_clients,
 )
 
-from exporter.web.server.connections import REFUSED_POLITELY, ConnectionLimits, Connections, client_of
+from exporter.web.server.connections import (
+    REFUSED_POLITELY,
+    RESPONSES_AT_ONCE,
+    ConnectionLimits,
+    Connections,
+    client_of,
+)
 from exporter.web.server.server import ListenError, WebServer, bind
 
 
@@ -131,6 +138,17 @@ class TestTooMany:
                 client.sendall(GET)
                 assert read_answer(client).startswith(b"HTTP/1.1 200 ")
 
+    def test_who_asks_for_much_and_takes_nothing_does_not_fill_the_memory(self):
+        with serving(big) as web, ExitStack() as clients:
+            taking_nothing = select.poll()
+            for _ in range(2 * RESPONSES_AT_ONCE):
+                client = clients.enter_context(connect(web, receive_buffer=4096, source="127.0.0.2"))
+                client.sendall(GET)
+                taking_nothing.register(client, 0)
+                client.recv(1)
+            closed = taking_nothing.poll(0)
+            assert RESPONSES_AT_ONCE / 2 < len(closed) <= RESPONSES_AT_ONCE
+
     @pytest.mark.parametrize(("size", "buffer"), [(200_000, 4096), (BIG, 0)], ids=["in the kernel", "larger"])
     def test_an_answer_that_is_still_being_taken_is_not_cut_off(self, size: int, buffer: int):
         with serving(large(size), ConnectionLimits(connections=4)) as web, ExitStack() as clients:
@@ -204,7 +222,7 @@ class Opened:
     """An open connection; `unsent`: its client has still to take a response."""
 
     client_key: object
-    unsent: bool = False
+    unsent: int = 0
     dropped: bool = False
 
     def drop(self, *, unsent: bool = False) -> bool:
@@ -220,9 +238,11 @@ class TestRoom:
 
     LIMITS = ConnectionLimits(connections=4, request_timeout=10)
 
-    def opened(self, *clients: str) -> tuple[Connections, Clock, list[Opened]]:
+    def opened(
+        self, *clients: str, limits: ConnectionLimits = LIMITS
+    ) -> tuple[Connections, Clock, list[Opened]]:
         clock = Clock()
-        connections = Connections(self.LIMITS, clock)
+        connections = Connections(limits, clock)
         opened = [Opened(client) for client in clients]
         for each in opened:
             connections.add(each)
@@ -256,7 +276,7 @@ class TestRoom:
     def test_one_with_a_request_under_way_or_a_response_to_take_stays(self):
         connections, clock, (busy, taking, other, _) = self.opened("a", "a", "b", "c")
         connections.is_busy(busy)
-        taking.unsent = True
+        taking.unsent = 1
         clock.now += 100
         assert connections.make_room("d")
         assert [each.dropped for each in (busy, taking, other)] == [False, False, True]
@@ -272,11 +292,30 @@ class TestRoom:
     def test_where_no_other_is_left_one_goes_whose_client_takes_no_response(self):
         connections, clock, opened = self.opened("a", "a", "b", "c")
         for each in opened:
-            each.unsent = True
+            each.unsent = 1
         assert not connections.make_room("d")
         clock.now += 5
         assert [connections.make_room(client) for client in "ad"] == [False, True]
         assert [each.dropped for each in opened] == [True, False, False, False]
+
+    @pytest.mark.parametrize(
+        ("clients", "unsent", "dropped"),
+        [
+            ("aaabbbccdd", [20] * 10, ""),
+            ("bbbbaaaaaac", [20] * 11, "a"),
+            ("aaaaaaabbbbbbb", [20] * 14, "aabb"),
+            ("aaaaaaabbbbbbb", [0, 20, *[20] * 12], "abb"),
+            ("aaabc", [100] * 5, ""),
+        ],
+    )
+    def test_of_whoever_leaves_most_untaken_the_oldest_goes_until_that_is_enough(
+        self, clients: str, unsent: list[int], dropped: str
+    ):
+        connections, _, opened = self.opened(*clients, limits=ConnectionLimits(unsent_bytes=200))
+        for each, size in zip(opened, unsent, strict=True):
+            each.unsent = size
+        connections.bound_unsent()
+        assert "".join(str(each.client_key) for each in opened if each.dropped) == dropped
 
     def test_those_that_are_gone_take_no_place(self):
         connections, _, opened = self.opened("a", "a", "b", "b")

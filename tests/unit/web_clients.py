@@ -120,8 +120,9 @@ def read_answer(client: socket.socket) -> bytes:
         if not piece:
             return data
         data += piece
-    head, _, body = data.partition(b"\r\n\r\n")
+    head, _, begin = data.partition(b"\r\n\r\n")
     lengths = [line[15:] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    body = bytearray(begin)
     while lengths and len(body) < int(lengths[0]):
         piece = client.recv(65536)
         assert piece

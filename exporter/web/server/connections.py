@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _V6_CLIENT_BITS = 64
 """Length of the prefix that counts as one client: whoever has an IPv6 address usually has a whole /64."""
+RESPONSES_AT_ONCE = 8
+"""So many of the largest responses may always wait to be taken: servers ask in pairs."""
 REFUSED_POLITELY = 64
 """Number of connections over the limit that get a 503, where all others have their requests under way."""
 
@@ -24,12 +26,14 @@ class ConnectionLimits:
 
     `request_timeout`: seconds from the connection (or, on a kept one, from the first byte) to the end of the
     request's head, a TLS handshake included. `response_timeout`: seconds from there until the client has
-    received the response. `connections`: maximum number for all clients together.
+    received the response. `connections`: maximum number for all clients together. `unsent_bytes`: of all
+    responses together, what clients have still to take.
     """
 
     request_timeout: float = 10.0
     response_timeout: float = 60.0
     connections: int = 512
+    unsent_bytes: int = 64 * 1024 * 1024
     max_header_bytes: int = 16 * 1024
 
     @property
@@ -46,6 +50,10 @@ class Connection(Protocol):
 
     client_key: object
     """What `client_of` says of its address."""
+
+    @property
+    def unsent(self) -> int:
+        """Number of bytes in this process that the client has still to take."""
 
     def drop(self, *, unsent: bool = False) -> bool:
         """Close at once and return True, unless the client has a response to take (`unsent`: then, too)."""
@@ -115,6 +123,20 @@ class Connections:
     def _long_ago(self) -> float:
         """The time (monotonic clock) since which a client has had half of what it gets for a request."""
         return self._monotonic() - self._limits.request_timeout / 2
+
+    def bound_unsent(self) -> None:
+        """Close connections of whoever leaves most of what it asked for untaken, until it is not too much."""
+        unsent = {each: size for each in self._open if (size := each.unsent)}
+        most = max(self._limits.unsent_bytes, RESPONSES_AT_ONCE * max(unsent.values(), default=0))
+        while sum(unsent.values()) > most:
+            of_client: defaultdict[object, int] = defaultdict(int)
+            for connection, size in unsent.items():
+                of_client[connection.client_key] += size
+            slowest = max(of_client, key=of_client.__getitem__)
+            oldest = next(each for each in unsent if each.client_key == slowest)
+            oldest.drop(unsent=True)
+            self.remove(oldest)
+            del unsent[oldest]
 
     def add(self, connection: Connection) -> None:
         """Count a connection, which waits for its first request."""

@@ -74,9 +74,11 @@ class HttpProtocol(H11Protocol):
         self._clear_deadline()
         before = self.cycle
         super().on_response_complete()
-        if self.cycle is not before or self._unsent:
+        if self.cycle is not before or self.unsent:
             self._set_deadline(self._limits.response_timeout)
         self._note_state()
+        if self.unsent:
+            self._connections.bound_unsent()
 
     def eof_received(self) -> None:
         """Respond to a request that is cut off; asyncio closes the connection then."""
@@ -98,7 +100,7 @@ class HttpProtocol(H11Protocol):
         """Close at once and return True, unless the client has a response to take (`unsent`: then, too)."""
         if self._connection is not None:
             connection = self._connection.get_extra_info("socket")
-            if not unsent and (self._unsent or _on_its_way(connection)):
+            if not unsent and (self.unsent or _on_its_way(connection)):
                 return False
             self._reset()
         self._dropped = True
@@ -119,8 +121,8 @@ class HttpProtocol(H11Protocol):
             self._deadline = None
 
     @property
-    def _unsent(self) -> int:
-        """Number of bytes that the client has still to take."""
+    def unsent(self) -> int:
+        """Number of bytes in this process that the client has still to take."""
         return self._connection.get_write_buffer_size() if self._connection else 0
 
     @property
