@@ -58,9 +58,18 @@ class ThreadedSession:
         """Hand a call to a thread."""
         self._in_flight += 1
         if self._threads < self._in_flight:
-            self._threads += 1
-            threading.Thread(target=self._work, name="calls", daemon=True).start()
+            self._start_thread()
         self._queued.put((request, deadline, label))
+
+    def _start_thread(self) -> None:
+        """Start one more; raises RuntimeError where the system has none, and there is no other to go on."""
+        try:
+            threading.Thread(target=self._work, name="calls", daemon=True).start()
+        except RuntimeError:
+            if not self._threads:
+                raise
+        else:
+            self._threads += 1
 
     def completed(self, timeout: float) -> list[CompletedCall]:
         """Return the calls that end next, after at most `timeout` seconds. Raises StoppingError."""
