@@ -81,11 +81,13 @@ class Summary:
     age_bytes: tuple[int, ...] = ()
     """Bytes of those among the uploads of `age_counts` that are sized; () without bounds, where no sizes are
     known, and in the stored result of an earlier process."""
+    unexamined: bool = False
+    """Whether the listing lacks uploads of which nobody could tell whether the store still has them."""
 
     @property
     def complete(self) -> bool:
         """Whether all uploads are sized, and the listing holds those that the store has, and no others."""
-        return not (self.unsized or self.unlisted or self.denied)
+        return not (self.unsized or self.unlisted or self.denied or self.unexamined)
 
     @property
     def contradictions(self) -> tuple[str, ...]:

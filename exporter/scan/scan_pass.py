@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from exporter.model.errors import StoreError
@@ -129,7 +130,7 @@ class ScanPass:
             raise
         finally:
             self._executor.close()
-        return self._tally.summary()
+        return replace(self._tally.summary(), unexamined=self._examination.is_undecided)
 
     def _complete_all(self) -> None:
         self._start_calls()

@@ -69,6 +69,8 @@ class StateDatabase:
         """The key of the hash that row ids are made with: without the file, an id reveals nothing."""
         self.epoch = 0
         """Is raised where rows may have been lost: at each failure, and where the database is another one."""
+        self.unread = 0
+        """How often rows that may be there were not returned: a query failed, or they were set aside."""
         self.chunk_memory = ChunkMemory()
         """Where chunks of the buckets' listings are kept between scans."""
         self._on_failure = on_failure
@@ -147,32 +149,36 @@ class StateDatabase:
         """Return a bucket's number in the tables, and add the bucket if it is new; None on failure."""
         with self.lock:
             if name not in self._numbers:
-                text = _text(name)
-                add = "INSERT INTO buckets (name) VALUES (?) ON CONFLICT (name) DO NOTHING"
-                if not self.write(lambda connection: connection.execute(add, (text,))):
+                number = self._find_number(_text(name))
+                if number is None:
                     return None
-                rows = self.read("SELECT number FROM buckets WHERE name = ?", (text,))
-                if not rows:
-                    return None
-                self._numbers[name] = int(rows[0][0])  # type: ignore[call-overload]
+                self._numbers[name] = number
             return self._numbers[name]
+
+    def _find_number(self, text: str) -> int | None:
+        find, add = "SELECT number FROM buckets WHERE name = ?", "INSERT INTO buckets (name) VALUES (?)"
+        unread, rows = self.unread, self.read(find, (text,))
+        if not rows and unread == self.unread:
+            added = self.write(lambda connection: connection.execute(add, (text,)))
+            rows = self.read(find, (text,)) if added else []
+        return int(rows[0][0]) if rows else None  # type: ignore[call-overload]
 
     def read(self, sql: str, values: Iterable[object] = ()) -> list[tuple[object, ...]]:
         """Return the rows of a query; [] if it fails, as if nothing had been stored."""
         rows = self._attempt(lambda connection: connection.execute(sql, tuple(values)).fetchall())
+        self.unread += rows is None
         return [] if rows is None else rows
 
     def write(self, work: Callable[[sqlite3.Connection], object]) -> bool:
         """Do the work in a transaction of its own; false, with all of it rolled back, if that fails."""
 
         def transaction(connection: sqlite3.Connection) -> bool:
-            connection.execute("BEGIN IMMEDIATE")
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 work(connection)
                 connection.execute("COMMIT")
             except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                _end_transaction(connection)
                 raise
             return True
 
@@ -188,6 +194,7 @@ class StateDatabase:
             if self._connection is None:
                 return None  # closed, or not open yet: the process is ending or starting
             try:
+                _end_transaction(self._connection)  # one whose ROLLBACK failed would be read, and never end
                 return work(self._connection)
             except sqlite3.Error as error:
                 self._fail(error)
@@ -204,6 +211,7 @@ class StateDatabase:
             log.warning(text, extra={"fields": self._fields() | {"error": told(error)}})
 
     def _replace_file(self, path: Path, reason: str) -> None:
+        self.unread += 1
         if self._connection is not None:
             self._connection.close()
         self._connection = None
@@ -250,6 +258,11 @@ class StateDatabase:
 
     def _fields(self) -> dict[str, object]:
         return {"path": str(self.path)} if self.path else {}
+
+
+def _end_transaction(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
 
 
 def _delete_names(connection: sqlite3.Connection) -> None:

@@ -65,6 +65,7 @@ class Ledger:
     def begin(self) -> None:
         """Begin a pass over the listing; records that an unfinished pass stored are kept."""
         self.chunks.begin()
+        self.rows.is_unread = False
         self._seen = SeenIds(self.chunks)
         self._looked_up = False
         self._ended: set[int] = set()
@@ -141,8 +142,18 @@ class Ledger:
         self._put(row_id, record, before, upload)
         return record
 
+    @property
+    def is_unread(self) -> bool:
+        """Whether this pass may miss uploads that are not known to it, as the database could not be read."""
+        return self.rows.is_unread
+
     def record_failure(self, row_id: int, upload: Upload, now: float, before: UploadRecord | None) -> None:
-        """Store that a question about an upload failed: others are asked about before it is again."""
+        """Store that a question about an upload failed: others are asked about before it is again.
+
+        What the last scan found of it holds on: the next one goes on from there.
+        """
+        self._ended |= self._notes.ended & {row_id}
+        self._denied |= self._notes.denied & {row_id}
         record = before or UploadRecord(checked_at=0.0, idle_since=now, dated=False)
         self._put(row_id, record._replace(failed_at=now), before, upload)
 
@@ -197,12 +208,15 @@ class Ledger:
     def commit(self, result: ScanResult) -> bool:
         """Store the result of a finished scan, and delete the records of uploads neither looked up nor kept.
 
-        False where it could not be written: then only this process knows.
+        None is deleted where the pass could not read them all, and so not ask about them. False where it
+        could not be written: then only this process knows.
         """
         ended, denied = frozenset(self._ended), frozenset(self._denied)
         self._notes = self._notes._replace(result=result, ended=ended, denied=denied)
         stored = self._notes if self.rows.keeps_names else self._notes._replace(boundaries=Boundaries())
-        written = self.rows.commit(self._find_missing().ids, self._settings, write_notes(stored))
+        missing = self._find_missing().ids
+        forgotten = array("q") if self.is_unread else missing
+        written = self.rows.commit(forgotten, self._settings, write_notes(stored))
         self.chunks.commit()
         self.begin()
         return written

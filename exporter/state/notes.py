@@ -121,6 +121,7 @@ def read_notes(text: str) -> Notes:
 def _write_result(result: ScanResult) -> dict[str, object]:
     summary = asdict(result.summary)
     del summary["age_bytes"]  # earlier versions take no field that they do not know, and only pages show it
+    del summary["unexamined"]  # likewise, and no result of an earlier process is shown as complete
     return {
         "summary": summary,
         "finished": result.finished,

@@ -133,6 +133,8 @@ class LedgerRows:
         self._database = database
         self._name = name
         self._pending: dict[int, UploadRecord] = {}
+        self.is_unread = False
+        """Whether rows may be there that were not returned, as they could not be read; to be reset."""
         self._names = BucketNames(lambda: database.max_names)
         self._flush_at = BATCH
 
@@ -253,14 +255,20 @@ class LedgerRows:
     def _read(self, sql: str, *values: object) -> list[tuple[object, ...]]:
         """Run a query whose first parameter is the bucket's number; [] where that fails."""
         with self._database.lock:
+            unread = self._database.unread
             number = self._database.bucket_number(self._name)
-            return [] if number is None else self._database.read(sql, (number, *values))
+            rows = [] if number is None else self._database.read(sql, (number, *values))
+            self.is_unread |= unread != self._database.unread
+            return rows
 
     def _write(self, work: Callable[[sqlite3.Connection, int], None]) -> bool:
         """Write the pending rows, and do the work, in one transaction; true where that succeeds."""
         with self._database.lock:
+            unread = self._database.unread
             number = self._database.bucket_number(self._name)
-            if number is not None and self._write_as(number, work):
+            written = number is not None and self._write_as(number, work)
+            self.is_unread |= unread != self._database.unread
+            if written:
                 self._pending.clear()
                 self._names.written()
                 self._flush_at = BATCH

@@ -158,6 +158,11 @@ class CrossExamination:
                 edges = self._edges.questions(self._bucket, self.listing, self._now, suspects)
                 self._questions.ask(edges)
 
+    @property
+    def is_undecided(self) -> bool:
+        """Whether it is not known if the listing lacks uploads that the store has."""
+        return self._hidden.is_undecided
+
     def finish(self) -> None:
         """Note what was learnt, now that all questions are answered."""
         if self._remembers:

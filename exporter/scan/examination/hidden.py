@@ -29,6 +29,7 @@ UNUSUAL_FACTOR = 2.0
 USUAL_DECAY = 0.9
 """The share of the usual number that is left a scan later."""
 NOT_ASKED = "the store did not answer whether uploads that its listing lacks have ended"
+UNREAD = "the state file could not be read: whether the listing lacks uploads is not known"
 NOT_BY_KEY = "the store does not list uploads by their key: whether its listing lacks any is not known"
 
 
@@ -66,6 +67,8 @@ class HiddenUploads:
         self._notify = notify
         self._control: Upload | None = None
         self._unanswered = self._ended = self._found = self._unasked = 0
+        self.is_undecided = False
+        """Whether nobody can tell if the listing hides uploads, though it lacks remembered ones."""
 
     def begin(self, control: Upload | None) -> None:
         """Ask for witnesses, or for all missing uploads where the listing hid some before.
@@ -97,6 +100,9 @@ class HiddenUploads:
 
     def finish(self) -> None:
         """Note whether the listing still hides uploads; call it when all questions are answered."""
+        if self._ledger.is_unread:
+            self.is_undecided = True
+            self._notify(UNREAD)
         if self._ledger.traits.hiding_since is not None and not (self._found or self._unasked):
             self._note_hiding(None)
 
@@ -118,6 +124,7 @@ class HiddenUploads:
             self._note_hiding(self._now)
             self._ask_for_all()
         elif not self._ended:
+            self.is_undecided = True
             self._notify(NOT_ASKED)
             for batch in self._ledger.missing():
                 for each in batch:
@@ -188,5 +195,7 @@ class HiddenUploads:
 
     def _note_hiding(self, since: float | None) -> None:
         traits = self._ledger.traits
+        if since is None and self._ledger.is_unread:
+            return
         if traits.hiding_since != since:
             self._ledger.traits = traits._replace(hiding_since=since, honest_scans=0)
