@@ -109,8 +109,8 @@ _SCAN: dict[Definition, Callable[[Entry], float | None]] = {
     ): lambda entry: entry.success,
     Definition(
         "mpu_scan_complete",
-        "1 if the bucket's last scan finished, left no upload unsized, and found none unlisted or denied, "
-        "else 0; no sample until a first scan has ended.",
+        "1 if the bucket's last scan finished, left no upload unsized, found none unlisted or denied, and "
+        "was not kept from looking for such, else 0; no sample until a first scan has ended.",
     ): lambda entry: None if entry.success is None else entry.complete,
     Definition("mpu_scan_duration_seconds", "Duration of the bucket's last scan."): lambda entry: (
         entry.duration

@@ -82,7 +82,7 @@ class Summary:
     """Bytes of those among the uploads of `age_counts` that are sized; () without bounds, where no sizes are
     known, and in the stored result of an earlier process."""
     unexamined: bool = False
-    """Whether the listing lacks uploads of which nobody could tell whether the store still has them."""
+    """Whether it is not known if the listing lacks uploads that the store has."""
 
     @property
     def complete(self) -> bool:

@@ -81,6 +81,7 @@ class OutcomeRecorder:
     def add_unasked(self, due: DueUpload, reason: str) -> None:
         """Count an upload that is not asked about, by its record though that is too old, or as unsized."""
         self.reason = self.reason or reason
+        self._ledger.hold_findings(due.upload)
         record = due.record
         if record and self.uses_records and self._still_counts(due.row_id, record, reason):
             self._tally.add_overdue(due.upload, totals_of(record))

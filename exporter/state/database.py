@@ -173,8 +173,8 @@ class StateDatabase:
         """Do the work in a transaction of its own; false, with all of it rolled back, if that fails."""
 
         def transaction(connection: sqlite3.Connection) -> bool:
+            connection.execute("BEGIN IMMEDIATE")
             try:
-                connection.execute("BEGIN IMMEDIATE")
                 work(connection)
                 connection.execute("COMMIT")
             except BaseException:
@@ -194,7 +194,7 @@ class StateDatabase:
             if self._connection is None:
                 return None  # closed, or not open yet: the process is ending or starting
             try:
-                _end_transaction(self._connection)  # one whose ROLLBACK failed would be read, and never end
+                _end_transaction(self._connection)  # that of a BEGIN, or of a ROLLBACK, that failed
                 return work(self._connection)
             except sqlite3.Error as error:
                 self._fail(error)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model.boundaries import Boundaries
 from exporter.model.uploads import MAX_NUMBER
+from exporter.state.activity import idle_since
 from exporter.state.database import BucketName, StateDatabase
 from exporter.state.missing import MissingUploads
 from exporter.state.notes import Notes, read_notes, write_notes
-from exporter.state.rows import LedgerRows, SeenIds, UploadRecord
+from exporter.state.rows import LedgerRows, UploadRecord
+from exporter.state.seen_ids import SeenIds
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -54,6 +56,8 @@ class Ledger:
         self._settings = settings
         self.chunks = self.rows.new_chunk_cache()
         """Chunks of the listing that were as remembered when they were looked up last."""
+        self.undecided_since: float | None = None
+        """The first scan since which it is not known if the listing hides uploads; for this process."""
         self._notes = self._restore()
         self.begin()
 
@@ -124,12 +128,12 @@ class Ledger:
         Without part times, the last activity is when the parts were last seen to change; at first sight, it
         is the initiation. `contiguous` is None where the list is too short to be worth storing.
         """
-        idle_since, dated = _idle_since(upload, totals, now, before)
+        since, dated = idle_since(upload, totals, now, before)
         if contiguous and contiguous.bytes > MAX_NUMBER:
             contiguous = None
         record = UploadRecord(
             checked_at=now,
-            idle_since=idle_since,
+            idle_since=since,
             dated=dated,
             parts=totals.parts,
             bytes=totals.bytes,
@@ -142,18 +146,8 @@ class Ledger:
         self._put(row_id, record, before, upload)
         return record
 
-    @property
-    def is_unread(self) -> bool:
-        """Whether this pass may miss uploads that are not known to it, as the database could not be read."""
-        return self.rows.is_unread
-
     def record_failure(self, row_id: int, upload: Upload, now: float, before: UploadRecord | None) -> None:
-        """Store that a question about an upload failed: others are asked about before it is again.
-
-        What the last scan found of it holds on: the next one goes on from there.
-        """
-        self._ended |= self._notes.ended & {row_id}
-        self._denied |= self._notes.denied & {row_id}
+        """Store that a question about an upload failed: others are asked about before it is again."""
         record = before or UploadRecord(checked_at=0.0, idle_since=now, dated=False)
         self._put(row_id, record._replace(failed_at=now), before, upload)
 
@@ -174,10 +168,22 @@ class Ledger:
         self._denied.add(row_id)
         return row_id in self._notes.denied
 
+    def hold_findings(self, upload: Upload) -> None:
+        """Have what the last scan found of a listed upload hold on, where this one learns nothing of it."""
+        if self._notes.ended:
+            row_id = self.row_id(upload)
+            self._ended |= self._notes.ended & {row_id}
+            self._denied |= self._notes.denied & {row_id}
+
     @property
     def denied(self) -> frozenset[int]:
         """The row ids of uploads that the last scan found denied."""
         return self._notes.denied
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether uploads may be remembered that this pass knows nothing of: some could not be read."""
+        return self.rows.is_unread
 
     def missing_count(self) -> int:
         """Return how many uploads are remembered that this pass has not looked up.
@@ -190,8 +196,7 @@ class Ledger:
     def witnesses(self, limit: int) -> list[RememberedUpload]:
         """Return at most `limit` of the missing uploads, by chance, that the store can be asked about.
 
-        Their names are known, no question about them failed since they were sized, and the last scan did not
-        find them denied.
+        Their names are known, and the last scan did not find them denied.
         """
         return self._find_missing().witnesses(limit, self._notes.denied)
 
@@ -264,30 +269,6 @@ class Ledger:
         stored = self.rows.notes()
         notes = read_notes(stored[1]) if stored else Notes()
         return notes if stored and stored[0] == self._settings else notes._replace(result=None)
-
-
-def _idle_since(
-    upload: Upload, totals: PartTotals, now: float, before: UploadRecord | None
-) -> tuple[float, bool]:
-    """Return the last activity and true; where it is not known, the first sight of these parts and false."""
-    sized = before if before and before.parts is not None else None
-    activity = _last_activity(upload, totals, now, sized)
-    if activity is not None:
-        return activity, True
-    return sized.idle_since if sized and not sized.dated else now, False
-
-
-def _last_activity(
-    upload: Upload, totals: PartTotals, now: float, before: UploadRecord | None
-) -> float | None:
-    reported = totals.last_modified if totals.parts else upload.initiated
-    if reported is not None:
-        return reported
-    if before is None:
-        return upload.initiated
-    if (before.parts, before.bytes) != (totals.parts, totals.bytes):
-        return now
-    return before.idle_since if before.dated else None
 
 
 def _class_to_store(upload: Upload, totals: PartTotals) -> str | None:

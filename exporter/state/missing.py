@@ -34,12 +34,12 @@ class MissingUploads:
         return len(self.ids)
 
     def witnesses(self, limit: int, denied: Container[int]) -> list[RememberedUpload]:
-        """Return some by chance that have names, did not fail since they were sized, and are not `denied`."""
+        """Return some by chance that have names and are not `denied`."""
         found: list[RememberedUpload] = []
         drawn = random.sample(range(len(self.ids)), min(len(self.ids), _MAX_DRAWN))
         for indexes in _chunks(drawn, max(2 * limit, 1)):
             remembered = self._remembered([self.ids[index] for index in indexes])
-            found += (each for each in remembered if _can_be_asked(each) and each.row_id not in denied)
+            found += (each for each in remembered if each.upload and each.row_id not in denied)
             if len(found) >= limit:
                 break
         return found[:limit]
@@ -54,11 +54,6 @@ class MissingUploads:
     def _remembered(self, ids: Sequence[int]) -> list[RememberedUpload]:
         records, names = self._rows.fetch(ids), self._rows.fetch_names(ids)
         return [RememberedUpload(each, records[each], names.get(each)) for each in ids if each in records]
-
-
-def _can_be_asked(each: RememberedUpload) -> bool:
-    record = each.record
-    return each.upload is not None and (record.failed_at is None or record.parts is None)
 
 
 def _chunks(ids: T, size: int) -> Iterator[T]:

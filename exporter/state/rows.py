@@ -17,13 +17,15 @@ from exporter.state.names import (
     padded,
     read_block,
 )
+from exporter.state.seen_ids import SUM_BITS
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from exporter.model.uploads import Upload
     from exporter.state.database import BucketName, StateDatabase
+    from exporter.state.seen_ids import SeenIds
 
 log = logging.getLogger(__name__)
 
@@ -33,15 +35,12 @@ MAX_PENDING = 100_000
 """Maximum number of rows kept in memory while they cannot be written; beyond it the oldest are dropped."""
 _NOT_STORABLE = (OverflowError, UnicodeError)
 """What the driver raises for a number of more than 64 bits, and for a text that has no UTF-8."""
-_PARTITIONS = 256
-_SHIFT = 56
-_SUM_BITS = 2**32 - 1
 _COLUMNS = "asked, activity, dated, parts, bytes, class, failed, run, run_bytes, read, abort_at"
 _READ = f"SELECT id, {_COLUMNS} FROM uploads WHERE bucket = ? AND id IN ({ID_PLACES})"  # noqa: S608
 _FEW = 50
 """Number of ids that are read at once where there are few, as most uploads are in known chunks."""
 _READ_FEW = _READ.replace(ID_PLACES, ",".join("?" * _FEW))
-_SUMS = f"SELECT count(*), coalesce(sum(id & {_SUM_BITS}), 0) FROM uploads WHERE bucket = ?"  # noqa: S608
+_SUMS = f"SELECT count(*), coalesce(sum(id & {SUM_BITS}), 0) FROM uploads WHERE bucket = ?"  # noqa: S608
 _CHANGES = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS.split(", "))
 _WRITE = (
     f"INSERT INTO uploads (bucket, id, {_COLUMNS}, name) VALUES ({','.join('?' * 14)})"  # noqa: S608
@@ -79,50 +78,6 @@ class RememberedUpload(NamedTuple):
     row_id: int
     record: UploadRecord
     upload: Upload | None
-
-
-class SeenIds:
-    """The row ids that a scan has seen, at eight bytes each, grouped by their highest byte."""
-
-    def __init__(self, chunks: ChunkCache | None = None) -> None:
-        """Make a set of all ids of the chunks that the scan lists, and no others so far."""
-        self._chunks = chunks
-        self._ids: dict[int, array[int]] = {}
-        self.rows = 0
-        """How many of them have a row, were none seen twice."""
-        self._sum = 0
-
-    def add(self, row_id: int) -> None:
-        """Add an id, a signed 64-bit number."""
-        partition = row_id >> _SHIFT
-        if partition not in self._ids:
-            self._ids[partition] = array("q")
-        self._ids[partition].append(row_id)
-
-    def count_rows(self, ids: Collection[int]) -> None:
-        """Note that these ids, which were added, have rows."""
-        self.rows += len(ids)
-        self._sum += sum(ids)
-
-    def sums(self) -> tuple[int, int]:
-        """Return number and checksum of the ids with rows: those of LedgerRows.sums where all rows were seen.
-
-        The number alone proves nothing: a store may list one upload twice and hide another.
-        """
-        chunks = self._chunks
-        of_chunks = (chunks.rows, chunks.checksum) if chunks else (0, 0)
-        return self.rows + of_chunks[0], (self._sum + of_chunks[1]) & _SUM_BITS
-
-    def partitions(self) -> Iterable[tuple[int, int, set[int]]]:
-        """Yield the lowest and the highest possible id of each partition, and the ids in it."""
-        of_chunks = SeenIds()
-        for row_ids in self._chunks.row_ids() if self._chunks else ():
-            for row_id in row_ids:
-                of_chunks.add(row_id)
-        for partition in range(-_PARTITIONS // 2, _PARTITIONS // 2):
-            first = partition << _SHIFT
-            ids = set(self._ids.get(partition, ())).union(of_chunks._ids.get(partition, ()))
-            yield first, first + (1 << _SHIFT) - 1, ids
 
 
 class LedgerRows:
@@ -242,7 +197,7 @@ class LedgerRows:
     def sums(self) -> tuple[int, int]:
         """Return number and checksum of the ids of all rows in the database; pending ones are left out."""
         rows = self._read(_SUMS)
-        return (int(rows[0][0]), int(rows[0][1]) & _SUM_BITS) if rows else (0, 0)  # type: ignore[call-overload]
+        return (int(rows[0][0]), int(rows[0][1]) & SUM_BITS) if rows else (0, 0)  # type: ignore[call-overload]
 
     def _unwritten(self, first: int, last: int, seen: set[int]) -> Iterable[int]:
         """Return the ids of pending rows between two ids that were neither seen nor are in the database."""

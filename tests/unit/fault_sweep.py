@@ -106,14 +106,17 @@ class Sweep:
     def _problem(self, number: int, fault: Fault) -> str:
         world = self._world()
         steps, forgotten = self._steps(world), fault.name in DAMAGE
+        hiding_since = world.ledger.traits.hiding_since
         steps.arm(number, fault)
         shown = world.scan()
         failed = steps.failed
         steps.arm(None, None)
         problem = "" if failed else "no step failed"
         if shown.summary not in (self.reference.old.summary, self.reference.new.summary):
-            problem = problem or dishonesty(world, shown, forgotten=forgotten)
+            problem = problem or dishonesty(world, shown)
         problem = problem or self._problem_of_next(world, forgotten=forgotten)
+        if hiding_since not in (None, world.ledger.traits.hiding_since) and not forgotten:
+            problem = problem or "the listing is taken for one that hides uploads since another scan"
         world.close()
         return problem
 

@@ -37,6 +37,11 @@ class Watch:
         self.clock.now += INTERVAL
         return scan(self.store, self.ledger, self.clock, **self.settings | changes)
 
+    def scan_with_failing_parts(self):
+        self.store.parts_error = error(Reason.SERVER_ERROR, 500)
+        self.scan()
+        self.store.parts_error = None
+
 
 class TestHidden:
     def test_uploads_that_a_restarted_server_no_longer_lists_stay_in_every_number(self):
@@ -173,16 +178,40 @@ class TestHidden:
         watch.clock.now += KEEP_FOR + INTERVAL
         assert watch.scan().summary.uploads == 5
 
-    def test_where_no_witness_can_be_asked_for_none_is_forgotten(self):
-        store = LyingStore(some(30))
+    @pytest.mark.parametrize("ended", [0, 8])
+    def test_where_a_witness_cannot_be_asked_for_none_is_forgotten(self, ended):
+        store = LyingStore(some(9))
         watch = Watch(store)
         watch.scan()
         store.hidden = ids(store.uploads)
+        del store.uploads[:ended]
         store.by_name_error = error(Reason.SERVER_ERROR, 500)
-        result = watch.scan()
-        assert (result.notices, result.summary.complete) == ((NOT_ASKED,), False)
+        for _ in range(2):
+            result = watch.scan()
+            assert (result.notices, result.summary.complete) == ((NOT_ASKED,), False)
         store.by_name_error = None
-        assert watch.scan().summary.uploads == 30
+        assert watch.scan().summary.uploads == 9 - ended
+
+    def test_where_witnesses_can_no_longer_be_asked_for_they_are_forgotten_in_the_end(self):
+        store = LyingStore(some(3), by_name_error=error(Reason.SERVER_ERROR, 500))
+        watch = Watch(store)
+        watch.scan()
+        for hidden in ({"id-0"}, {"id-0", "id-1"}):
+            store.hidden = hidden
+            assert not watch.scan().summary.complete
+            watch.clock.now += KEEP_FOR
+            result = watch.scan()
+            assert (result.notices, result.summary.complete) == ((NOT_ASKED,), True)
+            assert watch.scan().notices == ()
+
+    def test_uploads_that_could_not_be_asked_for_their_parts_are_asked_for_by_name(self):
+        store = LyingStore(some(3))
+        watch = Watch(store)
+        watch.scan()
+        watch.clock.now += 2 * DAY
+        watch.scan_with_failing_parts()
+        store.hidden = ids(store.uploads)
+        assert watch.scan().summary.unlisted == 3
 
     def test_a_request_budget_also_holds_for_questions_by_name(self):
         store = LyingStore(some(50))
@@ -211,6 +240,17 @@ class TestDenied:
         watch = Watch(store)
         results = [watch.scan().summary for _ in range(3)]
         assert [(each.uploads, each.denied) for each in results] == [(30, 0), (30, 7), (30, 7)]
+
+    @pytest.mark.parametrize(
+        "without_answer", [Watch.scan_with_failing_parts, lambda watch: watch.scan(max_requests=1)]
+    )
+    def test_a_scan_without_an_answer_forgets_no_ghost(self, without_answer):
+        store = LyingStore(some(30), ghosts=[upload(99)])
+        watch = Watch(store)
+        for _ in range(3):
+            watch.scan()
+        without_answer(watch)
+        assert watch.scan().summary.denied == 1
 
     def test_a_known_ghost_costs_one_request_a_scan(self):
         store = LyingStore(some(10), ghosts=[upload(99)])

@@ -1,6 +1,6 @@
 """A step of a scan fails, in order: what is shown is old or right, and the next scan has the right numbers.
 
-The faults take turns from step to step; tests/soak/test_faults_in_order.py has each of them at each step.
+The faults take turns from step to step; tests/soak/test_every_fault.py has each of them at each step.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING
 
 import pytest
-from unit.fault_scenarios import SCENARIOS, Restarted, RestartedHidden, Scenario
+from unit.fault_scenarios import SCENARIOS, First, Restarted, RestartedHidden, Scenario
 from unit.fault_sweep import Sweep
 from unit.fault_world import (
     REQUEST_FAULTS,
@@ -53,6 +53,17 @@ def test_a_statement_of_each_kind_that_fails_costs_no_number(
     sweep = Sweep(scenario, "statements", template, tmp_path)
     faults = STATEMENT_FAULTS[ALL.index(scenario) :]  # others in each scenario
     assert sweep.problems(zip(sweep.first_of_each(), cycle(faults), strict=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "how"), [("BEGIN IMMEDIATE", ("after", False)), ("COMMIT", ("before", True))]
+)
+def test_a_transaction_that_cannot_be_ended_is_ended_before_the_next_one(
+    statement: str, how: tuple[str, bool], template: Path, tmp_path: Path
+):
+    sweep = Sweep(First, "statements", template, tmp_path)
+    fault = next(each for each in STATEMENT_FAULTS if each[2:] == how)
+    assert sweep.problems([(sweep.reference.steps.index(statement), fault)]) == []
 
 
 @pytest.mark.parametrize("scenario", ALL)

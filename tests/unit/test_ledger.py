@@ -18,7 +18,8 @@ from exporter.scan.tally import Tally
 from exporter.state.database import BucketName, StateDatabase
 from exporter.state.ledger import ContiguousParts, Ledger
 from exporter.state.notes import ListingTraits, Notes, RefusalState, read_notes, write_notes
-from exporter.state.rows import BATCH, MAX_PENDING, LedgerRows, SeenIds, UploadRecord
+from exporter.state.rows import BATCH, MAX_PENDING, LedgerRows, UploadRecord
+from exporter.state.seen_ids import SeenIds
 
 HONEST = Notes(traits=ListingTraits(honest_scans=1))
 REFUSED = RefusalState(NOW, "no", probes=2, consecutive=3)

@@ -182,14 +182,6 @@ class TestWitnesses:
         ledger.look_up(numbers(2))
         assert {each.upload for each in ledger.witnesses(10)} == set(numbers(5)[2:])
 
-    def test_are_none_whose_last_question_failed(self):
-        ledger = ledger_of(sized=numbers(3))
-        [(row_id, record)] = ledger.look_up([upload(1)])
-        ledger.record_failure(row_id, upload(1), NOW + 5, record)
-        ledger.begin()
-        ledger.look_up([upload(0)])
-        assert [each.upload for each in ledger.witnesses(10)] == [upload(2)]
-
     def test_are_none_that_the_last_scan_found_denied(self):
         ledger = ledger_of(sized=numbers(3))
         ledger.look_up(numbers(3))

@@ -66,9 +66,9 @@ class HiddenUploads:
         self._list_again = list_again
         self._notify = notify
         self._control: Upload | None = None
-        self._unanswered = self._ended = self._found = self._unasked = 0
+        self._unanswered = self._failed = self._ended = self._found = self._unasked = 0
         self.is_undecided = False
-        """Whether nobody can tell if the listing hides uploads, though it lacks remembered ones."""
+        """Whether it is not known if the listing lacks uploads that the store has."""
 
     def begin(self, control: Upload | None) -> None:
         """Ask for witnesses, or for all missing uploads where the listing hid some before.
@@ -103,12 +103,16 @@ class HiddenUploads:
         if self._ledger.is_unread:
             self.is_undecided = True
             self._notify(UNREAD)
+        if not self.is_undecided:
+            self._ledger.undecided_since = None
         if self._ledger.traits.hiding_since is not None and not (self._found or self._unasked):
             self._note_hiding(None)
 
     def _take_witnesses(self, asked: Sequence[RememberedUpload], listing: KeyListing | StoreError) -> None:
         self._unanswered -= 1
-        if not isinstance(listing, StoreError):
+        if isinstance(listing, StoreError):
+            self._failed += 1
+        else:
             ids = {upload.upload_id for upload in listing.uploads}
             found = sum(each.upload is not None and each.upload.upload_id in ids for each in asked)
             self._found += found
@@ -117,23 +121,29 @@ class HiddenUploads:
             self._decide()
 
     def _decide(self) -> None:
-        """Act on what the witnesses say; without an answer no missing upload is forgotten yet."""
+        """Act on what the witnesses say; where one got no answer, no missing upload is forgotten yet."""
         if self._found:
             self._found = 0
             self._list_again(self._ledger.missing_count())
             self._note_hiding(self._now)
             self._ask_for_all()
-        elif not self._ended:
-            self.is_undecided = True
+        elif self._failed or not self._ended:
             self._notify(NOT_ASKED)
-            for batch in self._ledger.missing():
-                for each in batch:
-                    self._ledger.keep(each.row_id)
+            self._keep_missing()
         elif self._control is None or self._ledger.traits.lists_by_key:
             self._note_honesty()
         else:
             control = is_control_listed(self._bucket, self._control)
             self._questions.ask([Question(control, self._take_control)])
+
+    def _keep_missing(self) -> None:
+        """Have the next scan ask again, while answers have not been lacking for too long."""
+        since = self._ledger.undecided_since
+        self._ledger.undecided_since = self._now if since is None else since
+        self.is_undecided = self._now <= self._ledger.undecided_since + self._keep_for
+        for batch in self._ledger.missing() if self.is_undecided else ():
+            for each in batch:
+                self._ledger.keep(each.row_id)
 
     def _take_control(self, is_listed: bool | StoreError | None) -> None:  # noqa: FBT001 - an answer
         if is_listed is True:
