@@ -37,15 +37,16 @@ class Conditions:
     def update(self, target: str, bucket: str, texts: Iterable[str]) -> Changes:
         """Note the conditions that hold now.
 
-        Texts that differ only in numbers and in what they quote are the same condition.
+        Texts that differ only in numbers and in what they quote are the same condition. Those of more than
+        BUCKETS_LIMIT buckets are ignored.
         """
         now = {without_numbers(_QUOTED.sub("", text)): text for text in islice(texts, CONDITIONS_LIMIT)}
         with self._lock:
             before = self._buckets.pop((target, bucket), {})
+            if len(self._buckets) >= BUCKETS_LIMIT:
+                now = {}
             if now:
                 self._buckets[target, bucket] = {each: before.get(each, text) for each, text in now.items()}
-            if len(self._buckets) > BUCKETS_LIMIT:
-                del self._buckets[next(iter(self._buckets))]
         begun = [text for each, text in now.items() if each not in before]
         return Changes(begun, [text for each, text in before.items() if each not in now])
 

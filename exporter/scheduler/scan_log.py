@@ -15,7 +15,7 @@ from exporter.scheduler.conditions import Conditions
 from exporter.scheduler.repeat_filter import RepeatFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from exporter.model.results import ScanResult, Summary
 
@@ -135,7 +135,7 @@ class ScanLog:
         )
         log.log(level, "scan failed", extra={"fields": fields}, exc_info=cause if is_bug else None)
 
-    def keep_only(self, target: str, names: Container[str]) -> None:
+    def keep_only(self, target: str, names: Collection[str]) -> None:
         """Forget all buckets of a target but those of these names."""
         for each in (self._repeats, self._begun, self._conditions):
             each.keep_only(target, names)

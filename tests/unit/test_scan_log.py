@@ -10,7 +10,13 @@ from unit.example_board import SUMMARY
 from exporter.model.errors import Failure, Reason, StoreError
 from exporter.model.results import ScanResult
 from exporter.scheduler.conditions import CONDITIONS_LIMIT, Conditions
-from exporter.scheduler.repeat_filter import BUCKETS_LIMIT, LOG_AGAIN_SECONDS, MESSAGES_LIMIT, RepeatFilter
+from exporter.scheduler.repeat_filter import (
+    BUCKETS_LIMIT,
+    LINES_LIMIT,
+    LOG_AGAIN_SECONDS,
+    MESSAGES_LIMIT,
+    RepeatFilter,
+)
 from exporter.scheduler.scan_log import ScanLog
 from exporter.scheduler.scan_summary import ScanSummaries
 
@@ -201,8 +207,9 @@ def test_conditions_that_are_remembered_are_bounded():
     conditions = Conditions()
     for number in range(BUCKETS_LIMIT + 1):
         conditions.update("prod", f"bucket {number}", ["odd"])
-    assert conditions.update("prod", "bucket 1", ["odd"]).begun == []
-    assert conditions.update("prod", "bucket 0", ["odd"]).begun == ["odd"]
+    assert conditions.update("prod", "bucket 0", ["odd"]).begun == []
+    assert conditions.update("prod", f"bucket {BUCKETS_LIMIT}", ["odd"]) == ([], [])
+    assert conditions.update("prod", "bucket 0", []).over == ["odd"]
     many = ["x" * length for length in range(1, CONDITIONS_LIMIT + 2)]
     assert conditions.update("prod", "last", many).begun == many[:CONDITIONS_LIMIT]
 
@@ -296,14 +303,35 @@ def test_a_bug_of_ours_comes_with_its_traceback(scans, caplog):
 def test_what_is_remembered_is_bounded():
     repeats = RepeatFilter(lambda: 0.0)
     for number in range(BUCKETS_LIMIT + 1):
-        repeats.failed("prod", f"bucket {number}", "no")
-    assert repeats.failed("prod", "bucket 1", "no") is None
-    assert repeats.failed("prod", "bucket 0", "no") == 0
+        repeats.failed(f"target {number}", "media", "no")
+    assert repeats.failed("target 1", "media", "no") is None
+    assert repeats.failed("target 0", "media", "no") == 0
     letters = "abcdefghijklmnop"
     for letter in letters:
         repeats.failed("prod", "last", letter)
     assert repeats.failed("prod", "last", letters[-MESSAGES_LIMIT]) is None
     assert repeats.failed("prod", "last", letters[-MESSAGES_LIMIT - 1]) == 0
+
+
+def test_of_a_target_with_many_failing_buckets_so_many_problems_an_hour_are_logged(clock: Clock):
+    repeats = RepeatFilter(clock.monotonic)
+
+    def lines(target: str, buckets: int) -> int:
+        return sum(repeats.failed(target, f"bucket {number}", "no") is not None for number in range(buckets))
+
+    assert [lines("prod", LINES_LIMIT + 5), lines("prod", LINES_LIMIT + 5)] == [LINES_LIMIT, 0]
+    assert lines("other", 2) == 2
+    clock.now += LOG_AGAIN_SECONDS
+    assert repeats.failed("prod", "bucket 0", "no") == 1
+    assert lines("prod", LINES_LIMIT + 5) == LINES_LIMIT - 1
+
+
+def test_a_target_that_comes_again_has_its_lines_again():
+    repeats = RepeatFilter(lambda: 0.0)
+    for number in range(LINES_LIMIT + 1):
+        repeats.failed("prod", f"bucket {number}", "no")
+    repeats.keep_only("prod", [])
+    assert repeats.failed("prod", "media", "no") == 0
 
 
 def test_the_first_key_that_the_store_does_not_know_is_quoted(
