@@ -12,6 +12,7 @@ from exporter.model.uploads import MAX_NUMBER
 from exporter.state.activity import idle_since
 from exporter.state.database import BucketName, StateDatabase
 from exporter.state.missing import MissingUploads
+from exporter.state.new_rows import NewRows
 from exporter.state.notes import Notes, read_notes, write_notes
 from exporter.state.rows import LedgerRows, UploadRecord
 from exporter.state.seen_ids import SeenIds
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from exporter.state.rows import RememberedUpload
 
 _ID_BYTES = 8
+MAX_KEPT_ENDED = 100_000
+"""Maximum number of uploads of which it is kept that they had ended, or were denied, at the last scan."""
 MAX_CLASS_LENGTH = 41
 """Maximum length of a stored storage class: one more than the tally accepts, so that it stays refused."""
 
@@ -59,6 +62,7 @@ class Ledger:
         self.undecided_since: float | None = None
         """The first scan since which it is not known if the listing hides uploads; for this process."""
         self._notes = self._restore()
+        self._new_rows = NewRows(self.rows, self._notes.result.summary.uploads if self._notes.result else 0)
         self.begin()
 
     @classmethod
@@ -153,19 +157,23 @@ class Ledger:
 
     def _put(self, row_id: int, record: UploadRecord, before: UploadRecord | None, upload: Upload) -> None:
         if before is None:
+            if not self._new_rows.take():
+                return
             self._seen.count_rows([row_id])
         self.rows.put(row_id, record, upload)
 
     def record_ended(self, upload: Upload) -> bool:
         """Note that a listed upload is no longer there; true where the last scan found the same."""
         row_id = self.row_id(upload)
-        self._ended.add(row_id)
+        if len(self._ended) < MAX_KEPT_ENDED:
+            self._ended.add(row_id)
         return row_id in self._notes.ended
 
     def record_denied(self, upload: Upload) -> bool:
         """Note that the store denies a listed upload by all questions; true where the last scan did, too."""
         row_id = self.row_id(upload)
-        self._denied.add(row_id)
+        if len(self._denied) < MAX_KEPT_ENDED:
+            self._denied.add(row_id)
         return row_id in self._notes.denied
 
     def hold_findings(self, upload: Upload) -> None:
@@ -222,6 +230,8 @@ class Ledger:
         missing = self._find_missing().ids
         forgotten = array("q") if self.is_unread else missing
         written = self.rows.commit(forgotten, self._settings, write_notes(stored))
+        if written:
+            self._new_rows.finish()
         self.chunks.commit()
         self.begin()
         return written

@@ -99,6 +99,16 @@ class LedgerRows:
         return self._database.max_names > 0
 
     @property
+    def labels(self) -> dict[str, str]:
+        """The target and the bucket, for the log."""
+        return {"target": self._name.target, "bucket": self._name.bucket}
+
+    @property
+    def is_in_file(self) -> bool:
+        """Whether the database is to be in a file."""
+        return self._database.path is not None
+
+    @property
     def salt(self) -> bytes:
         """The key of the hash that row ids are made with."""
         return self._database.salt

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.stores.base import UPLOADS_OPERATION, Page, PageRequest
+from exporter.stores.pagination.hash_set import HashSet
 from exporter.stores.pagination.listing import means_no_uploads
 from exporter.stores.pagination.paginator import is_last
 
@@ -100,7 +101,7 @@ class MultiNodeSession:
     """The calls of one scan. A marker is the node's number, then the node's own marker.
 
     A plain pair of key and upload id, which no page of a union names, is one of the first node.
-    Which node listed an upload first is kept until the scan ends, by hash: some 100 bytes an upload.
+    Which node listed an upload first is kept until the scan ends, by hash.
     Questions by name, which all nodes answer, do not touch it: a node's own listing may be yet to come.
     """
 
@@ -117,7 +118,7 @@ class MultiNodeSession:
         self._sessions = sessions
         self._monotonic = monotonic
         self._in_flight = [0] * len(sessions)
-        self._node_of_upload: dict[int, int] = {}
+        self._listed_by = [HashSet() for _ in nodes]
         self._node_by_name: dict[int, int] = {}
         self._pages_before: dict[bool, set[int]] = {True: set(), False: set()}
         self._without_bucket: dict[int, StoreError] = {}
@@ -136,7 +137,8 @@ class MultiNodeSession:
     def _node_of(self, upload: Upload) -> int:
         """Return the node to ask about the upload's parts: the last that listed it by name, or the first."""
         name = hash(upload[:2])
-        return self._node_by_name.get(name, self._node_of_upload.get(name, 0))
+        listed_by = next((node for node, listed in enumerate(self._listed_by) if name in listed), 0)
+        return self._node_by_name.get(name, listed_by)
 
     def completed(self, timeout: float) -> list[CompletedCall]:
         """Return the calls that end next, after at most `timeout` seconds. Raises StoppingError."""
@@ -180,7 +182,9 @@ class MultiNodeSession:
     def _join(self, page: Page[Upload], node: int) -> Page[Upload]:
         """Return a node's page without the uploads of other nodes, with a marker of the union."""
         hashes = _hashes(page)
-        is_own = [self._node_of_upload.setdefault(each, node) == node for each in hashes]
+        others = [listed for each, listed in enumerate(self._listed_by) if each != node and listed]
+        is_own = [not any(each in listed for listed in others) for each in hashes]
+        self._listed_by[node].add_new(list(compress(hashes, is_own)))
         items = list(compress(page.items, is_own))
         progressed = self._has_progressed(hashes, by_name=False)
         rest = page.rest and partial(self._join_rest, page.rest, node)

@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 MAX_STALLED_PAGES = 1000
 """Maximum number of pages in a row without a new item; a few are legal (filtered pages)."""
+MAX_PAGES = 500_000
+"""Maximum number of pages of a listing, each of which takes some 200 bytes of memory."""
 
 
 class Paginator(Generic[T]):
@@ -33,12 +35,16 @@ class Paginator(Generic[T]):
         self._markers_tried: set[int] = set()
         self._other_ways: list[Marker] = []
         self._stalled_pages = 0
+        self._pages = 0
         self._has_moved = False
         self.rest: Callable[[], Page[T]] | None = None
         """Returns the next piece of the page that was accepted last, None where that is complete."""
 
     def accept(self, page: Page[T]) -> Collection[T]:
-        """Take the page that was requested and return its new items. Raises StoreError (bad_response)."""
+        """Take the page that was requested and return its new items.
+
+        Raises StoreError (bad_response; unsupported where the listing does not end).
+        """
         new = self._new_items(page.items)
         self._follow(page, moved=bool(new) or page.progressed)
         return new
@@ -75,8 +81,11 @@ class Paginator(Generic[T]):
         if page.rest is not None:
             return
         self._stalled_pages = 0 if moved else self._stalled_pages + 1
+        self._pages += 1
         if is_last(page):
             self.done = True
+        elif self._pages >= MAX_PAGES:
+            raise never_ends(f"{MAX_PAGES:,} pages")
         else:
             is_stuck = bool(page.items) and not moved and not page.last_of_node
             self._advance(page, repeats_only=is_stuck)
@@ -112,6 +121,12 @@ def is_last(page: Page[T]) -> bool:
 def does_not_move() -> StoreError:
     """Return the error of a listing that no way leads on."""
     return _bad_listing("does not move: the server repeats its pages")
+
+
+def never_ends(so_many: str) -> StoreError:
+    """Return the error of a listing that is longer than any that was seen, or never ends."""
+    text = f"the listing has more than {so_many}, or does not end"
+    return StoreError(Reason.UNSUPPORTED, f"{text}; watch the bucket in parts, a target for each prefix")
 
 
 def _bad_listing(what: str) -> StoreError:

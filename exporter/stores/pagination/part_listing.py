@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from exporter.model.errors import StoreError
 from exporter.model.uploads import Parts
 from exporter.stores.base import PageRequest
+from exporter.stores.pagination.hash_set import HashSet
 from exporter.stores.pagination.listing import ask_twice, is_refusal
 from exporter.stores.pagination.paginator import MAX_STALLED_PAGES, Paginator, does_not_move
+from exporter.stores.pagination.part_sums import MAX_PARTS_PER_UPLOAD, MAX_SINGLE_PARTS, too_many_parts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Sequence
@@ -58,7 +60,7 @@ def _list(
     while True:
         storage_class = page.storage_class or storage_class
         abort_at = abort_at if page.abort_at is None else page.abort_at
-        part_sum.add(paginator.accept(page))
+        part_sum.add(paginator.accept(page))  # raises where these are too many
         if paginator.done:
             return _totals(part_sum, storage_class, abort_at)
         page = yield from ask_twice(PageRequest(bucket, upload, paginator.marker))
@@ -83,7 +85,7 @@ class PartsPaginator(Paginator["Part"]):
         self.marker = marker
         self._markers_tried.add(hash(marker))
         self._skipped_parts = skipped_parts
-        self._listed: set[Hashable] = set()
+        self._listed = HashSet(max_plain=MAX_SINGLE_PARTS)
         self._highest = 0
         self._all_numbered = True
         self._after_gap: Marker | None = None
@@ -97,8 +99,10 @@ class PartsPaginator(Paginator["Part"]):
         return page.items if isinstance(page.items, Parts) else new
 
     def _recall(self, identities: Sequence[Hashable], distinct: set[Hashable]) -> set[Hashable]:  # noqa: ARG002
-        known = distinct & self._listed
-        self._listed |= distinct
+        named = {hash((each,)): each for each in distinct if each is not None}
+        known = {named[each] for each in self._listed.add_new(named)}
+        if len(self._listed) > MAX_PARTS_PER_UPLOAD:
+            raise too_many_parts(MAX_PARTS_PER_UPLOAD)
         numbers = [number for number in distinct if isinstance(number, int)]
         self._highest = max(self._highest, *numbers, 0)
         self._all_numbered = self._all_numbered and len(numbers) == len(distinct)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from array import array
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import MAX_NUMBER, Part, Parts, PartTotals
+from exporter.stores.base import PARTS_OPERATION
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+
+MAX_PARTS_PER_UPLOAD = 100_000
+"""Maximum number of parts of an upload: SeaweedFS takes as many, other stores 10,000. Each takes 40 bytes."""
+MAX_SINGLE_PARTS = 10_000
+"""The same where parts are listed twice, or lack a field, or have ranges: each takes some 250 bytes then."""
 
 
 class NumberedPartSum:
@@ -40,9 +49,12 @@ class NumberedPartSum:
         self._by_number: dict[int, Part] | None = None
 
     def add(self, parts: Collection[Part]) -> None:
-        """Count the parts of a page; one without a readable number or size leaves the bytes unknown."""
+        """Count the parts of a page; one without a readable number or size leaves the bytes unknown.
+
+        Raises StoreError (bad_response) where parts that are known one by one are too many.
+        """
         if self._by_number is None and isinstance(parts, Parts) and self._add_all(parts):
-            self._pages.append(parts)
+            self._pages.append(_packed(parts) if self._pages else parts)  # nearly always there is one
         else:
             self._add_each(parts)
 
@@ -83,8 +95,10 @@ class NumberedPartSum:
     def _add_each(self, parts: Collection[Part]) -> None:
         """Count the parts of a page one by one, and from now on those of every page."""
         if self._by_number is None:
+            _check_single(sum(map(len, self._pages)))
             self._by_number = {part.start: part for page in self._pages for part in page}  # type: ignore[misc]
             self._pages = []
+        _check_single(len(self._by_number) + len(self._unnumbered))
         for part in parts:
             if part.start is None:
                 self._unnumbered.append(part)
@@ -109,6 +123,24 @@ class NumberedPartSum:
         numbered = self._in_run + len(self._numbers) if self._by_number is None else len(self._by_number)
         parts = self.skipped_parts + numbered + len(self._unnumbered)
         return PartTotals(parts, _believed(self._bytes), self._last_modified, storage_class)
+
+
+def _packed(parts: Parts) -> Parts:
+    """Return the parts of a page, of which all is known, in 24 bytes each."""
+    columns = array("q", parts.starts), array("q", parts.sizes), array("d", parts.modified)  # type: ignore[type-var]
+    return Parts(*columns)  # type: ignore[arg-type]  # which take any sequence
+
+
+def too_many_parts(limit: int) -> StoreError:
+    """Return the error of an upload with more parts than any store allows."""
+    text = f"{PARTS_OPERATION}: the upload has more than {limit:,} parts, or their list does not end"
+    return StoreError(Reason.BAD_RESPONSE, f"{text}; look at the store", status=200)
+
+
+def _check_single(parts: int) -> None:
+    """Raise StoreError where parts that have to be known one by one are too many."""
+    if parts > MAX_SINGLE_PARTS:
+        raise too_many_parts(MAX_SINGLE_PARTS)
 
 
 @lru_cache(maxsize=16)
@@ -146,12 +178,16 @@ class RangedPartSum:
         self._unreadable = 0
 
     def add(self, parts: Collection[Part]) -> None:
-        """Count the parts of a page; one whose range cannot be read leaves the bytes unknown."""
+        """Count the parts of a page; one whose range cannot be read leaves the bytes unknown.
+
+        Raises StoreError (bad_response) where there are too many.
+        """
         for start, size, _ in parts:
             if start is None or size is None:
                 self._unreadable += 1
             else:
                 self._ranges.add((start, start + size))
+        _check_single(len(self._ranges))
 
     def totals(self, storage_class: str) -> PartTotals:
         """Return the sum so far."""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from exporter.model.boundaries import Boundaries
 from exporter.stores.pagination.boundaries import BoundaryCollector
+from exporter.stores.pagination.hash_set import HashSet
 from exporter.stores.pagination.joins import UNTAKEN, Join, why_failed
 from exporter.stores.pagination.key_order import ENDINGS, KeyOrder
 from exporter.stores.pagination.segment_paginator import Segment, SegmentPaginator
-from exporter.stores.pagination.uploads_paginator import hashes_of
+from exporter.stores.pagination.uploads_paginator import MAX_UPLOADS, hashes_of, too_many_uploads
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -60,7 +61,7 @@ class SegmentedListing:
         self.is_whole = True
         """Whether the listing is to be believed: else it has to be repeated in one stream."""
         self._joins = [_Join.OPEN for _ in boundaries]
-        self._counted: set[int] = set()
+        self._counted = HashSet()
         """Hashes of what other segments listed, once the listing goes on in one stream."""
         self._alone: SegmentPaginator | None = None
         self._added: set[int] = set()
@@ -93,7 +94,12 @@ class SegmentedListing:
         return [upload for upload, name in names if name not in self._added]
 
     def take(self, segment: SegmentPaginator, uploads: Collection[Upload]) -> Collection[Upload]:
-        """Return those uploads of a segment's page that count; act on what the page shows."""
+        """Return those uploads of a segment's page that count; act on what the page shows.
+
+        Raises StoreError where there are more than a scan takes.
+        """
+        if sum(len(each.shown()) for each in self.segments) > MAX_UPLOADS:
+            raise too_many_uploads()
         counted = self._counted or self._added  # a segment may come back to what was found at its beginning
         if counted and not segment.is_closed:
             names = zip(uploads, hashes_of(uploads), strict=True)
@@ -159,7 +165,9 @@ class SegmentedListing:
         self.off = why
         self.is_whole = not (alone.done and not alone.tail and alone.segment.until is not None)
         others = [each for each in self.segments if each is not alone]
-        self._counted = {name for each in others for name in each.shown()} | self._added
+        for each in others:
+            self._counted.add_all(each.shown())
+        self._counted.add_all(self._added)
         for each in others:
             each.close()
         self._joins = [_Join.PROVEN for _ in self._joins]

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 
 from exporter.model.uploads import Upload
 from exporter.stores.pagination.end_check import EndCheck, ends, id_of, key_alone, key_of
-from exporter.stores.pagination.paginator import Paginator, is_last
+from exporter.stores.pagination.hash_set import HashSet
+from exporter.stores.pagination.paginator import Paginator, is_last, never_ends
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Iterable, Sequence
+    from collections.abc import Collection, Hashable, Sequence
 
+    from exporter.model.errors import StoreError
     from exporter.stores.base import Marker, Page
 
+MAX_UPLOADS = 20_000_000
+"""Maximum number of uploads of a listing: twice as many as the largest that was read, in 160 MB of memory."""
 _key_and_id = itemgetter(0, 1)
 
 
@@ -22,8 +26,8 @@ class UploadsPaginator(Paginator[Upload]):
     """State of the listing of a bucket's uploads, in 8 bytes an upload.
 
     The ways on are the marker as given, its key alone, and the last listed pair. In any way but the first,
-    uploads are dropped that any page has shown, which takes some 100 bytes an upload. An empty page at the
-    end of a listing is believed only once another way says the same.
+    uploads are dropped that any page has shown (`HashSet`). An empty page at the end of a listing is believed
+    only once another way says the same.
     """
 
     def __init__(self, *, by_key: bool = False, start: Marker | None = None) -> None:
@@ -41,7 +45,7 @@ class UploadsPaginator(Paginator[Upload]):
         """Number of uploads left out because their keys do not begin with the bucket's prefix."""
         self.edge_keys: tuple[str, ...] = ()
         """Keys of which the page accepted last may lack uploads: they are to be asked for by name."""
-        self._shown: array[int] | set[Hashable] = array("q")
+        self._shown: array[int] | HashSet = array("q")
         self._first_of_pages: set[Hashable] = set()
         self._given: Marker | None = None
         self._last_key = ""
@@ -53,13 +57,18 @@ class UploadsPaginator(Paginator[Upload]):
 
     def lacking(self, uploads: Collection[Upload]) -> list[Upload]:
         """Return those of these uploads that no page of this listing has shown."""
-        hashes = hashes_of(uploads)
-        lacking = set(hashes).difference(self._shown)
+        hashes, shown = hashes_of(uploads), self._shown
+        names = set(hashes)
+        lacking = (
+            names.difference(shown)
+            if isinstance(shown, array)
+            else {each for each in names if each not in shown}
+        )
         return [upload for upload, name in zip(uploads, hashes, strict=True) if name in lacking]
 
-    def shown(self) -> Iterable[int]:
+    def shown(self) -> Collection[int]:
         """Return the hashes of the uploads that were returned."""
-        return self._shown  # type: ignore[return-value]  # of `hashes_of`
+        return self._shown
 
     @property
     def is_plain(self) -> bool:
@@ -140,17 +149,17 @@ class UploadsPaginator(Paginator[Upload]):
             self._remember_all()
         self._first_of_pages.add(identities[0])
         self._page_before = distinct
+        if len(self._shown) + len(distinct) > MAX_UPLOADS:
+            raise too_many_uploads()
         if isinstance(self._shown, array):
             self._shown.fromlist(identities)  # type: ignore[arg-type]  # of `hashes_of`
             return set()
-        known = self._shown & distinct
-        self._shown |= distinct
-        return known
+        return self._shown.add_new(distinct)  # type: ignore[arg-type, return-value]  # of `hashes_of`
 
     def _remember_all(self) -> None:
         """Drop from now on what any page has shown, not only the page before."""
         if isinstance(self._shown, array):
-            self._shown = set(self._shown)
+            self._shown = HashSet.taken_from(self._shown)
 
     def _ways(self, page: Page[Upload]) -> list[Marker]:
         given, last = page.next_marker, page.last_marker
@@ -172,6 +181,11 @@ class UploadsPaginator(Paginator[Upload]):
                 keys = dict.fromkeys((key_of(self.marker), self._last_key))
                 self._keys_at_edge = tuple(filter(None, keys))
         return moves
+
+
+def too_many_uploads() -> StoreError:
+    """Return the error of a bucket with more uploads than a scan takes."""
+    return never_ends(f"{MAX_UPLOADS:,} uploads")
 
 
 def hashes_of(uploads: Collection[Upload]) -> list[int]:
