@@ -10,6 +10,7 @@ import ssl
 import threading
 import time
 from contextlib import contextmanager
+from itertools import count, filterfalse, islice
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,15 +34,22 @@ if TYPE_CHECKING:
 SYSTEM = "the system as a whole has no file descriptor left: raise fs.file-max"
 
 
+def is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
 @contextmanager
 def files_left(number: int) -> Iterator[str]:
     """Allow so many files to be opened while the block lasts; yield what is told to be raised."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    free = os.dup(0)
-    os.close(free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (free + number, hard))
+    limit = next(islice(filterfalse(is_open, count()), number, None))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
     try:
-        yield f"raise the limit of {free + number:,} (ulimit -n, LimitNOFILE= of systemd, or the container's)"
+        yield f"raise the limit of {limit:,} (ulimit -n, LimitNOFILE= of systemd, or the container's)"
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
@@ -81,13 +89,11 @@ def test_a_call_that_finds_no_file_descriptor_names_the_limit(how, left, transpo
     )
 
 
-def test_certificates_that_cannot_be_opened_for_it_are_no_fault_of_tls(transport, url):
-    told = []
-    for left in range(6):
-        with files_left(left), pytest.raises(StoreError) as caught:
-            send(transport, url.replace("http:", "https:").replace("127.0.0.1", "localhost"))
-        told.append(caught.value.reason)
-    assert Reason.TLS not in told
+@pytest.mark.parametrize("left", [3, 4])
+def test_certificates_that_cannot_be_opened_for_it_are_no_fault_of_tls(left, transport, url):
+    with files_left(left), pytest.raises(StoreError) as caught:
+        send(transport, url.replace("http://127.0.0.1", "https://localhost"))
+    assert caught.value.reason in {Reason.CONNECTION, Reason.TIMEOUT}
 
 
 def test_where_enough_may_be_opened_nothing_is_told_of_it(transport):
