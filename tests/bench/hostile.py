@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +15,7 @@ from bench.measure import alternate
 from bench.ours import target
 from bench.procfs import memory_mib
 from bench.verdict import Row, at_most, figure, median_figure, verdict
-from servers.exporter import serving
+from servers.exporter import Exporter, Samples, serving
 
 BEFORE = "d4e8681"
 """The last build without bounds of memory for answers."""
@@ -52,46 +53,70 @@ def one_page(rounds: int, builds: Builds) -> Row:
     return _compared(rounds, builds, ONE_PAGE)
 
 
+@dataclass(frozen=True)
+class Peak:
+    """What memory a process had: at the most, and at the end; how long it took to that."""
+
+    mib: float
+    resident_mib: float
+    seconds: float
+    ended: bool
+
+
+def scan_once(build: Build, attack: str) -> Peak:
+    """Scan a bucket whose store answers with this attack."""
+    with _served(attack) as url, TemporaryDirectory() as folder:
+        parts = "never" if attack.startswith("page") else "remembered"
+        settings = target(url, BUCKET, parts=parts, retries=0)
+        started = time.monotonic()
+        with serving(Path(folder), {"targets": [settings]}, program=build.program()) as exporter:
+            found = _first_scan(exporter)
+            uploads = attack.partition("page-")[2]
+            assert not uploads or found["mpu_uploads_in_progress", BUCKET] == int(uploads), found
+            most, now = (memory_mib(exporter.process.pid, name) for name in ("VmHWM", "VmRSS"))
+            return Peak(most, now, time.monotonic() - started, ended=bool(found))
+
+
+def idle_mib(build: Build) -> float:
+    """Return the memory of a process that has scanned a bucket with three uploads."""
+    return scan_once(build, IDLE).resident_mib
+
+
+def _first_scan(exporter: Exporter) -> Samples:
+    """Return the samples once the first scan has ended, none where it takes too long."""
+    try:
+        return exporter.wait_tried(BUCKET, seconds=SECONDS)
+    except TimeoutError:
+        return {}
+
+
 def _compared(rounds: int, builds: Builds, attacks: Sequence[str]) -> Row:
     builds_by_side = {"ours": builds.present, "baseline": builds.older(BEFORE)}
-    with _served(IDLE) as url:
-        idle = {side: _scanned(build, url, "VmRSS")[0] for side, build in builds_by_side.items()}
+    idle = {side: idle_mib(build) for side, build in builds_by_side.items()}
     checks, figures = [], {}
     for attack in attacks:
-        with _served(attack) as url:
-            measure = [partial(_scanned, build, url) for build in builds_by_side.values()]
-            sides = dict(zip(builds_by_side, alternate(rounds, *measure), strict=True))
+        measure = [partial(scan_once, build, attack) for build in builds_by_side.values()]
+        sides = dict(zip(builds_by_side, alternate(rounds, *measure), strict=True))
         figures[attack] = {side: _figures(taken, idle[side]) for side, taken in sides.items()}
         over = figures[attack]["ours"]["mib_over_idle"]
         checks.append(at_most(f"MiB over idle, {attack}", over, LIMIT_MIB))
     return verdict(checks, **figures)
 
 
-def _figures(taken: Sequence[tuple[float, float]], idle_mib: float) -> dict[str, float]:
-    peaks, seconds = zip(*taken, strict=True)
-    return {"mib_over_idle": figure(max(peaks) - idle_mib), "s": median_figure(seconds)}
-
-
-def _scanned(build: Build, url: str, memory: str = "VmHWM") -> tuple[float, float]:
-    """Return the MiB of a process once its first scan is over, and the seconds until then."""
-    with TemporaryDirectory() as folder:
-        parts = "never" if "page" in url else "remembered"
-        settings = target(url.partition("#")[0], BUCKET, parts=parts, retries=0)
-        started = time.monotonic()
-        with serving(Path(folder), {"targets": [settings]}, program=build.program()) as exporter:
-            found = exporter.wait_tried(BUCKET, seconds=SECONDS)
-            uploads = url.partition("#page-")[2]
-            assert not uploads or found["mpu_uploads_in_progress", BUCKET] == int(uploads), found
-            return memory_mib(exporter.process.pid, memory), time.monotonic() - started
+def _figures(taken: Sequence[Peak], idle: float) -> dict[str, float]:
+    seconds = median_figure([each.seconds for each in taken])
+    unended = sum(not each.ended for each in taken)
+    most = figure(max(each.mib for each in taken) - idle)
+    return {"mib_over_idle": most, "s": seconds} | ({"not_ended": unended} if unended else {})
 
 
 @contextmanager
 def _served(attack: str) -> Iterator[str]:
-    """Serve an attack in a process of its own; yields the URL, whose fragment names it."""
+    """Serve an attack in a process of its own; yields the URL."""
     command = [sys.executable, str(SERVER), attack]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}#{attack}"
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
         finally:
             process.kill()

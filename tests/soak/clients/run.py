@@ -37,7 +37,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         builds = Builds(Path(folder), options.against)
         compared = [builds.present, *([builds.older(options.against)] if options.against else [])]
-        for number, (name, row) in enumerate(_rows(options.times)):
+        for number, (name, row) in enumerate(rows(options.times)):
             if not options.words or any(word in name for word in options.words):
                 measured[name] = []
                 for place, build in enumerate(compared):
@@ -61,7 +61,7 @@ def _tables(measured: dict[str, list[Figures]], labels: list[str]) -> str:
     )
 
 
-def _rows(times: int) -> Iterator[tuple[str, Row]]:
+def rows(times: int) -> Iterator[tuple[str, Row]]:
     for tls in (False, True):
         for files in (DEFAULT_FILES, FEW_FILES):
             for crowd in idle.CROWDS[tls]:
