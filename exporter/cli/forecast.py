@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from exporter.cli.oneshot import OneShot
+from exporter.cli.oneshot import LoggedFailure, OneShot
 from exporter.model.errors import Failure, StoreError
 from exporter.scan.forecast import AGE_BOUNDS, Estimate, Listing, age_groups, estimate_target
 from exporter.state.ledger import Ledger
@@ -40,6 +40,8 @@ class Forecast:
     target: TargetSettings
     bucket: str
     outcome: Estimate | str
+    logged: bool = False
+    """Whether the log has it already."""
 
 
 class _CountingStore:
@@ -108,7 +110,8 @@ def forecast(targets: Sequence[TargetSettings], names: frozenset[str] = frozense
         for outcome in buckets:
             failed = isinstance(outcome.value, Failure)
             result = str(outcome.value) if failed else next(estimates)
-            forecasts.append(Forecast(target, outcome.bucket, result))
+            logged = isinstance(outcome.value, LoggedFailure)
+            forecasts.append(Forecast(target, outcome.bucket, result, logged))
     return forecasts
 
 

@@ -42,6 +42,11 @@ class NothingFound(Failure):
     """The store told which buckets there are, and the target is left none of them."""
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedFailure(Failure):
+    """A bug of the exporter; the log has it, with the traceback to report."""
+
+
 class Outcome(NamedTuple, Generic[T]):
     """The result of one bucket; `bucket` is '' where discovery failed, or found none (NothingFound)."""
 
@@ -192,5 +197,7 @@ def attempt(query: Callable[[], T], target: str, bucket: str | None = None) -> T
     except Exception as error:  # our own bug: reported, and the other queries go on
         if is_scarcity(error):
             raise
-        log.exception("asking failed unexpectedly", extra={"fields": {"target": target, "bucket": bucket}})
-        return Failure.of(error)
+        failure = LoggedFailure.of(error)
+        fields = {"target": target, "bucket": bucket, "error": failure.message}
+        log.exception("asking failed unexpectedly", extra={"fields": fields})
+        return failure

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from exporter.cli.exit_codes import OK, TARGET_FAILED
+from exporter.cli.oneshot import LoggedFailure
 from exporter.model.errors import Failure
 from exporter.text.quoting import one_line
 
@@ -22,9 +23,9 @@ def warn(text: str) -> None:
 
 
 def report_failures(outcomes: Iterable[Outcome[Any]]) -> None:
-    """Write one line per failure to standard error."""
+    """Write one line per failure to standard error, but for those that the log has."""
     for target, bucket, value in outcomes:
-        if isinstance(value, Failure):
+        if isinstance(value, Failure) and not isinstance(value, LoggedFailure):
             where = f"{target.name}/{bucket}" if bucket else target.name
             warn(f"{where}: {value}")
 

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from exporter.model.scarcity import TOO_LITTLE, is_scarcity
 from exporter.text.redaction import unexpected
+
+if TYPE_CHECKING:
+    from logging import Logger
 
 
 class Reason(StrEnum):
@@ -62,6 +65,14 @@ class StoreError(Exception):
         self.retryable = retryable
         self.retry_after = retry_after
         self.garbled = garbled
+
+    @classmethod
+    def unexpected(cls, error: Exception, log: Logger, what: str) -> Self:
+        """Return what stands for an exception that no store caused: a bug is logged, a lack of memory not."""
+        if is_scarcity(error):
+            return cls(Reason.INTERNAL, TOO_LITTLE)
+        log.error(what, exc_info=error)
+        return cls(Reason.INTERNAL, f"unexpected {type(error).__name__}")
 
     def detached(self) -> Self:
         """Forget where this error was raised, and what it was raised from; returns it.

@@ -9,6 +9,7 @@ TOO_LITTLE = (
     "(ulimit -v, ulimit -u, or that of the container)"
 )
 _SIGNS = (
+    "the system gives too little memory",
     "failed to map segment",
     "cannot allocate memory",
     "can't start new thread",
@@ -18,7 +19,7 @@ _SIGNS = (
     "initializing curl",
     "curl_easy_init",
 )
-"""Words of the loader, the C library, Python, OpenSSL and libcurl, in lower case."""
+"""Words of ours, the loader, the C library, Python, OpenSSL and libcurl, in lower case."""
 
 
 class ScarcityError(Exception):

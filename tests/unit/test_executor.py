@@ -11,6 +11,7 @@ from fakes import BUCKET, GONE
 from unit.scripted_calls import PAGE, Stream, failing, task_for
 
 from exporter.model.errors import Reason, StoreError
+from exporter.model.scarcity import TOO_LITTLE
 from exporter.stores.base import PageRequest
 from exporter.stores.engine.retry import BACKOFF_BASE_SECONDS, BACKOFF_CAP_SECONDS, Deadline, RetryPolicy
 from exporter.stores.pagination.listing import RestartError
@@ -223,6 +224,14 @@ class TestOutcomes:
         assert (outcome.reason, str(outcome)) == (Reason.INTERNAL, "unexpected RuntimeError")
         assert "a task failed unexpectedly" in caplog.text
         assert "a bug of the test" in caplog.text
+
+    def test_a_lack_of_memory_is_no_bug(self, caplog):
+        def large():
+            yield PageRequest(BUCKET, None, ("a",))
+            raise MemoryError
+
+        outcome = self.run(large())
+        assert (outcome.reason, str(outcome), caplog.text) == (Reason.INTERNAL, TOO_LITTLE, "")
 
     def test_each_page_reaches_the_task_that_asked(self):
         pages = []

@@ -400,7 +400,14 @@ class TestScarcity:
         assert failure == Failure(Reason.INTERNAL, TOO_LITTLE)
         assert [record.exc_info for record in caplog.records] == [None]
 
-    @pytest.mark.parametrize("lacking", [MemoryError(), RuntimeError("can't start new thread")])
+    @pytest.mark.parametrize(
+        "lacking",
+        [
+            MemoryError(),
+            RuntimeError("can't start new thread"),
+            StoreError.unexpected(MemoryError(), logging.getLogger(), "of a call"),
+        ],
+    )
     def test_a_process_that_can_do_nothing_ends(self, lacking):
         def behave(_):
             raise lacking

@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 from fakes import FakeStore, error, upload
 
-from exporter.cli.oneshot import NothingFound, OneShot
+from exporter.cli.exit_codes import TARGET_FAILED
+from exporter.cli.oneshot import LoggedFailure, NothingFound, OneShot, Outcome
+from exporter.cli.report import exit_code, report_failures
 from exporter.config.settings import BucketSettings, DiscoverSettings, StoreKind, TargetSettings
 from exporter.model.errors import Failure, Reason
 from exporter.state.ledger import Ledger
@@ -65,11 +67,20 @@ def test_what_fails_says_why_and_the_rest_goes_on(caplog: pytest.LogCaptureFixtu
     assert [each.value for each in one_shot.for_each_bucket(ask)] == [
         Failure(Reason.TLS, "a tls of the test"),
         "b",
-        Failure(Reason.INTERNAL, "unexpected KeyError; please report it"),
+        LoggedFailure(Reason.INTERNAL, "unexpected KeyError; please report it"),
         "b",
     ]
     assert heard.finished == 4
     assert "KeyError: 'a bug'" in caplog.text
+
+
+def test_a_bug_that_the_log_has_is_not_told_again(capsys: pytest.CaptureFixture[str]):
+    outcomes = [
+        Outcome(ONE, "a", LoggedFailure(Reason.INTERNAL, "unexpected KeyError; please report it")),
+        Outcome(ONE, "b", Failure(Reason.TLS, "expired")),
+    ]
+    report_failures(outcomes)
+    assert (capsys.readouterr().err, exit_code(outcomes[:1])) == ("one/b: tls: expired\n", TARGET_FAILED)
 
 
 def test_only_the_named_buckets():

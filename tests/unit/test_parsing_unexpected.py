@@ -1,11 +1,13 @@
 """Answers of status 200 that are not what was asked for: what they are, and what to check, is told."""
 
 import pytest
+from lxml import etree
 
 from exporter.config.settings import BucketSettings
 from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Upload
 from exporter.stores.base import PageRequest
+from exporter.stores.parsing import parser
 from exporter.stores.parsing.buckets import read_buckets
 from exporter.stores.parsing.lifecycle import read_rules
 from exporter.stores.parsing.pages import read_page
@@ -184,3 +186,14 @@ class TestGarbled:
         body = "<ListMultipartUploadsResult><Upload><Key>k</Key><UploadId>\x01</UploadId></Upload>"
         error = failure("ListMultipartUploads", f"{body}</ListMultipartUploadsResult>")
         assert (error.reason, error.garbled) == (Reason.BAD_RESPONSE, True)
+
+
+@pytest.mark.parametrize("name", ["ListMultipartUploads", "ListParts"])
+def test_a_parser_that_lacks_memory_finds_no_fault_in_the_answer(monkeypatch: pytest.MonkeyPatch, name: str):
+    def fail(*_: object) -> None:
+        raise etree.XMLSyntaxError("unknown error", etree.ErrorTypes.ERR_NO_MEMORY, 0, 0)
+
+    monkeypatch.setattr(parser.etree, "fromstring", fail)
+    body = f"<{ROOTS[name]}><IsTruncated>false</IsTruncated></{ROOTS[name]}>"
+    with pytest.raises(MemoryError):
+        READERS[name](Response(200, {}, body.encode()))

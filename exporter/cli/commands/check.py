@@ -88,7 +88,7 @@ def _probe(targets: Sequence[TargetSettings], names: frozenset[str], *, every: b
     print(probe_table(probed, terminal_width()), flush=True)
     for line in failures(probed):
         warn(line)
-    return TARGET_FAILED if failures(probed) else OK
+    return TARGET_FAILED if any(each.failure for each in probed) else OK
 
 
 def _estimate(targets: Sequence[TargetSettings], names: frozenset[str]) -> int:
@@ -101,6 +101,9 @@ def _estimate(targets: Sequence[TargetSettings], names: frozenset[str]) -> int:
     forecasts, width = forecast(targets, names), terminal_width()
     print(estimate_table(forecasts, width), flush=True)
     failed = [each for each in forecasts if isinstance(each.outcome, str)]
-    for each in failed if width is not None else ():  # what the rows of a terminal have no room for
+    # what the rows of a terminal have no room for
+    for each in failed if width is not None else ():
+        if each.logged:
+            continue
         warn("/".join(filter(None, (each.target.name, each.bucket))) + f": {each.outcome}")
     return TARGET_FAILED if failed else OK

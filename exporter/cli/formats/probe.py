@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from exporter.cli.oneshot import LoggedFailure
 from exporter.cli.terminal.table import Column, table
 from exporter.text.quoting import one_line
 
@@ -43,9 +44,9 @@ def _row(each: ProbeResult) -> tuple[str, ...]:
 
 
 def failures(probed: Iterable[ProbeResult]) -> list[str]:
-    """Return why each call failed, a line each."""
+    """Return why each call failed, a line each, but for those of which the log tells."""
     return [
         f"{each.target}/{each.bucket}: {each.failure}" if each.bucket else f"{each.target}: {each.failure}"
         for each in probed
-        if each.failure
+        if each.failure and not isinstance(each.failure, LoggedFailure)
     ]

@@ -124,9 +124,8 @@ class Executor:
             self._end(running, error.detached())
         except RestartError as error:
             self._end(running, error)
-        except Exception as error:  # a bug of the exporter ends one task, as any failure does
-            log.exception("a task failed unexpectedly")
-            self._end(running, StoreError(Reason.INTERNAL, f"unexpected {type(error).__name__}"))
+        except Exception as error:  # noqa: BLE001 - a bug of the exporter ends one task, as any failure does
+            self._end(running, StoreError.unexpected(error, log, "a task failed unexpectedly"))
         else:
             if before is None or before[:-1] != running.request[:-1]:  # not only in another encoding
                 running.retries = 0

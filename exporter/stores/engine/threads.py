@@ -8,7 +8,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
-from exporter.model.errors import Reason, StoppingError, StoreError
+from exporter.model.errors import StoppingError, StoreError
 
 if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings
@@ -105,6 +105,5 @@ class ThreadedSession:
             return error.detached()
         except StoppingError as error:
             return error
-        except Exception as error:  # a thread that dies would leave its call in flight for ever
-            log.exception("a call failed unexpectedly")
-            return StoreError(Reason.INTERNAL, f"unexpected {type(error).__name__}")
+        except Exception as error:  # noqa: BLE001 - a thread that dies would leave its call in flight for ever
+            return StoreError.unexpected(error, log, "a call failed unexpectedly")
