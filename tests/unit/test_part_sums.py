@@ -52,7 +52,7 @@ class TestNumbered:
             st.lists(
                 st.builds(
                     Part,
-                    st.one_of(st.none(), st.integers(1, 12)),
+                    st.one_of(st.none(), st.integers(0, 12)),
                     st.one_of(st.none(), sizes),
                     st.one_of(st.none(), st.floats(1e9, 2e9)),
                 ),
@@ -119,12 +119,21 @@ class TestNumbered:
         fold.restart()
         assert not fold.outdated
 
-    @pytest.mark.parametrize("unknown", [Part(2, None), Part(None, 5), Part(None, None)])
+    @pytest.mark.parametrize("unknown", [Part(2, None), Part(None, 5), Part(None, None), Part(0, 5)])
     @pytest.mark.parametrize("place", [0, 1, 2])
     def test_one_unknown_part_leaves_the_bytes_unknown(self, unknown: Part, place: int):
         parts = [Part(1, 5), Part(3, 6)]
         parts.insert(place, unknown)
         assert totals(NumberedPartSum(), parts) == PartTotals(3, None)
+
+    @pytest.mark.parametrize("skipped", [0, 3])
+    def test_a_part_0_is_never_passed_over(self, skipped: int):
+        """Numbers begin with 1; a store that lists a 0 holds bytes all the same."""
+        for listed in ([Part(0, 100, 1e9)], Parts.of([Part(0, 100, 1e9)]), [Part(0, 100, 1e9)] * 2):
+            fold = NumberedPartSum(skipped, 0)
+            fold.add(listed)
+            assert fold.totals("").bytes is None
+            assert (skipped + len(listed), skipped) == (fold.totals("").parts, fold.contiguous_parts)
 
     def test_no_parts(self):
         assert totals(NumberedPartSum(), []) == PartTotals(0, 0)

@@ -49,7 +49,7 @@ class NumberedPartSum:
         self._by_number: dict[int, Part] | None = None
 
     def add(self, parts: Collection[Part]) -> None:
-        """Count the parts of a page; one without a readable number or size leaves the bytes unknown.
+        """Count the parts of a page; one without a number from 1 on or a size leaves the bytes unknown.
 
         Raises StoreError (bad_response) where parts that are known one by one are too many.
         """
@@ -100,7 +100,7 @@ class NumberedPartSum:
             self._pages = []
         _check_single(len(self._by_number) + len(self._unnumbered))
         for part in parts:
-            if part.start is None:
+            if not part.start:  # no store means a part 0; and where the first parts are skipped, it is unseen
                 self._unnumbered.append(part)
             elif part.start <= self.skipped_parts:
                 self.outdated = self.outdated or _is_later(part, self._skipped)
