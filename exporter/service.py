@@ -146,7 +146,10 @@ class Service:
         return "https" if self._web_config.now().tls_context else "http"
 
     def run(self) -> None:
-        """Scan and serve until `stop` is called. Raises StateError where the state file cannot be used."""
+        """Scan and serve until `stop` is called. Raises StateError where the state file cannot be used.
+
+        Also raises ScarcityError, and what ended serving.
+        """
         self._started = time.monotonic()
         tune_garbage_collector()
         self._web_config.start()
@@ -157,6 +160,8 @@ class Service:
                 self._loop.run()
         finally:
             self._end()
+        if self._web.failure is not None:
+            raise self._web.failure
 
     def reload(self, settings: Settings) -> None:
         """Go on with other settings; raises ConfigError, and changes nothing, where that needs a restart."""

@@ -1,13 +1,14 @@
-"""Tells errors that a limit of memory or of threads causes from bugs."""
+"""Tells errors that a limit of memory, threads or open files causes from bugs."""
 
 from __future__ import annotations
 
 import errno
 
 TOO_LITTLE = (
-    "the system gives too little memory or too few threads: raise the limit "
-    "(ulimit -v, ulimit -u, or that of the container)"
+    "the system gives too little memory, or too few threads or open files: raise the limit "
+    "(ulimit -v, -u or -n, or that of the container)"
 )
+_NUMBERS = {errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 _SIGNS = (
     "the system gives too little memory",
     "failed to map segment",
@@ -35,7 +36,7 @@ def is_scarcity(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, MemoryError | ScarcityError):
             return True
-        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        if isinstance(error, OSError) and error.errno in _NUMBERS:
             return True
         text = str(error).lower()
         if any(sign in text for sign in _SIGNS):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.config.sharding import UNSHARDED, Shard
 from exporter.metrics.exposition import gzip
+from exporter.model.scarcity import TOO_LITTLE, is_scarcity
 from exporter.web import api
 from exporter.web.bucket_rows import make_rows
 from exporter.web.foreign import is_foreign
@@ -135,8 +136,7 @@ class App:
         elif method in _WRITE:
             response = await self._write(route, request, receive)
         elif route.in_thread:
-            # off the event loop, so that other requests are not held up
-            response = await asyncio.to_thread(route.handler, request)
+            response = await _in_thread(route.handler, request)
         else:
             response = route.handler(request)
         if response is not None:
@@ -156,7 +156,7 @@ class App:
             return Response(413, f"413 a body of more than {MAX_BYTES} bytes: send none\n".encode())
         # one at a time: requests that wait take no thread from a scrape
         async with self._write_lock:
-            return await asyncio.to_thread(route.handler, request)
+            return await _in_thread(route.handler, request)
 
     def _metrics(self, request: Request) -> Response:
         wanted = metrics_format(request.headers.get("accept", ""))
@@ -222,6 +222,16 @@ _FLAGS = {
     "/uploads": "--web.enable-uploads",
     "/api/v1/uploads": "--web.enable-uploads",
 }
+
+
+async def _in_thread(handler: Callable[[Request], Response], request: Request) -> Response:
+    """Respond off the event loop, so that other requests are not held up."""
+    try:
+        return await asyncio.to_thread(handler, request)
+    except Exception as error:
+        if not is_scarcity(error):
+            raise
+    return Response(503, f"503 {TOO_LITTLE}\n".encode())
 
 
 def _not_found(path: str) -> Response:

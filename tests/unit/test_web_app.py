@@ -13,6 +13,7 @@ from unit.example_board import HOSTILE, ExampleBoard
 
 from exporter.metrics.exposition import CONTENT_TYPE_OPENMETRICS, CONTENT_TYPE_TEXT, CONTENT_TYPE_TEXT_1
 from exporter.model.errors import Failure, Reason
+from exporter.model.scarcity import TOO_LITTLE
 from exporter.text.humanize import human_bytes
 from exporter.web.app import App
 
@@ -35,6 +36,15 @@ def drawn() -> ExampleBoard:
     drawn.publish("media")
     drawn.publish(HOSTILE)
     return drawn
+
+
+def test_a_scrape_for_which_there_is_no_memory_is_told_so(drawn: ExampleBoard):
+    class Full:
+        def render(self) -> bytes:
+            raise MemoryError
+
+    answer = ask(replace(drawn.app, text=Full()), "/metrics")
+    assert (answer.status, answer.body.decode()) == (503, f"503 {TOO_LITTLE}\n")
 
 
 class TestRoutes:

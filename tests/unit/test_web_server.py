@@ -31,6 +31,7 @@ from unit.web_clients import (
     stuck_clients,
 )
 
+from exporter.model.scarcity import is_scarcity
 from exporter.web.server.connections import (
     REFUSED_POLITELY,
     RESPONSES_AT_ONCE,
@@ -197,6 +198,25 @@ class TestTooMany:
                     client.sendall(GET)
                     assert read_answer(client).startswith(b"HTTP/1.1 200 ")
         assert "too many files are open: a client's connection has to wait" in caplog.text
+
+    def test_where_no_further_thread_can_be_made_scrapes_are_answered(self, monkeypatch: pytest.MonkeyPatch):
+        def refuse(_: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        with serving() as web:
+            assert get(web) == 200
+            with monkeypatch.context() as patched:
+                patched.setattr(threading.Thread, "start", refuse)
+                assert get(web, "/metrics") == 200
+
+    def test_what_ends_serving_is_kept_for_whoever_began_it(self):
+        ended, files = threading.Event(), ExitStack()
+        web = WebServer(ExampleBoard("media").app, ["127.0.0.1:0"], on_end=ended.set)
+        with few_files(files):
+            web.start()
+            assert ended.wait(10)
+        web.stop()
+        assert is_scarcity(web.failure)
 
     def test_once_they_are_gone_others_are_served(self):
         with serving(limits=ConnectionLimits(request_timeout=0.3, connections=5)) as web:

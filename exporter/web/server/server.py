@@ -68,6 +68,8 @@ class WebServer:
         acceptor = Acceptor(self._sockets, self._connections, self._new_protocol)
         self._server = _Server(self._config, acceptor)
         self._on_end = on_end
+        self.failure: Exception | None = None
+        """What ended serving, where nobody had it stop."""
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
 
     def start(self) -> None:
@@ -87,11 +89,17 @@ class WebServer:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            with asyncio.Runner() as runner:
+                runner.get_loop()  # where that cannot be made, there is no coroutine yet that is left over
+                runner.run(self._serve())
+        except Exception as error:  # noqa: BLE001 - whoever started it sees to it
+            if not self._server.should_exit:
+                self.failure = error
         finally:
             self._on_end()
 
     async def _serve(self) -> None:
+        await asyncio.to_thread(int)  # a first thread for requests: later there may be none to be had
         await self._server.serve()
         for connection in self._connections.all():
             connection.abort()  # its client has not taken the response by now
