@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from contract.rig_s3 import by_boto3, path_style
 from contract.rigs import Opener, Rig, Upload, refused
 from servers import wait_until
 from servers.s3 import Key
-from servers.standin import Reply, StandIn
+from servers.standin import Reply, Request, StandIn
 
 from exporter.config.credentials import AssumeRole, Credentials
 from exporter.model.errors import Reason, StoppingError, StoreError
@@ -149,6 +149,39 @@ class TestTime:
         assert error.reason == Reason.CREDENTIALS
         assert "no keys from the instance's metadata service within request_timeout" in str(error)
 
+    @pytest.mark.parametrize("serve", ["container", "instance"])
+    def test_an_answer_that_drips_ends_with_the_lookup_and_the_next_one_asks_again(
+        self, open_chain: Opener, sdk: Sdk, serve: str
+    ):
+        with service(sdk, serve, Reply(body=b" " * 60_000, drip_body=0.01)) as server:
+            rig = open_chain(CHAIN)
+            errors: list[StoreError] = []
+            while len(server.requests) < 2 and len(errors) < 10:  # loading the SDK takes time as well
+                errors.append(refused_in_time(rig, seconds=0.3))
+            assert len(server.requests) == 2
+        assert {error.reason for error in errors} == {Reason.CREDENTIALS}
+        assert "within request_timeout" in str(errors[-1])
+
+    @pytest.mark.parametrize("serve", ["container", "instance"])
+    def test_an_answer_without_end_is_read_to_64_kib(self, sdk: Sdk, serve: str):
+        with (
+            service(sdk, serve, Reply(body=b" " * 70_000, no_length=True)),
+            path_style(credentials=CHAIN) as rig,
+        ):
+            error = refused_in_time(rig, seconds=5.0)
+        assert error.reason == Reason.CREDENTIALS
+        assert "credential service answered with more than 64 KiB" in str(error).replace(
+            "metadata", "credential"
+        )
+
+    def test_the_metadata_service_is_not_asked_for_the_region(self, sdk: Sdk):
+        sdk.env("AWS_DEFAULTS_MODE", "auto")
+        environment(sdk)
+        with service(sdk, "instance", Reply(hang=True)) as server, path_style(credentials=CHAIN) as rig:
+            rig.fill([Upload("k", "id-1")])
+            rig.retarget(engine="boto3")
+            assert (rig.ids(), server.requests) == (["id-1"], [])
+
     def test_a_renewal_that_hangs_does_no_harm_while_the_keys_hold(self, open_chain: Opener, sdk: Sdk):
         soon = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
         sdk.printing(keys(Expiration=soon))
@@ -177,6 +210,17 @@ class TestTime:
         sdk.process("exec sleep 600")
         with vault(credentials=PROFILE) as rig:
             assert "was ended" in str(refused_in_time(rig, seconds=0.3))
+
+
+@contextmanager
+def service(sdk: Sdk, kind: str, reply: Reply) -> Iterator[StandIn]:
+    """Serve keys to a container or an instance, with this answer to everything."""
+    with StandIn(lambda _: reply) as server:
+        if kind == "container":
+            sdk.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.url)
+        sdk.env("AWS_EC2_METADATA_DISABLED", str(kind == "container").lower())
+        sdk.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", server.url)
+        yield server
 
 
 def web_identity(sdk: Sdk, path: Path) -> None:
@@ -326,6 +370,67 @@ CAUSES: dict[str, tuple[Credentials, Callable[[Sdk], object], str]] = {
         f"the secret key from {ENVIRONMENT}",
     ),
 }
+
+
+def from_instance(sdk: Sdk, server: StandIn) -> None:
+    sdk.env("AWS_EC2_METADATA_DISABLED", "false")
+    sdk.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", f"{server.url}/")
+
+
+def from_container(sdk: Sdk, server: StandIn) -> None:
+    sdk.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{server.url}/keys")
+    sdk.env("AWS_CONTAINER_AUTHORIZATION_TOKEN", "token 1")
+
+
+class TestServices:
+    @pytest.mark.parametrize(
+        ("arrange", "asked"),
+        [
+            (
+                from_instance,
+                [
+                    ("PUT", "/latest/api/token", {"x-aws-ec2-metadata-token-ttl-seconds": "21600"}),
+                    (
+                        "GET",
+                        "/latest/meta-data/iam/security-credentials/",
+                        {"x-aws-ec2-metadata-token": "token 1"},
+                    ),
+                    (
+                        "GET",
+                        "/latest/meta-data/iam/security-credentials/my%20role",
+                        {"x-aws-ec2-metadata-token": "token 1"},
+                    ),
+                ],
+            ),
+            (from_container, [("GET", "/keys", {"authorization": "token 1"})]),
+        ],
+    )
+    def test_they_give_keys(
+        self,
+        sdk: Sdk,
+        arrange: Callable[[Sdk, StandIn], None],
+        asked: list[tuple[str, str, dict[str, str]]],
+    ):
+        texts = {
+            "/latest/api/token": "token 1",
+            "/latest/meta-data/iam/security-credentials/": "my role",
+        }
+        fields = json.dumps(keys(Token="t"))
+
+        def answer(request: Request) -> Reply:
+            return Reply(body=texts.get(request.path, fields).encode())
+
+        with StandIn(answer) as server, path_style(credentials=CHAIN) as rig:
+            arrange(sdk, server)
+            rig.server.key = replace(GOOD, token="t")
+            rig.fill([Upload("k", "id-1")])
+            assert rig.ids() == ["id-1"]
+            requests = [(each.method, each.target, each.headers) for each in server.requests]
+        assert [(method, path) for method, path, _ in requests] == [
+            (method, path) for method, path, _ in asked
+        ]
+        for (_, _, sent), (_, _, headers) in zip(requests, asked, strict=True):
+            assert headers.items() <= sent.items()
 
 
 class TestCause:

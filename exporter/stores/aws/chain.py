@@ -13,13 +13,21 @@ from botocore.credentials import (
     ContainerProvider,
     CredentialResolver,
     EnvProvider,
+    InstanceMetadataProvider,
     ProcessProvider,
     ProfileProviderBuilder,
     create_credential_resolver,
 )
-from botocore.utils import FileWebIdentityTokenLoader, create_nested_client
+from botocore.utils import (
+    ContainerMetadataFetcher,
+    FileWebIdentityTokenLoader,
+    InstanceMetadataFetcher,
+    create_nested_client,
+    resolve_imds_endpoint_mode,
+)
 
 from exporter.stores.aws.credential_process import CredentialProcess
+from exporter.stores.aws.credential_service import CredentialService
 from exporter.stores.secret_sources import CredentialSourceError, read_token
 
 if TYPE_CHECKING:
@@ -29,6 +37,10 @@ if TYPE_CHECKING:
 
     from exporter.stores.aws.lookup import Lookup
 
+_INSTANCE_VARIABLES = ("ec2_metadata_service_endpoint", "ec2_metadata_v1_disabled")
+_REFRESH_WINDOW_SECONDS = 900
+"""As botocore has it for the keys of instances."""
+
 
 class Chain(CredentialResolver):
     """botocore's default chain for a session, whose every step is told to `lookup`."""
@@ -36,7 +48,7 @@ class Chain(CredentialResolver):
     def __init__(self, core: botocore.session.Session, region: str | None, lookup: Lookup) -> None:
         """Ask nothing yet."""
         usual: list[CredentialProvider] = create_credential_resolver(core, region_name=region).providers
-        own = {provider.METHOD: provider for provider in _replacements(core, region, lookup, usual)}
+        own = {provider.METHOD: provider for provider in _replacements(core, region, lookup)}
         super().__init__([own.get(provider.METHOD, provider) for provider in usual])
         self._lookup = lookup
 
@@ -90,6 +102,11 @@ class _TokenLoader(FileWebIdentityTokenLoader):
 
 
 class _Container(ContainerProvider):
+    def __init__(self, lookup: Lookup) -> None:
+        service = CredentialService(lookup, self.METHOD, ContainerMetadataFetcher.TIMEOUT_SECONDS)
+        fetcher: Any = ContainerMetadataFetcher(session=service, sleep=lookup.stop.wait)  # stubs name another
+        super().__init__(fetcher=fetcher)
+
     def load(self) -> Any:  # noqa: ANN401 - credentials or None
         if self.ENV_VAR_AUTH_TOKEN_FILE in os.environ and (
             self.ENV_VAR in os.environ or self.ENV_VAR_FULL in os.environ
@@ -98,29 +115,40 @@ class _Container(ContainerProvider):
         return super().load()
 
 
+class _InstanceMetadata(InstanceMetadataFetcher):
+    def __init__(self, core: botocore.session.Session, lookup: Lookup) -> None:
+        timeout = core.get_config_variable("metadata_service_timeout")
+        config = {name: core.get_config_variable(name) for name in _INSTANCE_VARIABLES}
+        config["ec2_metadata_service_endpoint_mode"] = resolve_imds_endpoint_mode(core)
+        config["ec2_credential_refresh_window"] = _REFRESH_WINDOW_SECONDS
+        super().__init__(
+            timeout=timeout,
+            num_attempts=core.get_config_variable("metadata_service_num_attempts"),
+            user_agent=core.user_agent(),
+            config=config,
+        )
+        self._session = CredentialService(lookup, InstanceMetadataProvider.METHOD, timeout, by_proxy=True)
+
+
 def _replacements(
-    core: botocore.session.Session, region: str | None, lookup: Lookup, usual: list[CredentialProvider]
+    core: botocore.session.Session, region: str | None, lookup: Lookup
 ) -> list[CredentialProvider]:
     """Return the providers that stand in for botocore's own of the same METHOD."""
     profile = core.get_config_variable("profile") or "default"
     builder = _Profiles(core, region, lookup)
-    container = _Container()
-    by_name = [
-        EnvProvider(),
-        container,
-        *(each for each in usual if each.CANONICAL_NAME == "Ec2InstanceMetadata"),
-    ]
+    container = _Container(lookup)
+    instance = InstanceMetadataProvider(iam_role_fetcher=_InstanceMetadata(core, lookup))
     role = AssumeRoleProvider(
         load_config=partial(getattr, core, "full_config"),
         client_creator=_client_creator(core, region),
         cache={},
         profile_name=profile,
         prompter=_refuse_to_ask,
-        credential_sourcer=CanonicalNameCredentialSourcer(by_name),
+        credential_sourcer=CanonicalNameCredentialSourcer([EnvProvider(), container, instance]),
         profile_provider_builder=builder,
     )
     only_profile = core.instance_variables().get("profile") is not None
-    return [role, container, *builder.providers(profile, only_profile)]
+    return [role, container, instance, *builder.providers(profile, only_profile)]
 
 
 def _client_creator(core: botocore.session.Session, region: str | None) -> Any:  # noqa: ANN401 - a factory of run-time classes

@@ -57,6 +57,9 @@ def open_session(target: TargetSettings, send: Callable[..., Any]) -> botocore.s
     core.register_component("data_loader", LOADER)
     # certificates are the transport's concern: botocore would only refuse an empty AWS_CA_BUNDLE
     core.set_config_variable("ca_bundle", True)  # noqa: FBT003 - any value
+    if str(core.get_config_variable("defaults_mode")).lower() == "auto":
+        # botocore would ask the metadata service past the deadline; the answer decides timeouts only
+        core.set_config_variable("defaults_mode", "standard")
     core.get_component("event_emitter").register("before-send", send)
     return core
 

@@ -38,9 +38,14 @@ class Lookup:
     @property
     def source(self) -> str:
         """Where keys are looked for, for people."""
-        return _SOURCES.get(self.method, self.method) or "the SDK's config"
+        return source_of(self.method)
 
     def check_stop(self) -> None:
         """Raise StoppingError where the lookup is cancelled."""
         if self.stop.is_set():
             raise StoppingError
+
+
+def source_of(method: str) -> str:
+    """Return where a provider of botocore looks, for people; `method` is its name."""
+    return _SOURCES.get(method, method) or "the SDK's config"
