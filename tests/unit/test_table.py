@@ -28,6 +28,15 @@ def test_without_a_terminal_nothing_is_left_out():
     ]
 
 
+def test_a_single_long_cell_is_not_paid_for_in_every_row():
+    """A store may say anything, such as a storage class of 200,000 characters."""
+    columns = (*COLUMNS, Column("class", spare=True), Column("id", cut=True))
+    few = [("prod", "media", "7", "0.2s", name, "an-id") for name in ["x" * 200_000, *["STANDARD"] * 1_000]]
+    long, *others = table(columns, few).splitlines()[1:]
+    assert ("x" * 200_000 in long, long.split()[-1]) == (True, "an-id")
+    assert max(map(len, others)) < 300
+
+
 def test_the_longest_names_are_cut_in_the_middle():
     assert table(COLUMNS, ROWS, 60).splitlines() == [
         "target                 bucket                  uploads  took",

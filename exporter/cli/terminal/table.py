@@ -17,6 +17,8 @@ _MIN_CUT_WIDTH = 12
 """Names are not cut below this width."""
 _MAX_CUT_WIDTH = 80
 """Width of names where no terminal sets a limit; the other formats have them in full."""
+_MAX_PAD_WIDTH = 200
+"""Other cells are padded to no more than this: a single long one would else be paid for in every row."""
 
 
 class Column(NamedTuple):
@@ -96,9 +98,8 @@ def _widths(
     """Return each shown column's width; what may be cut gives way, the widest first."""
     widths = {number: max(_own_cells(row, number, len(columns)) for row in rows) for number in shown}
     if width is None:
-        return {
-            number: min(own, _MAX_CUT_WIDTH) if columns[number].cut else own for number, own in widths.items()
-        }
+        bounds = {number: _MAX_CUT_WIDTH if columns[number].cut else _MAX_PAD_WIDTH for number in shown}
+        return {number: min(own, bounds[number]) for number, own in widths.items()}
     excess = sum(widths.values()) + len(_GAP) * (len(widths) - 1) - width
     while excess > 0:
         wide = [number for number in shown if columns[number].cut and widths[number] > _MIN_CUT_WIDTH]
@@ -130,6 +131,6 @@ def _filled(
         if number >= last:
             yield row[last]
             return
-        cell = cut(row[number], widths[number])
+        cell = cut(row[number], widths[number]) if columns[number].cut else row[number]
         space = " " * (widths[number] - cells(cell))
         yield space + cell if columns[number].right else cell + space
