@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from functools import lru_cache
+from itertools import accumulate, count, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.scan.hourly import CACHE_SECONDS
@@ -25,6 +27,11 @@ AGE_BOUNDS = tuple(
     for step in range(_DOUBLINGS * _STEPS_PER_DOUBLING + 1)
 )
 """Bounds of age groups, so narrow that all uploads of a group can be treated alike."""
+
+_MAX_QUESTIONS = 1000
+"""Questions about an upload that are forecast one by one; a tiny recheck_factor asks more."""
+_STRETCH = 0.02
+"""The later ones are by stretches in which its idle time grows by this share."""
 
 
 class AgeGroup(NamedTuple):
@@ -70,6 +77,13 @@ class Estimate:
         return self.month_always / self.month
 
 
+class _Run(NamedTuple):
+    """A number of scans in a row, and of how many uploads the same is true in each."""
+
+    scans: int
+    uploads: float
+
+
 class _QuestionRate(NamedTuple):
     """The probability that an upload is asked about in each scan from number `begin` to before `end`."""
 
@@ -95,10 +109,13 @@ def estimate(listing: Listing, scan: ScanSettings, max_questions: float = math.i
     scans = math.ceil(MONTH_SECONDS / scan.interval)
     if scan.max_requests is not None:
         max_questions = min(max_questions, max(0, scan.max_requests - listing.requests))
-    asked = _questions_per_scan(_due_per_scan(listing.groups, scan, scans), listing.uploads, max_questions)
+    due = _due_per_scan(listing.groups, scan, scans)
+    asked = list(_questions_per_scan(due, listing.uploads, max_questions))
     hourly_scans = math.ceil(scans / math.ceil(CACHE_SECONDS / scan.interval))
-    first = listing.requests + listing.hourly + next(asked)
-    later = listing.requests * (scans - 1) + listing.hourly * (hourly_scans - 1) + math.fsum(asked)
+    first = listing.requests + listing.hourly + asked[0].uploads
+    asked[0] = asked[0]._replace(scans=asked[0].scans - 1)
+    asked_later = math.fsum(run.scans * run.uploads for run in asked)
+    later = listing.requests * (scans - 1) + listing.hourly * (hourly_scans - 1) + asked_later
     return Estimate(
         uploads=listing.uploads,
         first_scan=first,
@@ -129,42 +146,73 @@ def sum_estimates(estimates: Sequence[Estimate]) -> Estimate:
     )
 
 
-def _due_per_scan(groups: Iterable[AgeGroup], scan: ScanSettings, scans: int) -> Iterator[float]:
+def _due_per_scan(groups: Iterable[AgeGroup], scan: ScanSettings, scans: int) -> Iterator[_Run]:
     """Yield the number of uploads that come due in each scan."""
-    changes = [0.0] * (scans + 1)
+    changes = defaultdict(float, {0: 0.0, scans: 0.0})
     for group in groups:
         for rate in _question_rates(group.idle_seconds, scan, scans):
             changes[rate.begin] += group.uploads * rate.probability
             changes[rate.end] -= group.uploads * rate.probability
-    return accumulate(changes[:scans])
+    begins = sorted(changes)
+    levels = accumulate(changes[begin] for begin in begins)
+    yield from (_Run(end - begin, due) for (begin, end), due in zip(pairwise(begins), levels, strict=False))
 
 
-def _questions_per_scan(due: Iterable[float], uploads: int, max_questions: float) -> Iterator[float]:
+def _questions_per_scan(due: Iterable[_Run], uploads: int, max_questions: float) -> Iterator[_Run]:
     """Yield the number of uploads that each scan asks about; those beyond `max_questions` wait."""
     waiting = 0.0
-    for more in due:
-        waiting = min(float(uploads), waiting + more)  # none waits twice
-        asked = min(waiting, max_questions)
-        waiting -= asked
-        yield asked
+    for run in due:
+        left = run.scans
+        while left:
+            ready = min(float(uploads), waiting + run.uploads)  # none waits twice
+            asked = min(ready, max_questions)
+            alike, waiting = _scans_alike(waiting, ready, asked, run.uploads, left)
+            waiting = min(uploads - asked, waiting)
+            yield _Run(alike, asked)
+            left -= alike
 
 
-def _question_rates(idle: float, scan: ScanSettings, scans: int) -> Iterator[_QuestionRate]:
+def _scans_alike(waiting: float, ready: float, asked: float, due: float, scans: int) -> tuple[int, float]:
+    """Return how many of the next scans ask about as many uploads, and how many uploads wait after them.
+
+    Before the first of them `waiting` wait, then `ready` can be asked about; `due` come due in each.
+    """
+    if asked == ready:  # nothing is left over, so that later ones ask about what comes due
+        return (scans if waiting == 0 else 1), 0.0
+    growth = due - asked
+    alike = scans if growth >= 0 else min(scans, 1 + int((ready - asked) / -growth))
+    return alike, max(0.0, ready - asked + (alike - 1) * growth)
+
+
+@lru_cache(maxsize=2 * len(AGE_BOUNDS))
+def _question_rates(idle: float, scan: ScanSettings, scans: int) -> tuple[_QuestionRate, ...]:
+    """Return what `_each_question_rate` yields; cached, as all buckets have the same age groups."""
+    return tuple(_each_question_rate(idle, scan, scans))
+
+
+def _each_question_rate(idle: float, scan: ScanSettings, scans: int) -> Iterator[_QuestionRate]:
     """Yield when an upload is asked about that has been idle for `idle` seconds, and stays idle."""
     if scan.parts == "never":
         return
     recheck = Recheck(scan.recheck_factor, scan.recheck_at_least)
     begin = scans if scan.parts == "always" else _initial_scans(idle, scan, scans)
     yield _QuestionRate(0, begin, 1.0)
-    while begin < scans:
+    for question in count():
         asked = (begin - 1) * scan.interval
-        if recheck.delay(asked, -idle) >= recheck.max_delay:
-            yield _QuestionRate(begin, scans, min(1.0, scan.interval / scan.recheck_at_least))
-            return
-        begin = max(begin, math.ceil(recheck.due(0, asked, -idle) / scan.interval))
-        if begin < scans:
-            yield _QuestionRate(begin, begin + 1, 1.0)
-        begin += 1
+        delay = recheck.delay(asked, -idle)
+        if begin >= scans or delay >= recheck.max_delay:
+            break
+        following = max(begin, math.ceil((asked + delay) / scan.interval))
+        if question < _MAX_QUESTIONS:
+            rate = _QuestionRate(following, following + 1, 1.0)
+        else:
+            stretch = math.ceil(_STRETCH * (asked + idle) / scan.interval)
+            rate = _QuestionRate(begin, begin + stretch, 1 / (following + 1 - begin))
+        if rate.begin < scans:
+            yield rate._replace(end=min(scans, rate.end))
+        begin = rate.end
+    if begin < scans:
+        yield _QuestionRate(begin, scans, min(1.0, scan.interval / scan.recheck_at_least))
 
 
 def _initial_scans(idle: float, scan: ScanSettings, scans: int) -> int:

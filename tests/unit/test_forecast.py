@@ -132,6 +132,17 @@ class TestRemembered:
         settings = ScanSettings(interval=10.0, recheck_factor=0.0)
         assert estimate(listed(some("of any age")), settings).month == 301 * 259_200
 
+    @pytest.mark.parametrize("most", [None, 2])
+    def test_nor_do_a_thousand_buckets_at_each_second(self, most: int | None):
+        """A month has 2.6 million scans then: going through each took 3 s a bucket."""
+        settings = ScanSettings(interval=1.0, max_requests=most)
+        listings = [listed([DAY, 2 * DAY])] * 1000
+        assert [estimate(listings[0], settings)] * 1000 == estimate_target(listings, settings)
+
+    def test_a_tiny_factor_is_forecast_by_stretches(self):
+        """Asked ten thousand times and more each; close to the rule all the same."""
+        compare([DAY, 9 * DAY], ScanSettings(interval=MINUTE, recheck_factor=0.0002), close=0.02)
+
 
 @pytest.mark.no_cover
 @pytest.mark.slow
