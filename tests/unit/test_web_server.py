@@ -11,6 +11,7 @@ import urllib.request
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 from servers import wait_until
@@ -18,6 +19,7 @@ from unit.example_board import ExampleBoard
 from unit.web_clients import (
     BIG,
     GET,
+    answer_200,
     big,
     connect,
     drip,
@@ -149,6 +151,31 @@ class TestTooMany:
                 client.recv(1)
             closed = taking_nothing.poll(0)
             assert RESPONSES_AT_ONCE / 2 < len(closed) <= RESPONSES_AT_ONCE
+
+    def test_a_further_request_is_not_begun_before_the_response_is_taken(self):
+        begun = []
+
+        async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+            if scope["path"] == "/other":
+                await answer_200(send)
+                return
+            begun.append(scope["path"])
+            await big(scope, receive, send)
+
+        with serving(app) as web, connect(web) as client:
+            client.sendall(GET)
+            client.recv(1)
+            client.sendall(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            assert get(web, "/other") == 200
+            assert len(begun) == 1
+            assert len(read_to_end(client)) > 2 * BIG
+            assert len(begun) == 2
+
+    def test_requests_that_came_along_with_one_for_much_are_for_another_connection(self):
+        with serving(big) as web, connect(web) as client:
+            client.sendall(GET * 2)
+            head, _, body = read_to_end(client).partition(b"\r\n\r\n")
+            assert (head[:13], len(body)) == (b"HTTP/1.1 200 ", BIG)
 
     @pytest.mark.parametrize(("size", "buffer"), [(200_000, 4096), (BIG, 0)], ids=["in the kernel", "larger"])
     def test_an_answer_that_is_still_being_taken_is_not_cut_off(self, size: int, buffer: int):

@@ -13,6 +13,7 @@ from unittest.mock import Mock
 
 import pytest
 from unit.authority import Authority
+from unit.example_app import ExampleApp
 from unit.example_board import ExampleBoard
 from unit.web_clients import BIG, GET, big, connect, drip, read_answer, read_to_end, seconds_to_close, serving
 
@@ -279,6 +280,17 @@ class TestConversation:
                 assert read_answer(client).endswith(b"mpu-exporter is healthy.\n")
             client.sendall(GET * 3 + GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
             assert read_to_end(client).count(b"mpu-exporter is healthy.\n") == 4
+
+    def test_a_body_that_is_cut_off_is_400(self, authority: Authority):
+        web_config, example = authority.web_config(), ExampleApp()
+        with (
+            serving(example.app, web_config=lambda: web_config) as web,
+            encrypted(web, authority.client()) as client,
+        ):
+            client.sendall(b"POST /-/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nabc")
+            socket.socket.shutdown(client, socket.SHUT_WR)  # its own method would end TLS
+            assert read_to_end(client).startswith(b"HTTP/1.1 400 ")
+        assert example.reloads == []
 
     def test_a_client_that_takes_its_leave_is_let_go(self, web: WebServer, authority: Authority):
         with connect(web) as plain:

@@ -131,11 +131,11 @@ def read_answer(client: socket.socket) -> bytes:
 
 
 def read_to_end(client: socket.socket) -> bytes:
-    data = b""
+    data = bytearray()
     with contextlib.suppress(ConnectionResetError):
         while piece := client.recv(65536):
             data += piece
-    return data
+    return bytes(data)
 
 
 def seconds_to_close(client: socket.socket, limit: float = 10.0) -> float:

@@ -1,9 +1,9 @@
 """One client's connection: uvicorn speaks HTTP, and this puts deadlines on each exchange.
 
 Of uvicorn this uses, undocumented: `H11Protocol` as a base class and how it is made, its attributes `conn`
-(h11's connection) and `cycle` (another object for each request, with `disconnected`, `message_event` and
-`response_complete`), its methods `on_response_complete` and `send_400_response`. So pyproject.toml allows
-only the tested minor release.
+(h11's connection), `flow` (`write_paused`, `pause_reading`, `resume_reading`) and `cycle` (another object for
+each request, with `disconnected`, `message_event`, `response_complete` and `scope`), its methods
+`on_response_complete` and `send_400_response`. So pyproject.toml allows only the tested minor release.
 """
 
 from __future__ import annotations
@@ -70,15 +70,28 @@ class HttpProtocol(H11Protocol):
         self._note_state()
 
     def on_response_complete(self) -> None:
-        """Wait until the client has taken the response, or for the next request."""
+        """Wait until the client has taken the response, or for the next request.
+
+        A further one is not read before: another response would be held for it, which nothing counts.
+        """
         self._clear_deadline()
-        before = self.cycle
+        before, untaken = self.cycle, self.flow.write_paused
+        if untaken and self.conn.trailing_data[0]:
+            self.transport.close()  # it came along with the one before: the client may ask again
         super().on_response_complete()
+        if untaken:
+            self.flow.pause_reading()
         if self.cycle is not before or self.unsent:
             self._set_deadline(self._limits.response_timeout)
         self._note_state()
         if self.unsent:
             self._connections.bound_unsent()
+
+    def resume_writing(self) -> None:
+        """Go on, as the client has taken most of what there was."""
+        super().resume_writing()
+        if not self._is_responding:
+            self.flow.resume_reading()
 
     def eof_received(self) -> None:
         """Respond to a request that is cut off; asyncio closes the connection then."""
