@@ -158,7 +158,7 @@ class TestTime:
             errors: list[StoreError] = []
             while len(server.requests) < 2 and len(errors) < 10:  # loading the SDK takes time as well
                 errors.append(refused_in_time(rig, seconds=0.3))
-            assert len(server.requests) == 2
+            assert len(server.requests) >= 2
         assert {error.reason for error in errors} == {Reason.CREDENTIALS}
         assert "within request_timeout" in str(errors[-1])
 

@@ -35,6 +35,8 @@ _ADVICE = (
 )
 _URL_CHARACTERS = "%/:?#[]@!$&'()*+,;=~"
 _NOT_CONNECTED = {pycurl.E_COULDNT_CONNECT, pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_COULDNT_RESOLVE_PROXY}
+_ROUNDING_SECONDS = 0.005
+"""libcurl counts whole milliseconds: what it ends at the deadline has to end after it."""
 _FAIL = 0
 
 
@@ -76,7 +78,8 @@ class CredentialService:
         if not self._by_proxy:
             handle.setopt(pycurl.PROXY, "")
         url = quote(request.url, safe=_URL_CHARACTERS)
-        set_request(handle, url, self._header_lines(request), min(2 * self._seconds(), self._remaining()))
+        timeout = min(2 * self._seconds(), self._remaining() + _ROUNDING_SECONDS)
+        set_request(handle, url, self._header_lines(request), timeout)
         handle.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(1000 * self._seconds())))
         if request.method != "GET":
             handle.setopt(pycurl.CUSTOMREQUEST, request.method)
