@@ -15,7 +15,8 @@ _PLAIN = re.compile(r"[^\s\"=\\\x00-\x1f\x7f]+")
 LIBRARY_LEVELS = {
     # the SDKs write headers and signed URLs at debug level
     **dict.fromkeys(("boto3", "botocore", "s3transfer", "urllib3", "obs", "schedule"), logging.WARNING),
-    "botocore.credentials": logging.ERROR,  # a traceback for each failed renewal, which we log ourselves
+    # a traceback for each failed renewal of keys or of an SSO session's token, which we log ourselves
+    **dict.fromkeys(("botocore.credentials", "botocore.tokens"), logging.ERROR),
     "asyncio": logging.WARNING,
     "uvicorn": logging.ERROR,  # warns of every client that does not speak HTTP
 }
@@ -34,7 +35,11 @@ def configure(level: str, log_format: str) -> None:
 
 def _is_logged(record: logging.LogRecord) -> bool:
     """Whether to log a record: all of our own, of libraries only warnings and errors."""
-    return record.name.partition(".")[0] == "exporter" or record.levelno >= logging.WARNING
+    return _is_own(record) or record.levelno >= logging.WARNING
+
+
+def _is_own(record: logging.LogRecord) -> bool:
+    return record.name.partition(".")[0] == "exporter"
 
 
 class _LogfmtFormatter(logging.Formatter):
@@ -56,7 +61,8 @@ def _entries(record: logging.LogRecord, formatter: logging.Formatter) -> dict[st
     }
     fields: dict[str, object] = getattr(record, "fields", {})
     entries |= {name: _redacted(value) for name, value in fields.items() if value is not None}
-    if record.exc_info:
+    if record.exc_info and (_is_own(record) or record.levelno >= logging.ERROR):
+        # what a library only warns of it has dealt with: its text is enough
         entries["traceback"] = redact(formatter.formatException(record.exc_info))
     return entries
 

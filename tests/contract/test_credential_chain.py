@@ -305,12 +305,57 @@ CAUSES: dict[str, tuple[Credentials, Callable[[Sdk], object], str]] = {
     "a process whose keys end at no time": (
         PROFILE,
         lambda sdk: sdk.printing(keys(Expiration="99999999999999999999")),
-        "the profile's credential_process",
+        "expire is no time: write it like 2030-01-31T00:00:00Z (the profile's credential_process",
+    ),
+    "a process whose keys end at a number": (
+        PROFILE,
+        lambda sdk: sdk.printing(keys(Expiration=4070908800)),
+        "expire is no time: write it like 2030-01-31T00:00:00Z (the profile's credential_process",
     ),
     "a process whose keys end in no time zone": (
         PROFILE,
         lambda sdk: sdk.printing(keys(Expiration="2099-01-01T00:00:00")),
-        "the profile's credential_process",
+        "expire has no time zone: write it like",
+    ),
+    "a process whose keys have ended": (
+        PROFILE,
+        lambda sdk: sdk.printing(keys(Expiration="2020-01-01T00:00:00Z")),
+        "the keys have expired: get new ones, or check the clock (the profile's credential_process)",
+    ),
+    "keys of the environment that have ended": (
+        CHAIN,
+        lambda sdk: environment(sdk, CREDENTIAL_EXPIRATION="2020-01-01T00:00:00Z"),
+        f"the keys have expired: get new ones, or check the clock ({ENVIRONMENT})",
+    ),
+    "a timeout that is no number": (
+        PROFILE,
+        lambda sdk: sdk.config(f"metadata_service_timeout = {SECRET}"),
+        "a setting of the SDK that has to be a number is none",
+    ),
+    "a timeout below nothing": (
+        CHAIN,
+        lambda sdk: (
+            sdk.env("AWS_METADATA_SERVICE_TIMEOUT", "-1"),
+            sdk.env("AWS_EC2_METADATA_DISABLED", "false"),
+        ),
+        "the timeout of the instance's metadata service is no number of seconds above 0",
+    ),
+    "profiles without end": (
+        PROFILE,
+        lambda sdk: sdk.config(
+            *("role_arn = arn:aws:iam::123456789012:role/r", "source_profile = p0"),
+            *(
+                f"[profile p{number}]\nrole_arn = arn:aws:iam::123456789012:role/r\n"
+                f"source_profile = p{number + 1}"
+                for number in range(1500)
+            ),
+        ),
+        "source_profile, or JSON, are nested too deeply",
+    ),
+    "a container's service at no URL": (
+        CHAIN,
+        lambda sdk: sdk.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://[::1"),
+        "the address of a service is no URL",
     ),
     "a process that fails": (
         PROFILE,
@@ -443,6 +488,32 @@ class TestCause:
         assert error.reason == Reason.CREDENTIALS
         assert words in str(error)
         assert [text for text in (SECRET, GOOD.access_key_id, "[hidden]") if text in str(error)] == []
+
+    def test_a_value_where_the_sdk_has_settings_is_told(self, sdk: Sdk):
+        sdk.config(
+            "s3 = foo", f"aws_access_key_id = {GOOD.access_key_id}", f"aws_secret_access_key = {SECRET}"
+        )
+        with path_style(credentials=PROFILE) as rig:
+            error = refused_in_time(rig, seconds=5.0)
+        assert (error.reason, "a value stands where indented settings" in str(error)) == (
+            Reason.UNSUPPORTED,
+            True,
+        )
+
+    @pytest.mark.parametrize(
+        ("answer", "words"),
+        [
+            ("[]", "the answer is not the JSON object that holds keys"),
+            ("null", "the answer is not the JSON object that holds keys"),
+            ("{}", "the answer lacks one of the fields of keys"),
+            ("\xff", "the container's credential service answered with what is no text"),
+        ],
+    )
+    def test_an_answer_without_keys_is_told(self, sdk: Sdk, answer: str, words: str):
+        reply = Reply(body=answer.encode("latin-1"))
+        with service(sdk, "container", reply), path_style(credentials=CHAIN) as rig:
+            error = refused_in_time(rig, seconds=5.0)
+        assert (error.reason, words in str(error)) == (Reason.CREDENTIALS, True)
 
     def test_it_heals(self, open_chain: Opener, sdk: Sdk):
         sdk.process("echo nonsense")

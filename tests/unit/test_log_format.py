@@ -109,6 +109,21 @@ class TestLevels:
         logging.getLogger(name).info("Authorization: AWS4-HMAC-SHA256")
         assert capsys.readouterr().err == ""
 
+    @pytest.mark.parametrize("name", ["botocore.credentials", "botocore.tokens"])
+    def test_what_the_sdk_says_of_a_renewal_that_failed_is_left_out(
+        self, capsys: pytest.CaptureFixture[str], name: str
+    ):
+        logs.configure("debug", "logfmt")
+        logging.getLogger(name).warning("Refreshing token failed", exc_info=KeyError("lost"))
+        assert capsys.readouterr().err == ""
+
+    def test_what_a_library_has_dealt_with_has_no_traceback(self, capsys: pytest.CaptureFixture[str]):
+        logs.configure("info", "logfmt")
+        for level in (logging.WARNING, logging.ERROR):
+            logging.getLogger("botocore.utils").log(level, "failed", exc_info=KeyError("lost"))
+        warning, error = capsys.readouterr().err.splitlines()
+        assert ("traceback" in warning, "traceback" in error) == (False, True)
+
     def test_a_client_that_does_not_speak_http_makes_no_line(self, capsys: pytest.CaptureFixture[str]):
         logs.configure("debug", "logfmt")
         logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")

@@ -16,6 +16,7 @@ import botocore.parsers
 
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.aws.keys import MissingSecretError, no_credentials
+from exporter.stores.aws.sdk_causes import known_cause
 from exporter.stores.errors import describe_body, log_safe
 from exporter.stores.secret_sources import CredentialSourceError
 from exporter.text.file_limit import because
@@ -63,10 +64,9 @@ _REFUSED_ROLE_ADVICE = (
 _CHECK_CONFIG = "check the target, the profile in the SDK's config file, and the variables AWS_*"
 _SSO = "no valid token of the SSO session is in ~/.aws/sso/cache: run aws sso login as the exporter's user"
 _HARMLESS = re.compile(
-    "Unsupported host|Auth token value is not|Unknown string format|String does not contain a date"
-    "|No closing quotation|No escaped character|Invalid endpoint"
+    "Unsupported host|Auth token value is not|No closing quotation|No escaped character|Invalid endpoint"
 )
-"""How texts begin that show no secret: of the container's URL, the end of keys, a command's quotes, a URL."""
+"""How texts begin that show no secret: of the container's URL and token, a command's quotes, a URL."""
 _ADVISING = (
     CredentialSourceError,
     sdk.ConfigParseError,
@@ -137,6 +137,14 @@ def _cause(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = f": {log_safe(str(error.filename))}" if error.filename else ""
         return f"{kind}: {because(error)}{where}"
+    return _told(error)
+
+
+def _told(error: Exception) -> str:
+    """Return what the text of an error says, where it cannot hold a secret."""
+    kind = type(error).__name__
+    if not isinstance(error, sdk.BotoCoreError) and (cause := known_cause(error)):
+        return cause
     tells = _HARMLESS.match(str(error)) or isinstance(
         error, (sdk.BotoCoreError, sdk.ClientError, MissingSecretError, botocore.parsers.ResponseParserError)
     )
