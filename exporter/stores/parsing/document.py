@@ -81,7 +81,11 @@ class Document:
 
     def stray(self, path: Sequence[str], fields: Sequence[str]) -> str:
         """Return the name of an element that has all of these fields, and is not at `path` below the root."""
-        for field in self._root.iter(f"{{*}}{fields[0]}"):
+        every = f"{{*}}{fields[0]}"
+        in_place = _count_path(self._root.tag, (*path, fields[0]))(self._root)
+        if sum(1 for _ in self._root.iter(every)) == in_place:  # nearly always
+            return ""
+        for field in self._root.iter(every):
             element = field.getparent()
             if (
                 element is not None
@@ -227,6 +231,14 @@ def _field_paths(
         return tags, [etree.XPath(path, namespaces=namespaces, smart_strings=False) for path in paths]
     except etree.XPathSyntaxError:  # of a path that is none: libxml2 has too little memory
         raise MemoryError from None
+
+
+@lru_cache(maxsize=16)
+def _count_path(root_tag: str, names: tuple[str, ...]) -> Callable[..., Any]:
+    """Return an XPath that counts the elements at a path below the root, in its namespace."""
+    namespace = root_tag.rpartition("}")[0][1:]
+    path = "/".join(f"s:{name}" if namespace else name for name in names)
+    return etree.XPath(f"count({path})", namespaces={"s": namespace} if namespace else None)
 
 
 @lru_cache(maxsize=64)

@@ -14,7 +14,7 @@ from exporter.stores.transport.memory import MIB, READING, Lease
 MAX_COST = READING.total
 """A document that would take more is refused: 60,000 elements with a text each take a fifth of it."""
 MAX_KINDS_OF_TAGS = 2000
-"""A document with more different start tags is refused; an answer of a store has some thirty."""
+"""A large document with more different start tags is refused; an answer of a store has some thirty."""
 MAX_WAIT_SECONDS = 60.0
 """Reading goes on after that, whatever others hold: so that nobody waits for ever."""
 _LOOK_SECONDS = 0.005
@@ -24,6 +24,10 @@ _PER_BYTE = 40
 """The most that a document takes for a byte of its own: for attributes without a value."""
 _PER_ELEMENT = 120
 _PER_TEXT = 80
+_PER_ELEMENT_AT_MOST = 400
+"""With a text, and a name that no other has."""
+_NOT_COUNTED_COST = 8 * MIB
+"""Documents that take less for certain are not looked at closer; a page of 1,000 uploads takes half of it."""
 _PER_ATTRIBUTE = 220
 # attributes may hold `>`, and nothing but CDATA and comments may hold `<`: so every start tag matches
 _START_TAG = re.compile(rb"<([A-Za-z_:\x80-\xff](?:[^<>\"']++|\"[^<\"]*+\"|'[^<']*+')*+)>")
@@ -39,7 +43,11 @@ def document_cost(body: bytes, *, is_utf_8: bool) -> int:
     if len(body) <= _COUNTED_BYTES or not is_utf_8:
         cost = len(body) * _PER_BYTE
     else:
-        if (body.count(b"<") - body.count(b"</")) * _PER_ELEMENT > MAX_COST:
+        elements = body.count(b"<") - body.count(b"</")
+        at_most = 2 * len(body) + elements * _PER_ELEMENT_AT_MOST + body.count(b"=") * _PER_ATTRIBUTE
+        if at_most <= _NOT_COUNTED_COST:
+            return at_most
+        if elements * _PER_ELEMENT > MAX_COST:
             raise TooLargeError
         kinds = Counter(_START_TAG.findall(body))
         if len(kinds) > MAX_KINDS_OF_TAGS:
