@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.config.advice import endpoint_advice
-from exporter.config.settings import BucketSettings, DiscoverSettings
+from exporter.config.settings import BucketSettings, DiscoverSettings, StoreKind
 from exporter.config.sharding import UNSHARDED
 from exporter.model.errors import Failure, Reason, StoreError
 from exporter.model.targets import Discovery, DroppedBucket, Selection
@@ -39,10 +39,18 @@ RETRY_SECONDS = 60.0
 
 
 _MAX_NAME_LENGTH = 255
-_NAME = re.compile(rf"[A-Za-z0-9._:-]{{1,{_MAX_NAME_LENGTH}}}")
-"""What no store's names go beyond: S3's of before 2018 have up to 255 characters, and `_` and capitals;
-Glacier's vaults are as long; a colon stands behind the tenant of Ceph."""
-_NAME_RULE = f"must be a bucket's or vault's name: 1 to {_MAX_NAME_LENGTH} letters, digits and . _ - :"
+_IPV4 = r"(?:[0-9]+\.){3}[0-9]+"
+_BUCKET = re.compile(rf"(?!arn:|{_IPV4}$)(?=[A-Za-z0-9_])[A-Za-z0-9._:-]{{1,{_MAX_NAME_LENGTH}}}(?<!:)")
+"""What no store's names go beyond: S3's of before 2018 have up to 255 characters, capitals, `_`, and points
+in a row; a colon stands behind the tenant of Ceph. With ARNs, stores would choose the host that is asked."""
+_VAULT = re.compile(rf"(?!\.\.?$)[A-Za-z0-9._-]{{1,{_MAX_NAME_LENGTH}}}")
+_BUCKET_RULE = (
+    f"must be a bucket's name: 1 to {_MAX_NAME_LENGTH} letters, digits and . _ - :, the first one a letter, "
+    "a digit or _, the last one no colon; no ARN and no IP address"
+)
+_VAULT_RULE = f"must be a vault's name: 1 to {_MAX_NAME_LENGTH} letters, digits and . _ -"
+_NAMES = {StoreKind.GLACIER: (_VAULT, _VAULT_RULE)}
+"""How names look, and what is said of others, where it is not as buckets have them."""
 
 
 class FoundBuckets(NamedTuple):
@@ -94,13 +102,14 @@ class BucketDiscovery:
         return "" if self._is_valid(name) else "its name cannot be asked for"
 
     def _is_valid(self, name: str) -> bool:
-        if _NAME.fullmatch(name) and name not in {".", ".."}:
+        looks, rule = _NAMES.get(self._target.store, (_BUCKET, _BUCKET_RULE))
+        if looks.fullmatch(name):
             return True
         shown = one_line(_shortened(name))
         is_told = shown in self._logged_names or not self._shard.owns(self._target.name, name)
         if not is_told and len(self._logged_names) < LOGGED_NAMES_LIMIT:
             self._logged_names.add(shown)
-            fields = {"target": self._target.name, "bucket": shown, "error": _NAME_RULE}
+            fields = {"target": self._target.name, "bucket": shown, "error": rule}
             log.warning("a bucket's name cannot be asked for: it is left out", extra={"fields": fields})
         return False
 

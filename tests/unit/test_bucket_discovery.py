@@ -148,6 +148,14 @@ def test_odd_names_are_told_where_the_patterns_want_them_and_not_without_end(
         "büro",
         "a{b}",
         "arn:aws:s3:::b/c",
+        "arn:aws:s3:us-west-2:123456789012:accesspoint:evil",
+        "arn:aws:s3::123456789012:accesspoint:mfzwi23gnjvgw.mrap",
+        "169.254.169.254",
+        ":",
+        "::1",
+        "tenant:",
+        "-x",
+        ".x",
         ".",
         "..",
         "a\ud800",
@@ -156,12 +164,18 @@ def test_odd_names_are_told_where_the_patterns_want_them_and_not_without_end(
 def test_a_name_that_no_store_gives_a_bucket_is_told_in_short_and_left_out(
     caplog: pytest.LogCaptureFixture, name: str
 ):
-    valid = ("A_b", "tenant:data", "x" * 255)
+    valid = ("1.2.3.4.5", "A_b", "_a..b", "arn", "tenant:data", "x" * 255)
     buckets, selection = finder(*valid, name).find()
     assert [bucket.name for bucket in buckets] == list(valid)
-    assert (selection.seen, selection.matched, len(selection.dropped[0].name) <= 256) == (4, 3, True)
+    assert (selection.seen, selection.matched, len(selection.dropped[0].name) <= 256) == (7, 6, True)
     [told] = [record.fields["bucket"] for record in caplog.records]
     assert len(told) <= 256
+
+
+def test_vaults_have_names_that_no_bucket_has():
+    vaults = replace(TARGET, store=StoreKind.GLACIER)
+    found = discovery_of(Account("-x", ".x", "1.2.3.4", "a:b", "arn:a", ".", ".."), vaults).find().buckets
+    assert [bucket.name for bucket in found] == ["-x", ".x", "1.2.3.4"]
 
 
 def test_an_odd_name_leaves_each_shard_its_own():
