@@ -83,6 +83,7 @@ def bring_buckets(subject: Subject, first: int) -> None:
 
 def bring_targets(subject: Subject, first: int) -> None:
     """Let the config have other targets."""
+    subject.exporter.text()  # before it answers, an older build does not handle the signal yet
     names = {f"target-{n}" for n in range(first, first + PER_ROUND)}
     subject.store.buckets.update({"media": [_upload("media")]})
     subject.config.write_text(json.dumps(_config(*(_target(name, subject.server.url) for name in names))))
