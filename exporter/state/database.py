@@ -78,7 +78,7 @@ class StateDatabase:
         """Held while a bucket's number is used: in a new file the number may be that of another bucket."""
         self._file_lock = FileLock(path.with_name(f"{path.name}.lock")) if path else None
         self._numbers: dict[BucketName, int] = {}
-        self._failing = False
+        self._failing = self._opened_again = False
         self._connection: sqlite3.Connection | None = None
         if path is None:
             self._use(in_memory())
@@ -204,19 +204,22 @@ class StateDatabase:
         self.epoch += 1
         self._on_failure()
         if is_broken(error) and self.path:
-            self._replace_file(self.path, told(error))
+            self._open_again(self.path, told(error))
         elif not self._failing:
             self._failing = True
             text = "the state file cannot be used: what is new is kept in memory until it can"
             log.warning(text, extra={"fields": self._fields() | {"error": told(error)}})
 
-    def _replace_file(self, path: Path, reason: str) -> None:
+    def _open_again(self, path: Path, reason: str) -> None:
+        """Open a file that seems to be damaged anew: only once may that have been a single read error."""
         self.unread += 1
         if self._connection is not None:
             self._connection.close()
         self._connection = None
         try:
-            set_aside(path, reason)
+            if self._opened_again:
+                set_aside(path, reason)
+            self._opened_again = True
             self._use(open_file(path, self.salt))
         except (OSError, sqlite3.Error) as error:
             self._fall_back_to_memory(told(error))
@@ -224,9 +227,9 @@ class StateDatabase:
     def _open(self, path: Path) -> bool:
         """Open the file; false where another process uses it."""
         assert self._file_lock  # noqa: S101 - there is one where there is a path
-        if path.is_dir():
-            raise StateError(f"state.path: {path} is a folder: name a file in it")
         try:
+            if path.is_dir():
+                raise StateError(f"state.path: {path} is a folder: name a file in it")
             if not self._file_lock.acquire():
                 return False
             self._use(open_file(path))

@@ -57,6 +57,9 @@ CREATE TABLE uploads (
     PRIMARY KEY (bucket, id)
 ) WITHOUT ROWID;
 """
+READINGS = 2
+"""How often a file is read before it counts as damaged: SQLite takes a single read error for damage."""
+_PIECE_BYTES = 2**20
 _HEAD = b"SQLite format 3\0"
 _SMALLEST_PAGE = 512
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -102,16 +105,19 @@ def open_file(path: Path, salt: bytes | None = None) -> sqlite3.Connection:
     """Return the verified database at `path`; a file that cannot be used is set aside with a warning.
 
     A new one gets this `salt`, or a random one for None. Raises sqlite3.Error where the file can be neither
-    used nor replaced: it is in use, or the disk is full.
+    used nor replaced: it is in use, the disk is full, or cannot be read.
     """
-    try:
-        return _open_verified(path, salt)
-    except ForeignError as error:
-        reason = str(error)
-    except sqlite3.DatabaseError as error:
-        if not is_broken(error):
-            raise
-        reason = str(error)
+    reason = ""
+    for _ in range(READINGS):
+        try:
+            return _open_verified(path, salt)
+        except ForeignError as error:
+            reason = str(error)
+        except sqlite3.DatabaseError as error:
+            if not is_broken(error):
+                raise
+            reason = str(error)
+    _read_through(path)
     set_aside(path, reason)
     return _open_verified(path, salt)
 
@@ -125,6 +131,17 @@ def set_aside(path: Path, reason: str) -> None:
             os.rename(f"{path}{end}", f"{aside}{end}")  # noqa: PTH104 - names with endings are no paths
     text = "the state file cannot be read: it is set aside, and a new one is begun"
     log.warning(text, extra={"fields": {"path": str(path), "aside": aside.name, "error": reason}})
+
+
+def _read_through(path: Path) -> None:
+    """Raise sqlite3.OperationalError where the disk does not yield all of a file: SQLite calls it damaged."""
+    try:
+        with path.open("rb") as file:
+            start = 0
+            while piece := os.pread(file.fileno(), _PIECE_BYTES, start):
+                start += len(piece)
+    except OSError as error:
+        raise sqlite3.OperationalError(str(error.strerror)) from None
 
 
 def _open_verified(path: Path, salt: bytes | None) -> sqlite3.Connection:

@@ -60,7 +60,7 @@ class Sweep:
 
     def problems_of_kills(self) -> list[str]:
         """Return what is wrong where the process is killed before any of the statements of the scan."""
-        world, known, places = self._world(), set(), []
+        world, known, places = self.world(), set(), []
 
         def keep() -> None:
             files = [
@@ -81,10 +81,10 @@ class Sweep:
             FailingConnection.on_step = staticmethod(lambda: None)
         world.state.close()
         keep()
-        return [problem for place in places if (problem := self._problem_of_start(world, place))]
+        return [problem for place in places if (problem := self.problem_of_start(world, place))]
 
     def _reference(self) -> Reference:
-        world = self._world()
+        world = self.world()
         steps, old = self._steps(world), world.shown()
         steps.arm(None, None)
         new, labels = world.scan(), list(steps.labels)
@@ -94,7 +94,8 @@ class Sweep:
         world.close()
         return Reference(old, new, healed, labels)
 
-    def _world(self) -> World:
+    def world(self) -> World:
+        """Return the world before the scan."""
         path = copy_of(self._template, self._folder / f"{next(self._numbers)}.db")
         world = World(self._scenario.store(), path, **self._scenario.settings)
         self._scenario.prepare(world)
@@ -104,8 +105,8 @@ class Sweep:
         return FailingConnection.steps if self._kind == "statements" else world.store.steps
 
     def _problem(self, number: int, fault: Fault) -> str:
-        world = self._world()
-        steps, forgotten = self._steps(world), fault.name in DAMAGE
+        world = self.world()
+        steps, forgotten = self._steps(world), fault.name in DAMAGE and fault.lasting
         hiding_since = world.ledger.traits.hiding_since
         steps.arm(number, fault)
         shown = world.scan()
@@ -114,26 +115,28 @@ class Sweep:
         problem = "" if failed else "no step failed"
         if shown.summary not in (self.reference.old.summary, self.reference.new.summary):
             problem = problem or dishonesty(world, shown)
-        problem = problem or self._problem_of_next(world, forgotten=forgotten)
+        problem = problem or self.problem_of_next(world, forgotten=forgotten)
         if hiding_since not in (None, world.ledger.traits.hiding_since) and not forgotten:
             problem = problem or "the listing is taken for one that hides uploads since another scan"
+        if not fault.lasting and [*world.path.parent.glob(f"{world.path.name}.set-aside-*")]:
+            problem = problem or "the file is set aside"
         world.close()
         return problem
 
-    def _problem_of_start(self, world: World, path: Path) -> str:
+    def problem_of_start(self, world: World, path: Path) -> str:
         """Return what is wrong with what a new process shows of a file, and with its first scan."""
         FailingConnection.steps.arm(None, None)
         world.path, moment = path, world.moment
         world.start()
-        right = [_as_stored(each.summary) for each in (self.reference.old, self.reference.new)]
+        right = [_as_stored(each.summary) for each in self.reference[:3]]
         shown = world.shown().summary  # None: it is too old
         problem = "" if shown is None or _as_stored(shown) in right else "another result is shown"
-        problem = problem or self._problem_of_next(world, forgotten=False)
+        problem = problem or self.problem_of_next(world, forgotten=False)
         world.moment = moment
         world.close()
         return problem
 
-    def _problem_of_next(self, world: World, *, forgotten: bool) -> str:
+    def problem_of_next(self, world: World, *, forgotten: bool) -> str:
         """Scan once more, and return what is wrong then."""
         shown = world.scan()
         if not shown.success:

@@ -12,7 +12,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING
 
 import pytest
-from unit.fault_scenarios import SCENARIOS, First, Restarted, RestartedHidden, Scenario
+from unit.fault_scenarios import SCENARIOS, First, Hidden, Restarted, RestartedHidden, Scenario
 from unit.fault_sweep import Sweep
 from unit.fault_world import (
     REQUEST_FAULTS,
@@ -64,6 +64,16 @@ def test_a_transaction_that_cannot_be_ended_is_ended_before_the_next_one(
     sweep = Sweep(First, "statements", template, tmp_path)
     fault = next(each for each in STATEMENT_FAULTS if each[2:] == how)
     assert sweep.problems([(sweep.reference.steps.index(statement), fault)]) == []
+
+
+@pytest.mark.parametrize(("statement", "lasting"), [("SELECT id", False), ("BEGIN IMMEDIATE", True)])
+def test_what_sqlite_takes_for_damage_costs_no_number(
+    statement: str, lasting: object, template: Path, tmp_path: Path
+):
+    sweep = Sweep(Hidden, "statements", template, tmp_path)
+    number = next(n for n, label in enumerate(sweep.reference.steps) if label.startswith(statement))
+    fault = next(each for each in STATEMENT_FAULTS if each.name == "corrupt" and each.lasting is lasting)
+    assert sweep.problems([(number, fault)]) == []
 
 
 @pytest.mark.parametrize("scenario", ALL)

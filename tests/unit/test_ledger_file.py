@@ -1,6 +1,7 @@
 """The state file: whatever lies at its place is opened, migrated or set aside, and never misread."""
 
 import base64
+import errno
 import logging
 import os
 import random
@@ -9,6 +10,7 @@ import stat
 import threading
 from contextlib import closing
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from servers.rememberer import (
@@ -225,6 +227,42 @@ class TestWhatIsFound:
         log.write_bytes(frames)
         assert prove_rows(filled) == 0
         assert [each.read_bytes() for each in aside(filled)] == [b"nothing of ours", frames]
+
+
+class TestReadError:
+    def test_a_single_one_that_sqlite_takes_for_damage_costs_nothing(
+        self, filled: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        connect, error = sqlite3.connect, sqlite3.DatabaseError("database disk image is malformed")
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        errors = [error]
+
+        def fail_once(*place: object, **options: object) -> sqlite3.Connection:
+            if errors:
+                raise errors.pop()
+            return connect(*place, **options)
+
+        monkeypatch.setattr(sqlite3, "connect", fail_once)
+        assert prove_rows(filled) == UPLOADS
+        assert aside(filled) == []
+
+    def test_a_disk_that_cannot_be_read_leaves_the_file_where_it_is(
+        self, filled: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        spoiled = bytes(filled.stat().st_size)
+        filled.write_bytes(spoiled)
+        monkeypatch.setattr(os, "pread", fail)
+        assert prove_rows(filled) == 0
+        assert (filled.read_bytes(), aside(filled)) == (spoiled, [])
+
+    def test_a_place_that_cannot_be_looked_at_is_said(self, path: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(Path, "is_dir", fail)
+        with pytest.raises(StateError, match="Input/output error"):
+            StateDatabase(path).open(threading.Event())
+
+
+def fail(*_: object) -> NoReturn:
+    raise OSError(errno.EIO, "Input/output error")
 
 
 class TestDamagedInUse:

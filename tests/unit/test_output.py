@@ -53,6 +53,24 @@ def test_where_it_fails_the_old_file_is_whole_and_nothing_lies_about(
     assert names(tmp_path) == ["file"]
 
 
+def test_a_file_that_cannot_be_looked_at_is_not_replaced_by_one_that_all_may_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    file, look = tmp_path / "file", os.stat
+    file.write_text("old")
+
+    def fail(path: object, **options: object) -> os.stat_result:
+        if path == file:
+            raise OSError(5, "Input/output error")
+        return look(path, **options)  # type: ignore[call-overload,no-any-return]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", fail)
+        with pytest.raises(OSError, match="Input/output"):
+            write_atomically(b"new", file)
+    assert file.read_text() == "old"
+
+
 def test_what_went_wrong_is_told_with_the_flag_s_name(tmp_path: Path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(UsageError, match=r"--output: .*folder: Is a directory"):

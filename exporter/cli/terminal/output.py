@@ -42,11 +42,12 @@ def write_atomically(data: bytes, file: Path) -> None:
     """
     from tempfile import mkstemp  # noqa: PLC0415 - only --output needs it
 
-    if file.exists() and not file.is_file():
+    before = _mode_of(file)
+    if before is not None and not stat.S_ISREG(before):
         file.write_bytes(data)
         return
     file = file.resolve()
-    mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else _NEW_FILE_MODE
+    mode = _NEW_FILE_MODE if before is None else stat.S_IMODE(before)
     descriptor, temporary = mkstemp(prefix=f".{file.name}.", suffix=".tmp", dir=file.parent)
     try:
         with os.fdopen(descriptor, "wb") as written:
@@ -60,6 +61,13 @@ def write_atomically(data: bytes, file: Path) -> None:
             os.unlink(temporary)  # noqa: PTH108 - likewise
         raise
     _sync_folder(file.parent)
+
+
+def _mode_of(file: Path) -> int | None:
+    """Return kind and mode of a file, None where there is none. Raises OSError where it cannot be told."""
+    with suppress(FileNotFoundError):  # Path.exists takes any error for it, from Python 3.14 on
+        return file.stat().st_mode
+    return None
 
 
 def _sync_folder(folder: Path) -> None:
