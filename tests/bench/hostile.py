@@ -38,6 +38,10 @@ ATTACKS = (
     "two million",
     "parts",
     "large parts",
+    "tiny pieces",
+    "tiny pieces of parts",
+    "tiny pieces of parts, four targets",
+    "heads",
 )
 ONE_PAGE = ("page-100000", "page-500000")
 IDLE = "page-3"
@@ -67,10 +71,11 @@ def scan_once(build: Build, attack: str) -> Peak:
     """Scan a bucket whose store answers with this attack."""
     with _served(attack) as url, TemporaryDirectory() as folder:
         parts = "never" if attack.startswith("page") else "remembered"
-        settings = target(url, BUCKET, parts=parts, retries=0)
+        buckets = [BUCKET, *(f"{BUCKET}-{each}" for each in range(1, 4))] if "four" in attack else [BUCKET]
+        targets = [target(url, each, name=each, parts=parts, retries=0) for each in buckets]
         started = time.monotonic()
-        with serving(Path(folder), {"targets": [settings]}, program=build.program()) as exporter:
-            found = _first_scan(exporter)
+        with serving(Path(folder), {"targets": targets}, program=build.program()) as exporter:
+            found = _first_scan(exporter, *buckets)
             uploads = attack.partition("page-")[2]
             assert not uploads or found["mpu_uploads_in_progress", BUCKET] == int(uploads), found
             most, now = (memory_mib(exporter.process.pid, name) for name in ("VmHWM", "VmRSS"))
@@ -82,10 +87,10 @@ def idle_mib(build: Build) -> float:
     return scan_once(build, IDLE).resident_mib
 
 
-def _first_scan(exporter: Exporter) -> Samples:
-    """Return the samples once the first scan has ended, none where it takes too long."""
+def _first_scan(exporter: Exporter, *buckets: str) -> Samples:
+    """Return the samples once the first scan of each has ended, none where it takes too long."""
     try:
-        return exporter.wait_tried(BUCKET, seconds=SECONDS)
+        return exporter.wait_tried(*buckets, seconds=SECONDS)
     except TimeoutError:
         return {}
 

@@ -6,8 +6,9 @@
 import gzip
 import random
 import sys
+import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -81,12 +82,21 @@ LISTINGS: dict[str, Callable[[], bytes]] = {
     "refusal": lambda: filled(b"<a>t</a>"),
     "parts": lambda: uploads_page(64),
     "large parts": lambda: uploads_page(64),
+    "tiny pieces": lambda: uploads_page(64),
+    "tiny pieces of parts": lambda: uploads_page(64),
+    "heads": lambda: uploads_page(64),
     "two million": lambda: filled(b"<Upload><Key>k</Key><UploadId>i</UploadId></Upload>", 2_000_000 * 51),
 }
 
 
+CHUNKS = b"2\r\n  \r\n" * 20_000
+LINES = b"".join(b"x-%d:\r\n" % number for number in range(4900))
+"""Just fewer than libcurl takes."""
 _PARTS = {"parts": 34_000, "large parts": 300_000}
 """Numbers of parts on a page: with bodies just under the limit of today, and of the builds before."""
+
+
+_ENDLESS_PARTS = {"tiny pieces of parts", "heads"}
 
 
 class Answers:
@@ -94,7 +104,8 @@ class Answers:
 
     def __init__(self, attack: str) -> None:
         """Make the answers of an attack."""
-        kind, _, number = attack.partition("-")
+        kind, _, number = attack.removesuffix(", four targets").partition("-")
+        self._kind = kind
         self._listing = uploads_page(int(number)) if number else LISTINGS[kind]()
         parts = _PARTS.get(kind)
         self._parts = parts_page(parts) if parts else b""
@@ -102,6 +113,21 @@ class Answers:
         self.is_packed = kind == "bomb"
         if self.is_packed:
             self._listing = gzip.compress(self._listing, 9)
+
+    def is_endless(self, url: str) -> bool:
+        """Whether what answers this URL has no end."""
+        return self._kind == "tiny pieces" or ("uploadId=" in url and self._kind in _ENDLESS_PARTS)
+
+    def rest(self) -> Iterator[bytes]:
+        """Yield an answer without end, after its first line."""
+        if self._kind == "heads":
+            yield LINES
+            while True:
+                time.sleep(1)
+                yield b""
+        yield b"Transfer-Encoding: chunked\r\n\r\n"
+        while True:
+            yield CHUNKS
 
     def answer(self, url: str) -> bytes:
         """Return the body that answers this URL, b'' for none."""
@@ -115,6 +141,10 @@ def handler(answers: Answers) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            if answers.is_endless(self.path):
+                self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+                for piece in answers.rest():
+                    self.wfile.write(piece)
             body = answers.answer(self.path)
             self.send_response(answers.status if body else 404)
             if answers.is_packed and body:

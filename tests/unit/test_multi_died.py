@@ -76,7 +76,7 @@ def outcome(multi: MultiTransport) -> tuple[Any, int]:
 
 
 def until_half_is_there(multi: MultiTransport) -> None:
-    while not any(buffer.received_lines for buffer in multi.in_flight_buffers):
+    while not any(buffer.received_head_bytes for buffer in multi.in_flight_buffers):
         assert multi.completed(0.01) == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 import zlib
 
 import pycurl
@@ -159,6 +160,29 @@ class TestReply:
         for piece in pieces:
             reply.write(piece)
         assert reply.finish(200).body == body
+
+    @pytest.mark.parametrize("size", [1, 2, 1000, 1500])
+    def test_pieces_of_any_size_take_little_more_than_their_bytes(self, size: int):
+        """A server may send a body two bytes at a time."""
+        reply, piece = a_buffer(), b"x" * size
+        tracemalloc.start()
+        for _ in range(40_000 // size):
+            reply.write(bytes(bytearray(piece)))  # of its own, as libcurl's are
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert held < 1.25 * reply.received_bytes + 2_000
+        assert reply.finish(200).body == piece * (40_000 // size)
+
+    def test_lines_of_a_head_take_little_more_than_their_bytes(self):
+        reply = a_buffer()
+        reply.header(FINAL[0])
+        tracemalloc.start()
+        for number in range(10_000):
+            reply.header(b"%d:\r\n" % number)
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert held < 1.25 * reply.received_head_bytes + 10_000
+        assert len(reply.finish(200).headers) == 10_000
 
     def test_the_next_answer_has_nothing_of_the_one_before(self):
         reply = a_buffer()

@@ -16,6 +16,7 @@ PIECE_BYTES = 1024 * 1024
 """Size of a piece; with an item that begins in it, it ends where that begins."""
 MAX_PACKED_BYTES = 72 * 1024 * 1024
 """A listing that takes more is refused: some 1,200,000 uploads, as MinIO lists them in one page."""
+_STEP = 64 * 1024
 _LEVEL = 1  # uploads' ids are random: a higher one takes longer for a twentieth less
 
 
@@ -25,12 +26,13 @@ class ListingBody:
     `lease` is the memory that it holds.
     """
 
-    __slots__ = ("_item", "_rest", "items", "lease", "packed", "packed_bytes", "size")
+    __slots__ = ("_enough", "_item", "_rest", "items", "lease", "packed", "packed_bytes", "size")
 
     def __init__(self, item: bytes, lease: Lease) -> None:
         """Begin empty; `item` is what each item begins with."""
         self._item = item
         self._rest = bytearray()
+        self._enough = PIECE_BYTES
         self.lease = lease
         self.packed: list[bytes] = []
         self.packed_bytes = 0
@@ -43,11 +45,13 @@ class ListingBody:
         """Take what comes next; false where it is no listing or too large."""
         self.size += len(data)
         self._rest += data
-        while len(self._rest) > PIECE_BYTES:
+        while len(self._rest) > (self._enough if self.size <= MAX_BODY_BYTES else PIECE_BYTES):
             end = self._end_of_piece()
             if end < 0:
+                self._enough = len(self._rest) + _STEP  # what is searched each time may have come bit by bit
                 return self.size <= MAX_BODY_BYTES  # then it may be read whole
             self._pack(end)
+            self._enough = PIECE_BYTES
         return self.packed_bytes <= MAX_PACKED_BYTES
 
     @property

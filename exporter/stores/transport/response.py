@@ -39,13 +39,13 @@ class Response(NamedTuple):
 class Headers(Mapping[str, str]):
     """Headers by lower-case name, parsed on access; of a repeated header the last one counts."""
 
-    __slots__ = ("_head", "_lowered", "number_of_lines")
+    __slots__ = ("_head", "_lowered", "size")
 
-    def __init__(self, lines: Sequence[bytes]) -> None:
-        """Take the lines as received: heads of interim responses and of proxies may come first."""
-        head = b"".join(lines)
-        self.number_of_lines = len(lines)
-        """Number of lines that it was made of."""
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        """Take the head as received: those of interim responses and of proxies may come first."""
+        head = b"".join(pieces)
+        self.size = len(head)
+        """Bytes that were received."""
         self._head = head[head.rfind(b"\nHTTP/") + 1 :]
         self._lowered = b""
 

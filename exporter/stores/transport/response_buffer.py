@@ -23,6 +23,8 @@ LARGE_BYTES = 4 * MIB
 """Larger listings are packed as they come."""
 MAX_LISTING_BYTES = 2048 * MIB
 """A larger listing is refused; MinIO's page of five million uploads has 1,900 MiB."""
+_TINY_BYTES = 1024
+"""Smaller pieces are joined as they come: a server may send two bytes at a time, which alone take fifty."""
 _STEP = 256 * 1024
 _LISTING_STEP = 2 * MIB
 _PAUSE = int(pycurl.WRITEFUNC_PAUSE)
@@ -33,19 +35,19 @@ class ResponseBuffer:
     """Collects a response from libcurl's callbacks; libcurl itself limits the head to 300 KiB."""
 
     __slots__ = (
-        *("_body", "_decoder", "_granted", "_head", "_lease", "_lines", "_listing", "_memory", "_share"),
-        *("_wanted", "error", "header", "item", "on_wait", "received_bytes", "waits"),
+        *("_body", "_decoder", "_granted", "_head", "_lease", "_lines", "_listing", "_look_at", "_memory"),
+        *("_share", "_wanted", "error", "header", "item", "on_wait", "received_bytes", "waits"),
     )
 
     def __init__(self, memory: TargetMemory, share: Share) -> None:
         """Begin empty; bodies take memory of their `share`, large listings of those in `memory`."""
         self._memory = memory
         self._share = share
-        self._lines: list[bytes] = []
-        self._body: list[bytes] = []
+        self._lines = bytearray()
+        self._body: list[bytes | bytearray] = []
         self.item = b""
         """What begins each item of a listing, which may be large; empty: the answer is none."""
-        self.header = self._lines.append
+        self.header: Callable[[bytes], None] = self._lines.extend
         """HEADERFUNCTION: takes a line of the head."""
         self.on_wait: Callable[[], object] = lambda: None
         """Is called when the body begins to wait for memory."""
@@ -57,7 +59,7 @@ class ResponseBuffer:
         self._listing: ListingBody | None = None
         self._lease: Lease | None = None
         self._granted = FREE_BYTES
-        self._wanted = 0
+        self._wanted = self._look_at = 0
         self.received_bytes = 0
         """Bytes of the body received so far, unpacked."""
         self.error: pycurl.error | None = None
@@ -66,8 +68,8 @@ class ResponseBuffer:
         """Whether nothing more can be taken before there is memory for it."""
 
     @property
-    def received_lines(self) -> int:
-        """Lines of the head received so far."""
+    def received_head_bytes(self) -> int:
+        """Bytes of the head received so far."""
         return len(self._lines)
 
     @property
@@ -80,7 +82,7 @@ class ResponseBuffer:
     def write(self, data: bytes) -> int | None:
         """WRITEFUNCTION: takes a piece of the body; libcurl fails or pauses with what else is returned."""
         if self._head is None:
-            self._head = Headers(self._lines)
+            self._head = Headers((bytes(self._lines),))
             if b"\ncontent-encoding:" in self._head.lowered and not self._sets_decoder():
                 return _FAIL
         decoder = self._decoder
@@ -96,7 +98,7 @@ class ResponseBuffer:
         self.received_bytes += len(data)
         if self.received_bytes > LARGE_BYTES:
             return self._add_large(data)
-        self._body.append(data)
+        self._keep(data)
         return None
 
     def has_memory(self) -> bool:
@@ -106,8 +108,8 @@ class ResponseBuffer:
     def finish(self, status: int) -> Response:
         """Return the response and begin again empty."""
         head = self._head
-        if head is None or head.number_of_lines != len(self._lines):
-            head = Headers(self._lines)
+        if head is None or head.size != len(self._lines):
+            head = Headers((bytes(self._lines),))
         listing, body = self._listing, b"" if self._listing else self._joined()
         if listing is not None:
             listing.end()
@@ -128,8 +130,18 @@ class ResponseBuffer:
             return _not_decoded(error)
         return None
 
+    def _keep(self, data: bytes) -> None:
+        """Add a piece to the body."""
+        body = self._body
+        if len(data) >= _TINY_BYTES or not body:
+            body.append(data)
+        elif isinstance(body[-1], bytearray) and len(body[-1]) < _STEP:
+            body[-1] += data
+        elif data:
+            body.append(bytearray(data))
+
     def _joined(self) -> bytes:
-        return self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        return bytes(self._body[0]) if len(self._body) == 1 else b"".join(self._body)
 
     def _sets_decoder(self) -> bool:
         assert self._head is not None  # noqa: S101
@@ -159,17 +171,24 @@ class ResponseBuffer:
 
     def _add_large(self, data: bytes) -> int | None:
         """Add to a large body: a listing, or one that may not be larger than others."""
-        if self._listing is None and self.item and self.item in self._joined():
+        if self._listing is None and self._has_item():
             self._listing = ListingBody(self.item, self._memory.listings.lease())
             body, self._body = self._body, []
             self._lease, self._granted = None, 0
             data = b"".join((*body, data))
         if self._listing is None:
-            self._body.append(data)
+            self._keep(data)
             fits = self.received_bytes <= MAX_BODY_BYTES
         else:
             fits = self._listing.add(data) and self.received_bytes <= MAX_LISTING_BYTES
         return None if fits else self._refuse(too_large(MAX_BODY_BYTES, self.items))
+
+    def _has_item(self) -> bool:
+        """Whether there is an item in what has come; looked for now and then, as all of it is searched."""
+        if not self.item or self.received_bytes < self._look_at:
+            return False
+        self._look_at = self.received_bytes + _STEP
+        return self.item in self._joined()
 
     def _refuse(self, error: pycurl.error) -> int:
         self.error = error
