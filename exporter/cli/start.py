@@ -23,10 +23,16 @@ def prepare_process(command: str) -> None:
     """Turn core dumps off, which would hold secrets, and install the signals of a command that starts.
 
     SIGTERM and Ctrl-C end `serve` and `demo` at once with 0: nothing is open yet. The signals that ask
-    `serve` for work are ignored; config and buckets are about to be read anyway.
+    `serve` for work are ignored; config and buckets are about to be read anyway. What the parent has
+    blocked is blocked no longer: nothing else would end the process.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+    _install_handlers(command)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _install_handlers(command: str) -> None:
     if command in ONE_SHOT:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's own handler would write a traceback
         return

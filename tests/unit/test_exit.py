@@ -62,6 +62,14 @@ os.kill(os.getpid(), signal.SIGTERM)
 print("stopping", flush=True)
 {held}
 """
+BLOCKED = """
+import os, signal, sys
+from exporter.cli.start import prepare_process
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+os.kill(os.getpid(), signal.SIGTERM)
+prepare_process(sys.argv[1])
+sys.exit("still there")
+"""
 LACKING = """
 import runpy
 from exporter.cli import main
@@ -123,6 +131,13 @@ def test_what_asks_serve_for_work_while_it_starts_does_not_end_it(tmp_path: Path
         assert exporter.wait_tried("media")["mpu_scan_success", "media"] == 0
         limits = Path(f"/proc/{exporter.process.pid}/limits").read_text()
     assert limits.partition("Max core file size")[2].split()[0] == "0"
+
+
+@pytest.mark.parametrize(("command", "code"), [("serve", 0), ("scan", -signal.SIGTERM)])
+def test_a_signal_that_the_parent_has_blocked_ends_a_command_all_the_same(command: str, code: int):
+    """A mask of signals outlives exec: what a supervisor blocks for itself, its children begin with."""
+    line = [sys.executable, "-c", BLOCKED, command]
+    assert subprocess.run(line, timeout=30, check=False).returncode == code
 
 
 @pytest.mark.slow
