@@ -15,5 +15,5 @@ def count_columns() -> int:
         return int(named)
     try:
         return os.get_terminal_size(sys.stdout.fileno()).columns or _COLUMNS
-    except (ValueError, OSError):  # no terminal, or no file at all
+    except (AttributeError, ValueError, OSError):  # it is closed, no terminal, or no file at all
         return _COLUMNS

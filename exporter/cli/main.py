@@ -13,6 +13,7 @@ from exporter.cli import flags
 from exporter.cli.errors import UsageError
 from exporter.cli.exit_codes import SIGNAL_BASE, USAGE_ERROR
 from exporter.cli.help_format import HelpFormatter
+from exporter.cli.standard_output import discard_output, flush_output
 from exporter.cli.start import guess_command, prepare_process
 
 TYPE_CHECKING = False  # importing typing would take longer than all of --help
@@ -106,6 +107,10 @@ exit codes: 0 fine; 1 bad config or usage; 2 a target or bucket failed; 128 + N 
 class _Parser(argparse.ArgumentParser):
     """Exits with 1, not 2, on a wrong command line: 2 means that a target failed."""
 
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        flush_output()  # of --help and --version
+        super().exit(status, message)
+
     def error(self, message: str) -> NoReturn:
         self.exit(USAGE_ERROR, f"{self.format_usage()}{self.prog}: {message}\n")
 
@@ -117,20 +122,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = _with_command(sys.argv[1:] if arguments is None else arguments)
     if arguments is None and words[0] != guess_command(words):
         prepare_process(words[0])
-    options = _parse(words)
-    from exporter.config.problems import ConfigError  # noqa: PLC0415 - --help does without
-
     try:
-        return run(options)
-    except ConfigError as error:
-        print(*error.problems, sep="\n", file=sys.stderr)
+        return run(_parse(words))
     except UsageError as error:
         print(error, file=sys.stderr)
     except BrokenPipeError:  # the reader of standard output has closed it
         import signal  # noqa: PLC0415 - only this needs it
 
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_output()
         return SIGNAL_BASE + signal.SIGPIPE
+    except Exception as error:
+        from exporter.config.problems import ConfigError  # noqa: PLC0415 - what only prints does without
+
+        if not isinstance(error, ConfigError):
+            raise
+        print(*error.problems, sep="\n", file=sys.stderr)
     return USAGE_ERROR
 
 

@@ -100,7 +100,7 @@ def run_interrupted(number: int, place: str, *words: str) -> tuple[int, str]:
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     file = tmp_path / "config.yaml"
-    file.write_text(json.dumps({"targets": [target("t", NOBODY, "media")]}))
+    file.write_text(json.dumps({"targets": [target("t", NOBODY, "media", scan={"retries": 0})]}))
     return file
 
 
@@ -168,6 +168,25 @@ def test_a_limit_of_memory_that_is_too_small_is_told_in_one_line(config: Path, c
 def test_a_lack_of_memory_that_shows_later_is_told_in_one_line():
     done = subprocess.run([sys.executable, "-c", LACKING], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, f"mpu-exporter: {TOO_LITTLE}\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "where", "why"),
+    [
+        ("config schema", ">/dev/full", "No space left on device"),
+        ("--version", ">/dev/full", "No space left on device"),
+        ("check --config.file=config.yaml", ">/dev/full", "No space left on device"),
+        ("scan --config.file=config.yaml", ">/dev/full", "No space left on device"),
+        ("check --config.file=config.yaml", ">&-", "it is closed"),
+    ],
+)
+def test_a_standard_output_that_takes_nothing_is_told_in_one_line(
+    config: Path, command: str, where: str, why: str
+):
+    line = f"cd {config.parent}; {sys.executable} -m exporter {command} {where}"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=30, check=False)
+    assert (1, f"standard output: {why}") == (done.returncode, done.stderr.splitlines()[-1])
+    assert "Traceback" not in done.stderr
 
 
 NOTHING = ""

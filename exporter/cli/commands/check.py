@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from exporter.cli.arguments import select_targets
 from exporter.cli.config_file import read_config
 from exporter.cli.exit_codes import OK, TARGET_FAILED
+from exporter.cli.standard_output import write_line
 from exporter.config.problems import ConfigError, show_file
 
 if TYPE_CHECKING:
@@ -23,10 +24,10 @@ def run(options: argparse.Namespace) -> int:
     """Tell whether the config is valid, and how much it watches. Raises ConfigError and UsageError."""
     settings, web_config = _load(options)
     targets = select_targets(settings, options.targets, options.buckets)
-    print(f"{show_file(options.config_file)}: valid; {_counts(settings)}", flush=True)
+    write_line(f"{show_file(options.config_file)}: valid; {_counts(settings)}")
     if web_config is not None:
         encryption = "TLS" if web_config.tls_context else "plain HTTP"
-        print(f"{options.web_config}: valid; {encryption}, users: {len(web_config.users)}", flush=True)
+        write_line(f"{options.web_config}: valid; {encryption}, users: {len(web_config.users)}")
     return _ask(options, targets)
 
 
@@ -85,7 +86,7 @@ def _probe(targets: Sequence[TargetSettings], names: frozenset[str], *, every: b
     from exporter.cli.terminal.table import terminal_width  # noqa: PLC0415 - only this needs it
 
     probed = probe(targets, names, every=every)
-    print(probe_table(probed, terminal_width()), flush=True)
+    write_line(probe_table(probed, terminal_width()))
     for line in failures(probed):
         warn(line)
     return TARGET_FAILED if any(each.failure for each in probed) else OK
@@ -99,7 +100,7 @@ def _estimate(targets: Sequence[TargetSettings], names: frozenset[str]) -> int:
     from exporter.cli.terminal.table import terminal_width  # noqa: PLC0415 - only this needs it
 
     forecasts, width = forecast(targets, names), terminal_width()
-    print(estimate_table(forecasts, width), flush=True)
+    write_line(estimate_table(forecasts, width))
     failed = [each for each in forecasts if isinstance(each.outcome, str)]
     # what the rows of a terminal have no room for
     for each in failed if width is not None else ():

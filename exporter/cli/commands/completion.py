@@ -8,12 +8,13 @@ import shtab
 
 from exporter.cli.exit_codes import OK
 from exporter.cli.flag_types import file_name
+from exporter.cli.standard_output import write_line
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the script for the shell."""
     _complete_files(options.parser)
-    print(shtab.complete(options.parser, options.shell))
+    write_line(shtab.complete(options.parser, options.shell))
     return OK
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from exporter.cli.demo.server import ACCESS_KEY, SECRET_KEY, DemoServer, StartError
 from exporter.cli.demo.uploads import BUCKETS, DemoUploads
+from exporter.cli.standard_output import write_line
 from exporter.config.credentials import Credentials, Secret
 from exporter.config.durations import parse_duration
 from exporter.config.settings import (
@@ -48,7 +49,7 @@ def run_demo(options: argparse.Namespace, run: Callable[..., int]) -> int:
         return 1
     server = DemoServer()
     uploads = DemoUploads(server.url)
-    print(f"starting an S3 server on {server.url} and {uploads.planned} uploads on it ...", flush=True)
+    write_line(f"starting an S3 server on {server.url} and {uploads.planned} uploads on it ...")
     try:
         with uploads, server:  # the server ends first: nobody then waits for its answers
             uploads.begin()
@@ -96,4 +97,4 @@ def _greet(options: argparse.Namespace, service: Service, uploads: int) -> None:
         interval=INTERVAL_SECONDS,
         stale=STALE_AFTER_SECONDS,
     )
-    print(greeting, flush=True)
+    write_line(greeting)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from exporter.cli.errors import UsageError
+from exporter.cli.standard_output import write_standard
 from exporter.text.file_limit import because
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _NEW_FILE_MODE = 0o644
 
 
 def write_output(text: str, file: Path | None) -> None:
-    """Write the text to the file, else to standard output. Raises UsageError.
+    """Write the text to the file, else to standard output. Raises UsageError, and BrokenPipeError.
 
     Lone surrogates (from keys that are not UTF-8) are written as backslash escapes.
     """
@@ -30,9 +30,7 @@ def write_output(text: str, file: Path | None) -> None:
         except OSError as error:
             raise UsageError(f"--output: {file}: {because(error)}") from None
     elif data:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        write_standard(data)
 
 
 def write_atomically(data: bytes, file: Path) -> None:

@@ -111,7 +111,7 @@ class Progress:
 
     def __enter__(self) -> Self:
         """Start drawing if the stream is a terminal."""
-        if self.stream.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        if self.stream and self.stream.isatty() and os.environ.get("TERM", "dumb") != "dumb":
             self._handlers = [
                 handler
                 for handler in logging.getLogger().handlers

@@ -34,8 +34,8 @@ class Column(NamedTuple):
 
 
 def terminal_width() -> int | None:
-    """Return the width of the terminal in characters; None where standard output is no terminal."""
-    return count_columns() if sys.stdout.isatty() else None
+    """Return the width of the terminal in characters; None where standard output is none."""
+    return count_columns() if sys.stdout and sys.stdout.isatty() else None
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None = None) -> str:

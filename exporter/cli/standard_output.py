@@ -1,0 +1,43 @@
+"""Standard output: written whole, or told why it could not be."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+from exporter.cli.errors import UsageError
+
+_IS_CLOSED = OSError(errno.EBADF, "it is closed")
+
+
+def write_line(text: str) -> None:
+    """Write a line; raises as `write_standard`."""
+    write_standard(f"{text}\n".encode("utf-8", "backslashreplace"))
+
+
+def write_standard(data: bytes) -> None:
+    """Write to standard output. Raises BrokenPipeError where its reader is gone, else UsageError."""
+    try:
+        if sys.stdout is None:
+            raise _IS_CLOSED
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard_output()
+        raise UsageError(f"standard output: {error.strerror}") from None
+
+
+def flush_output() -> None:
+    """Write what is buffered; raises as `write_standard`."""
+    if sys.stdout is not None:
+        write_standard(b"")
+
+
+def discard_output() -> None:
+    """Drop what could not be written: Python would try again when it ends, and exit with 120."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
