@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import threading
 from typing import Any
 
 import bcrypt
@@ -50,6 +51,23 @@ def ask(
 
 def basic(credentials: bytes, scheme: bytes = b"Basic") -> bytes:
     return scheme + b" " + base64.b64encode(credentials)
+
+
+def test_where_the_system_has_no_thread_for_a_check_the_next_request_is_checked(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    start, passwords = threading.Thread.start, PasswordChecker()
+
+    def fail(thread: threading.Thread) -> None:
+        if thread.name == "password":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        status, _, body = ask(ACCESS, basic(b"ann:se:cret"), passwords=passwords)
+    assert (status, b"too few threads" in body) == (503, True)
+    assert ask(ACCESS, basic(b"ann:se:cret"), passwords=passwords)[0] == 200
 
 
 def test_without_users_everyone_is_let_through():

@@ -8,6 +8,7 @@ import binascii
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from exporter.model.scarcity import TOO_LITTLE, is_scarcity
 from exporter.web.auth.passwords import PasswordChecker, TooManyChecksError
 from exporter.web.refusal import refuse
 
@@ -42,6 +43,11 @@ class AuthMiddleware:
             allowed = await self._allows(web_config, scope)
         except TooManyChecksError:
             await refuse(send, 429, b"429 too many passwords at once; try again\n", _RETRY_AFTER)
+            return
+        except RuntimeError as error:  # the system has no thread for the check
+            if not is_scarcity(error):
+                raise
+            await refuse(send, 503, f"503 {TOO_LITTLE}\n".encode(), _RETRY_AFTER)
             return
         except asyncio.CancelledError:  # the server stops while a password is checked
             await refuse(send, 503, b"503 the exporter is about to stop\n", _RETRY_AFTER)
