@@ -427,6 +427,46 @@ def from_container(sdk: Sdk, server: StandIn) -> None:
     sdk.env("AWS_CONTAINER_AUTHORIZATION_TOKEN", "token 1")
 
 
+def in_file(sdk: Sdk, key: Key) -> None:
+    sdk.config(f"aws_access_key_id = {key.access_key_id}", f"aws_secret_access_key = {key.secret}")
+
+
+def from_process(sdk: Sdk, key: Key) -> None:
+    sdk.printing(keys(AccessKeyId=key.access_key_id, SecretAccessKey=key.secret, Expiration=None))
+
+
+class TestRefusedByTheStore:
+    @pytest.mark.parametrize("write", [in_file, from_process])
+    def test_keys_are_looked_for_anew(self, open_chain: Opener, sdk: Sdk, write: Callable[[Sdk, Key], None]):
+        write(sdk, GOOD)
+        rig = open_chain()
+        rig.ids()
+        rig.server.key = Key("AKIANEW7EXAMPLE", "new-secret")
+        write(sdk, rig.server.key)
+        assert rig.ids() == ["id-1"]
+        assert rig.traffic.failures == {}
+
+    def test_not_for_each_refusal(self, open_chain: Opener, sdk: Sdk):
+        from_process(sdk, GOOD)
+        script = sdk.folder / "script"
+        script.write_text(f"echo >> {sdk.folder / 'asked'}; {script.read_text()}")
+        rig = open_chain()
+        rig.server.key = Key("AKIANEW7EXAMPLE", "new-secret")
+        assert {refused(rig).reason for _ in range(3)} == {Reason.CREDENTIALS}
+        assert (sdk.folder / "asked").read_text() == "\n" * 2
+        assert len(rig.standin.requests) == 3
+
+    def test_where_none_are_found_the_old_ones_stay(self, open_chain: Opener, sdk: Sdk):
+        from_process(sdk, GOOD)
+        rig = open_chain()
+        rig.ids()
+        rig.server.key = Key("AKIANEW7EXAMPLE", "new-secret")
+        sdk.process("exit 1")
+        assert "InvalidAccessKeyId" in str(refused(rig))
+        rig.server.key = GOOD
+        assert rig.ids() == ["id-1"]
+
+
 class TestServices:
     @pytest.mark.parametrize(
         ("arrange", "asked"),

@@ -20,7 +20,12 @@ from servers.standin import Reply, StandIn
 from exporter.config.credentials import Credentials, Secret
 from exporter.config.settings import BucketSettings, StoreKind, TargetSettings
 from exporter.model.errors import Reason
-from exporter.stores.obs.credentials import RENEW_BEFORE_SECONDS, RETRY_SECONDS, Keys, ObsCredentials
+from exporter.stores.obs.credentials import (
+    RENEW_BEFORE_SECONDS,
+    RETRY_SECONDS,
+    Keys,
+    ObsCredentials,
+)
 from exporter.stores.obs.store import ObsStore
 from exporter.stores.transport.client import Transport
 
@@ -89,6 +94,15 @@ class TestOfAServer:
         assert cloud.number() == 1
         cloud.clock.now = LEFT + 1
         assert cloud.number() == 2
+
+    def test_keys_that_the_store_refuses_are_asked_for_anew_now_and_then(self, cloud: CloudSetup):
+        numbers = []
+        for now in (0, 1, 2, RETRY_SECONDS, RETRY_SECONDS + 1):
+            cloud.clock.now = now
+            keys = cloud.keys()
+            cloud.identity.doubt(keys)
+            numbers.append(int(keys.access_key.removeprefix("TEMPORARY")))
+        assert numbers == [1, 2, 2, 2, 3]
 
     def test_keys_that_still_hold_are_used_where_a_renewal_fails(self, cloud: CloudSetup):
         assert cloud.number() == 1
@@ -294,3 +308,5 @@ def test_requests_are_signed_with_temporary_keys_and_carry_their_token():
         [request] = standin.requests
         token = {request.headers.get(f"{prefix}security-token") for prefix in ("x-obs-", "x-amz-")}
         assert "token-1" in token
+        obs.key = Key("TEMPORARY2", "secret-2", "token-2")  # the store refuses the ones that are held
+        assert [list(page) for page in SequentialClient().pages(store, bucket)] == [[]]

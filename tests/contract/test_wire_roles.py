@@ -1,5 +1,6 @@
 """Keys that the SDK's chain gets from a service (STS): its hiccups are survived by both engines alike."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,10 +9,12 @@ import pytest
 from contract.rigs import Opener, Rig, failure
 from contract.scans import Together, answering, bytes_of, scan, sized_uploads, summary_of
 from servers.s3 import Key, Listing, iso
-from servers.standin import Reply, StandIn
+from servers.standin import Reply, Request, StandIn
 
 from exporter.config.credentials import Credentials
 from exporter.model.errors import Reason
+from exporter.stores.aws.credentials import REFUSAL_VALID_SECONDS
+from exporter.stores.s3.store import S3Store
 
 HELD = sized_uploads(40)
 ROLE = Key("ASIAROLE7EXAMPLE", "role-secret", "role-token")
@@ -85,6 +88,41 @@ def test_its_refusal_is_the_scan_s(open_engine: Opener, sts: list[Reply], status
     rig = open_role(open_engine)
     assert failure(scan, rig).reason == Reason.CREDENTIALS
     assert rig.standin.requests == []
+
+
+def test_a_role_is_taken_with_the_keys_that_a_file_has_now(
+    open_engine: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    expired = Reply(
+        403,
+        {"Content-Type": "text/xml"},
+        b"<ErrorResponse><Error><Code>ExpiredToken</Code><Message>No.</Message></Error></ErrorResponse>",
+    )
+
+    def answer(request: Request) -> Reply:
+        return session(ROLE) if "AKIANEW" in request.headers["authorization"] else expired
+
+    config, ahead = tmp_path / "config", [0.0]
+    config.write_text(CONFIG)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    with StandIn(answer) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", server.url)
+        rig = open_role(open_engine)
+        rig.make_store = lambda target, transport: S3Store(target, transport, lambda: time.time() + ahead[0])
+        rig.retarget()
+        assert "ExpiredToken" in str(failure(scan, rig))
+        config.write_text(CONFIG.replace("AKIABASE", "AKIANEW"))
+        ahead[0] = REFUSAL_VALID_SECONDS + 1
+        assert summary_of(rig).bytes == bytes_of(HELD)
+
+
+def test_a_session_that_is_revoked_before_its_time_is_replaced(open_engine: Opener, sts: list[Reply]):
+    rig = open_role(open_engine)
+    assert summary_of(rig).bytes == bytes_of(HELD)
+    rig.server.key = Key("ASIAOTHER7EXAMPLE", "other-secret", "other-token")
+    sts[:] = [session(rig.server.key)]
+    assert summary_of(rig).bytes == bytes_of(HELD)
+    assert rig.traffic.failures == {}
 
 
 def test_a_session_that_is_revoked_is_replaced_in_the_middle_of_a_scan(open_wire: Opener, sts: list[Reply]):

@@ -48,8 +48,7 @@ if TYPE_CHECKING:
 
 ROLE_TIMEOUT_SECONDS = 10.0
 """Timeout of a call to STS: the call that needs the keys has to have time left."""
-ROLE_TIMEOUT_SECONDS = 10.0
-"""Timeout of a call to STS: the call that needs the keys has to have time left."""
+_NOT_THE_KEYS = {"RequestTimeTooSkewed", "RequestExpired", "AuthorizationHeaderMalformed"}
 _PAGE_OPERATIONS = {
     *(UPLOADS_OPERATION, PARTS_OPERATION),
     *(BUCKETS_OPERATION, VAULTS_OPERATION, LIFECYCLE_OPERATION, TAGS_OPERATION, VAULT_TAGS_OPERATION),
@@ -95,6 +94,16 @@ class AwsClient:
 
         `region` is that of the bucket, None: the target's own.
         """
+        try:
+            return self._answer(call, method, parameters, region)
+        except StoreError as error:
+            if call.last_response is None or not _doubts_keys(error):
+                raise
+            if not self._access.replaced(call.operation, call.deadline):
+                raise
+        return self._answer(call, method, parameters, region)
+
+    def _answer(self, call: Call, method: str, parameters: dict[str, Any], region: str | None) -> Response:
         self._invoke(call, method, parameters, region)
         if call.last_response is None or call.last_response.status != HTTPStatus.OK:
             raise self._refusal(call.operation, call, parameters)
@@ -120,6 +129,10 @@ class AwsClient:
     def credentials(self, call: Call) -> Keys:
         """Return the keys to sign with now, refreshed if they expire soon. Raises StoreError."""
         return self._access.get(call.operation, call.deadline).keys
+
+    def doubt(self, refused: Keys) -> None:
+        """Have keys looked for anew where these, which the store refused, are still in use."""
+        self._access.doubt(refused)
 
     def _invoke(self, call: Call, method: str, parameters: dict[str, Any], region: str | None) -> None:
         operation = call.operation
@@ -185,6 +198,11 @@ class AwsClient:
             return StoreError(Reason.INTERNAL, f"{operation}: the SDK failed without an answer")
         asked = Asked(parameters.get("Bucket", ""), self._target.endpoint_url, parameters.get("Key", ""))
         return refusal(operation, call.last_response, *self._read_error(call.last_response), asked)
+
+
+def _doubts_keys(error: StoreError) -> bool:
+    """Whether other keys might help: the clock or the region may be wrong as well."""
+    return error.reason is Reason.CREDENTIALS and error.code not in _NOT_THE_KEYS
 
 
 class _OtherRequestFirstError(Exception):

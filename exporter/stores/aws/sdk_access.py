@@ -15,7 +15,7 @@ from botocore.credentials import Credentials as BotoCredentials
 
 from exporter.model.errors import Reason, StoppingError, StoreError
 from exporter.stores.aws.bounded_work import BoundedWork
-from exporter.stores.aws.credentials import find_credentials, open_session
+from exporter.stores.aws.credentials import REFUSAL_VALID_SECONDS, find_credentials, open_session
 from exporter.stores.aws.keys import Keys, checked, has_own_keys, no_credentials, own_keys
 from exporter.stores.aws.lookup import Lookup
 from exporter.stores.aws.sdk_errors import SDK_ERRORS, lookup_error, role_error, sdk_error
@@ -34,6 +34,10 @@ HELD_SECONDS = 60
 SLOW_RENEWAL_SECONDS = 1.0
 RENEWAL_PAUSE_SECONDS = 60.0
 """While the old keys hold, no others are asked for so long after a failure, or slowly for the same ones."""
+DOUBT_PAUSE_SECONDS = 10.0
+"""So long after a lookup that followed a refusal by the store none follows another."""
+_UNCHANGING = {"env"}
+"""Providers whose keys cannot change while the process runs."""
 
 
 class Access(NamedTuple):
@@ -70,6 +74,9 @@ class SdkAccess:
         self._found: Any = None
         self._held: Access | None = None
         self._renewed_in_vain = -RENEWAL_PAUSE_SECONDS
+        self._doubted = False
+        self._doubted_at = -DOUBT_PAUSE_SECONDS
+        self._base_refused_at: float | None = None
 
     def get(self, operation: str, deadline: float) -> Access:
         """Return client and keys, which this thread's calls are then signed with.
@@ -79,6 +86,27 @@ class SdkAccess:
         access = self._get(operation, deadline)
         self._given.keys = ReadOnlyCredentials(*access.keys)
         return access
+
+    def doubt(self, refused: Keys) -> None:
+        """Have the next call look for keys anew, if it would be signed with these, which the store refused.
+
+        Files and commands of the SDK may have others by now, whatever was said of the time that these last.
+        """
+        held, found, now = self._held, self._found, self._clock()
+        if held is None or found is None or held.keys != refused or found.method in _UNCHANGING:
+            return
+        if not 0 <= now - self._doubted_at < DOUBT_PAUSE_SECONDS:
+            self._doubted_at, self._doubted = now, True
+
+    def replaced(self, operation: str, deadline: float) -> bool:
+        """Whether there are other keys than those of this thread's call, which the store refused.
+
+        Raises StoreError and StoppingError.
+        """
+        given = self._given.keys
+        refused = Keys(given.access_key or "", given.secret_key or "", given.token)
+        self.doubt(refused)
+        return self.get(operation, deadline).keys != refused
 
     def forget(self) -> None:
         """Begin anew: the SDK caches missing credentials and a wrong region."""
@@ -91,11 +119,12 @@ class SdkAccess:
             return (held or self._ask(operation, deadline))._replace(keys=keys)
         if held is None or found is None:
             return self._ask(operation, deadline)
-        if not _is_due(found):
+        if not (self._doubted or _is_due(found)):
             return held
         if _is_due(found, HELD_SECONDS):
             return self._ask(operation, deadline)
-        if self._work.busy or 0 <= self._clock() - self._renewed_in_vain < RENEWAL_PAUSE_SECONDS:
+        waits = self._work.busy or 0 <= self._clock() - self._renewed_in_vain < RENEWAL_PAUSE_SECONDS
+        if waits and not self._doubted:
             return held
         return self._renewed(operation, deadline, held)
 
@@ -125,6 +154,22 @@ class SdkAccess:
     def _find(self, operation: str, deadline: float) -> Access:
         """Find client and keys; only on the thread that this is done on."""
         self._lookup.deadline, self._lookup.method = deadline, ""
+        if not self._doubted:
+            return self._find_once(operation, deadline)
+        before = self._sdk, self._found, self._held
+        self._doubted, self._sdk, self._found = False, None, None  # a session of the SDK reads its files once
+        try:
+            return self._find_once(operation, deadline)
+        except (StoreError, StoppingError):
+            self._sdk, self._found, self._held = before  # not all buckets need refuse the old keys
+            raise
+
+    def _find_once(self, operation: str, deadline: float) -> Access:
+        if (
+            self._base_refused_at is not None
+            and self._clock() - self._base_refused_at > REFUSAL_VALID_SECONDS
+        ):
+            self._base_refused_at = self._sdk = self._found = None
         with self._transport.call(operation, deadline) as call:
             core, client = self._sdk = self._sdk or self._open(operation)
             self._held = Access(client, self._find_keys(call, core))
@@ -150,6 +195,7 @@ class SdkAccess:
         except (StoreError, StoppingError):
             raise
         except botocore.exceptions.ClientError as error:
+            self._base_refused_at = self._base_refused_at or self._clock()
             if call.last_response is None:
                 raise lookup_error(call.operation, error, self._lookup.source) from error
             raise role_error(

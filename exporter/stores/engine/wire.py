@@ -49,6 +49,8 @@ class KeyCache(Generic[K]):
         self._monotonic = monotonic
         self._fetched: K | StoreError | None = None
         self._expires_at = 0.0
+        self.doubt: Callable[[K], object] = lambda _: None
+        """Tells the source of the keys that the store refused these."""
 
     def get(self, deadline: float) -> K:
         """Return the keys. Raises StoreError, the same one for up to a second."""
@@ -71,6 +73,12 @@ class KeyCache(Generic[K]):
             raise
         self._expires_at = self._monotonic() + KEYS_SECONDS
         return keys
+
+    def replaced(self, refused: K | None, deadline: float) -> bool:
+        """Fetch the keys after a refusal; whether they are others now. Raises StoreError."""
+        if refused is not None:
+            self.doubt(refused)
+        return self.refresh(deadline) != refused
 
 
 class WireTarget(Generic[K]):
@@ -244,7 +252,7 @@ class WireSession(Generic[K]):
             now = target.clock()
             target.clock_offset = response.server_time(default=now) - now
             return abs(target.clock_offset - call.clock_offset) >= MIN_CLOCK_CHANGE_SECONDS
-        return error.reason is Reason.CREDENTIALS and target.keys.refresh(call.deadline) != call.keys
+        return error.reason is Reason.CREDENTIALS and target.keys.replaced(call.keys, call.deadline)
 
 
 def page_arguments(request: PageRequest, page_size: int | None) -> list[QueryArgument]:

@@ -35,7 +35,7 @@ IAM_URL = "https://iam.myhuaweicloud.com"
 RENEW_BEFORE_SECONDS = 300.0
 """Temporary keys are renewed this long before they expire; they stay in use while renewals fail."""
 RETRY_SECONDS = 10.0
-"""Pause between two attempts to renew valid keys, and after a failure that is not retryable."""
+"""Pause between two attempts to renew valid or refused keys, and after a failure that is not retryable."""
 _METADATA_TIMEOUT_SECONDS = 2.0
 _LIFETIME_SECONDS = 3600
 _KEY_VARIABLES = ("OBS_ACCESS_KEY_ID", "OBS_SECRET_ACCESS_KEY", "OBS_SECURITY_TOKEN")
@@ -86,6 +86,8 @@ class ObsCredentials:
         self._temporary: _TemporaryKeys | None = None
         self._failure: StoreError | None = None
         self._fetched_at = 0.0
+        self._doubted = False
+        self._doubted_at = -RETRY_SECONDS
 
     def keys(self) -> Keys:
         """Return the keys; only within `Transport.call`. Raises StoreError (credentials), StoppingError."""
@@ -95,6 +97,12 @@ class ObsCredentials:
             if fault := key_fault(text or "", in_header=name != "secret"):
                 raise StoreError(Reason.CREDENTIALS, f"the {name} {fault}; write it alone, nothing was sent")
         return keys
+
+    def doubt(self, refused: Keys) -> None:
+        """Have the next call fetch keys anew where these, which the store refused, are still in use."""
+        known, now = self._temporary, self._clock()
+        if known and known.keys == refused and not 0 <= now - self._doubted_at < RETRY_SECONDS:
+            self._doubted, self._doubted_at = True, now
 
     def _static_keys(self) -> Keys | None:
         """Return the keys of the config or the environment, None where neither has any."""
@@ -137,13 +145,15 @@ class ObsCredentials:
     def _is_due(self, now: float) -> bool:
         """Whether to fetch new keys now: none are valid or they expire soon, and no pause is in force."""
         known, failure = self._temporary, self._failure
+        if self._doubted:
+            return True
         if known and now < known.expires_at - RENEW_BEFORE_SECONDS:
             return False
         waits = self._valid_keys(now) or (failure and not failure.retryable)
         return not (waits and 0 <= now - self._fetched_at < RETRY_SECONDS)
 
     def _renew(self, now: float) -> None:
-        self._fetched_at = now
+        self._fetched_at, self._doubted = now, False
         try:
             self._temporary = self._fetch()
         except StoreError as error:

@@ -67,6 +67,7 @@ class ObsStore:
             target.credentials, transport, metadata_url=metadata_url, iam_url=iam_url(target)
         )
         self._wire = WireTarget(transport, self._keys, clock)
+        self._wire.keys.doubt = self._credentials.doubt
         self.signing_region = sign_region(target)
 
     def open(self, bucket: BucketSettings, deadline: float) -> WireSession[Keys]:  # noqa: ARG002 - nothing to ask first
@@ -134,13 +135,16 @@ class ObsStore:
 
     def _get(self, signer: ObsSigner, request: ObsRequest) -> Response:
         """Return the response (status 200) to a request that blocks this thread. Raises StoreError."""
-        now = self._wire.clock() + self._wire.clock_offset
+        now, keys = self._wire.clock() + self._wire.clock_offset, self._credentials.keys()
         try:
-            url, headers = signer.sign(request, self._credentials.keys(), now)
+            url, headers = signer.sign(request, keys, now)
         except UnicodeError:
             what = f"{request.operation}: the marker is not Unicode and cannot be sent"
             raise StoreError(Reason.UNSUPPORTED, what) from None
         response = self._transport.send(Request(request.operation, "GET", url, tuple(headers.items())))
         if response.status != HTTPStatus.OK:
-            raise refusal(request.operation, response, *read_error(response), Asked(request.bucket))
+            error = refusal(request.operation, response, *read_error(response), Asked(request.bucket))
+            if error.reason is Reason.CREDENTIALS:
+                self._credentials.doubt(keys)
+            raise error
         return response

@@ -172,6 +172,10 @@ class BotoStore:
         with self._transport.call(UPLOADS_OPERATION, deadline) as call:
             return self._client.credentials(call)
 
+    def doubt(self, refused: Keys) -> None:
+        """Have keys looked for anew where these, which the store refused, are still in use."""
+        self._client.doubt(refused)
+
     def _bucket_region(self, bucket: BucketSettings) -> str | None:
         """Return the bucket's region if known; a configured endpoint_url serves all buckets."""
         return None if self._target.endpoint_url else bucket.region

@@ -57,6 +57,7 @@ class S3Store:
             self._sdk.boto()
         self._routes = RouteCache(self._endpoint, self._sdk)
         self._wire = WireTarget(transport, self._keys, clock, endpoint_url=target.endpoint_url)
+        self._wire.keys.doubt = self._doubt
         self._calls = SignedCalls(self._wire, target.credentials)
         self._logged: set[str] = set()
 
@@ -121,6 +122,10 @@ class S3Store:
         if has_own_keys(self._target.credentials):
             return own_keys(self._target.credentials, UPLOADS_OPERATION)
         return self._sdk.boto().credentials(deadline)
+
+    def _doubt(self, refused: Keys) -> None:
+        if not has_own_keys(self._target.credentials):
+            self._sdk.boto().doubt(refused)
 
     def _log_engine(self, bucket: BucketSettings) -> None:
         if bucket.name not in self._logged:
