@@ -11,6 +11,7 @@ TOO_LITTLE = (
 _NUMBERS = {errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 _SIGNS = (
     "the system gives too little memory",
+    "no thread can be started",
     "failed to map segment",
     "cannot allocate memory",
     "can't start new thread",
