@@ -293,18 +293,6 @@ class TestContent:
         )
         assert refused(page_rig, asked(operation)).reason == Reason.BAD_RESPONSE
 
-    @in_turn("before", [b"\n", b"\r\n\r\n", b"\n\xef\xbb\xbf", b"\xef\xbb\xbf \n"])
-    def test_blank_lines_before_a_page_or_an_error_hide_neither(
-        self, page_rig: Rig, operation: str, before: bytes
-    ):
-        page_rig.fill([UPLOAD])
-        page_rig.fault(operation, reply=body(lambda text: before + text))
-        assert found(page_rig, operation)
-        page_rig.answer(operation, page_rig.refusal(403, "InvalidAccessKeyId"))
-        page_rig.fault(operation, reply=body(lambda text: before + text))
-        error = refused(page_rig, asked(operation))
-        assert (error.reason, error.code) == (Reason.CREDENTIALS, "InvalidAccessKeyId")
-
     def test_white_space_around_an_upload_id_is_not_its_own(self, page_rig: Rig, operation: str):
         page_rig.fill([replace(UPLOAD, key=" k\t")])
         page_rig.fault(UPLOADS, reply=body(lambda text: text.replace(b"id-1", b"\n  id-1\n")))
