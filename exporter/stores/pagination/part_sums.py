@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import MAX_NUMBER, Part, Parts, PartTotals
 from exporter.stores.base import PARTS_OPERATION
+from exporter.stores.pagination.hash_set import HashSet
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -41,7 +42,7 @@ class NumberedPartSum:
         self.contiguous_bytes = size
         self._skipped = Part(skipped_parts, size, last_modified)
         self._in_run = 0
-        self._numbers: set[int] = set()
+        self._numbers = HashSet(max_plain=MAX_SINGLE_PARTS)
         self._unnumbered: list[Part] = []
         self._bytes: int | None = size
         self._last_modified = last_modified
@@ -78,11 +79,11 @@ class NumberedPartSum:
     def _add_numbers(self, parts: Parts) -> bool:
         """Keep the numbers of a page; false, and none is kept, where one is missing or was counted before."""
         numbers = set(parts.starts)
-        if len(numbers) < len(parts) or None in numbers or not self._numbers.isdisjoint(numbers):
+        if len(numbers) < len(parts) or None in numbers or any(map(self._numbers.__contains__, numbers)):
             return False
         if min(numbers, default=self.contiguous_parts + 1) <= self.contiguous_parts:  # type: ignore[type-var, operator]
             return False
-        self._numbers |= numbers  # type: ignore[arg-type]
+        self._numbers.add_new(numbers)  # type: ignore[arg-type]
         for start, size in zip(parts.starts, parts.sizes, strict=True):
             if start == self.contiguous_parts + 1:
                 self._extend_contiguous(1, size)  # type: ignore[arg-type]  # all are known
