@@ -13,10 +13,12 @@ from exporter.scan.examination.questions import Question, Questions
 from exporter.scan.outcomes import OutcomeRecorder, PartsQuery
 from exporter.scan.segments import ListingPages
 from exporter.scan.sizing import Sizing
+from exporter.stores.base import UPLOADS_OPERATION
 from exporter.stores.engine.retry import Deadline
 from exporter.stores.pagination.joins import Join
 from exporter.stores.pagination.listing import RestartError, list_next_page, uploads_paginator
 from exporter.stores.pagination.segment_paginator import SegmentPaginator
+from exporter.stores.time_limit import check_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,6 +158,7 @@ class ScanPass:
         found = self._pages.complete(label, outcome)
         if self._listed:  # a question that was under way when the segments were given up
             return
+        check_time(UPLOADS_OPERATION)
         self._listed = listed = self._examination.listing.done and not self._pages.asked
         uploads = self._examination.watched(found, label if isinstance(label, SegmentPaginator) else None)
         if listed:

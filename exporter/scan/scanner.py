@@ -13,6 +13,7 @@ from exporter.scan.scan_pass import ScanPass
 from exporter.scan.tally import Tally
 from exporter.stores.engine.concurrency import ConcurrencyLimit
 from exporter.stores.pagination.listing import RestartError
+from exporter.stores.time_limit import time_limit
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -76,7 +77,20 @@ class Scanner:
         before were given no longer counts then. Raises StoreError where the listing failed or did not end
         within `scan.timeout`, StoppingError where the client's `stop` was set.
         """
-        started, now = self.client.clocks.monotonic(), self.client.clocks.wall()
+        clocks = self.client.clocks
+        started, now = clocks.monotonic(), clocks.wall()
+        with time_limit(started + self._settings.timeout, clocks.monotonic, self.client.stop):
+            return self._scan(bucket, ledger, new_observers, started, now)
+
+    def _scan(
+        self,
+        bucket: BucketSettings,
+        ledger: Ledger,
+        new_observers: Callable[[], Sequence[UploadObserver]],
+        started: float,
+        now: float,
+    ) -> ScanResult:
+        """Return what `scan` does; `started` is by the monotonic clock, `now` in Unix seconds."""
         deadline = started + self._settings.timeout
         progress, restarts = ScanProgress(ledger), 0
         while restarts <= MAX_RESTARTS:

@@ -113,7 +113,7 @@ class Loop:
         for bucket in watched.queue.take_overdue(now, limit):
             failure = Failure(
                 Reason.TIMEOUT,
-                "the scan is still running after scan.timeout: one of its calls does not return",
+                "the scan is still running after scan.timeout: a call, or reading its answer, does not end",
             )
             self._publisher.fail(watched, bucket, failure, limit)
 

@@ -21,7 +21,17 @@ _ISO = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)[Tt ](?P<time>\d\d:\d\d:\d\d)(?:[.,](?P<fraction>\d{1,9}))?"
     r"\s?(?P<zone>[Zz]|[+-]\d\d:?\d\d)?"
 )
-_OTHER_FORMATS = ("%Y/%m/%d %H:%M:%S", "%a %b %d %H:%M:%S %Y")
+_DAY, _MONTH = r"[A-Za-z]{3,9}", "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}"
+_DATE, _TIME = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:[01]?\d|2[0-3]):[0-5]?\d:(?:[0-5]?\d|60)"
+# what has another form is not parsed: to find out that it is no date takes the parsers long
+_OTHER_FORMATS = {
+    "%Y/%m/%d %H:%M:%S": re.compile(rf"\d{{4}}/(?:0?[1-9]|1[012])/{_DATE}\s+{_TIME}", re.ASCII),
+    "%a %b %d %H:%M:%S %Y": re.compile(rf"{_DAY}\s+{_MONTH}\s+{_DATE}\s+{_TIME}\s+\d{{4}}", re.ASCII),
+}
+_HTTP = re.compile(
+    rf"(?:{_DAY},?\s*+)?{_DATE}[\s-]+{_MONTH}[\s-]+\d{{2,4}}\s+{_TIME}(?:\s*+[-+(A-Za-z][^<>]{{0,20}})?",
+    re.ASCII,
+)
 _MAX_LENGTH = 64
 _AMAZON_FORMAT = "0000-00-00T00:00:00.000Z"
 _FEW = 20
@@ -76,11 +86,11 @@ def parse_past_column(texts: Sequence[str], store_now: float) -> list[float | No
 def _moment(text: str) -> float:
     if match := _ISO.fullmatch(text):
         return _iso(match)
-    for form in _OTHER_FORMATS:
-        try:
+    for form, pattern in _OTHER_FORMATS.items():
+        if pattern.fullmatch(text):
             return datetime.strptime(text, form).replace(tzinfo=UTC).timestamp()
-        except ValueError:
-            continue
+    if not _HTTP.fullmatch(text):
+        raise ValueError
     moment = parsedate_to_datetime(text)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 

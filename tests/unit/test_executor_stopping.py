@@ -8,6 +8,7 @@ import pytest
 from unit.scripted_calls import Stream, failing
 
 from exporter.model.errors import StoppingError
+from exporter.stores.engine.retry import Deadline, RetryPolicy
 
 PAUSES = [("a", 40.0), ("b", 30.0), ("c", 50.0)]
 
@@ -76,6 +77,15 @@ class TestStopping:
         asked = Stream(stop=Switch(looks=0))
         asked.start("a", deadline=100.0)
         assert [label for label, _ in asked.executor.completed()] == ["a"]
+
+    def test_that_of_a_task_comes_out(self):
+        def task():
+            raise StoppingError
+            yield
+
+        asked = Stream()
+        with pytest.raises(StoppingError):
+            asked.executor.start(task(), "label", RetryPolicy(30.0, 3, Deadline(1000.0)))
 
     def test_that_of_the_calls_comes_out(self):
         asked = Stream()

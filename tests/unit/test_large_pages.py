@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
+from fakes import Clock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.config.settings import BucketSettings
-from exporter.model.errors import Reason, StoreError
+from exporter.model.errors import Reason, StoppingError, StoreError
 from exporter.model.uploads import Upload
+from exporter.stores import timestamps
 from exporter.stores.base import Page, PageRequest, pieces_of
 from exporter.stores.pagination.listing import list_next_page
 from exporter.stores.pagination.segmented_listing import SegmentedListing
 from exporter.stores.pagination.uploads_paginator import UploadsPaginator
 from exporter.stores.parsing import large_pages
+from exporter.stores.parsing import pages as pages_of_uploads
 from exporter.stores.parsing.pages import read_uploads
+from exporter.stores.time_limit import time_limit
 from exporter.stores.transport import listing_body
 from exporter.stores.transport.response import Response
 
@@ -186,6 +192,61 @@ def test_an_upload_that_comes_again_in_a_later_piece_counts_once(page: bytes):
     found = in_pieces(again)
     assert isinstance(found, Page)
     assert [upload.key for upload in found.items] == [f"k{number}" for number in range(20) if number != 17]
+
+
+class TestTime:
+    """Reading a large page ends with the scan's time, and where the process does."""
+
+    @pytest.fixture(autouse=True)
+    def _small_pieces(self, monkeypatch):
+        for name in ("MIN_LARGE_BYTES", "MAX_WHOLE_UPLOADS"):
+            monkeypatch.setattr(large_pages, name, 0)
+        monkeypatch.setattr(listing_body, "PIECE_BYTES", 500)
+
+    @pytest.fixture
+    def clock(self, monkeypatch) -> Clock:
+        """Return a clock that goes on by a second with each piece that is read."""
+        clock, learn = Clock(), pages_of_uploads.UPLOAD_SHAPES.read
+
+        def read(body: bytes) -> object:
+            clock.now += 1
+            return learn(body)
+
+        monkeypatch.setattr(pages_of_uploads.UPLOAD_SHAPES, "read", read)
+        return clock
+
+    def pieces(self, page: bytes) -> list[Page[Upload]]:
+        return list(
+            pieces_of(
+                read_uploads(REQUEST, Response(200, {}, page), "media", 1e9, pages_of_uploads.UPLOAD_SHAPES)
+            )
+        )
+
+    @pytest.mark.parametrize("share", [0.2, 0.9])
+    def test_over_before_it_is_read_is_a_timeout(self, page: bytes, clock: Clock, share: float):
+        """Before it is proven, and while its uploads are taken."""
+        self.pieces(page)
+        deadline = clock.now + clock.now * share
+        over = pytest.raises(StoreError, match=r"scan\.timeout")
+        with over as caught, time_limit(deadline, clock.monotonic, threading.Event()):
+            self.pieces(page)
+        assert (caught.value.reason, clock.now) == (Reason.TIMEOUT, pytest.approx(deadline, abs=1))
+
+    def test_a_stop_ends_it(self, page: bytes, clock: Clock):
+        stop = threading.Event()
+        stop.set()
+        with pytest.raises(StoppingError), time_limit(1e9, clock.monotonic, stop):
+            self.pieces(page)
+        assert clock.now <= 1
+
+    def test_dates_are_read_once(self, page: bytes, monkeypatch):
+        read: list[str] = []
+        parse = timestamps.parse_past_column
+        monkeypatch.setattr(
+            timestamps, "parse_past_column", lambda texts, now: read.extend(texts) or parse(texts, now)
+        )
+        self.pieces(page)
+        assert len(read) == 20
 
 
 def test_a_page_in_pieces_is_one_page_of_the_listing(page: bytes, monkeypatch):

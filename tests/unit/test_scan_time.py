@@ -20,6 +20,14 @@ class TestTime:
             scan(store, clock=clock, timeout=60.0)
         assert caught.value.reason is Reason.TIMEOUT
 
+    def test_over_while_the_last_page_was_read_fails_it_too(self):
+        clock = Clock()
+        store = FakeStore([upload(1)])
+        store.before_page = lambda _: setattr(clock, "now", 61.0)
+        with pytest.raises(StoreError) as caught:
+            scan(store, clock=clock, timeout=60.0)
+        assert caught.value.reason is Reason.TIMEOUT
+
     def test_over_after_it_leaves_the_rest_unsized(self):
         clock = Clock()
         store = FakeStore([upload(n) for n in range(20)], page_size=20)

@@ -15,6 +15,7 @@ from exporter.model.errors import Reason, StoppingError
 from exporter.model.uploads import Part
 from exporter.stores.base import Page, PageRequest
 from exporter.stores.engine.threads import ThreadedSession
+from exporter.stores.time_limit import check_time, time_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,6 +93,13 @@ class TestCalls:
         calls.start(PageRequest(BUCKET, upload(1), ("5",)), 7.0, "label")
         assert calls.completed(SOON) == [("label", PARTS_PAGE)]
         assert store.asked == [("parts", BUCKET, upload(1), ("5",), 7.0)]
+
+    def test_one_ends_with_the_time_of_the_scan_that_made_it(self, calls, store):
+        store.behave = lambda _: check_time("ListParts")
+        with time_limit(7.0, lambda: 8.0, threading.Event()):
+            start(calls, "label")
+        ((_, outcome),) = calls.completed(SOON)
+        assert outcome.reason is Reason.TIMEOUT
 
     def test_each_answer_has_its_label(self, calls, store):
         turn = threading.Event()

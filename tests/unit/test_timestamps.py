@@ -61,6 +61,37 @@ class TestRead:
     def test_anything_else_is_no_date(self, text: str):
         assert timestamps.parse(text) is None
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "Sat, 31 Foo 00000001 99:99:99 +0000 xx",
+            "Sat, 31 Oct 2020 24:00:00 GMT",
+            "Sat, 32 Oct 2020 23:00:00 GMT",
+            "x" * 64,
+            "31 Oct 2020",
+        ],
+    )
+    def test_what_cannot_be_a_date_is_not_parsed(self, text: str, monkeypatch):
+        """To find out takes the parser twenty times as long as a date does, and a page may hold millions."""
+        parsed: list[str] = []
+        monkeypatch.setattr(timestamps, "parsedate_to_datetime", parsed.append)
+        assert (timestamps.parse(text), parsed) == (None, [])
+
+    @pytest.mark.parametrize(
+        ("text", "offset"),
+        [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", 0),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", 0),
+            ("6 nov 1994 08:49:37 -0700 (MST)", 7),
+            ("Sun, 6 November 1994 08:49:37 EST", 5),
+            ("Sun, 06 Nov 1994 8:49:37", 0),
+            ("Sun Nov  6 08:49:37 1994", 0),
+            ("1994/11/6 8:49:37", 0),
+        ],
+    )
+    def test_older_shapes(self, text: str, offset: int):
+        assert timestamps.parse(text) == datetime(1994, 11, 6, 8 + offset, 49, 37, tzinfo=UTC).timestamp()
+
     @pytest.mark.parametrize("text", [None, "", " "])
     def test_nothing_is_no_date(self, text: str | None):
         assert timestamps.parse(text) is None

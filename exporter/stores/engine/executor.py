@@ -124,6 +124,8 @@ class Executor:
             self._end(running, error.detached())
         except RestartError as error:
             self._end(running, error)
+        except StoppingError:
+            raise
         except Exception as error:  # noqa: BLE001 - a bug of the exporter ends one task, as any failure does
             self._end(running, StoreError.unexpected(error, log, "a task failed unexpectedly"))
         else:

@@ -6,6 +6,7 @@ import logging
 import queue
 import threading
 from contextlib import suppress
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.model.errors import StoppingError, StoreError
@@ -64,7 +65,7 @@ class ThreadedSession:
     def _start_thread(self) -> None:
         """Start one more; raises RuntimeError where the system has none, and there is no other to go on."""
         try:
-            threading.Thread(target=self._work, name="calls", daemon=True).start()
+            threading.Thread(target=copy_context().run, args=(self._work,), name="calls", daemon=True).start()
         except RuntimeError:
             if not self._threads:
                 raise

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.base import UPLOADS_OPERATION
 from exporter.stores.errors import bad_response
+from exporter.stores.time_limit import check_time
 from exporter.stores.transport.errors import NO_MEMORY
 from exporter.stores.transport.listing_body import ListingBody
 from exporter.stores.transport.memory import LISTINGS, MAX_BODY_BYTES
@@ -51,8 +52,9 @@ _DECLARATION = re.compile(
 def read_large_page(response: Response, read: Callable[..., Page[Upload]]) -> Page[Upload] | None:
     """Return the first piece of a large page, None where it is small.
 
-    `read` returns the page in a response, or in a part of it where it is called with `is_piece`. Raises
-    StoreError, also where the page can be read neither in pieces nor whole.
+    `read` returns the page in a response, or in a part of it where it is called with `is_piece`, without
+    dates where also `is_proof`. Raises StoreError, also where the page can be read neither in pieces nor
+    whole or the scan's time is over, and StoppingError.
     """
     listing = response.listing or _packed(response.body)
     if listing is None:
@@ -63,8 +65,8 @@ def read_large_page(response: Response, read: Callable[..., Page[Upload]]) -> Pa
     try:
         if pieces.prove():
             return pieces.page(0)
-    except StoreError:
-        if listing.size > MAX_WHOLE_BYTES:
+    except StoreError as error:
+        if error.reason is Reason.TIMEOUT or listing.size > MAX_WHOLE_BYTES:
             raise
     if listing.size > MAX_WHOLE_BYTES:
         raise _unreadable(listing)
@@ -85,14 +87,17 @@ def _packed(body: bytes) -> ListingBody | None:
     return listing
 
 
-def _read_piece(response: Response, read: Callable[..., Page[Upload]], body: bytes) -> Page[Upload]:
-    return read(response._replace(body=body), is_piece=True)
+def _read_piece(
+    response: Response, read: Callable[..., Page[Upload]], body: bytes, *, is_proof: bool = False
+) -> Page[Upload]:
+    check_time(UPLOADS_OPERATION)
+    return read(response._replace(body=body), is_piece=True, is_proof=is_proof)
 
 
 class _Pieces:
     """The pieces of one page."""
 
-    def __init__(self, listing: ListingBody, read: Callable[[bytes], Page[Upload]]) -> None:
+    def __init__(self, listing: ListingBody, read: Callable[..., Page[Upload]]) -> None:
         self._listing = listing
         self._read = read
         first, last = listing.piece(0), listing.piece(-1)
@@ -113,7 +118,7 @@ class _Pieces:
             uploads = self._content(number)
             if b"<!" in uploads or b"<?" in uploads or not _is_plain(uploads, self._blanks):
                 return False
-            page = self._read(b"".join((self._head, uploads, self._tail)))
+            page = self._read(b"".join((self._head, uploads, self._tail)), is_proof=True)
             if len(page.items) != uploads.count(UPLOAD_TAG):
                 return False
             self._starts.append(len(hashes))

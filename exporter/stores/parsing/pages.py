@@ -87,15 +87,15 @@ def read_uploads(
     response does not carry the store's. Raises StoreError (bad_response, unsupported).
     """
 
-    def read(answer: Response, *, is_piece: bool = False) -> Page[Upload]:
+    def read(answer: Response, *, is_piece: bool = False, is_proof: bool = False) -> Page[Upload]:
         question = (request, answer, bucket, now)
         lease = memory_for(text_cost(answer.body))
         found = shapes.read(answer.body)
         if found is not None and (is_piece or found.has_items):
-            return _uploads_page(found, *question, is_piece=is_piece)
+            return _uploads_page(found, *question, is_piece=is_piece, is_proof=is_proof)
         del lease
         document = _parsed(answer, shapes)
-        page = _uploads_page(document, *question, is_piece=is_piece)
+        page = _uploads_page(document, *question, is_piece=is_piece, is_proof=is_proof)
         if found is None:
             shapes.learn(answer.body, document)
         return page
@@ -116,6 +116,7 @@ def _uploads_page(  # noqa: PLR0913 - all that decides what the page is
     now: float,
     *,
     is_piece: bool,
+    is_proof: bool,
 ) -> Page[Upload]:
     _check_question(document, request, UPLOADS_OPERATION, bucket)
     if document.has_text_in("CommonPrefixes", "Prefix"):
@@ -127,7 +128,9 @@ def _uploads_page(  # noqa: PLR0913 - all that decides what the page is
     if not (keys or is_piece):
         _prove_empty(document, response, UPLOAD_SHAPES.kind)
     keys, marker = as_they_are(document, keys, asked=request.encoded, is_piece=is_piece)
-    moments = timestamps.parse_past_column(initiated, response.server_time(default=now))
+    moments: list[float | None] = [None] * len(keys)
+    if not is_proof:  # it is read once more
+        moments = timestamps.parse_past_column(initiated, response.server_time(default=now))
     initiators = document.nested_column("Upload", "Initiator", "ID")
     truncated = read_truncated(document, UPLOADS_OPERATION)
     refuse_torn(document, UPLOADS_OPERATION)
