@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
+from exporter.cli.standard_output import write_error
 from exporter.config.advice import find_advice
 from exporter.config.load import load
 from exporter.config.problems import show_file
@@ -20,5 +20,5 @@ def read_config(file: Path) -> Settings:
     """Return the settings; advice goes to standard error, a line each. Raises ConfigError."""
     settings = load(file, os.environ)
     for text in find_advice(settings):
-        print(f"{show_file(file)}: {text}", file=sys.stderr)  # noqa: T201 - beside the result of the command
+        write_error(f"{show_file(file)}: {text}")
     return settings

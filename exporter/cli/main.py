@@ -13,7 +13,7 @@ from exporter.cli import flags
 from exporter.cli.errors import UsageError
 from exporter.cli.exit_codes import SIGNAL_BASE, USAGE_ERROR
 from exporter.cli.help_format import HelpFormatter
-from exporter.cli.standard_output import discard_output, flush_output
+from exporter.cli.standard_output import discard_unwritten, flush_output, write_error
 from exporter.cli.start import guess_command, prepare_process
 
 TYPE_CHECKING = False  # importing typing would take longer than all of --help
@@ -123,20 +123,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None and words[0] != guess_command(words):
         prepare_process(words[0])
     try:
+        return _run(words)
+    finally:
+        discard_unwritten()
+
+
+def _run(words: list[str]) -> int:
+    try:
         return run(_parse(words))
     except UsageError as error:
-        print(error, file=sys.stderr)
+        write_error(error)
     except BrokenPipeError:  # the reader of standard output has closed it
         import signal  # noqa: PLC0415 - only this needs it
 
-        discard_output()
         return SIGNAL_BASE + signal.SIGPIPE
     except Exception as error:
         from exporter.config.problems import ConfigError  # noqa: PLC0415 - what only prints does without
 
         if not isinstance(error, ConfigError):
             raise
-        print(*error.problems, sep="\n", file=sys.stderr)
+        write_error(*error.problems)
     return USAGE_ERROR
 
 

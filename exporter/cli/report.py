@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from exporter.cli.exit_codes import OK, TARGET_FAILED
 from exporter.cli.oneshot import LoggedFailure
+from exporter.cli.standard_output import write_error
 from exporter.model.errors import Failure
 from exporter.text.quoting import one_line
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def warn(text: str) -> None:
     """Write one line to standard error, beside the result on standard output."""
-    print(one_line(text), file=sys.stderr)
+    write_error(one_line(text))
 
 
 def report_failures(outcomes: Iterable[Outcome[Any]]) -> None:

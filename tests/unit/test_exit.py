@@ -189,6 +189,13 @@ def test_a_standard_output_that_takes_nothing_is_told_in_one_line(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(("command", "code"), [("scan --config.file=config.yaml", 2), ("scan --no-flag", 1)])
+def test_a_standard_error_that_takes_nothing_changes_no_exit_code(config: Path, command: str, code: int):
+    line = f"cd {config.parent}; {sys.executable} -m exporter {command} 2>/dev/full"
+    done = subprocess.run(["sh", "-c", line], stdout=subprocess.DEVNULL, timeout=30, check=False)
+    assert code == done.returncode
+
+
 NOTHING = ""
 TOO_SMALL = (
     "mpu-exporter: the memory limit of its container (its cgroup) is 24 MiB, and it needs at least "

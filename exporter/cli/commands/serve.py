@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 from typing import TYPE_CHECKING
 
 from exporter import __version__
@@ -15,6 +14,7 @@ from exporter.cli.exit_codes import OK, USAGE_ERROR
 from exporter.cli.log_limit import tell_overdue
 from exporter.cli.shard import choose_shard
 from exporter.cli.signals import force_exit_later, handle_termination, start_thread
+from exporter.cli.standard_output import write_error
 from exporter.config.advice import find_advice
 from exporter.config.load import load
 from exporter.config.problems import STANDARD_INPUT, show_file
@@ -98,7 +98,7 @@ def serve(  # noqa: PLR0913 - what can be chosen of serving
             on_tick=tell_overdue,
         )
     except ListenError as error:
-        print(f"--web.listen-address: {error}", file=sys.stderr)
+        write_error(f"--web.listen-address: {error}")
         return USAGE_ERROR
     handle_termination(lambda *_: _stop(service))
     signal.signal(signal.SIGUSR1, lambda *_: _scan_now(service))
@@ -107,7 +107,7 @@ def serve(  # noqa: PLR0913 - what can be chosen of serving
     try:
         service.run()
     except StateError as error:
-        print(error, file=sys.stderr)
+        write_error(error)
         return USAGE_ERROR
     finally:
         _ignore_signals()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from exporter.cli.demo.server import ACCESS_KEY, SECRET_KEY, DemoServer, StartError
 from exporter.cli.demo.uploads import BUCKETS, DemoUploads
-from exporter.cli.standard_output import write_line
+from exporter.cli.standard_output import write_error, write_line
 from exporter.config.credentials import Credentials, Secret
 from exporter.config.durations import parse_duration
 from exporter.config.settings import (
@@ -45,7 +44,7 @@ part; the default is 7 days. Ctrl-C ends the demo and leaves nothing behind.
 def run_demo(options: argparse.Namespace, run: Callable[..., int]) -> int:
     """Start a server, fill it, and `run` the exporter on it; returns the exit code."""
     if find_spec("ministack") is None or find_spec("hypercorn") is None:
-        print("the demo needs its server: pip install 'mpu-exporter[demo]'", file=sys.stderr)
+        write_error("the demo needs its server: pip install 'mpu-exporter[demo]'")
         return 1
     server = DemoServer()
     uploads = DemoUploads(server.url)
@@ -56,7 +55,7 @@ def run_demo(options: argparse.Namespace, run: Callable[..., int]) -> int:
             settings = demo_settings(server.url)
             return run(settings, options, lambda service: _greet(options, service, uploads.planned))
     except StartError as error:
-        print(error, file=sys.stderr)
+        write_error(error)
         return 1
 
 
