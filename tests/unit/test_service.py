@@ -3,6 +3,8 @@
 from dataclasses import replace
 from unittest.mock import Mock, call
 
+import pytest
+
 from exporter import service
 from exporter.config.settings import (
     BucketSettings,
@@ -66,9 +68,18 @@ def test_what_a_scan_found_means_something_else_where_other_groups_are_asked_for
 
 
 def test_while_it_runs_it_does_with_each_tick_what_it_is_given(monkeypatch):
-    monkeypatch.setattr(service, "WebServer", Mock())
+    monkeypatch.setattr(service, "WebServer", Mock(return_value=Mock(failure=None)))
     monkeypatch.setattr(service, "tune_garbage_collector", Mock())
     exporter = service.Service(Settings(()), ["127.0.0.1:0"], on_tick=lambda: ticks.append(exporter.stop()))
     ticks = []
     exporter.run()
     assert len(ticks) == 1
+
+
+def test_what_ends_its_server_ends_it(monkeypatch):
+    monkeypatch.setattr(service, "WebServer", Mock(return_value=Mock(failure=MemoryError())))
+    monkeypatch.setattr(service, "tune_garbage_collector", Mock())
+    exporter = service.Service(Settings(()), ["127.0.0.1:0"])
+    exporter.stop()
+    with pytest.raises(MemoryError):
+        exporter.run()
