@@ -27,8 +27,9 @@ def write_standard(data: bytes) -> None:
         if sys.stdout is None:
             raise _IS_CLOSED
         sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        if data:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
