@@ -1,5 +1,6 @@
 """Work that may hang: who asks for it waits no longer than it may, and it is done once at a time."""
 
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -57,6 +58,12 @@ def test_what_hangs_keeps_one_thread_and_nobody_for_longer_than_the_deadline(wor
 def test_a_failure_is_that_of_who_waits(work: BoundedWork[int]):
     with pytest.raises(ZeroDivisionError):
         work.run(lambda: 1 // 0, soon())
+    assert work.run(lambda: 8, soon()) == 8
+
+
+def test_so_is_what_no_work_should_raise(work: BoundedWork[int]):
+    with pytest.raises(SystemExit):
+        work.run(lambda: sys.exit(3), soon())
     assert work.run(lambda: 8, soon()) == 8
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fakes import BUCKET, GONE, error, upload
 
-from exporter.model.errors import Reason, StoppingError
+from exporter.model.errors import Reason, StoppingError, StoreError
+from exporter.model.scarcity import TOO_LITTLE
 from exporter.model.uploads import Part
 from exporter.stores.base import Page, PageRequest
 from exporter.stores.engine.threads import ThreadedSession
@@ -124,6 +125,34 @@ class TestCalls:
         for _ in "abc":
             assert ended.acquire(timeout=SOON)
         assert sorted(calls.completed(SOON)) == [(label, UPLOADS_PAGE) for label in "abc"]
+        calls.close()
+
+    @pytest.mark.parametrize("failure", [MemoryError(), SystemExit()])
+    def test_whatever_it_raises_it_is_answered_and_its_thread_goes_on(
+        self, calls, store, failure, monkeypatch
+    ):
+        """Where memory lacks, what handles that may lack it as well."""
+        monkeypatch.setattr(StoreError, "unexpected", lambda *_: throw(MemoryError()))
+        for _ in "ab":
+            store.behave = lambda _: throw(failure)
+            start(calls, "label")
+            ((_, outcome),) = calls.completed(SOON)
+            assert (outcome.reason, str(outcome)) == (Reason.INTERNAL, TOO_LITTLE)
+        assert len(set(store.threads)) == 1
+
+    def test_its_answer_comes_once_there_is_memory_for_it(self, store, monkeypatch):
+        lacking = [MemoryError()]
+
+        class Lacking(queue.SimpleQueue):
+            def put(self, item):
+                if item and len(item) == 2 and lacking:  # a label and its outcome
+                    raise lacking.pop()
+                super().put(item)
+
+        monkeypatch.setattr(queue, "SimpleQueue", Lacking)
+        calls = ThreadedSession(store)
+        start(calls, "label")
+        assert calls.completed(SOON) == [("label", UPLOADS_PAGE)]
         calls.close()
 
     @pytest.mark.parametrize("timeout", [0.0, 0.01])
@@ -247,7 +276,7 @@ class TestClosing:
         calls.close()
 
 
-def throw(failure: Exception) -> None:
+def throw(failure: BaseException) -> None:
     raise failure
 
 

@@ -63,11 +63,12 @@ class BoundedWork(Generic[T]):
     def _do(self, running: _Run[T], work: Callable[[], T]) -> None:
         try:
             running.outcome.append(work())
-        except Exception as error:  # noqa: BLE001 - raised again by those who wait
+        except BaseException as error:  # noqa: BLE001 - raised again by those who wait
             running.error = error
-        with self._lock:
-            self._running = None
-        running.done.set()
+        finally:
+            with self._lock:
+                self._running = None
+            running.done.set()
 
 
 class _Run(Generic[T]):
@@ -76,4 +77,4 @@ class _Run(Generic[T]):
     def __init__(self) -> None:
         self.done = threading.Event()
         self.outcome: list[T] = []
-        self.error: Exception | None = None
+        self.error: BaseException | None = None

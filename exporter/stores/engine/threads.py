@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
-from exporter.model.errors import StoppingError, StoreError
+from exporter.model.errors import Reason, StoppingError, StoreError
+from exporter.model.scarcity import TOO_LITTLE
 
 if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from exporter.stores.base import CompletedCall, Marker, Page, PageRequest
 
 log = logging.getLogger(__name__)
+
+_PAUSE_SECONDS = 0.1
 
 
 class BlockingStore(Protocol):
@@ -63,10 +67,10 @@ class ThreadedSession:
         self._queued.put((request, deadline, label))
 
     def _start_thread(self) -> None:
-        """Start one more; raises RuntimeError where the system has none, and there is no other to go on."""
+        """Start one more; raises RuntimeError or MemoryError where there is none, and no other to go on."""
         try:
             threading.Thread(target=copy_context().run, args=(self._work,), name="calls", daemon=True).start()
-        except RuntimeError:
+        except (RuntimeError, MemoryError):
             if not self._threads:
                 raise
         else:
@@ -74,7 +78,7 @@ class ThreadedSession:
 
     def completed(self, timeout: float) -> list[CompletedCall]:
         """Return the calls that end next, after at most `timeout` seconds. Raises StoppingError."""
-        completed: list[CompletedCall] = []
+        completed: list[tuple[object, Any]] = []
         with suppress(queue.Empty):
             completed.append(self._completed.get(timeout=timeout))
             while True:
@@ -83,7 +87,7 @@ class ThreadedSession:
         for _, outcome in completed:
             if isinstance(outcome, StoppingError):
                 raise outcome
-        return completed
+        return [(label, outcome or StoreError(Reason.INTERNAL, TOO_LITTLE)) for label, outcome in completed]
 
     def close(self) -> None:
         """End each thread after its present call; queued calls are not sent."""
@@ -94,7 +98,22 @@ class ThreadedSession:
     def _work(self) -> None:
         while (call := self._queued.get()) is not None and not self._closed:
             request, deadline, label = call
-            self._completed.put((label, self._outcome(request, deadline)))
+            outcome: Page[Any] | StoreError | StoppingError | None = None
+            # a thread that dies would leave its call in flight for ever; where memory lacks, handling that
+            # fails as well
+            with suppress(BaseException):
+                outcome = self._outcome(request, deadline)
+            self._put(label, outcome)
+
+    def _put(self, label: object, outcome: Page[Any] | StoreError | StoppingError | None) -> None:
+        """Hand an outcome to the thread of the scan, once there is memory for that."""
+        while not self._closed:
+            try:
+                self._completed.put((label, outcome))
+            except MemoryError:
+                time.sleep(_PAUSE_SECONDS)
+            else:
+                return
 
     def _outcome(self, request: PageRequest, deadline: float) -> Page[Any] | StoreError | StoppingError:
         try:
