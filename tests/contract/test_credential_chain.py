@@ -103,8 +103,14 @@ def is_running(process: int) -> bool:
 
 
 class TestTime:
-    def test_a_process_that_never_ends_is_ended_with_its_children(self, open_chain: Opener, sdk: Sdk):
-        sdk.process(f"sleep 600 & echo $! $$ > {sdk.folder / 'pids'}; wait")
+    @pytest.mark.parametrize(
+        "start",
+        ["sleep 600 & echo $!", "(setsid sleep 600 & echo $!)"],  # a child; one of a session of its own
+    )
+    def test_a_process_that_never_ends_is_ended_with_its_children(
+        self, open_chain: Opener, sdk: Sdk, start: str
+    ):
+        sdk.process(f"{start} > {sdk.folder / 'pids'}; echo $$ >> {sdk.folder / 'pids'}; exec sleep 600")
         error = refused_in_time(open_chain())
         assert (error.reason, error.retryable) == (Reason.CREDENTIALS, False)
         assert "credential_process did not end within request_timeout, and was ended" in str(error)
@@ -381,6 +387,36 @@ CAUSES: dict[str, tuple[Credentials, Callable[[Sdk], object], str]] = {
         PROFILE,
         lambda sdk: sdk.file.write_text("{}"),
         "the SDK cannot parse its file",
+    ),
+    "a folder as config": (
+        CHAIN,
+        lambda sdk: sdk.env("AWS_CONFIG_FILE", str(sdk.folder)),
+        "(AWS_CONFIG_FILE) is a folder",
+    ),
+    "a folder as config of a profile": (
+        PROFILE,
+        lambda sdk: sdk.env("AWS_CONFIG_FILE", str(sdk.folder)),
+        "(AWS_CONFIG_FILE) is a folder",
+    ),
+    "a FIFO as credentials file": (
+        CHAIN,
+        lambda sdk: sdk.env("AWS_SHARED_CREDENTIALS_FILE", str(sdk.fifo())),
+        "/fifo (AWS_SHARED_CREDENTIALS_FILE) is no regular file",
+    ),
+    "a credentials file that is not there": (
+        CHAIN,
+        lambda sdk: sdk.env("AWS_SHARED_CREDENTIALS_FILE", str(sdk.folder / "none")),
+        "/none (AWS_SHARED_CREDENTIALS_FILE) is not there",
+    ),
+    "a config without end": (
+        PROFILE,
+        lambda sdk: (sdk.file.touch(), os.truncate(sdk.file, 2**24 + 1)),
+        "/config is larger than 16 MiB; check AWS_CONFIG_FILE",
+    ),
+    "no keys anywhere": (
+        CHAIN,
+        lambda sdk: sdk.env("AWS_EC2_METADATA_DISABLED", "true"),
+        "the instance's metadata service is switched off by AWS_EC2_METADATA_DISABLED",
     ),
     "a role that wants MFA": (
         PROFILE,

@@ -28,6 +28,8 @@ from botocore.utils import (
 
 from exporter.stores.aws.credential_process import CredentialProcess
 from exporter.stores.aws.credential_service import CredentialService
+from exporter.stores.aws.keys import NO_KEYS_ADVICE
+from exporter.stores.aws.sdk_files import faults
 from exporter.stores.secret_sources import CredentialSourceError, read_token
 
 if TYPE_CHECKING:
@@ -52,15 +54,26 @@ class Chain(CredentialResolver):
         super().__init__([own.get(provider.METHOD, provider) for provider in usual])
         self._lookup = lookup
 
-    def load_credentials(self) -> BotoCredentials | None:
-        """Return the credentials of the first provider that has some."""
+    def load_credentials(self) -> BotoCredentials:
+        """Return the credentials of the first provider that has some.
+
+        Raises what botocore does, and CredentialSourceError.
+        """
         for provider in self.providers:
             self._lookup.check_stop()
             self._lookup.method = provider.METHOD or ""
             found: BotoCredentials | None = provider.load()
             if found is not None:
                 return found
-        return None
+        raise CredentialSourceError(f"{_where_none_are()}; {NO_KEYS_ADVICE}")
+
+
+def _where_none_are() -> str:
+    """Return that no keys were found, and what was not asked for some."""
+    is_off = os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true"
+    instance = "is switched off by AWS_EC2_METADATA_DISABLED" if is_off else "gives none"
+    text = "no keys: none in the environment, in the SDK's files and from a service of the container"
+    return "; ".join(filter(None, (f"{text}, and the instance's metadata service {instance}", faults())))
 
 
 class _Profiles(ProfileProviderBuilder):

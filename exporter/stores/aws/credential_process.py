@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporter.stores.aws.sdk_errors import shown
@@ -30,7 +31,11 @@ _WAKE_SECONDS = 0.1
 _READ_BYTES = 16 * 1024
 _NAME = "credential_process"
 _ADVICE = "run the profile's command as the exporter's user"
-_running: set[subprocess.Popen[bytes]] = set()
+_MARK = "MPU_EXPORTER_LOOKUP"
+"""Variable by which the processes of a command are found, also those in sessions of their own."""
+_KILL_ROUNDS = 5
+"""A process may start others while its like are looked for."""
+_running: set[CredentialProcess] = set()
 
 
 class CredentialProcess:
@@ -42,13 +47,15 @@ class CredentialProcess:
     def __init__(self, lookup: Lookup, command: Sequence[str]) -> None:
         """Start the command. Raises CredentialSourceError."""
         self._lookup = lookup
+        self._mark = f"{os.getpid()}.{time.monotonic_ns()}"
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the command of the operator's own profile
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                start_new_session=True,  # a process group of its own, which is ended as a whole
+                env={**os.environ, _MARK: self._mark},
+                start_new_session=True,  # no terminal to ask at
             )
         except (OSError, ValueError, IndexError) as error:
             why = because(error) if isinstance(error, OSError) else type(error).__name__
@@ -58,17 +65,17 @@ class CredentialProcess:
 
     def communicate(self) -> tuple[bytes, bytes]:
         """Return what the command writes. Raises CredentialSourceError where that cannot hold keys."""
-        _running.add(self._process)
+        _running.add(self)
         try:
             output, errors = self._read()
             self._wait()
         except BaseException:
-            self._kill()
+            self.kill()
             raise
         finally:
             for stream in filter(None, (self._process.stdout, self._process.stderr)):
                 stream.close()
-            _running.discard(self._process)
+            _running.discard(self)
         if self._process.returncode:
             said = shown(errors.decode("utf-8", "replace"))
             what = f"ended with status {self._process.returncode}"
@@ -111,9 +118,17 @@ class CredentialProcess:
             text = f"{_NAME} did not end within request_timeout, and was ended; {_ADVICE}, or allow more time"
             raise CredentialSourceError(text)
 
-    def _kill(self) -> None:
-        """End the command, and its children even where itself has ended."""
-        _kill(self._process)
+    def kill(self) -> None:
+        """End the command, and what it has started even where itself has ended."""
+        with suppress(OSError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        for _ in range(_KILL_ROUNDS):
+            processes = _marked(f"{_MARK}={self._mark}".encode())
+            for process in processes:
+                with suppress(OSError):
+                    os.kill(process, signal.SIGKILL)
+            if not processes:
+                break
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(1.0)
 
@@ -122,12 +137,17 @@ class CredentialProcess:
 def end_processes() -> None:
     """End the commands that run."""
     for process in tuple(_running):
-        _kill(process)
+        process.kill()
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    with suppress(OSError):
-        os.killpg(process.pid, signal.SIGKILL)
+def _marked(mark: bytes) -> list[int]:
+    """Return the processes that have a variable of the environment; none where the system has no /proc."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # ended meanwhile, or another user's
+            if mark in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+    return found
 
 
 def _check(output: bytes) -> None:

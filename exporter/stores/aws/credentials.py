@@ -16,6 +16,7 @@ from exporter.model.errors import StoppingError
 from exporter.stores.aws.chain import Chain
 from exporter.stores.aws.keys import checked, read_keys
 from exporter.stores.aws.partition import DEFAULT_REGION, is_amazon
+from exporter.stores.aws.sdk_files import check_sizes
 from exporter.stores.aws.sdk_models import LOADER, load_models
 from exporter.stores.errors import log_safe
 
@@ -47,6 +48,7 @@ _NO_PROFILE = {"profile": (None, None, None, None)}
 
 def open_session(target: TargetSettings, send: Callable[..., Any]) -> botocore.session.Session:
     """Return the SDK's session of a target; `send` sends its requests, also those for credentials."""
+    check_sizes()
     configured = target.credentials.access_key_id is not None
     core = botocore.session.Session(
         session_vars=_NO_PROFILE if configured else None,  # AWS_PROFILE may name one that is not there
@@ -73,10 +75,7 @@ def find_credentials(
     """
     if role := target.credentials.assume_role:
         return _RoleCredentials(_RoleSessions(core, role, target, clock, lookup))
-    found = Chain(core, target.region or core.get_config_variable("region"), lookup).load_credentials()
-    if found is None:
-        raise botocore.exceptions.NoCredentialsError
-    return found
+    return Chain(core, target.region or core.get_config_variable("region"), lookup).load_credentials()
 
 
 class _RoleCredentials(DeferredRefreshableCredentials):
@@ -155,10 +154,7 @@ class _RoleSessions:
         own = self._target.credentials
         if own.access_key_id is not None:
             return ReadOnlyCredentials(*checked(read_keys(own), "the target's config"))
-        found = Chain(self._core, self._region(), self._lookup).load_credentials()
-        if found is None:
-            raise botocore.exceptions.NoCredentialsError
-        return found.get_frozen_credentials()
+        return Chain(self._core, self._region(), self._lookup).load_credentials().get_frozen_credentials()
 
     def _region(self) -> str:
         return str(self._target.region or self._core.get_config_variable("region") or DEFAULT_REGION)

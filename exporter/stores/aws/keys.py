@@ -11,7 +11,7 @@ from exporter.stores.secret_sources import CredentialSourceError, key_fault
 if TYPE_CHECKING:
     from exporter.config.credentials import Credentials, Secret
 
-_ADVICE = "set credentials for the target, or provide them by environment, profile or role"
+NO_KEYS_ADVICE = "set credentials for the target, or provide them by environment, profile or role"
 
 
 class Keys(NamedTuple):
@@ -68,7 +68,7 @@ def checked(keys: Keys, source: str) -> Keys:
 def no_credentials(operation: str, cause: str, *, advises: bool = False) -> StoreError:
     """Return the error of a call for which there are no keys; `advises`: the cause says what to do."""
     return StoreError(
-        Reason.CREDENTIALS, f"{operation}: {cause}" if advises else f"{operation}: {cause}; {_ADVICE}"
+        Reason.CREDENTIALS, f"{operation}: {cause}" if advises else f"{operation}: {cause}; {NO_KEYS_ADVICE}"
     )
 
 

@@ -17,6 +17,7 @@ import botocore.parsers
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.aws.keys import MissingSecretError, no_credentials
 from exporter.stores.aws.sdk_causes import known_cause
+from exporter.stores.aws.sdk_files import faults
 from exporter.stores.errors import describe_body, log_safe
 from exporter.stores.secret_sources import CredentialSourceError
 from exporter.text.file_limit import because
@@ -149,6 +150,8 @@ def _told(error: Exception) -> str:
         error, (sdk.BotoCoreError, sdk.ClientError, MissingSecretError, botocore.parsers.ResponseParserError)
     )
     said = shown(str(error)) if tells else ""
+    if isinstance(error, sdk.ProfileNotFound):
+        said = "; ".join(filter(None, (said, faults())))
     return f"{kind}: {said}" if said else f"{kind} (its text may hold a secret)"
 
 
