@@ -183,7 +183,7 @@ def test_a_lack_of_memory_that_shows_later_is_told_in_one_line():
 def test_a_standard_output_that_takes_nothing_is_told_in_one_line(
     config: Path, command: str, where: str, why: str
 ):
-    line = f"cd {config.parent}; {sys.executable} -m exporter {command} {where}"
+    line = f"cd {config.parent}; unset PYTHONUNBUFFERED; {sys.executable} -m exporter {command} {where}"
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=30, check=False)
     assert (1, f"standard output: {why}") == (done.returncode, done.stderr.splitlines()[-1])
     assert "Traceback" not in done.stderr
