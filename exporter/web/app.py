@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.config.sharding import UNSHARDED, Shard
@@ -21,6 +22,8 @@ from exporter.web.pages.uploads import uploads_page
 from exporter.web.query import Query, QueryError
 from exporter.web.request_body import MAX_BYTES, BodyTooLargeError, is_complete
 from exporter.web.scan_request import request_scans
+from exporter.web.server.connections import client_of
+from exporter.web.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,14 +68,15 @@ class Request(NamedTuple):
     headers: dict[str, str]
     query: Query
     encrypted: bool = False
+    client: object = None
 
 
 class Route(NamedTuple):
-    """The handler of a path, its methods, and whether it runs in a thread (anything over a millisecond)."""
+    """The handler of a path, its methods, and where it takes over a millisecond its turns in threads."""
 
     handler: Callable[[Request], Response]
     methods: tuple[str, ...] = _GET
-    in_thread: bool = False
+    turns: Turns | None = None
 
 
 @dataclass(slots=True)
@@ -97,20 +101,21 @@ class App:
     config_problems: Callable[[], Sequence[str]] = tuple
     shard: Shard = UNSHARDED
     routes: dict[str, Route] = field(init=False)
-    _write_lock: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     def __post_init__(self) -> None:
         """Make the table of paths, without those that are off."""
+        # together no more than the 5 threads that asyncio has at least: none of them waits for another's
+        pages, scrapes, writes = Turns(2), Turns(2), Turns(1)
         self.routes = {
-            "/": Route(self._status, in_thread=True),
-            "/uploads": Route(self._uploads, in_thread=True),
-            "/api/v1/targets": Route(self._api_targets, in_thread=True),
-            "/api/v1/uploads": Route(self._api_uploads, in_thread=True),
+            "/": Route(self._status, turns=pages),
+            "/uploads": Route(self._uploads, turns=pages),
+            "/api/v1/targets": Route(self._api_targets, turns=pages),
+            "/api/v1/uploads": Route(self._api_uploads, turns=pages),
             "/-/healthy": Route(self._healthy),
             "/-/ready": Route(self._ready),
-            "/-/reload": Route(self._reload, _WRITE),
-            "/-/scan": Route(self._scan, _WRITE),
-            self.telemetry_path: Route(self._metrics, in_thread=True),
+            "/-/reload": Route(self._reload, _WRITE, writes),
+            "/-/scan": Route(self._scan, _WRITE, writes),
+            self.telemetry_path: Route(self._metrics, turns=scrapes),
         }
         hidden = ["/-/reload"] if self.reload is None else []
         hidden += ["/-/scan"] if self.scan is None else []
@@ -125,7 +130,8 @@ class App:
         method, route = scope["method"], self.routes.get(scope["path"])
         response: Response | None
         query = Query.parse(scope.get("query_string", b""))
-        request = Request(_headers(scope), query, encrypted=scope.get("scheme") == "https")
+        client = client_of(scope["client"][0]) if scope.get("client") else None
+        request = Request(_headers(scope), query, scope.get("scheme") == "https", client)
         if route is None:
             response = _not_found(scope["path"])
         elif method not in route.methods:
@@ -134,29 +140,11 @@ class App:
                 405, f"405 only {allowed}\n".encode(), headers=((b"allow", allowed.encode()),)
             )
         elif method in _WRITE:
-            response = await self._write(route, request, receive)
-        elif route.in_thread:
-            response = await _in_thread(route.handler, request)
+            response = await _write(route, request, receive)
         else:
-            response = route.handler(request)
+            response = await _handle(route, request, receive)
         if response is not None:
             await _send(send, response, with_body=method != "HEAD")
-
-    async def _write(self, route: Route, request: Request, receive: Any) -> Response | None:  # noqa: ANN401 - ASGI
-        """Respond to a request that has something done, unless a page of another site sends it.
-
-        Nothing is done before the request is complete; None where it never will be.
-        """
-        if is_foreign(request.headers, encrypted=request.encrypted):
-            return Response(403, _FOREIGN.encode())
-        try:
-            if not await is_complete(request.headers, receive):
-                return None
-        except BodyTooLargeError:
-            return Response(413, f"413 a body of more than {MAX_BYTES} bytes: send none\n".encode())
-        # one at a time: requests that wait take no thread from a scrape
-        async with self._write_lock:
-            return await _in_thread(route.handler, request)
 
     def _metrics(self, request: Request) -> Response:
         wanted = metrics_format(request.headers.get("accept", ""))
@@ -224,10 +212,29 @@ _FLAGS = {
 }
 
 
-async def _in_thread(handler: Callable[[Request], Response], request: Request) -> Response:
-    """Respond off the event loop, so that other requests are not held up."""
+async def _write(route: Route, request: Request, receive: Any) -> Response | None:  # noqa: ANN401 - ASGI
+    """Respond to a request that has something done, unless a page of another site sends it.
+
+    Nothing is done before the request is complete; None where it never will be.
+    """
+    if is_foreign(request.headers, encrypted=request.encrypted):
+        return Response(403, _FOREIGN.encode())
     try:
-        return await asyncio.to_thread(handler, request)
+        if not await is_complete(request.headers, receive):
+            return None
+    except BodyTooLargeError:
+        return Response(413, f"413 a body of more than {MAX_BYTES} bytes: send none\n".encode())
+    return await _handle(route, request, receive)
+
+
+async def _handle(route: Route, request: Request, receive: Any) -> Response | None:  # noqa: ANN401 - ASGI
+    """Respond; what takes longer in its turn, off the event loop. None where the client leaves before."""
+    if route.turns is None:
+        return route.handler(request)
+    try:
+        return await route.turns.run(
+            request.client, receive, partial(asyncio.to_thread, route.handler, request)
+        )
     except Exception as error:
         if not is_scarcity(error):
             raise

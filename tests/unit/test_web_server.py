@@ -85,6 +85,15 @@ class TestSlowClients:
             client.sendall(GET * 20)
             assert seconds_to_close(client) < 3
 
+    def test_the_time_to_take_an_answer_begins_with_the_answer(self):
+        async def late(_scope: dict[str, Any], _receive: Any, send: Any) -> None:
+            await asyncio.sleep(0.3)
+            await answer_200(send)
+
+        with serving(late, ConnectionLimits(response_timeout=0.1)) as web, connect(web) as client:
+            client.sendall(GET)
+            assert read_answer(client).startswith(b"HTTP/1.1 200 ")
+
     @pytest.mark.slow
     def test_who_reads_a_large_answer_gets_all_of_it(self):
         with serving(big) as web, connect(web) as client:

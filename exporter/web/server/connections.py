@@ -26,8 +26,9 @@ class ConnectionLimits:
 
     `request_timeout`: seconds from the connection (or, on a kept one, from the first byte) to the end of the
     request's head, a TLS handshake included. `response_timeout`: seconds from there until the client has
-    received the response. `connections`: maximum number for all clients together. `unsent_bytes`: of all
-    responses together, what clients have still to take.
+    sent the request's body, if there is one, and from the response on until it has received that.
+    `connections`: maximum number for all clients together. `unsent_bytes`: of all responses together, what
+    clients have still to take.
     """
 
     request_timeout: float = 10.0

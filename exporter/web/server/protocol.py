@@ -126,7 +126,14 @@ class HttpProtocol(H11Protocol):
 
     def _set_deadline(self, seconds: float) -> None:
         self._clear_deadline()
-        self._deadline = asyncio.get_running_loop().call_later(seconds, self._reset)
+        self._deadline = asyncio.get_running_loop().call_later(seconds, self._end_of_time, seconds)
+
+    def _end_of_time(self, seconds: float) -> None:
+        """Close, unless the client waits for a response: its time to take it begins when it is there."""
+        if self._is_waited_for or self.unsent:
+            self._reset()
+        else:
+            self._set_deadline(seconds)
 
     def _clear_deadline(self) -> None:
         if self._deadline is not None:
@@ -143,12 +150,17 @@ class HttpProtocol(H11Protocol):
         """Whether a request is not yet responded to."""
         return self.cycle is not None and not self.cycle.response_complete
 
+    @property
+    def _is_waited_for(self) -> bool:
+        """Whether the client has still to do something: to send a request, or the rest of one."""
+        return not self._is_responding or self.conn.their_state is h11.SEND_BODY
+
     def _note_state(self) -> None:
         """Have it noted whether the client is waited for, or waits for a response."""
-        if self._is_responding and self.conn.their_state is not h11.SEND_BODY:
-            self._connections.is_busy(self)
-        else:
+        if self._is_waited_for:
             self._connections.waits(self)
+        else:
+            self._connections.is_busy(self)
 
     def _reset(self) -> None:
         """Close with a reset, so that the kernel drops what the client has not taken."""
