@@ -388,6 +388,19 @@ CAUSES: dict[str, tuple[Credentials, Callable[[Sdk], object], str]] = {
         lambda sdk: sdk.file.write_text("{}"),
         "the SDK cannot parse its file",
     ),
+    "a container's service at no port": (
+        CHAIN,
+        lambda sdk: sdk.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:99999/"),
+        "the address of the container's credential service is no URL",
+    ),
+    "a container's token that is not ASCII": (
+        CHAIN,
+        lambda sdk: (
+            sdk.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/"),
+            sdk.env("AWS_CONTAINER_AUTHORIZATION_TOKEN", "tök"),
+        ),
+        "the container's credential service would be sent a token that no header can carry",
+    ),
     "a folder as config": (
         CHAIN,
         lambda sdk: sdk.env("AWS_CONFIG_FILE", str(sdk.folder)),

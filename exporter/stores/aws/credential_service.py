@@ -13,7 +13,13 @@ from urllib.parse import quote
 import pycurl
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
-from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError, SSLError
+from botocore.exceptions import (
+    BotoCoreError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
 
 from exporter.model.errors import Reason, StoppingError
 from exporter.stores.aws.lookup import source_of
@@ -35,6 +41,7 @@ _ADVICE = (
 )
 _URL_CHARACTERS = "%/:?#[]@!$&'()*+,;=~"
 _NOT_CONNECTED = {pycurl.E_COULDNT_CONNECT, pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_COULDNT_RESOLVE_PROXY}
+_NO_URL = {pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL}
 _ROUNDING_SECONDS = 0.005
 """libcurl counts whole milliseconds: what it ends at the deadline has to end after it."""
 _FAIL = 0
@@ -97,10 +104,11 @@ class CredentialService:
         if request.method == "GET":
             del headers["Content-Length"]
         texts = {name: _as_text(value) for name, value in headers.items()}
-        if not all(
-            text.isprintable() for text in texts.values()
-        ):  # a token that the service itself has given
-            raise CredentialSourceError(f"{self._source} gave a token that no header can carry; {_ADVICE}")
+        # the metadata service itself gives a token, which goes into a header
+        if not all(text.isascii() and text.isprintable() for text in texts.values()):
+            raise CredentialSourceError(
+                f"{self._source} would be sent a token that no header can carry; {_ADVICE}"
+            )
         return [f"{name}: {text}" if text else f"{name};" for name, text in texts.items()]
 
     def _seconds(self) -> float:
@@ -127,14 +135,21 @@ class CredentialService:
         if len(body) > MAX_ANSWER_BYTES:
             size = MAX_ANSWER_BYTES // 1024
             return CredentialSourceError(f"{self._source} answered with more than {size} KiB; {_ADVICE}")
+        if code in _NO_URL:
+            return CredentialSourceError(f"the address of {self._source} is no URL of HTTP; {_ADVICE}")
         if code == pycurl.E_OPERATION_TIMEDOUT:
             self._remaining()
-            return ReadTimeoutError(endpoint_url=request.url, error=text)
-        if code in _NOT_CONNECTED:
-            return EndpointConnectionError(endpoint_url=request.url, error=text)
-        if from_curl("", error).reason is Reason.TLS:
-            return SSLError(endpoint_url=request.url, error=text)
-        return ConnectionClosedError(endpoint_url=request.url, error=text)
+        return _connection_class(error)(endpoint_url=request.url, error=text)
+
+
+def _connection_class(error: pycurl.error) -> type[BotoCoreError]:
+    """Return the class of what botocore's own session raises."""
+    code = error.args[0]
+    if code == pycurl.E_OPERATION_TIMEDOUT:
+        return ReadTimeoutError
+    if code in _NOT_CONNECTED:
+        return EndpointConnectionError
+    return SSLError if from_curl("", error).reason is Reason.TLS else ConnectionClosedError
 
 
 class _Body(io.BytesIO):
