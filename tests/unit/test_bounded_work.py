@@ -26,8 +26,11 @@ def work(stop: threading.Event) -> BoundedWork[int]:
     return BoundedWork(stop)
 
 
-def test_who_asks_meanwhile_gets_the_same_outcome(work: BoundedWork[int]):
-    begun, go_on = [], threading.Event()
+def test_who_asks_meanwhile_gets_the_same_outcome(
+    work: BoundedWork[int], stop: threading.Event, monkeypatch: pytest.MonkeyPatch
+):
+    begun, go_on, waiting = [], threading.Event(), set[int]()
+    monkeypatch.setattr(stop, "is_set", lambda: bool(waiting.add(threading.get_ident())))  # by who waits
 
     def slow() -> int:
         begun.append(1)
@@ -36,7 +39,7 @@ def test_who_asks_meanwhile_gets_the_same_outcome(work: BoundedWork[int]):
 
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(work.run, slow, soon()) for _ in range(4)]
-        wait_until("all to wait", lambda: work.busy and all(each.running() for each in asked), seconds=10)
+        wait_until("all to wait", lambda: len(waiting) == 4, seconds=10)
         go_on.set()
         assert [each.result() for each in asked] == [7] * 4
     assert begun == [1]
