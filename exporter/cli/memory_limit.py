@@ -7,6 +7,7 @@ allocation fails. So a limit that leaves no room for one small scan is refused b
 from __future__ import annotations
 
 import resource
+from contextlib import suppress
 from pathlib import Path
 
 ADDRESS_SPACE_MIB = 112
@@ -16,6 +17,9 @@ CONTAINER_MIB = 40
 _MIB = 2**20
 _M_ARENA_MAX = -8
 """Of mallopt(3), as in malloc.h."""
+_STACK_BYTES = 2 * _MIB
+_UNWINDER = "libgcc_s.so.1"
+"""The C library loads it as a thread ends with the process, and aborts where there is no memory for it."""
 
 
 def find_shortage(cgroups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> str:
@@ -37,16 +41,22 @@ def address_space() -> int | None:
 
 
 def save_address_space() -> None:
-    """Under a limit of address space, let all threads share the C library's first heap.
+    """Under a limit of address space, have all threads share the C library's first heap, and small stacks.
 
-    Each would get one of its own, and reserve 64 MiB for it: the fourth thread would not start at 300 MiB.
+    Each would get a heap of its own, with 64 MiB of addresses, and 8 MiB for its stack: the fourth thread
+    would not start at 300 MiB, and an SDK's calls have a thread each.
     """
     if address_space() is not None:
         import ctypes  # noqa: PLC0415 - only this needs it
+        import threading  # noqa: PLC0415
+
+        threading.stack_size(_STACK_BYTES)
 
         set_option = getattr(ctypes.CDLL(None), "mallopt", None)
         if set_option:  # glibc's
             set_option(_M_ARENA_MAX, 1)
+        with suppress(OSError):
+            ctypes.CDLL(_UNWINDER)
 
 
 def _container_memory(cgroups: Path, own: Path) -> int | None:

@@ -196,6 +196,17 @@ def test_a_standard_error_that_takes_nothing_changes_no_exit_code(config: Path, 
     assert code == done.returncode
 
 
+def test_under_a_limit_of_addresses_threads_have_small_stacks_and_what_ends_them_is_loaded():
+    script = (
+        "import resource, threading; from exporter.cli.memory_limit import save_address_space as save\n"
+        "save(); print(threading.stack_size())\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29)); save()\n"
+        "print(threading.stack_size()); print('libgcc_s' in open('/proc/self/maps').read())"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", str(2 * 2**20), "True"]
+
+
 NOTHING = ""
 TOO_SMALL = (
     "mpu-exporter: the memory limit of its container (its cgroup) is 24 MiB, and it needs at least "

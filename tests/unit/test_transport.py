@@ -89,7 +89,7 @@ class TestCurlErrors:
             ),
             (pycurl.E_RECV_ERROR, "OpenSSL SSL_read: SSL routines::unexpected eof", Reason.CONNECTION, True),
             (pycurl.E_PARTIAL_FILE, "cut", Reason.BAD_RESPONSE, True),
-            (pycurl.E_WRITE_ERROR, "cap", Reason.BAD_RESPONSE, False),
+            (pycurl.E_WRITE_ERROR, "passed 5 returned 0", Reason.INTERNAL, True),
             (pycurl.E_OUT_OF_MEMORY, "what", Reason.CONNECTION, True),
         ],
     )

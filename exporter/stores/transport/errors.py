@@ -8,6 +8,7 @@ from __future__ import annotations
 import pycurl
 
 from exporter.model.errors import Reason, StoreError
+from exporter.model.scarcity import TOO_LITTLE
 from exporter.text.file_limit import shortage
 
 _TLS = frozenset(
@@ -39,7 +40,6 @@ _TOO_LARGE = 100  # CURLE_TOO_LARGE
 _HEAD_TOO_LARGE = "Too large response headers"
 """libcurl's text, under another code, for a head of more than 300 KiB."""
 _UNREADABLE = {
-    pycurl.E_WRITE_ERROR: "the answer cannot be decoded",
     pycurl.E_BAD_CONTENT_ENCODING: "the body cannot be decoded",
     pycurl.E_UNSUPPORTED_PROTOCOL: "the answer is not HTTP/1",
     8: "the answer is not HTTP",  # CURLE_WEIRD_SERVER_REPLY
@@ -70,6 +70,8 @@ def out_of_files(operation: str, text: str) -> StoreError | None:
 def from_curl(operation: str, error: pycurl.error) -> StoreError:
     """Return the StoreError for an error of libcurl, whose text may name hosts, but no keys."""
     code, said = error.args
+    if code == pycurl.E_WRITE_ERROR:  # Python lacked the memory to take what was received
+        return StoreError(Reason.INTERNAL, f"{operation}: {TOO_LITTLE}", retryable=True)
     said = "" if code in _OUT_OF_RESOURCES else said
     lacking = out_of_files(operation, said) if code in _MAY_LACK_FILES else None
     return lacking or _from_code(operation, error)
