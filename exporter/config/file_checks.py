@@ -44,6 +44,8 @@ def _find_state_fault(path: Path) -> str:
     try:
         if path.is_dir():
             return "is a folder: name a file in it"
+        if path.exists() and not path.is_file():
+            return "is no regular file: name another"
         return "" if path.parent.is_dir() else "its folder is not there: make it, or name another"
     except OSError as error:
         return f"its folder cannot be read: {because(error, _CHECK)}"

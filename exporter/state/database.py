@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from exporter.state.chunk_cache import ChunkMemory
 from exporter.state.file_lock import FileLock
+from exporter.state.place import explain, find_problem
 from exporter.state.sqlite_file import in_memory, is_broken, is_busy, open_file, set_aside, told
 from exporter.text.file_limit import because
 
@@ -228,8 +229,8 @@ class StateDatabase:
         """Open the file; false where another process uses it."""
         assert self._file_lock  # noqa: S101 - there is one where there is a path
         try:
-            if path.is_dir():
-                raise StateError(f"state.path: {path} is a folder: name a file in it")
+            if problem := find_problem(path):
+                raise StateError(f"state.path: {problem}")
             if not self._file_lock.acquire():
                 return False
             self._use(open_file(path))
@@ -241,9 +242,7 @@ class StateDatabase:
         except OSError as error:
             if error.errno not in _DISK_FULL:
                 self._file_lock.release()
-                advice = "the folder has to be there and writable"
-                text = f"state.path: {path}: {because(error, advice)}"
-                raise StateError(text) from None
+                raise StateError(f"state.path: {explain(path, error)}") from None
             self._fall_back_to_memory(because(error))
         return True
 

@@ -191,7 +191,7 @@ def test_a_standard_output_that_takes_nothing_is_told_in_one_line(
 
 @pytest.mark.parametrize(("command", "code"), [("scan --config.file=config.yaml", 2), ("scan --no-flag", 1)])
 def test_a_standard_error_that_takes_nothing_changes_no_exit_code(config: Path, command: str, code: int):
-    line = f"cd {config.parent}; {sys.executable} -m exporter {command} 2>/dev/full"
+    line = f"cd {config.parent}; unset PYTHONUNBUFFERED; {sys.executable} -m exporter {command} 2>/dev/full"
     done = subprocess.run(["sh", "-c", line], stdout=subprocess.DEVNULL, timeout=30, check=False)
     assert code == done.returncode
 

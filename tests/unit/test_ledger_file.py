@@ -305,6 +305,30 @@ class TestPlace:
         with pytest.raises(StateError, match=text):
             StateDatabase(tmp_path / name).open(threading.Event())
 
+    @pytest.mark.parametrize("name", ["state.db", "state.db-wal", "state.db.lock"])
+    def test_a_pipe_is_said_and_not_waited_for(self, path: Path, name: str):
+        os.mkfifo(pipe := path.with_name(name))
+        with pytest.raises(StateError, match=f"{pipe} is no regular file"):
+            StateDatabase(path).open(threading.Event())
+
+    @pytest.mark.parametrize("name", ["state.db", "state.db.lock"])
+    def test_a_file_that_may_not_be_opened_is_named_rather_than_its_folder(
+        self, filled: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    ):
+        refused = str(filled.with_name(name))
+        open_file = os.open
+
+        def refuse(path: str | Path, flags: int, mode: int = 0o777) -> int:
+            if str(path) == refused:
+                raise PermissionError(errno.EPERM, "Operation not permitted", refused)
+            return open_file(path, flags, mode)
+
+        monkeypatch.setattr(os, "open", refuse)
+        with pytest.raises(StateError) as caught:
+            StateDatabase(filled).open(threading.Event())
+        advice = "the exporter has to be able to read and write this file"
+        assert str(caught.value) == f"state.path: {refused}: Operation not permitted: {advice}"
+
     def test_a_file_for_a_folder_is_said(self, path: Path):
         path.touch()
         with pytest.raises(StateError, match="Not a directory"):
