@@ -29,7 +29,10 @@ class Turns:
         self._waiting: dict[object, deque[asyncio.Future[None]]] = {}
 
     async def run(self, client: object, receive: Any, work: Callable[[], Awaitable[T]]) -> T | None:  # noqa: ANN401 - ASGI
-        """Await `work` when it is the client's turn; None, without having begun, where it leaves before."""
+        """Await `work` when it is the client's turn; None, without having begun, where it leaves before.
+
+        `receive` is how ASGI tells that it has left.
+        """
         if not await self._has_turn(client, receive):
             return None
         try:

@@ -158,6 +158,25 @@ class TestOtherRequests:
             assert ended.wait(5)
         assert errors(caplog) == []
 
+    @pytest.mark.parametrize(
+        "sent",
+        [
+            head("GET", "/-/healthy") + b"Content-Length: 5\r\n" + CHUNKED,
+            head("POST", "/-/scan") + RIGHT + b"Content-Length: 5\r\n" + CHUNKED,
+            head("POST", "/-/scan").replace(b"1.1", b"1.0") + RIGHT + CHUNKED,
+            head("GET", "/-/healthy") + b"\r\n" + head("GET", "/") + b"Content-Length: 5\r\n" + CHUNKED,
+        ],
+        ids=["a page", "what has something done", "HTTP/1.0", "behind another"],
+    )
+    def test_what_a_proxy_may_see_another_end_of_is_400_and_the_last(
+        self, web: WebServer, example: Example, sent: bytes
+    ):
+        answers = ask(web, sent + b"0\r\n\r\n" + head("GET", "/") + b"\r\n")
+        assert b"Transfer-Encoding beside Content-Length or in HTTP/1.0\n" in answers
+        _, *before, refused = answers.split(b"HTTP/1.1 ")
+        assert (len(before), refused[:3]) == (sent.count(b" HTTP") - 1, b"400")
+        assert example.done == []
+
     @pytest.mark.parametrize("behind", [b"", b"0\r\n\r\n"], ids=["in the body", "in the next head"])
     def test_after_the_answer_the_connection_ends(self, web: WebServer, behind: bytes, caplog: Any):
         with connect(web) as client:

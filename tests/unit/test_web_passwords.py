@@ -9,6 +9,7 @@ import pytest
 
 from exporter.web.auth.passwords import (
     CACHE_SIZE,
+    MANY_PENDING,
     MAX_PENDING,
     MAX_PENDING_PER_CLIENT,
     PasswordChecker,
@@ -182,6 +183,20 @@ def test_one_clients_flood_is_turned_away_and_others_are_heard(run, checks: Chec
     assert (remembered, new) == (True, True)
     assert ended[:MAX_PENDING_PER_CLIENT] == [False] * MAX_PENDING_PER_CLIENT
     assert [type(error) for error in ended[MAX_PENDING_PER_CLIENT:]] == [TooManyChecksError] * 3
+
+
+def test_who_has_no_check_waiting_is_heard_before_the_further_ones_of_a_crowd(run, checks: Checks):
+    async def work(passwords: PasswordChecker):
+        checks.go.clear()
+        tasks = await crowd(passwords, 2 * MANY_PENDING, lambda each: str(each % 16))
+        new = asyncio.ensure_future(passwords.verify(USERS, "bob", b"other", "another"))
+        await asyncio.sleep(0)
+        checks.go.set()
+        return await new, await asyncio.gather(*tasks, return_exceptions=True)
+
+    new, ended = run(work)
+    assert (new, ended[:MANY_PENDING]) == (True, [False] * MANY_PENDING)
+    assert [password for password, _ in checks.made].index(b"other") == 17  # after one of each, and one begun
 
 
 def test_all_together_have_a_limit_too_and_once_it_is_over_all_is_well(run, checks: Checks):

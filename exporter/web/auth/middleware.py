@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.model.scarcity import TOO_LITTLE, is_scarcity
 from exporter.web.auth.passwords import PasswordChecker, TooManyChecksError
 from exporter.web.refusal import refuse
+from exporter.web.server.connections import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +64,7 @@ class AuthMiddleware:
         credentials = _credentials(scope)
         if credentials is None:
             return False
-        client = scope["client"][0] if scope.get("client") else ""
+        client = client_of(scope["client"][0]) if scope.get("client") else None
         return await self.passwords.verify(web_config.users, *credentials, client)
 
 

@@ -8,7 +8,10 @@ import secrets
 import threading
 from collections import Counter, OrderedDict
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
+
+from exporter.web.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,8 +19,10 @@ if TYPE_CHECKING:
 CACHE_SIZE = 128
 """Maximum number of cached matches."""
 MAX_THREADS = 1
-MAX_PENDING = 64
+MAX_PENDING = 256
 """Maximum number of unfinished checks of all clients together; further ones are refused."""
+MANY_PENDING = 64
+"""With so many unfinished checks a client that has one is refused another."""
 MAX_PENDING_PER_CLIENT = 4
 """Maximum number of unfinished checks of one client."""
 _BCRYPT_MAX_BYTES = 72
@@ -43,11 +48,11 @@ class PasswordChecker:
         self._compare = compare
         self._key = secrets.token_bytes(32)
         self._matched: OrderedDict[bytes, None] = OrderedDict()
-        self._pending: dict[bytes, asyncio.Task[bool]] = {}
-        self._pending_of_client: Counter[str] = Counter()
-        self._semaphore = asyncio.Semaphore(MAX_THREADS)
+        self._pending: dict[bytes, asyncio.Task[bool | None]] = {}
+        self._pending_of_client: Counter[object] = Counter()
+        self._turns = Turns(MAX_THREADS)
 
-    async def verify(self, users: Mapping[str, bytes], user: str, password: bytes, client: str) -> bool:
+    async def verify(self, users: Mapping[str, bytes], user: str, password: bytes, client: object) -> bool:
         """Return whether this is the user's password. Raises TooManyChecksError.
 
         An unknown user takes as long as a known one.
@@ -63,34 +68,41 @@ class PasswordChecker:
             self._remember(digest)
         return matches
 
-    async def _check(self, digest: bytes, password: bytes, hashed: bytes, client: str) -> bool:
-        """Compare on a thread; equal requests that come meanwhile share the result."""
+    async def _check(self, digest: bytes, password: bytes, hashed: bytes, client: object) -> bool:
+        """Compare on a thread when it is the client's turn; equal requests meanwhile share the result."""
         if digest not in self._pending:
-            if len(self._pending) >= MAX_PENDING or self._pending_of_client[client] >= MAX_PENDING_PER_CLIENT:
+            if not self._may_wait(client):
                 raise TooManyChecksError
             self._pending_of_client[client] += 1
-            task = asyncio.ensure_future(self._compare_on_thread(password[:_BCRYPT_MAX_BYTES], hashed))
+            compare = partial(self._compare_on_thread, password[:_BCRYPT_MAX_BYTES], hashed)
+            # others may wait for the result, so it is got even where the client has left
+            task = asyncio.ensure_future(self._turns.run(client, _never, compare))
             task.add_done_callback(lambda _: self._done(digest, client))
             self._pending[digest] = task
-        return await asyncio.shield(self._pending[digest])
+        return await asyncio.shield(self._pending[digest]) is True
+
+    def _may_wait(self, client: object) -> bool:
+        """Return whether one more check of a client may wait: who has none is refused last."""
+        own = self._pending_of_client[client]
+        most = MANY_PENDING if own else MAX_PENDING
+        return own < MAX_PENDING_PER_CLIENT and len(self._pending) < most
 
     async def _compare_on_thread(self, password: bytes, hashed: bytes) -> bool:
-        async with self._semaphore:
-            loop = asyncio.get_running_loop()
-            result: asyncio.Future[bool] = loop.create_future()
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[bool] = loop.create_future()
 
-            def compare() -> None:
-                matches = False
-                with suppress(ValueError):  # a hash that only looks like one
-                    matches = self._compare(password, hashed)
-                with suppress(RuntimeError):  # the loop has ended
-                    loop.call_soon_threadsafe(_set_result, result, matches)
+        def compare() -> None:
+            matches = False
+            with suppress(ValueError):  # a hash that only looks like one
+                matches = self._compare(password, hashed)
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(_set_result, result, matches)
 
-            # not from a pool: at its end the process would wait for the pool's threads
-            threading.Thread(target=compare, name="password", daemon=True).start()
-            return await result
+        # not from a pool: at its end the process would wait for the pool's threads
+        threading.Thread(target=compare, name="password", daemon=True).start()
+        return await result
 
-    def _done(self, digest: bytes, client: str) -> None:
+    def _done(self, digest: bytes, client: object) -> None:
         del self._pending[digest]
         self._pending_of_client[client] -= 1
         self._pending_of_client += Counter()  # drops clients with none
@@ -104,6 +116,12 @@ class PasswordChecker:
         self._matched[digest] = None
         if len(self._matched) > CACHE_SIZE:
             self._matched.popitem(last=False)
+
+
+async def _never() -> dict[str, str]:
+    """Receive nothing from a client."""
+    await asyncio.get_running_loop().create_future()
+    return {}
 
 
 def _set_result(future: asyncio.Future[bool], matches: bool) -> None:  # noqa: FBT001 - a callback's argument

@@ -69,6 +69,13 @@ class HttpProtocol(H11Protocol):
             self._set_deadline(self._limits.response_timeout)
         self._note_state()
 
+    def handle_events(self) -> None:
+        """Refuse what a proxy and this server may see different ends of, before anything of it is done."""
+        before = self.cycle
+        super().handle_events()
+        if self.cycle is not before and _has_two_ends(self.cycle.scope):
+            self.send_400_response("Transfer-Encoding beside Content-Length or in HTTP/1.0\n")
+
     def on_response_complete(self) -> None:
         """Wait until the client has taken the response, or for the next request.
 
@@ -191,6 +198,13 @@ class HttpsProtocol(HttpProtocol):
                 super().data_received(piece)
             else:
                 self.eof_received()
+
+
+def _has_two_ends(scope: Any) -> bool:  # noqa: ANN401 - uvicorn's own type
+    """Return whether who reads no Transfer-Encoding sees another end of a request (RFC 9112, section 6.1)."""
+    names = {name for name, _ in scope["headers"]}
+    has_length = b"content-length" in names
+    return b"transfer-encoding" in names and (has_length or scope["http_version"] != "1.1")
 
 
 def reset(connection: socket.socket) -> None:
