@@ -20,7 +20,7 @@ from exporter.scan.enrich import Enrichment
 from exporter.scan.scanner import Scanner
 from exporter.scheduler.discovery import BucketDiscovery, DiscoverySchedule
 from exporter.scheduler.loop import Loop
-from exporter.scheduler.memory import FreedMemory, system_trim
+from exporter.scheduler.memory import FreedMemory, return_large_blocks, system_trim
 from exporter.scheduler.open_files import calls_share, clients_share, fit_calls, raise_limit
 from exporter.scheduler.publisher import Publisher
 from exporter.scheduler.reconciler import Reconciler, bucket_name
@@ -152,6 +152,7 @@ class Service:
         """
         self._started = time.monotonic()
         tune_garbage_collector()
+        return_large_blocks()
         self._web_config.start()
         self._web.start()
         try:

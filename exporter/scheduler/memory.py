@@ -1,4 +1,4 @@
-"""Gives memory back that scans have freed."""
+"""Gives memory back that scans and responses have freed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 MIN_PAUSE_SECONDS = 60.0
 """Time between two returns: each takes a millisecond or more, and the next scan takes the memory again."""
 
+LARGE_BYTES = 2**19
+"""Size of a block that is asked for of the system, and goes back to it, by itself."""
+_M_MMAP_THRESHOLD = -3
+"""Of mallopt(3), as in malloc.h."""
+
 
 def system_trim() -> Callable[[int], object] | None:
     """Return glibc's malloc_trim, None where the C library has none.
@@ -20,6 +25,17 @@ def system_trim() -> Callable[[int], object] | None:
     By itself glibc keeps what was freed below the last block in use: 2 to 5 MiB after a scan.
     """
     return getattr(ctypes.CDLL(None), "malloc_trim", None)
+
+
+def return_large_blocks() -> None:
+    """Have glibc give blocks of over LARGE_BYTES back to the system when they are freed.
+
+    By itself it raises that bound with each such block that is freed, up to 32 MiB: many responses of some
+    MiB to clients that do not read them left five times their size in holes between what was in use.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if set_option:
+        set_option(_M_MMAP_THRESHOLD, LARGE_BYTES)
 
 
 class FreedMemory:
