@@ -12,7 +12,9 @@ import weakref
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from exporter.state.chunk_cache import ChunkMemory
+from exporter.state.erasure import FIND_NAMES, delete_names
 from exporter.state.file_lock import FileLock
+from exporter.state.open_place import OpenPlace
 from exporter.state.place import explain, find_problem
 from exporter.state.sqlite_file import in_memory, is_broken, is_busy, open_file, set_aside, told
 from exporter.text.file_limit import because
@@ -29,7 +31,6 @@ WAIT_SECONDS = 60.0
 """How long another process may hold the file: a rolling update starts one before it ends the other."""
 MAX_NAMES = 100_000
 """Number of a bucket's uploads whose keys and ids are kept, unless another is given."""
-_NOTES_WITH_KEYS = """SELECT number, notes FROM buckets WHERE notes LIKE '%"boundaries"%'"""
 _RETRY_SECONDS = 0.2
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -78,6 +79,7 @@ class StateDatabase:
         self.lock = threading.RLock()
         """Held while a bucket's number is used: in a new file the number may be that of another bucket."""
         self._file_lock = FileLock(path.with_name(f"{path.name}.lock")) if path else None
+        self._place = OpenPlace(path, self._file_lock) if path and self._file_lock else None
         self._numbers: dict[BucketName, int] = {}
         self._failing = self._opened_again = False
         self._connection: sqlite3.Connection | None = None
@@ -109,20 +111,30 @@ class StateDatabase:
                 log.warning(text, extra={"fields": {"path": str(self.path), "seconds": wait}})
             if stop.wait(_RETRY_SECONDS):
                 return False
-        if not self.max_names and (
-            self.read("SELECT 1 FROM name_blocks LIMIT 1") or self.read(_NOTES_WITH_KEYS)
-        ):
-            self.write(_delete_names)
+        if not self.max_names and any(map(self.read, FIND_NAMES)):
+            self.write(delete_names)
         return True
 
     def close(self) -> None:
         """Close the file and let other processes use it."""
         with self.lock:
+            self.keep_in_place(at_end=True)
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
             if self._file_lock:
                 self._file_lock.release()
+
+    def keep_in_place(self, *, at_end: bool = False) -> None:
+        """Write all to a new file where the open one was removed or replaced; to be called now and then."""
+        with self.lock:
+            place, connection = self._place, self._connection
+            if place is None or connection is None or not place.is_lost(at_end=at_end):
+                return
+            self._on_failure()
+            if opened := place.write_anew(connection, self.salt):
+                connection.close()
+                self._use(opened)
 
     def keep_only(self, names: Iterable[BucketName]) -> None:
         """Delete all buckets but these."""
@@ -221,7 +233,7 @@ class StateDatabase:
             if self._opened_again:
                 set_aside(path, reason)
             self._opened_again = True
-            self._use(open_file(path, self.salt))
+            self._use_file(open_file(path, self.salt))
         except (OSError, sqlite3.Error) as error:
             self._fall_back_to_memory(told(error))
 
@@ -233,7 +245,7 @@ class StateDatabase:
                 raise StateError(f"state.path: {problem}")
             if not self._file_lock.acquire():
                 return False
-            self._use(open_file(path))
+            self._use_file(open_file(path))
         except sqlite3.Error as error:
             if is_busy(error):
                 self._file_lock.release()
@@ -250,6 +262,13 @@ class StateDatabase:
         text = "the state file cannot be used: remembering in memory until the next start"
         log.warning(text, extra={"fields": self._fields() | {"error": reason}})
         self._use(in_memory(self.salt or None))
+        if self._place:
+            self._place.forget()
+
+    def _use_file(self, connection: sqlite3.Connection) -> None:
+        self._use(connection)
+        if self._place:
+            self._place.note()
 
     def _use(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -265,24 +284,6 @@ class StateDatabase:
 def _end_transaction(connection: sqlite3.Connection) -> None:
     if connection.in_transaction:
         connection.execute("ROLLBACK")
-
-
-def _delete_names(connection: sqlite3.Connection) -> None:
-    connection.execute("UPDATE uploads SET name = NULL WHERE name IS NOT NULL")
-    connection.execute("DELETE FROM name_blocks")
-    connection.execute("DELETE FROM names")
-    for number, notes in connection.execute(_NOTES_WITH_KEYS).fetchall():
-        connection.execute("UPDATE buckets SET notes = ? WHERE number = ?", (_without_keys(notes), number))
-
-
-def _without_keys(notes: str) -> str | None:
-    """Return notes without the keys at which the listing can be cut; None where they are damaged."""
-    try:
-        stored = json.loads(notes)
-        del stored["boundaries"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-    return json.dumps(stored)
 
 
 def _text(name: BucketName) -> str:

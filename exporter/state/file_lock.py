@@ -35,6 +35,28 @@ class FileLock:
         self._descriptor = descriptor
         return True
 
+    def is_in_place(self) -> bool:
+        """Whether the file that is locked still has its name: else another process can lock one there.
+
+        Raises OSError where nobody can tell.
+        """
+        try:
+            found = self._path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return self._descriptor is not None and os.path.samestat(found, os.fstat(self._descriptor))
+
+    def renew(self) -> bool:
+        """Take the lock on what has its file's name now; false where another process has it, or OSError."""
+        before = self._descriptor
+        if self.is_in_place():
+            return True
+        if not self.acquire():
+            return False
+        if before is not None:
+            os.close(before)
+        return True
+
     def release(self) -> None:
         """Release the lock if it is held; its file stays."""
         if self._descriptor is not None:

@@ -190,6 +190,7 @@ class LedgerRows:
             change = "UPDATE buckets SET settings = ?, notes = ? WHERE number = ?"
             connection.execute(change, (settings, notes, number))
 
+        self._database.keep_in_place()
         return self._write(work)
 
     def notes(self) -> tuple[str, str] | None:

@@ -123,14 +123,21 @@ def open_file(path: Path, salt: bytes | None = None) -> sqlite3.Connection:
 
 
 def set_aside(path: Path, reason: str) -> None:
-    """Rename a file that cannot be used, and SQLite's files beside it; nothing is deleted."""
+    """Rename a file that cannot be used, and SQLite's files beside it, with a warning."""
+    aside = move_aside(path)
+    text = "the state file cannot be read: it is set aside, and a new one is begun"
+    log.warning(text, extra={"fields": {"path": str(path), "aside": aside, "error": reason}})
+
+
+def move_aside(path: Path) -> str:
+    """Rename a file, and SQLite's files beside it; nothing is deleted. Return its new name, '' for none."""
     suffix = f".set-aside-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
-    aside = path.with_name(path.name + suffix)
+    aside, moved = path.with_name(path.name + suffix), ""
     for end in ("-journal", "-wal", "-shm", ""):  # SQLite would apply a left-over log to the new file
         with suppress(FileNotFoundError):
             os.rename(f"{path}{end}", f"{aside}{end}")  # noqa: PTH104 - names with endings are no paths
-    text = "the state file cannot be read: it is set aside, and a new one is begun"
-    log.warning(text, extra={"fields": {"path": str(path), "aside": aside.name, "error": reason}})
+            moved = aside.name
+    return moved
 
 
 def _read_through(path: Path) -> None:

@@ -5,6 +5,7 @@ import errno
 import logging
 import os
 import random
+import shutil
 import sqlite3
 import stat
 import threading
@@ -283,6 +284,85 @@ class TestDamagedInUse:
         memory.state.close()
         assert prove_rows(filled) == UPLOADS
         assert len(aside(filled)) >= 1
+
+
+class TestLostInUse:
+    """The file is removed or replaced while it is open: the system keeps it until the process ends."""
+
+    @pytest.fixture
+    def backup(self, filled: Path, tmp_path: Path) -> Path:
+        """Give a file of an earlier time in another folder, and begin anew."""
+        (tmp_path / "kept").mkdir()
+        return filled.rename(tmp_path / "kept/backup.db")
+
+    @pytest.mark.parametrize(
+        "lost",
+        [["state.db"], ["state.db-wal"], ["state.db", "state.db-wal", "state.db.lock"], ["state.db.lock"]],
+    )
+    def test_what_was_removed_is_written_anew_whole(self, path: Path, lost: list[str], caplog):
+        failures: list[None] = []
+        state = StateDatabase(path, on_failure=lambda: failures.append(None))
+        state.open(threading.Event())
+        memory = Memory(state)
+        remember(memory, range(100))
+        memory.rows.flush()
+        for name in lost:
+            path.with_name(name).unlink()
+        with caplog.at_level(logging.WARNING):
+            for _ in range(3):
+                remember(memory, range(200))
+                settle(memory, 400)
+                remember(memory, range(200))
+        assert (len(failures), len(caplog.records)) == (1, 1)
+        assert "was removed" in caplog.text
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+        assert modes == dict.fromkeys(("state.db", "state.db-wal", "state.db.lock"), 0o600)
+        with pytest.raises(StateError, match="used by another process"):
+            StateDatabase(path).open(threading.Event(), wait=0)
+        memory.rows.flush()
+        state.close()
+        assert prove_rows(path) == 200
+
+    def test_a_backup_in_its_place_is_set_aside_as_it_is(self, backup: Path, path: Path, caplog):
+        memory, content = opened(path), backup.read_bytes()
+        remember(memory, range(100))
+        backup.rename(path)
+        with caplog.at_level(logging.WARNING):
+            memory.rows.flush()
+            memory.state.close()
+        assert "was removed or replaced while in use: it is written anew" in caplog.text
+        assert [each.read_bytes() for each in aside(path)] == [content]
+        assert prove_rows(path) == 100
+
+    def test_another_exporter_that_has_begun_there_is_left_alone(self, filled: Path, caplog):
+        first = opened(filled)
+        for each in filled.parent.iterdir():
+            each.unlink()
+        second = opened(filled)
+        remember(second, range(7))
+        second.rows.flush()
+        with caplog.at_level(logging.WARNING):
+            settle(first, UPLOADS)
+            settle(first, UPLOADS)
+            assert len(caplog.records) == 1
+            first.state.close()
+        assert caplog.records[0].fields["error"] == "another process uses it now"
+        second.state.close()
+        assert (prove_rows(filled), aside(filled)) == (7, [])
+
+    def test_without_its_folder_it_is_written_at_the_end_if_that_is_back(self, tmp_path: Path, caplog):
+        folder = tmp_path / "state"
+        folder.mkdir()
+        memory = opened(folder / "state.db")
+        remember(memory, range(UPLOADS))
+        memory.rows.flush()
+        shutil.rmtree(folder)
+        settle(memory, 100)
+        settle(memory, 0)
+        assert [record.fields["error"] for record in caplog.records] == ["No such file or directory"]
+        folder.mkdir()
+        memory.state.close()
+        assert prove_rows(folder / "state.db") == 50
 
 
 class TestPlace:
