@@ -52,9 +52,11 @@ def force_exit_later(code: int) -> None:
     timer = threading.Timer(FORCED_EXIT_SECONDS, os._exit, [code])
     timer.daemon = True
     try:
-        if sys.__stderr__ is not None:
-            faulthandler.dump_traceback_later(HELD_EXIT_SECONDS, exit=True, file=sys.__stderr__)
         timer.start()
+        if sys.__stderr__ is not None:
+            # its number: to flush the file would wait for whoever writes to a log that nobody reads
+            file = sys.__stderr__.fileno()
+            faulthandler.dump_traceback_later(HELD_EXIT_SECONDS, exit=True, file=file)
     except (RuntimeError, MemoryError):  # the system has no more threads
         os._exit(code)
 

@@ -1,6 +1,7 @@
 """How signals end a command: while it starts, while it runs, and where it does not end by itself."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -62,6 +63,16 @@ os.kill(os.getpid(), signal.SIGTERM)
 print("stopping", flush=True)
 {held}
 """
+UNREAD = """
+import select, sys, threading
+from exporter.cli import signals
+signals.FORCED_EXIT_SECONDS = 0.1
+threading.Thread(target=sys.stderr.write, args=["of a log\\n" * 2**17]).start()
+while select.select([], [sys.stderr], [], 0)[1]:
+    pass
+signals.force_exit_later(7)
+"""
+"""Fills the pipe of its log, which nobody reads, and is to end with 7."""
 BLOCKED = """
 import os, signal, sys
 from exporter.cli.start import prepare_process
@@ -153,6 +164,15 @@ def test_a_command_that_hangs_while_it_ends_is_ended_within_5_seconds(kind: str,
             process.kill()
         assert (ended, 4.0 <= time.monotonic() - started < 7.0) == (code, True)
         assert ("(most recent call first)" in process.stderr.read().decode()) == (code == 1)
+
+
+def test_a_log_that_nobody_reads_does_not_keep_a_command_from_its_end():
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with subprocess.Popen([sys.executable, "-c", UNREAD], stderr=subprocess.PIPE, env=environment) as process:
+        try:
+            assert process.wait(15) == 7
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("command", ["serve", "scan"])
