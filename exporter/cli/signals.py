@@ -19,6 +19,8 @@ FORCED_EXIT_SECONDS = 4.5
 """A stopping process exits after this time whatever still runs; people wait no longer than 5 s."""
 HELD_EXIT_SECONDS = 4.8
 """After this time it exits even where one thread holds the interpreter, so that no other can run."""
+KILLED_SECONDS = 6
+"""After this time the system ends it, where not even the stacks of its threads can be written."""
 
 
 def handle_termination(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
@@ -47,8 +49,9 @@ def force_exit_later(code: int) -> None:
 
     It ends at once where the system has no thread for that. Where the interpreter is held, a thread outside
     Python writes the stacks of all threads to standard error after HELD_EXIT_SECONDS, and exits with 1:
-    faulthandler knows no other code.
+    faulthandler knows no other code. Where nobody reads standard error either, SIGALRM ends it.
     """
+    signal.alarm(KILLED_SECONDS)
     timer = threading.Timer(FORCED_EXIT_SECONDS, os._exit, [code])
     timer.daemon = True
     try:

@@ -64,13 +64,14 @@ print("stopping", flush=True)
 {held}
 """
 UNREAD = """
-import select, sys, threading
+import ctypes, select, sys, threading
 from exporter.cli import signals
-signals.FORCED_EXIT_SECONDS = 0.1
+signals.FORCED_EXIT_SECONDS, signals.HELD_EXIT_SECONDS, signals.KILLED_SECONDS = 0.2, 0.4, 1
 threading.Thread(target=sys.stderr.write, args=["of a log\\n" * 2**17]).start()
 while select.select([], [sys.stderr], [], 0)[1]:
     pass
 signals.force_exit_later(7)
+{held}
 """
 """Fills the pipe of its log, which nobody reads, and is to end with 7."""
 BLOCKED = """
@@ -166,11 +167,15 @@ def test_a_command_that_hangs_while_it_ends_is_ended_within_5_seconds(kind: str,
         assert ("(most recent call first)" in process.stderr.read().decode()) == (code == 1)
 
 
-def test_a_log_that_nobody_reads_does_not_keep_a_command_from_its_end():
+@pytest.mark.parametrize(
+    ("kind", "code"), [(each, 7 if "waits" in each else -signal.SIGALRM) for each in HOLDS]
+)
+def test_a_log_that_nobody_reads_does_not_keep_a_command_from_its_end(kind: str, code: int):
+    line = [sys.executable, "-c", UNREAD.format(held=HOLDS[kind])]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    with subprocess.Popen([sys.executable, "-c", UNREAD], stderr=subprocess.PIPE, env=environment) as process:
+    with subprocess.Popen(line, stderr=subprocess.PIPE, env=environment) as process:
         try:
-            assert process.wait(15) == 7
+            assert process.wait(15) == code
         finally:
             process.kill()
 
