@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
+from exporter.cli.log_queue import LogQueue
 from exporter.text.redaction import redact
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ PERIOD_SECONDS = 60.0
 KINDS = 200
 """Number of kinds that are told apart in a period; the others count as one."""
 EXAMPLE_LENGTH = 200
+DRAIN_SECONDS = 1.0
+"""Time that the last lines get to be written."""
 
 _OURS = "exporter"
 _CAUSED_BY_CLIENTS = ("exporter.web.", "exporter.config.reload", "exporter.scheduler.scan_now")
@@ -43,7 +47,7 @@ class _Period:
     left_out: int = 0
 
 
-class LimitedHandler(logging.StreamHandler[TextIO]):
+class LimitedHandler(logging.StreamHandler["TextIO | LogQueue"]):
     """Writes lines to a stream, of each limited kind no more than LINES a minute. Safe with many threads.
 
     How many were left out is told once their minute is over: by `tell_overdue`, which is to be called every
@@ -72,7 +76,22 @@ class LimitedHandler(logging.StreamHandler[TextIO]):
         """Write how many lines were left out."""
         with self.lock:  # type: ignore[union-attr] # likewise
             self._tell_begun_before(float("inf"))
+        if isinstance(self.stream, LogQueue):
+            self.stream.drain(DRAIN_SECONDS)
         super().close()
+
+    def write_behind(self) -> None:
+        """From here on let no thread wait for the reader of the stream, where that is a file or a pipe.
+
+        Lines are written as before where the system has no more threads.
+        """
+        if isinstance(self.stream, LogQueue):
+            return
+        with suppress(OSError, RuntimeError, MemoryError):  # OSError: it has no descriptor
+            self.setStream(LogQueue(self.stream.fileno(), self._tell_lost))
+
+    def _tell_lost(self, lines: int) -> str:
+        return self.format(_count_of_lost(lines)) + self.terminator
 
     def _has_room(self, record: logging.LogRecord) -> bool:
         """Note a line; return whether to write it."""
@@ -106,6 +125,13 @@ def tell_overdue() -> None:
             handler.tell_overdue()
 
 
+def write_behind() -> None:
+    """Let no thread wait for the log's reader from here on."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LimitedHandler):
+            handler.write_behind()
+
+
 def _is_limited(record: logging.LogRecord) -> bool:
     """Whether a line may come by the thousand; those about scans are limited where they are logged."""
     if record.name.partition(".")[0] != _OURS:
@@ -131,13 +157,16 @@ def _describe(kind: _Kind, record: logging.LogRecord) -> tuple[str, str]:
 
 
 def _count_of(period: _Period) -> logging.LogRecord:
+    text = f"more lines like these were left out: {LINES} a minute are written"
     fields = {"logger": period.logger, "example": period.example, "left_out": period.left_out}
-    return logging.makeLogRecord(
-        {
-            "name": __name__,
-            "levelno": period.level,
-            "levelname": logging.getLevelName(period.level),
-            "msg": f"more lines like these were left out: {LINES} a minute are written",
-            "fields": fields,
-        }
-    )
+    return _record(period.level, text, fields)
+
+
+def _count_of_lost(lines: int) -> logging.LogRecord:
+    text = "lines of the log were lost: standard error did not take them in time"
+    return _record(logging.WARNING, text, {"lost": lines})
+
+
+def _record(level: int, text: str, fields: dict[str, object]) -> logging.LogRecord:
+    values = {"name": __name__, "levelno": level, "levelname": logging.getLevelName(level), "msg": text}
+    return logging.makeLogRecord(values | {"fields": fields})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from exporter import __version__
 from exporter.cli.errors import UsageError
 from exporter.cli.exit_codes import OK, USAGE_ERROR
-from exporter.cli.log_limit import tell_overdue
+from exporter.cli.log_limit import tell_overdue, write_behind
 from exporter.cli.shard import choose_shard
 from exporter.cli.signals import force_exit_later, handle_termination, start_thread
 from exporter.cli.standard_output import write_error
@@ -103,6 +103,7 @@ def serve(  # noqa: PLR0913 - what can be chosen of serving
     handle_termination(lambda *_: _stop(service))
     signal.signal(signal.SIGUSR1, lambda *_: _scan_now(service))
     _log_start(service, len(settings.targets), shard)
+    write_behind()
     on_start(service)
     try:
         service.run()
