@@ -4,6 +4,7 @@ import io
 import logging
 import threading
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -184,3 +185,21 @@ def test_many_threads_lose_no_count(limit: Limit, left_out: list):
         thread.join()
     limit.handler.close()
     assert left_out == [("urllib3", "m", 4000 - LINES)]
+
+
+@pytest.mark.parametrize("threads", [True, False])
+def test_lines_and_numbers_are_written_behind_or_directly_where_there_is_no_thread_for_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, threads: bool
+):
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    if not threads:
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+    with (tmp_path / "log").open("w") as file:
+        handler = LimitedHandler(file)
+        handler.write_behind()
+        for _ in range(LINES + 1):
+            handler.handle(logging.makeLogRecord({"name": "urllib3", "msg": "m"}))
+        handler.close()
+    assert (tmp_path / "log").read_text().splitlines() == [*["m"] * LINES, COUNT]
