@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import resource
 import socket
@@ -45,6 +46,8 @@ def is_open(descriptor: int) -> bool:
 @contextmanager
 def files_left(number: int) -> Iterator[str]:
     """Allow so many files to be opened while the block lasts; yield what is told to be raised."""
+    gc.collect()
+    gc.disable()  # it would close what other tests have left open
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = next(islice(filterfalse(is_open, count()), number, None))
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
@@ -52,6 +55,7 @@ def files_left(number: int) -> Iterator[str]:
         yield f"raise the limit of {limit:,} (ulimit -n, LimitNOFILE= of systemd, or the container's)"
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        gc.enable()
 
 
 @pytest.fixture
@@ -73,7 +77,7 @@ def send(transport: Transport, url: str) -> None:
 
 def send_at_once(transport: Transport, url: str) -> None:
     multi = transport.borrow()
-    multi.start(url, [], 5, "label")
+    multi.start(url, [], 1, "label")
     [(_, error, _)] = multi.completed(5)
     raise from_curl("ListParts", error)
 
@@ -81,8 +85,11 @@ def send_at_once(transport: Transport, url: str) -> None:
 @pytest.mark.parametrize("left", [0, 1, 2])
 @pytest.mark.parametrize("how", [send, send_at_once])
 def test_a_call_that_finds_no_file_descriptor_names_the_limit(how, left, transport, url):
-    with files_left(left) as advice, pytest.raises(StoreError) as caught:
-        how(transport, url)
+    for _ in range(5):  # a timeout: a thread of another test has closed a file meanwhile
+        with files_left(left) as advice, pytest.raises(StoreError) as caught:
+            how(transport, url)
+        if caught.value.reason is not Reason.TIMEOUT:
+            break
     assert (caught.value.reason, caught.value.retryable) == (Reason.CONNECTION, True)
     assert f"too many files are open: {advice}, or lower scan.concurrency or scan.workers" in str(
         caught.value
