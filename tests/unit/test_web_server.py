@@ -181,7 +181,7 @@ class TestTooMany:
             assert len(begun) == 2
 
     def test_requests_that_came_along_with_one_for_much_are_for_another_connection(self):
-        with serving(big) as web, connect(web) as client:
+        with serving(big) as web, connect(web, receive_buffer=4096) as client:
             client.sendall(GET * 2)
             head, _, body = read_to_end(client).partition(b"\r\n\r\n")
             assert (head[:13], len(body)) == (b"HTTP/1.1 200 ", BIG)
