@@ -29,7 +29,7 @@ from unit.lying_store import LyingStore
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.no_cover
+pytestmark = [pytest.mark.no_cover, pytest.mark.slow]
 ALL = [*SCENARIOS]
 OTHER_REQUESTS = [each for each in SCENARIOS if each not in (Restarted, RestartedHidden)]
 """Those that ask something else than the ones before."""

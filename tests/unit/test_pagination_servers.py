@@ -78,6 +78,7 @@ def loses_without_a_sign(server: ListingServer) -> bool:
     return bool(loses) and server.keys == "after"
 
 
+@pytest.mark.slow
 @pytest.mark.no_cover
 @settings(deadline=None, max_examples=1500)
 @given(servers)

@@ -43,6 +43,8 @@ from exporter.web.server.connections import (
 )
 from exporter.web.server.server import ListenError, WebServer, bind
 
+pytestmark = pytest.mark.slow
+
 
 class TestSlowClients:
     @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ from exporter.web.auth.config import WebConfig
 from exporter.web.server.connections import ConnectionLimits
 from exporter.web.server.server import WebServer
 
+pytestmark = pytest.mark.slow
+
 VERIFIED = ("client_auth_type: RequireAndVerifyClientCert", "client_ca_file: ca.pem")
 
 
