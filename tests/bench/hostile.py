@@ -69,7 +69,7 @@ class Peak:
 
 def scan_once(build: Build, attack: str) -> Peak:
     """Scan a bucket whose store answers with this attack."""
-    with _served(attack) as url, TemporaryDirectory() as folder:
+    with served(SERVER, attack) as url, TemporaryDirectory() as folder:
         parts = "never" if attack.startswith("page") else "remembered"
         buckets = [BUCKET, *(f"{BUCKET}-{each}" for each in range(1, 4))] if "four" in attack else [BUCKET]
         targets = [target(url, each, name=each, parts=parts, retries=0) for each in buckets]
@@ -116,9 +116,9 @@ def _figures(taken: Sequence[Peak], idle: float) -> dict[str, float]:
 
 
 @contextmanager
-def _served(attack: str) -> Iterator[str]:
-    """Serve an attack in a process of its own; yields the URL."""
-    command = [sys.executable, str(SERVER), attack]
+def served(script: Path | str, *arguments: str) -> Iterator[str]:
+    """Run a script that serves and first prints its port, in a process of its own; yields the URL."""
+    command = [sys.executable, str(script), *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout

@@ -7,11 +7,9 @@ each way of `parts`, the peak over idle, how far it came, and what the state fil
 import argparse
 import json
 import re
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench.hostile import served
 from bench.procfs import memory_mib
 from servers.exporter import serving, target
 
@@ -172,18 +171,6 @@ def page(endless: Endless, url: str) -> tuple[int, bytes]:
     return status, body.replace("@", f"{number:09}").encode()
 
 
-@contextmanager
-def served(name: str) -> Iterator[str]:
-    """Serve a listing in a process of its own; yields the URL."""
-    command = [sys.executable, __file__, "--serve", name]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        finally:
-            process.kill()
-
-
 def settings_of(endless: Endless, url: str, way: str, seconds: int) -> dict[str, object]:
     """Return the target of a config."""
     scan = {"parts": way, "retries": 0, "timeout": f"{seconds}s", "interval": "1h"}
@@ -201,7 +188,7 @@ def settings_of(endless: Endless, url: str, way: str, seconds: int) -> dict[str,
 def attack(name: str, way: str, seconds: int, program: list[str]) -> tuple[float, str]:
     """Return the MiB over idle, and what else there is to say."""
     endless = ENDLESS[name]
-    with served(name) as url, TemporaryDirectory() as folder:
+    with served(__file__, "--serve", name) as url, TemporaryDirectory() as folder:
         state = Path(folder) / "state.db"
         config = {
             "state": {"path": str(state)},
