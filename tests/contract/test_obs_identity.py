@@ -20,13 +20,9 @@ from servers.standin import Reply, StandIn
 from exporter.config.credentials import Credentials, Secret
 from exporter.config.settings import BucketSettings, StoreKind, TargetSettings
 from exporter.model.errors import Reason
-from exporter.stores.obs.credentials import (
-    RENEW_BEFORE_SECONDS,
-    RETRY_SECONDS,
-    Keys,
-    ObsCredentials,
-)
+from exporter.stores.obs.credentials import Keys, ObsCredentials
 from exporter.stores.obs.store import ObsStore
+from exporter.stores.temporary_keys import RENEW_BEFORE_SECONDS, RETRY_SECONDS
 from exporter.stores.transport.client import Transport
 
 if TYPE_CHECKING:

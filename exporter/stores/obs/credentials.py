@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 import time
 from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.errors import log_safe
 from exporter.stores.secret_sources import CredentialSourceError, key_fault, read_token
+from exporter.stores.temporary_keys import Issued, TemporaryKeys
 from exporter.stores.transport.client import Request
 
 if TYPE_CHECKING:
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
 METADATA_URL = "http://169.254.169.254"
 """Metadata service of a server; link-local, so never through a proxy."""
 IAM_URL = "https://iam.myhuaweicloud.com"
-RENEW_BEFORE_SECONDS = 300.0
-"""Temporary keys are renewed this long before they expire; they stay in use while renewals fail."""
-RETRY_SECONDS = 10.0
-"""Pause between two attempts to renew valid or refused keys, and after a failure that is not retryable."""
 _METADATA_TIMEOUT_SECONDS = 2.0
 _LIFETIME_SECONDS = 3600
 _KEY_VARIABLES = ("OBS_ACCESS_KEY_ID", "OBS_SECRET_ACCESS_KEY", "OBS_SECURITY_TOKEN")
@@ -53,13 +49,6 @@ class Keys(NamedTuple):
     access_key: str
     secret: str
     token: str | None
-
-
-class _TemporaryKeys(NamedTuple):
-    """Keys that expire at a Unix time in seconds."""
-
-    keys: Keys
-    expires_at: float
 
 
 class ObsCredentials:
@@ -82,27 +71,18 @@ class ObsCredentials:
         self._iam_url = iam_url
         self._environ = environ
         self._clock = clock
-        self._lock = threading.Lock()
-        self._temporary: _TemporaryKeys | None = None
-        self._failure: StoreError | None = None
-        self._fetched_at = 0.0
-        self._doubted = False
-        self._doubted_at = -RETRY_SECONDS
+        self._temporary = TemporaryKeys(self._fetch, clock)
+        self.doubt = self._temporary.doubt
+        """Has the next call fetch keys anew where these, which the store refused, are still in use."""
 
     def keys(self) -> Keys:
         """Return the keys; only within `Transport.call`. Raises StoreError (credentials), StoppingError."""
-        keys = self._static_keys() or self._temporary_keys()
+        keys = self._static_keys() or self._temporary.get()
         names = ("access key", "secret", "security token")
         for name, text in zip(names, keys, strict=True):
             if fault := key_fault(text or "", in_header=name != "secret"):
                 raise StoreError(Reason.CREDENTIALS, f"the {name} {fault}; write it alone, nothing was sent")
         return keys
-
-    def doubt(self, refused: Keys) -> None:
-        """Have the next call fetch keys anew where these, which the store refused, are still in use."""
-        known, now = self._temporary, self._clock()
-        if known and known.keys == refused and not 0 <= now - self._doubted_at < RETRY_SECONDS:
-            self._doubted, self._doubted_at = True, now
 
     def _static_keys(self) -> Keys | None:
         """Return the keys of the config or the environment, None where neither has any."""
@@ -123,52 +103,14 @@ class ObsCredentials:
             raise StoreError(Reason.CREDENTIALS, f"no access key or no secret: {_ADVICE}; nothing was sent")
         return None
 
-    def _temporary_keys(self) -> Keys:
-        """Return temporary keys; while some are valid, only the thread that renews them waits."""
-        held = self._valid_keys(self._clock())
-        if not self._lock.acquire(blocking=held is None):
-            return cast("Keys", held)
-        try:
-            now = self._clock()
-            if self._is_due(now):
-                self._renew(now)
-            if keys := self._valid_keys(now):
-                return keys
-            raise self._failure or StoreError(Reason.CREDENTIALS, _ADVICE)
-        finally:
-            self._lock.release()
-
-    def _valid_keys(self, now: float) -> Keys | None:
-        known = self._temporary
-        return known.keys if known and now < known.expires_at else None
-
-    def _is_due(self, now: float) -> bool:
-        """Whether to fetch new keys now: none are valid or they expire soon, and no pause is in force."""
-        known, failure = self._temporary, self._failure
-        if self._doubted:
-            return True
-        if known and now < known.expires_at - RENEW_BEFORE_SECONDS:
-            return False
-        waits = self._valid_keys(now) or (failure and not failure.retryable)
-        return not (waits and 0 <= now - self._fetched_at < RETRY_SECONDS)
-
-    def _renew(self, now: float) -> None:
-        self._fetched_at, self._doubted = now, False
-        try:
-            self._temporary = self._fetch()
-        except StoreError as error:
-            self._failure = error
-        else:
-            self._failure = None
-
-    def _fetch(self) -> _TemporaryKeys:
+    def _fetch(self) -> Issued[Keys]:
         provider, file = self._variable(_PROVIDER_VARIABLES), self._variable(_TOKEN_FILE_VARIABLES)
         return self._fetch_for_workload(provider, file) if provider and file else self._fetch_for_server()
 
     def _variable(self, names: tuple[str, ...]) -> str:
         return next((text for name in names if (text := self._environ.get(name, ""))), "")
 
-    def _fetch_for_workload(self, provider: str, file: str) -> _TemporaryKeys:
+    def _fetch_for_workload(self, provider: str, file: str) -> Issued[Keys]:
         """Exchange the workload's token for an IAM token, and that for keys."""
         try:
             id_token = read_token(file)
@@ -198,7 +140,7 @@ class ObsCredentials:
                 return {"scope": {scope: {"id": value}}}
         return {}
 
-    def _fetch_for_server(self) -> _TemporaryKeys:
+    def _fetch_for_server(self) -> Issued[Keys]:
         """Ask the metadata service, with a session token where it issues them."""
         put = {"X-Metadata-Token-Ttl-Seconds": str(_LIFETIME_SECONDS)}
         token_response = self._metadata("PUT", "/meta-data/latest/api/token", put)
@@ -239,7 +181,7 @@ class ObsCredentials:
             raise error
         return response
 
-    def _read(self, operation: str, response: Response) -> _TemporaryKeys:
+    def _read(self, operation: str, response: Response) -> Issued[Keys]:
         """Return the keys in a response. Raises StoreError."""
         try:
             credential = json.loads(response.body)["credential"]
@@ -251,7 +193,7 @@ class ObsCredentials:
             raise _error(operation, "the answer holds no keys")
         if expires_at <= self._clock():
             raise _error(operation, "the keys have ended already: check the clocks")
-        return _TemporaryKeys(keys, expires_at)
+        return Issued(keys, expires_at)
 
 
 def _error(operation: str, what: str) -> StoreError:
