@@ -11,7 +11,7 @@ from exporter.config.settings import BucketSettings
 from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.model.results import AbortRules
 from exporter.model.uploads import Part, Upload
-from exporter.stores.base import Page
+from exporter.stores.base import S3_OPERATIONS, Page, PageOperations
 from exporter.stores.engine.store_client import Clocks
 from exporter.stores.engine.threads import ThreadedSession
 from exporter.stores.pagination.part_sums import NumberedPartSum
@@ -98,6 +98,7 @@ class FakeStore:
     lists_by_key: bool = False
     encodes_keys: bool = False
     operations: tuple[str, ...] = ("ListMultipartUploads", "ListParts")
+    page_operations: PageOperations = S3_OPERATIONS
     signing_region: str = "nowhere-1"
     rules: list[AbortRules | Exception] = field(default_factory=lambda: [AbortRules()])
     """What comes of asking for the lifecycle rules, one after the other, the last for good."""

@@ -15,7 +15,7 @@ from exporter.scan.scanner import Scanner
 from exporter.state.database import BucketName, StateDatabase
 from exporter.state.ledger import Ledger
 from exporter.state.rows import LedgerRows
-from exporter.stores.base import Page
+from exporter.stores.base import S3_OPERATIONS, Page, PageOperations
 from exporter.stores.engine.store_client import StoreClient
 from exporter.stores.pagination.part_sums import NumberedPartSum, RangedPartSum
 
@@ -138,6 +138,7 @@ class MonthStore:
     asked: list[str] = field(default_factory=list)
     pages: int = 0
     operations: tuple[str, ...] = ("ListMultipartUploads", "ListParts")
+    page_operations: PageOperations = S3_OPERATIONS
     signing_region: str = "nowhere-1"
     _listed: list[Upload] = field(default_factory=list)
 

@@ -50,6 +50,7 @@ class _CountingStore:
     def __init__(self, store: Store) -> None:
         self.pages: Counter[str] = Counter()
         self.operations = store.operations
+        self.page_operations = store.page_operations
         self.has_part_times = store.has_part_times
         self.lists_by_key = store.lists_by_key
         self.encodes_keys = store.encodes_keys

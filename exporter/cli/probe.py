@@ -13,7 +13,7 @@ from exporter.model.errors import Failure, GoneError, Reason, StoreError
 from exporter.scan.examination.cross_examination import PREFIX_BROKEN
 from exporter.scan.examination.prefix_check import is_prefix_broken
 from exporter.scan.examination.questions import is_denied_twice
-from exporter.stores.base import LIFECYCLE_OPERATION, PARTS_OPERATION, UPLOADS_OPERATION, PageRequest
+from exporter.stores.base import LIFECYCLE_OPERATION, PageRequest
 from exporter.stores.engine.retry import Deadline
 from exporter.stores.pagination.listing import list_next_page, uploads_paginator
 from exporter.stores.permissions import missing_permission
@@ -78,7 +78,14 @@ def _probe(names: frozenset[str], limit: int | None, session: TargetSession) -> 
     selected = [bucket for bucket in buckets if not names or bucket.name in names]
     for outcome in session.for_each(selected[:limit], lambda bucket: list(_probe_bucket(session, bucket))):
         if isinstance(outcome.value, Failure):  # a bug of ours
-            rows.append(_result(session.target, outcome.bucket, UPLOADS_OPERATION, outcome.value))
+            rows.append(
+                _result(
+                    session.target,
+                    outcome.bucket,
+                    session.client.store.page_operations.uploads,
+                    outcome.value,
+                )
+            )
         else:
             rows += outcome.value
     if skipped := len(selected[limit:]) if limit is not None else 0:
@@ -102,7 +109,8 @@ def _probe_bucket(session: TargetSession, bucket: BucketSettings) -> Iterator[Pr
     if bucket.prefix and not uploads and session.client.store.lists_by_key:
         uploads = attempt(partial(_list_without_prefix, session, bucket), name, bucket.name)
         noted += (PREFIX_BROKEN,) if uploads else ()
-    yield _result(target, bucket.name, UPLOADS_OPERATION, uploads)._replace(notes=noted)
+    operation = session.client.store.page_operations.uploads
+    yield _result(target, bucket.name, operation, uploads)._replace(notes=noted)
     if target.scan.parts != "never":
         yield _probe_parts(session, bucket, uploads)
     if target.lifecycle:
@@ -124,21 +132,22 @@ def _list_without_prefix(session: TargetSession, bucket: BucketSettings) -> Coll
 def _probe_parts(
     session: TargetSession, bucket: BucketSettings, uploads: Collection[Upload] | Failure
 ) -> ProbeResult:
+    operation = session.client.store.page_operations.parts
     if isinstance(uploads, Failure):
         untried = "the uploads cannot be listed"
-        return ProbeResult(session.target.name, bucket.name, PARTS_OPERATION, untried=untried)
+        return ProbeResult(session.target.name, bucket.name, operation, untried=untried)
     asked = list(uploads)[:UPLOADS_PER_BUCKET]
     for upload in asked:
         task = _first_parts(bucket, upload)
         found = attempt(partial(_call, session, bucket, task), session.target.name, bucket.name)
         if found is not None:
-            return _result(session.target, bucket.name, PARTS_OPERATION, found)
+            return _result(session.target, bucket.name, operation, found)
     if asked:
         query = partial(_check_gone, session, bucket, asked)
         if failed := attempt(query, session.target.name, bucket.name):
-            return _result(session.target, bucket.name, PARTS_OPERATION, failed)
+            return _result(session.target, bucket.name, operation, failed)
     untried = "no upload is there to ask about"
-    return ProbeResult(session.target.name, bucket.name, PARTS_OPERATION, untried=untried)
+    return ProbeResult(session.target.name, bucket.name, operation, untried=untried)
 
 
 def _check_gone(session: TargetSession, bucket: BucketSettings, gone: Sequence[Upload]) -> None:
@@ -151,8 +160,8 @@ def _check_gone(session: TargetSession, bucket: BucketSettings, gone: Sequence[U
     by_name = session.client.store.lists_by_key
     denied = by_name and all(_call(session, bucket, is_denied_twice(bucket, each)) for each in again)
     what = "uploads that it otherwise denies" if denied else "keys that it then does not know"
-    text = f"{PARTS_OPERATION}: the store lists {what}, the first is {one_line(again[0].key)!r}"
-    raise StoreError(Reason.BAD_RESPONSE, text)
+    text = f"the store lists {what}, the first is {one_line(again[0].key)!r}"
+    raise StoreError(Reason.BAD_RESPONSE, f"{session.client.store.page_operations.parts}: {text}")
 
 
 def _first_parts(bucket: BucketSettings, upload: Upload) -> Task[int | None]:

@@ -13,7 +13,6 @@ from exporter.scan.examination.questions import Question, Questions
 from exporter.scan.outcomes import OutcomeRecorder, PartsQuery
 from exporter.scan.segments import ListingPages
 from exporter.scan.sizing import Sizing
-from exporter.stores.base import UPLOADS_OPERATION
 from exporter.stores.engine.retry import Deadline
 from exporter.stores.pagination.joins import Join
 from exporter.stores.pagination.listing import RestartError, list_next_page, uploads_paginator
@@ -59,6 +58,7 @@ class ScanPass:
         """
         self._settings = settings = client.settings
         self._may_encode = client.store.encodes_keys
+        self._operation = client.store.page_operations.uploads
         self._tally = tally
         self._progress = progress
         self._monotonic = client.clocks.monotonic
@@ -158,7 +158,7 @@ class ScanPass:
         found = self._pages.complete(label, outcome)
         if self._listed:  # a question that was under way when the segments were given up
             return
-        check_time(UPLOADS_OPERATION)
+        check_time(self._operation)
         self._listed = listed = self._examination.listing.done and not self._pages.asked
         uploads = self._examination.watched(found, label if isinstance(label, SegmentPaginator) else None)
         if listed:

@@ -26,6 +26,17 @@ Marker = tuple[str, ...]
 """Where the next page of a listing starts, as the server gave it; only the store that made it reads it."""
 
 
+class PageOperations(NamedTuple):
+    """The API's names of the calls that list uploads, and the parts of one."""
+
+    uploads: str = UPLOADS_OPERATION
+    parts: str = PARTS_OPERATION
+
+
+S3_OPERATIONS = PageOperations()
+"""Those of S3, which OBS and Glacier have, too."""
+
+
 class Page(NamedTuple, Generic[T]):
     """One proven page of a listing.
 
@@ -141,12 +152,13 @@ def operations_of(
     target: TargetSettings,
     buckets_operation: str = BUCKETS_OPERATION,
     tags_operation: str = TAGS_OPERATION,
+    page_operations: PageOperations = S3_OPERATIONS,
 ) -> tuple[str, ...]:
     """Return the API's names of the calls that a target's scans make; see `Store.operations`."""
     discovery = (buckets_operation,) if target.discover else ()
     rules = (LIFECYCLE_OPERATION,) if target.lifecycle else ()
     tags = (tags_operation,) if target.tags else ()
-    return (UPLOADS_OPERATION, PARTS_OPERATION, *discovery, *rules, *tags)
+    return (*page_operations, *discovery, *rules, *tags)
 
 
 class Store(Protocol):
@@ -155,6 +167,10 @@ class Store(Protocol):
     @property
     def operations(self) -> tuple[str, ...]:
         """The API's names of the calls it makes; each is counted in metrics."""
+
+    @property
+    def page_operations(self) -> PageOperations:
+        """The names of those that list uploads, and the parts of one."""
 
     @property
     def has_part_times(self) -> bool:

@@ -43,6 +43,7 @@ class MultiNodeStore:
         self._nodes = tuple(nodes)
         self._first = nodes[0].store
         self.operations = self._first.operations
+        self.page_operations = self._first.page_operations
         self.has_part_times = self._first.has_part_times
         self.lists_by_key = self._first.lists_by_key
         self.encodes_keys = self._first.encodes_keys

@@ -7,7 +7,7 @@ from bench.pages import PAGE
 
 from exporter.config.settings import BucketSettings
 from exporter.model.uploads import Part, Parts, Upload
-from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION, CompletedCall, Page, PageRequest
+from exporter.stores.base import S3_OPERATIONS, CompletedCall, Page, PageRequest
 from exporter.stores.pagination.part_sums import NumberedPartSum
 
 INTERVAL = 300.0
@@ -29,7 +29,8 @@ class Clock:
 class Store:
     """Answers at once and on the scan's own thread; counts what it is asked."""
 
-    operations = (UPLOADS_OPERATION, PARTS_OPERATION)
+    operations = S3_OPERATIONS
+    page_operations = S3_OPERATIONS
     has_part_times = True
     lists_by_key = True
     encodes_keys = True

@@ -16,7 +16,7 @@ from fakes import NOW
 
 from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.model.uploads import Part, Parts, Upload
-from exporter.stores.base import Page
+from exporter.stores.base import S3_OPERATIONS, Page
 from exporter.stores.pagination.part_sums import NumberedPartSum
 
 if TYPE_CHECKING:
@@ -182,6 +182,7 @@ class Liar:
     lists_by_key = True
     encodes_keys = True
     operations = ("ListMultipartUploads", "ListParts")
+    page_operations = S3_OPERATIONS
     signing_region = "nowhere-1"
 
     def __init__(

@@ -13,7 +13,7 @@ from exporter.config.settings import BucketSettings, ScanSettings
 from exporter.model.uploads import Part, Upload
 from exporter.scan.scanner import Scanner
 from exporter.state.ledger import Ledger
-from exporter.stores.base import CompletedCall, Page, PageRequest
+from exporter.stores.base import S3_OPERATIONS, CompletedCall, Page, PageOperations, PageRequest
 from exporter.stores.engine.store_client import StoreClient
 from exporter.stores.pagination.part_sums import NumberedPartSum
 
@@ -65,6 +65,7 @@ class SegmentStore:
     asked: list[PageRequest] = field(default_factory=list)
     most_in_flight: int = 0
     operations: tuple[str, ...] = ("ListMultipartUploads", "ListParts")
+    page_operations: PageOperations = S3_OPERATIONS
     has_part_times: bool = True
     lists_by_key: bool = True
     encodes_keys: bool = True

@@ -10,7 +10,7 @@ from fakes import BUCKET, GONE, Clock, error, upload
 
 from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Upload
-from exporter.stores.base import Page, PageRequest, pieces_of
+from exporter.stores.base import S3_OPERATIONS, Page, PageRequest, pieces_of
 from exporter.stores.multi_node import MultiNodeSession, MultiNodeStore, Node
 from exporter.stores.pagination.listing import KeyListing, list_by_key, list_next_page, uploads_paginator
 
@@ -46,6 +46,7 @@ class BucketSession:
 
 class Store:
     operations = ()
+    page_operations = S3_OPERATIONS
     has_part_times = True
     lists_by_key = False
     encodes_keys = False

@@ -15,7 +15,7 @@ import pycurl
 
 from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.stores.asked import Asked
-from exporter.stores.base import PARTS_OPERATION, UPLOADS_OPERATION, Page
+from exporter.stores.base import S3_OPERATIONS, Page
 from exporter.stores.errors import gone_error, is_gone, refusal
 from exporter.stores.parsing.large_pages import UPLOAD_TAG
 from exporter.stores.transport.errors import from_curl
@@ -23,7 +23,7 @@ from exporter.stores.transport.errors import from_curl
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.stores.base import CompletedCall, PageRequest
+    from exporter.stores.base import CompletedCall, PageOperations, PageRequest
     from exporter.stores.transport.client import Transport
     from exporter.stores.transport.multi import Completed
     from exporter.stores.transport.response import Response
@@ -106,6 +106,8 @@ class WireTarget(Generic[K]):
 class WireCall(Generic[K]):
     """A call in flight, and what it was signed with."""
 
+    operation: str
+    """The API's name of the call."""
     request: PageRequest
     deadline: float
     label: object
@@ -115,11 +117,6 @@ class WireCall(Generic[K]):
     """Whether it was sent once more with other keys or another time."""
     optional_headers: bool = True
     """Whether headers that a store may do without are sent; for the `WireBucket` to change."""
-
-    @property
-    def operation(self) -> str:
-        """The API's name of the call."""
-        return PARTS_OPERATION if self.request.upload else UPLOADS_OPERATION
 
 
 class WireBucket(Protocol[K]):
@@ -149,8 +146,11 @@ class WireSession(Generic[K]):
 
     takes_any_key = True
 
-    def __init__(self, target: WireTarget[K], bucket: WireBucket[K]) -> None:
-        """Borrow the connections of the target until `close`."""
+    def __init__(
+        self, target: WireTarget[K], bucket: WireBucket[K], operations: PageOperations = S3_OPERATIONS
+    ) -> None:
+        """Borrow the connections of the target until `close`; `operations` are the store's names of calls."""
+        self._operations = operations
         self._target = target
         self._bucket = bucket
         self._multi = target.transport.borrow()
@@ -160,7 +160,8 @@ class WireSession(Generic[K]):
 
     def start(self, request: PageRequest, deadline: float, label: object) -> None:
         """Send a call, which ends before `deadline` (monotonic clock)."""
-        call: WireCall[K] = WireCall(request, deadline, label)
+        uploads, parts = self._operations
+        call: WireCall[K] = WireCall(parts if request.upload else uploads, request, deadline, label)
         try:
             self._send(call)
         except StoreError as error:

@@ -13,6 +13,7 @@ from exporter.model.errors import Reason, StoreError
 from exporter.stores.aws.client import AwsClient
 from exporter.stores.base import (
     PARTS_OPERATION,
+    S3_OPERATIONS,
     UPLOADS_OPERATION,
     VAULT_TAGS_OPERATION,
     VAULTS_OPERATION,
@@ -54,6 +55,7 @@ class GlacierStore:
     """
 
     has_part_times = False
+    page_operations = S3_OPERATIONS
     lists_by_key = False
     encodes_keys = False
 

@@ -14,6 +14,7 @@ from exporter.stores.asked import Asked
 from exporter.stores.base import (
     BUCKETS_OPERATION,
     LIFECYCLE_OPERATION,
+    S3_OPERATIONS,
     TAGS_OPERATION,
     UPLOADS_OPERATION,
     operations_of,
@@ -49,6 +50,7 @@ class ObsStore:
     """
 
     has_part_times = True
+    page_operations = S3_OPERATIONS
     lists_by_key = True
     encodes_keys = True
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.aws.keys import has_own_keys, own_keys
-from exporter.stores.base import UPLOADS_OPERATION, operations_of
+from exporter.stores.base import S3_OPERATIONS, UPLOADS_OPERATION, operations_of
 from exporter.stores.engine.threads import ThreadedSession
 from exporter.stores.engine.wire import WireSession, WireTarget
 from exporter.stores.pagination.part_sums import NumberedPartSum
@@ -41,6 +41,7 @@ class S3Store:
     """
 
     has_part_times = True
+    page_operations = S3_OPERATIONS
     lists_by_key = True
     encodes_keys = True
 

@@ -24,6 +24,7 @@ from exporter.config.settings import BucketSettings, ScanSettings
 from exporter.model.errors import StoreError
 from exporter.scan.scanner import Scanner
 from exporter.state.ledger import Ledger
+from exporter.stores.base import S3_OPERATIONS
 from exporter.stores.engine.store_client import StoreClient
 from exporter.stores.errors import gone_error, is_gone, refusal
 from exporter.stores.pagination.part_sums import NumberedPartSum
@@ -146,6 +147,7 @@ class _Store:
     """Gives answers in their order; each call is answered at once."""
 
     operations = ("ListMultipartUploads", "ListParts")
+    page_operations = S3_OPERATIONS
     signing_region = "nowhere-1"
     has_part_times = True
 
