@@ -9,7 +9,7 @@ import pytest
 from servers import wait_until
 
 from exporter.model.errors import StoppingError
-from exporter.stores.aws.bounded_work import BoundedWork
+from exporter.stores.bounded_work import BoundedWork
 
 
 def soon(seconds: float = 10.0) -> float:

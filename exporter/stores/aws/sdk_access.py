@@ -14,11 +14,11 @@ from botocore.credentials import CredentialProvider, CredentialResolver, ReadOnl
 from botocore.credentials import Credentials as BotoCredentials
 
 from exporter.model.errors import Reason, StoppingError, StoreError
-from exporter.stores.aws.bounded_work import BoundedWork
 from exporter.stores.aws.credentials import REFUSAL_VALID_SECONDS, find_credentials, open_session
 from exporter.stores.aws.keys import Keys, checked, has_own_keys, no_credentials, own_keys
 from exporter.stores.aws.lookup import Lookup
 from exporter.stores.aws.sdk_errors import SDK_ERRORS, lookup_error, role_error, sdk_error
+from exporter.stores.bounded_work import BoundedWork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
