@@ -23,7 +23,7 @@ DEFAULT_LISTEN = ":19340"
 DEMO_LISTEN = "127.0.0.1:19340"
 DEFAULT_LIMIT = 50
 """Number of uploads that `uploads` shows without --limit."""
-STORES = ("s3", "obs", "glacier")
+STORES = ("s3", "obs", "glacier", "gcs", "azure")
 """StoreKind's, whose module --help does without."""
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("logfmt", "json")

@@ -18,6 +18,8 @@ ROLE_ARN = "^arn:[a-z0-9-]+:iam::[A-Za-z0-9_-]*:role/[A-Za-z0-9+=,.@_/-]{1,576}$
 SESSION_NAME = "^[A-Za-z0-9_+=,.@-]{2,64}$"
 EXTERNAL_ID = "^[A-Za-z0-9_+=,.@:/-]{2,1224}$"
 CURRENCY = "^[A-Z]{3}$"
+STORAGE_ACCOUNT = "^[a-z0-9]{3,24}$"
+PROJECT = "^([a-z0-9.-]{1,100}:)?[a-z0-9-]{4,63}$"
 _MAX_NAME_LENGTH = 100
 _MAX_TAG_KEY_LENGTH = 128
 _MAX_PATTERN_LENGTH = 1000
@@ -74,6 +76,16 @@ def check_session_name(text: str) -> str:
 def check_external_id(text: str) -> str:
     """Accept what STS takes as an external id."""
     return _matching(text, EXTERNAL_ID, "must be 2 to 1224 of letters, digits and _ + = , . @ : / -")
+
+
+def check_storage_account(text: str) -> str:
+    """Accept the name of an Azure storage account."""
+    return _matching(text, STORAGE_ACCOUNT, "must be a storage account: 3 to 24 small letters and digits")
+
+
+def check_project(text: str) -> str:
+    """Accept the id or the number of a Google Cloud project, a domain's before a colon."""
+    return _matching(text, PROJECT, "must be a project's id or number: small letters, digits and -")
 
 
 def check_currency(text: str) -> str:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from exporter.config.field_types import Duration, ExternalId, Name, RoleArn, SessionName
 
 _AWS = ("s3", "glacier")
+_BY_KEYS = ("s3", "obs", "glacier", "gcs")
+_AZURE = ("azure",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,11 @@ class Secret:
         return self._cached.read() if self._cached else self.text or ""
 
 
-def _secret(name: str, description: str) -> Secret | None:
+def _secret(name: str, description: str, stores: tuple[str, ...]) -> Secret | None:
     """Define a secret that is written as text, or as the name of a file under a second key."""
-    file = Key(f"A file with {name}; read again when it changes.", None, f"{name}_file")
+    file = Key(f"A file with {name}; read again when it changes.", None, f"{name}_file", stores)
     none: Secret | None = None
-    return setting(none, Key(description, None), file)
+    return setting(none, Key(description, None, stores=stores), file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class AssumeRole:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What requests are signed with. Left out: the SDK's own chain (environment, profile, role)."""
+    """What requests are signed with. Left out: the SDK's own chain (environment, profile, role, identity)."""
 
     profile: Name | None = setting(
         None,
@@ -70,9 +72,19 @@ class Credentials:
             instead="give access_key_id and secret_access_key",
         ),
     )
-    access_key_id: Secret | None = _secret("access_key_id", "The access key.")
-    secret_access_key: Secret | None = _secret("secret_access_key", "The secret of the access key.")
-    session_token: Secret | None = _secret("session_token", "The token of temporary keys.")
+    access_key_id: Secret | None = _secret("access_key_id", "The access key; gcs: of an HMAC key.", _BY_KEYS)
+    secret_access_key: Secret | None = _secret("secret_access_key", "The secret of the access key.", _BY_KEYS)
+    session_token: Secret | None = _secret(
+        "session_token", "The token of temporary keys.", ("s3", "obs", "glacier")
+    )
+    account_key: Secret | None = _secret("account_key", "A key of the storage account.", _AZURE)
+    sas_token: Secret | None = _secret("sas_token", "A shared access signature.", _AZURE)
+    connection_string: Secret | None = _secret(
+        "connection_string", "What the portal shows: account, server and key in one.", _AZURE
+    )
+    credentials_file: Path | None = key(
+        None, "What GOOGLE_APPLICATION_CREDENTIALS would name, for this target only.", stores=("gcs",)
+    )
     assume_role: AssumeRole | None = setting(
         None,
         Key(

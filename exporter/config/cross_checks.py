@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from exporter.config.checks import tag_label
+from exporter.config.credential_checks import find_azure_faults, find_credential_faults
 from exporter.config.credentials import Credentials
 from exporter.config.document import as_list, as_mapping
 from exporter.config.durations import parse_duration
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
     from exporter.config.document import Values
     from exporter.config.problems import Fault, KeyPath
 
-_GLACIER_MAX_PAGE_SIZE = 50
+_MAX_PAGE_SIZES = {StoreKind.GLACIER: 50, StoreKind.AZURE: 5000}
+_MAX_PAGE_SIZE = 1000
+"""Of the other stores."""
 _NAME_LISTS = {
     name: key.stores for filled, name, key in list_keys(TargetSettings) if filled.name == "buckets"
 }
 """Each key that lists what to watch, with the kinds of store that take it."""
 _STORES = frozenset(StoreKind)
-_MIN_SESSION_SECONDS, _MAX_SESSION_SECONDS = 900.0, 43200.0
 
 
 def find_faults(data: object) -> Iterator[Fault]:
@@ -50,16 +52,19 @@ def _check_target(where: KeyPath, target: Values, scan: Values) -> Iterator[Faul
     yield from _check_buckets(where, target)
     yield from _check_endpoints(where, target)
     yield from _check_tags((*where, "tags"), as_list(target.get("tags")))
-    yield from _check_credentials((*where, "credentials"), as_mapping(target.get("credentials")))
+    yield from find_credential_faults((*where, "credentials"), as_mapping(target.get("credentials")))
     yield from _check_tls((*where, "tls"), as_mapping(target.get("tls")))
     if (store := target.get("store")) in _STORES:
         credentials = as_mapping(target.get("credentials"))
         yield from _check_store_keys(where, target, TargetSettings, store)
         yield from _check_store_keys((*where, "credentials"), credentials, Credentials, store)
+        yield from _check_page_size((*where, "scan", "page_size"), StoreKind(str(store)), own_scan, scan)
     if target.get("store") == "obs":
         yield from _check_obs(where, target)
     if target.get("store") == "glacier":
-        yield from _check_glacier(where, target, own_scan, scan)
+        yield from _check_glacier(where, target)
+    if target.get("store") == "azure":
+        yield from find_azure_faults(where, target)
 
 
 def _check_timeouts(where: KeyPath, own: Values, base: Values) -> Iterator[Fault]:
@@ -151,36 +156,6 @@ def _check_store_keys(where: KeyPath, given: Values, section: type, store: objec
             )
 
 
-def _check_credentials(where: KeyPath, given: Values) -> Iterator[Fault]:
-    secrets = ("access_key_id", "secret_access_key", "session_token")
-    for name in secrets:
-        if _is_given(given, name) and _is_given(given, f"{name}_file"):
-            yield (*where, f"{name}_file"), f"{name} and {name}_file say the same: remove one"
-    key, secret, token = (_is_given(given, name) or _is_given(given, f"{name}_file") for name in secrets)
-    if _is_given(given, "profile") and (key or secret or token):
-        yield (*where, "profile"), "a profile brings its own keys: remove either the profile or the keys"
-    if key and not secret:
-        yield (
-            (*where, "secret_access_key"),
-            "is required beside access_key_id: add it, or secret_access_key_file",
-        )
-    if secret and not key:
-        yield (*where, "access_key_id"), "is required beside secret_access_key: add it, or access_key_id_file"
-    yield from _check_role((*where, "assume_role"), as_mapping(given.get("assume_role")))
-    if token and not key and not secret:
-        yield (
-            (*where, "session_token"),
-            "is of no use without its keys: add access_key_id and secret_access_key",
-        )
-
-
-def _check_role(where: KeyPath, role: Values) -> Iterator[Fault]:
-    text = role.get("duration")
-    seconds = parse_duration(text) if isinstance(text, str) else None
-    if seconds is not None and not _MIN_SESSION_SECONDS <= seconds <= _MAX_SESSION_SECONDS:
-        yield (*where, "duration"), "must be 15m to 12h: what STS allows"
-
-
 def _check_tls(where: KeyPath, tls: Values) -> Iterator[Fault]:
     for key, other in (("cert_file", "key_file"), ("key_file", "cert_file")):
         if _is_given(tls, key) and not _is_given(tls, other):
@@ -198,16 +173,17 @@ def _check_obs(where: KeyPath, target: Values) -> Iterator[Fault]:
         yield (*where, "addressing_style"), text
 
 
-def _check_glacier(where: KeyPath, target: Values, own: Values, base: Values) -> Iterator[Fault]:
+def _check_glacier(where: KeyPath, target: Values) -> Iterator[Fault]:
     for position, vault in enumerate(as_list(target.get("vaults"))):
         if _is_given(as_mapping(vault), "prefix"):
             yield (
                 (*where, "vaults", position, "prefix"),
                 "is not for vaults: their uploads have no keys; remove it",
             )
-    size = own.get("page_size", base.get("page_size"))
-    if isinstance(size, int) and size > _GLACIER_MAX_PAGE_SIZE:
-        text = (
-            f"must be at most {_GLACIER_MAX_PAGE_SIZE} for store glacier: set it under this target's own scan"
-        )
-        yield (*where, "scan", "page_size"), text
+
+
+def _check_page_size(where: KeyPath, store: StoreKind, own: Values, base: Values) -> Iterator[Fault]:
+    size, most = own.get("page_size", base.get("page_size")), _MAX_PAGE_SIZES.get(store, _MAX_PAGE_SIZE)
+    if isinstance(size, int) and size > most:
+        advice = "" if "page_size" in own else ": set it under this target's own scan"
+        yield where, f"must be at most {most} for store {store}{advice}"

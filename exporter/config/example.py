@@ -29,8 +29,8 @@ _ABOUT_STORE = """\
 """
 COLUMN, WIDTH = 36, 120
 """Where comments begin, and where lines end."""
-HIDDEN = re.compile(r"targets\.scan\..*|targets\.vaults\.prefix")
-"""Keys that are shown at the top, or refused."""
+HIDDEN = re.compile(r"targets\.scan\..*|targets\.vaults\.prefix|targets\.containers\..*")
+"""Keys that are shown at the top or below buckets, or refused."""
 LINE = re.compile(r"(?P<head> *(?:- )?)(?P<key>\w+):(?P<value>.*?)(?P<comment> +# .*)?")
 _TARGET_COLUMN = 4
 _CONTINUED = " " * COLUMN + "# "

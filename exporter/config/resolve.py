@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exporter.config.credentials import Secret
+from exporter.config.store_defaults import default_scan, with_defaults
 from exporter.config.validate import Written
 
 if TYPE_CHECKING:
@@ -17,8 +18,16 @@ def resolve(file: Written, folder: Path) -> Settings:
     """Return the settings of a file. `folder` is the config file's: relative paths begin there."""
     settings: Settings = fill(file, folder)
     written: Any = file.values["targets"]
+    scan: Any = file.values.get("scan")
+    given = scan.values if scan else ()
     targets = zip(settings.targets, written, strict=True)
-    return replace(settings, targets=tuple(_inherit(target, each, settings.scan) for target, each in targets))
+    return replace(
+        settings,
+        targets=tuple(
+            _inherit(target, each, default_scan(target.store, settings.scan, given))
+            for target, each in targets
+        ),
+    )
 
 
 def fill(written: Written, folder: Path) -> Any:  # noqa: ANN401 - an object of the section's class
@@ -47,8 +56,10 @@ def _convert(value: object, folder: Path) -> object:
 def _inherit(target: TargetSettings, written: Written, scan: ScanSettings) -> TargetSettings:
     """Return a target with what its scan and buckets, as they are written, take from the file and from it."""
     values: dict[str, Any] = written.values
+    target = with_defaults(target, values)
     own_scan = {key: getattr(target.scan, key) for key in values["scan"].values} if "scan" in values else {}
-    buckets = zip(target.buckets, values.get("buckets") or values.get("vaults") or (), strict=True)
+    named = values.get("buckets") or values.get("containers") or values.get("vaults") or ()
+    buckets = zip(target.buckets, named, strict=True)
     return replace(
         target,
         scan=replace(scan, **own_scan),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from exporter.config.credentials import Credentials, Secret
 from exporter.config.durations import parse_duration
 from exporter.config.key_definition import Key, as_metadata, duration_key, key, setting
+from exporter.config.target_sections import DiscoverSettings, Prices, TlsSettings, TopSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from exporter.config.field_types import (
         Account,
         BucketName,
-        Currency,
         Duration,
         DurationOrZero,
         HttpUrl,
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
         LabelValue,
         Name,
         OwnAccount,
-        Pattern,
         Price,
+        Project,
         ProxyUrl,
         Region,
+        StorageAccount,
         TagKey,
     )
 
@@ -43,10 +44,15 @@ class StoreKind(StrEnum):
     S3 = "s3"
     OBS = "obs"
     GLACIER = "glacier"
+    GCS = "gcs"
+    AZURE = "azure"
 
 
 _S3, _OBS, _GLACIER = (StoreKind.S3,), (StoreKind.OBS,), (StoreKind.GLACIER,)
-_S3_OBS = (StoreKind.S3, StoreKind.OBS)
+_GCS, _AZURE = (StoreKind.GCS,), (StoreKind.AZURE,)
+_S3_OBS = (*_S3, *_OBS)
+_BY_KEY = (*_S3, *_OBS, *_GCS, *_AZURE)
+"""Stores whose uploads have keys."""
 _WEEK = "7d"
 AgesAs = Literal["histogram", "gauges"]
 """How ages are shown: as mpu_upload_age_seconds, or as mpu_uploads_older_than."""
@@ -61,7 +67,9 @@ def _names(name: str, description: str, stores: tuple[StoreKind, ...]) -> Key:
 class ScanSettings:
     """How buckets are scanned. Under a target: what differs from the top-level `scan`."""
 
-    interval: Duration = duration_key("5m", "Time from the start of one scan of a bucket to the next.")
+    interval: Duration = duration_key(
+        "5m", "Time from the start of one scan of a bucket to the next; azure: 1h unless given."
+    )
     timeout: Duration = duration_key("1h", "Time limit of the scan of one bucket.")
     request_timeout: Duration = duration_key("30s", "Time limit of one request, from connect to last byte.")
     retries: int = key(3, "Retries of one request: throttled, 5xx, timeout, connection lost.", ge=0, le=10)
@@ -73,7 +81,10 @@ class ScanSettings:
         "When parts are listed: always, never, or where they may have changed (remembered).",
     )
     page_size: int | None = key(
-        None, "Uploads and parts per page; null: the store decides. Glacier: at most 50.", ge=1, le=1000
+        None,
+        "Entries per page; null: the store decides. glacier: at most 50, azure: 5000, others: 1000.",
+        ge=1,
+        le=5000,
     )
     concurrency: int = key(32, "Requests in flight per bucket.", ge=1, le=1024)
     listing_concurrency: int = key(
@@ -93,21 +104,11 @@ class ScanSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class TlsSettings:
-    """How servers are verified, and the client certificate."""
-
-    ca_file: Path | None = key(None, "CA certificates (PEM) trusted instead of the system's.")
-    insecure_skip_verify: bool = key(default=False, description="Accept any certificate. For trials only.")
-    cert_file: Path | None = key(None, "Client certificate (PEM); needs key_file.")
-    key_file: Path | None = key(None, "The key (PEM) of cert_file.")
-
-
-@dataclass(frozen=True, slots=True)
 class BucketSettings:
-    """A bucket or vault with settings of its own."""
+    """A bucket, container or vault with settings of its own."""
 
     name: BucketName = field(
-        metadata=as_metadata(Key("The bucket's or vault's name, or an access point's ARN."))
+        metadata=as_metadata(Key("The name of the bucket, container or vault, or an access point's ARN."))
     )
     prefix: str | None = key(
         None, "Only uploads whose key begins so; null: the target's, empty: the whole bucket."
@@ -117,38 +118,6 @@ class BucketSettings:
     )
     region: str | None = None
     """Known where the bucket was discovered; not written in the file."""
-
-
-@dataclass(frozen=True, slots=True)
-class DiscoverSettings:
-    """Which of the account's buckets or vaults are watched; found anew every `refresh`."""
-
-    include: tuple[Pattern, ...] = key(
-        (), "Regular expressions; a name that one of them finds is watched; []: all names."
-    )
-    exclude: tuple[Pattern, ...] = key((), "Regular expressions; a name that one of them finds is left out.")
-    refresh: Duration = duration_key("1h", "Time between two listings of the buckets or vaults.")
-
-
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """What a GiB costs a month, by the storage class that its bytes are billed as: `STANDARD_IA: 0.0125`."""
-
-    currency: Currency = key("USD", "The prices' currency: three capital letters.")
-    default: Price | None = key(None, "The price of classes not named here; null: their bytes have no price.")
-    by_class: tuple[tuple[str, float], ...] = ()
-    """Every further key of the section, sorted."""
-
-
-@dataclass(frozen=True, slots=True)
-class TopSettings:
-    """Groups of uploads that are counted separately: the largest by name, the rest together."""
-
-    by: tuple[Literal["prefix", "initiator"], ...] = key(
-        ("prefix", "initiator"), "prefix: the first parts of the key; initiator: who started the upload."
-    )
-    depth: int = key(1, "Number of leading parts of the key, split at /, that make a prefix.", ge=1, le=10)
-    limit: int = key(10, "Maximum number of named groups; the rest is counted together.", ge=1, le=100)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,12 +130,16 @@ class TargetSettings:
     store: StoreKind = field(
         kw_only=False,
         metadata=as_metadata(
-            Key("The kind of service: s3 (Amazon S3 or compatible), obs (Huawei OBS) or glacier.")
+            Key(
+                "The service: s3 (Amazon or compatible), obs (Huawei), glacier, gcs (Google) or azure (Blob)."
+            )
         ),
     )
-    region: Region | None = key(None, "The region to sign for; null: the SDK's own choice.")
+    region: Region | None = key(
+        None, "The region to sign for; null: the SDK's own choice.", stores=(*_S3_OBS, *_GLACIER)
+    )
     endpoint_url: HttpUrl | None = key(
-        None, "The server, http or https; null: Amazon's own. Required for obs."
+        None, "The server, http or https; null: the cloud's own. Required for obs."
     )
     endpoint_urls: tuple[HttpUrl, ...] = key(
         (),
@@ -192,19 +165,29 @@ class TargetSettings:
             _names(
                 "buckets",
                 "The buckets to watch: names, access point ARNs, or mappings with settings.",
-                _S3_OBS,
+                (*_S3_OBS, *_GCS),
             ),
+            _names("containers", "The containers to watch: names, or mappings with settings.", _AZURE),
             _names("vaults", "The vaults to watch: as buckets, without prefix.", _GLACIER),
         ),
     )
     discover: DiscoverSettings | None = key(
-        None, "Watch the buckets or vaults that the account has, instead of a list."
+        None, "Watch the buckets, containers or vaults that the account has, instead of a list."
     )
     account_id: Account = key(
         "-", 'The account of the vaults, 12 digits in quotes; "-": that of the credentials.', stores=_GLACIER
     )
-    prefix: str | None = key(None, "Only uploads whose key begins so; null: all.", stores=_S3_OBS)
-    stale_after: Duration = duration_key(_WEEK, "An upload without activity for this long is stale.")
+    account: StorageAccount | None = key(
+        None, "The storage account; null: the one of connection_string.", stores=_AZURE
+    )
+    project: Project | None = key(
+        None, "The project whose buckets are discovered; null: that of the credentials.", stores=_GCS
+    )
+    user_project: Project | None = key(None, "The project that pays for requests.", stores=_GCS)
+    prefix: str | None = key(None, "Only uploads whose key begins so; null: all.", stores=_BY_KEY)
+    stale_after: Duration = duration_key(
+        _WEEK, "An upload without activity for this long is stale; azure: 1d unless given."
+    )
     labels: tuple[tuple[LabelName, LabelValue], ...] = key(
         (), "Labels for mpu_target_info, for alert routing.", written={}
     )
@@ -215,7 +198,7 @@ class TargetSettings:
     )
     credentials: Credentials = key(
         Credentials(),
-        "Left out: the SDK's own chain (environment, profile, role).",
+        "Left out: the SDK's own chain (environment, profile, role, identity).",
     )
     tls: TlsSettings = key(TlsSettings(), "How servers are verified.")
     proxy_url: ProxyUrl | None = setting(
@@ -236,13 +219,17 @@ class TargetSettings:
             stores=_S3,
         ),
     )
-    lifecycle: bool = key(default=False, description="Also read each bucket's abort rules.", stores=_S3_OBS)
+    lifecycle: bool = key(
+        default=False, description="Also read each bucket's abort rules.", stores=(*_S3_OBS, *_GCS)
+    )
     cleanup: CleanupSettings | None = key(
-        None, "The store's own clean-up of unfinished uploads, which no rule names; null: none."
+        None,
+        "The store's own clean-up of unfinished uploads, which no rule names; null: none, azure: after 7d.",
     )
     tags: tuple[TagKey, ...] = key(
         (),
-        "Tags of each bucket or vault to show in mpu_bucket_info, such as [owner, team]; read once an hour.",
+        "Tags of each bucket to show in mpu_bucket_info, such as [owner, team]; read once an hour. "
+        "azure: the container's metadata.",
         max_length=20,
     )
     price_per_gib_month: Prices | None = key(
@@ -252,7 +239,7 @@ class TargetSettings:
         None, "What the store charges, such as 0.005; read by check --estimate only."
     )
     top: TopSettings | None = key(
-        None, "Count uploads by prefix and initiator; null: not at all.", stores=_S3_OBS
+        None, "Count uploads by prefix and initiator; null: not at all.", stores=_BY_KEY
     )
 
     @property

@@ -10,18 +10,20 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
-from exporter.config import checks, cleanup, credentials, field_types, settings
+from exporter.config import checks, cleanup, credentials, field_types, settings, target_sections
 from exporter.config.credentials import Secret
 from exporter.config.field_types import FILE_NAME, FLAG, Leaf, choice, number, text, whole_number
 from exporter.config.key_definition import list_keys
-from exporter.config.settings import BucketSettings, Prices
+from exporter.config.settings import BucketSettings
+from exporter.config.target_sections import Prices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from exporter.config.key_definition import Key
 
-_NAMES = vars(cleanup) | vars(credentials) | vars(settings) | vars(field_types) | {"Path": Path}
+_SETTINGS = (cleanup, credentials, settings, target_sections, field_types)
+_NAMES = {name: each for module in _SETTINGS for name, each in vars(module).items()} | {"Path": Path}
 """What annotations of settings may name: at run time the settings do not import their field types."""
 
 

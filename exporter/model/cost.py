@@ -10,7 +10,7 @@ from exporter.model.results import OTHER_CLASS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from exporter.config.settings import Prices
+    from exporter.config.target_sections import Prices
 
 GIB = 2**30
 

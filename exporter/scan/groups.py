@@ -11,7 +11,7 @@ from exporter.text.labels import label_value
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.config.settings import TopSettings
+    from exporter.config.target_sections import TopSettings
     from exporter.model.uploads import CountedUpload
 
 MAX_GROUPS = 10_000

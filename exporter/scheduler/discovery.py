@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.config.advice import endpoint_advice
-from exporter.config.settings import BucketSettings, DiscoverSettings, StoreKind
+from exporter.config.settings import BucketSettings, StoreKind
 from exporter.config.sharding import UNSHARDED
+from exporter.config.target_sections import DiscoverSettings
 from exporter.model.errors import Failure, Reason, StoreError
 from exporter.model.targets import Discovery, DroppedBucket, Selection
 from exporter.stores.pagination.paginator import Paginator

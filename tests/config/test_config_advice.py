@@ -4,7 +4,8 @@ import pytest
 
 from exporter.config.advice import find_advice
 from exporter.config.cleanup import CleanupSettings
-from exporter.config.settings import BucketSettings, DiscoverSettings, Settings, StoreKind, TargetSettings
+from exporter.config.settings import BucketSettings, Settings, StoreKind, TargetSettings
+from exporter.config.target_sections import DiscoverSettings
 
 NAMES = ("media", "logs", "my.dotted.bucket", "Upper")
 

@@ -36,6 +36,9 @@ ENVIRON = {
     "CEPH_SECRET_ACCESS_KEY": "secret",
     "OBS_ACCESS_KEY_ID": "key",
     "OBS_SECRET_ACCESS_KEY": "secret",
+    "AZURE_STORAGE_CONNECTION_STRING": "AccountName=backups;AccountKey=a2V5",
+    "GCS_ACCESS_KEY_ID": "key",
+    "GCS_SECRET_ACCESS_KEY": "secret",
 }
 
 

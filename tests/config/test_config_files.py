@@ -8,18 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exporter.config.cleanup import CleanupSettings
 from exporter.config.credentials import Credentials, Secret
 from exporter.config.key_definition import list_keys
 from exporter.config.load import load
 from exporter.config.problems import ConfigError
-from exporter.config.settings import (
-    BucketSettings,
-    ScanSettings,
-    Settings,
-    StoreKind,
-    TargetSettings,
-    TlsSettings,
-)
+from exporter.config.settings import BucketSettings, ScanSettings, Settings, StoreKind, TargetSettings
+from exporter.config.target_sections import TlsSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -171,6 +166,24 @@ def test_every_store():
         )
         == archive
     )
+
+
+def test_azure_has_defaults_of_its_own_and_what_is_given_goes_before_them():
+    defaults, given, google = load(CONFIGS / "good/clouds.yaml", ENVIRON).targets
+    assert ScanSettings(interval=3600.0, page_size=5000, workers=3) == defaults.scan
+    assert (DAY, CleanupSettings("store", 7 * DAY)) == (defaults.stale_after, defaults.cleanup)
+    assert (BucketSettings("uploads", None, DAY), BucketSettings("logs", None, 3 * DAY)) == defaults.buckets
+    assert ScanSettings(interval=300.0, page_size=1000, workers=3) == given.scan
+    assert (given.stale_after, given.cleanup) == (7 * DAY, None)
+    assert ScanSettings(page_size=1000, workers=3) == google.scan
+    assert (google.stale_after, google.cleanup) == (7 * DAY, None)
+
+
+def test_an_interval_at_the_top_goes_before_that_of_azure(tmp_path: Path):
+    (tmp_path / "config.yaml").write_text(
+        "scan: {interval: 10m}\ntargets: [{name: a, store: azure, account: media, containers: [b]}]"
+    )
+    assert load(tmp_path / "config.yaml", {}).targets[0].scan.interval == 600.0
 
 
 def test_paths_are_whole_so_that_a_later_change_of_folder_does_not_matter(monkeypatch: pytest.MonkeyPatch):

@@ -80,7 +80,7 @@ def test_top_level_x_keys_pass():
         ({"scan": {"interval": 300}}, "$.scan.interval"),
         ({"targets": []}, "$.targets"),
         ({"targets": [{"name": "a"}]}, "$.targets[0]"),
-        ({"targets": [{**TARGET, "store": "azure"}]}, "$.targets[0].store"),
+        ({"targets": [{**TARGET, "store": "swift"}]}, "$.targets[0].store"),
         ({"targets": [{**TARGET, "labels": {"a-b": "c"}}]}, "$.targets[0].labels"),
         ({"targets": [{**TARGET, "buckets": [{"name": "a", "interval": "5m"}]}]}, "$.targets[0].buckets"),
         ({"targets": [{**TARGET, "expected_bucket_owner": "me"}]}, "$.targets[0].expected_bucket_owner"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import trustme
 
-from exporter.config.settings import TlsSettings
+from exporter.config.target_sections import TlsSettings
 
 NAMES = ("localhost", "media.localhost")
 

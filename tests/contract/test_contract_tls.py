@@ -16,7 +16,8 @@ from contract.rigs import SCAN, UPLOADS, Opener, Rig, Upload, refused
 from servers import free_port
 from servers.standin import Reply, Request, StandIn, forward_proxy
 
-from exporter.config.settings import BucketSettings, TlsSettings
+from exporter.config.settings import BucketSettings
+from exporter.config.target_sections import TlsSettings
 from exporter.model.errors import Reason
 
 BUCKET = BucketSettings("media")

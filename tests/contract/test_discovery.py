@@ -13,7 +13,8 @@ from contract.rigs import SCAN, Rig, failure, items
 from servers.s3 import Upload
 from servers.standin import Fault, Reply
 
-from exporter.config.settings import BucketSettings, DiscoverSettings, StoreKind, TargetSettings
+from exporter.config.settings import BucketSettings, StoreKind, TargetSettings
+from exporter.config.target_sections import DiscoverSettings
 from exporter.model.errors import Reason, StoppingError
 from exporter.scheduler.discovery import BucketDiscovery
 from exporter.stores.engine.store_client import Clocks, StoreClient

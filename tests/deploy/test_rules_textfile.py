@@ -17,14 +17,8 @@ from unit.example_board import AGES, NOTHING, SUMMARY
 from exporter.cli.formats.metrics import scan_metrics
 from exporter.cli.oneshot import NothingFound, Outcome
 from exporter.config.cleanup import CleanupSettings
-from exporter.config.settings import (
-    BucketSettings,
-    DiscoverSettings,
-    ScanSettings,
-    Settings,
-    StoreKind,
-    TargetSettings,
-)
+from exporter.config.settings import BucketSettings, ScanSettings, Settings, StoreKind, TargetSettings
+from exporter.config.target_sections import DiscoverSettings
 from exporter.model.errors import Failure, Reason
 from exporter.model.results import AbortRules, ScanResult
 

@@ -12,7 +12,8 @@ from fakes import Recorder
 from servers.ceph import GATEWAY, Ceph, User, another_gateway
 
 from exporter.config.credentials import AssumeRole, Credentials, Secret
-from exporter.config.settings import BucketSettings, DiscoverSettings, StoreKind, TargetSettings
+from exporter.config.settings import BucketSettings, StoreKind, TargetSettings
+from exporter.config.target_sections import DiscoverSettings
 from exporter.model.errors import Reason, StoreError
 from exporter.scan.scanner import Scanner
 from exporter.scheduler.discovery import BucketDiscovery

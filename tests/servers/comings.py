@@ -9,14 +9,8 @@ from dataclasses import replace
 
 from prometheus_client import CollectorRegistry
 
-from exporter.config.settings import (
-    BucketSettings,
-    DiscoverSettings,
-    ScanSettings,
-    Settings,
-    StoreKind,
-    TargetSettings,
-)
+from exporter.config.settings import BucketSettings, ScanSettings, Settings, StoreKind, TargetSettings
+from exporter.config.target_sections import DiscoverSettings
 from exporter.metrics.buckets import BoardCollector
 from exporter.metrics.exporter import ExporterMetrics
 from exporter.metrics.exposition import Exposition

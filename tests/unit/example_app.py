@@ -9,7 +9,8 @@ from fakes import NOW
 from hostile import MALICIOUS_KEYS
 from unit.example_board import AGES, HOSTILE, SUMMARY, ExampleBoard
 
-from exporter.config.settings import BucketSettings, Prices, StoreKind, TargetSettings
+from exporter.config.settings import BucketSettings, StoreKind, TargetSettings
+from exporter.config.target_sections import Prices
 from exporter.model.cost import PriceList
 from exporter.model.errors import Failure, Reason
 from exporter.model.results import ScanResult

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 from fakes import NOW, Clock
 from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
 
-from exporter.config.settings import AgesAs, BucketSettings, Prices, StoreKind, TargetSettings
+from exporter.config.settings import AgesAs, BucketSettings, StoreKind, TargetSettings
+from exporter.config.target_sections import Prices
 from exporter.metrics.buckets import BoardCollector
 from exporter.metrics.exporter import ExporterMetrics, process_registry
 from exporter.metrics.exposition import Exposition

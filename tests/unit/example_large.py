@@ -10,7 +10,8 @@ from fakes import NOW
 from unit.example_app import ExampleApp, worst
 from unit.example_board import SUMMARY
 
-from exporter.config.settings import BucketSettings, Prices, StoreKind, TargetSettings
+from exporter.config.settings import BucketSettings, StoreKind, TargetSettings
+from exporter.config.target_sections import Prices
 from exporter.model.cost import PriceList
 from exporter.model.errors import Failure, Reason
 from exporter.model.results import ScanResult

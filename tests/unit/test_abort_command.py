@@ -11,7 +11,8 @@ from cases import in_turn
 from hostile import MALICIOUS_KEYS
 
 from exporter.config.credentials import Credentials, Secret
-from exporter.config.settings import BucketSettings, StoreKind, TargetSettings, TlsSettings
+from exporter.config.settings import BucketSettings, StoreKind, TargetSettings
+from exporter.config.target_sections import TlsSettings
 from exporter.model.abort import AbortCommand
 from exporter.model.uploads import Upload
 from exporter.stores.abort_command import abort_commands, command_line

@@ -10,8 +10,9 @@ import pytest
 from contract.rigs import failure
 from fakes import Clock
 
-from exporter.config.settings import DiscoverSettings, ScanSettings, StoreKind, TargetSettings
+from exporter.config.settings import ScanSettings, StoreKind, TargetSettings
 from exporter.config.sharding import UNSHARDED, Shard
+from exporter.config.target_sections import DiscoverSettings
 from exporter.model.errors import Reason
 from exporter.model.targets import DroppedBucket, Selection
 from exporter.scheduler import discovery

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 from fakes import BUCKET, REFUSED, Clock, FakeStore, error, upload
 
-from exporter.config.settings import ScanSettings, StoreKind, TargetSettings, TopSettings
+from exporter.config.settings import ScanSettings, StoreKind, TargetSettings
+from exporter.config.target_sections import TopSettings
 from exporter.model.errors import Reason
 from exporter.scan import groups
 from exporter.scan.enrich import Enrichment

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config.settings import Prices, StoreKind, TargetSettings
+from exporter.config.settings import StoreKind, TargetSettings
+from exporter.config.target_sections import Prices
 from exporter.model.cost import GIB, PriceList
 from exporter.model.results import OTHER_CLASS
 from exporter.stores.prices import price_list_of

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 from fakes import BUCKET, REFUSED, Clock, FakeStore, error, upload
 
-from exporter.config.settings import ScanSettings, StoreKind, TargetSettings, TopSettings
+from exporter.config.settings import ScanSettings, StoreKind, TargetSettings
+from exporter.config.target_sections import TopSettings
 from exporter.model.errors import Reason, StoppingError
 from exporter.model.results import AbortRules, Group
 from exporter.scan import groups

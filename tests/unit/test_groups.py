@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.config.settings import TopSettings
+from exporter.config.target_sections import TopSettings
 from exporter.model.results import Group
 from exporter.model.uploads import CountedUpload, Upload
 from exporter.scan import groups as module

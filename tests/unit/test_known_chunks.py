@@ -15,7 +15,8 @@ from month import DirectCalls
 from unit.fake_scan import scan
 from unit.lying_store import LyingStore
 
-from exporter.config.settings import ScanSettings, TargetSettings, TopSettings
+from exporter.config.settings import ScanSettings, TargetSettings
+from exporter.config.target_sections import TopSettings
 from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Part
 from exporter.scan.chunk_sums import ChunkSums

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from unit.example_board import PRICE_LIST, SUMMARY
 
-from exporter.config.settings import Prices
+from exporter.config.target_sections import Prices
 from exporter.metrics.buckets import BoardCollector
 from exporter.model.cost import PriceList
 from exporter.model.results import AbortRules, Group, ScanResult

@@ -9,7 +9,8 @@ from fakes import FakeStore, error, upload
 from exporter.cli.exit_codes import TARGET_FAILED
 from exporter.cli.oneshot import LoggedFailure, NothingFound, OneShot, Outcome
 from exporter.cli.report import exit_code, report_failures
-from exporter.config.settings import BucketSettings, DiscoverSettings, StoreKind, TargetSettings
+from exporter.config.settings import BucketSettings, StoreKind, TargetSettings
+from exporter.config.target_sections import DiscoverSettings
 from exporter.model.errors import Failure, Reason
 from exporter.state.ledger import Ledger
 from exporter.stores.base import FoundBucket, Page

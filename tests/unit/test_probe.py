@@ -11,7 +11,8 @@ from exporter.cli.oneshot import OneShot
 from exporter.cli.probe import ProbeResult, probe
 from exporter.cli.probe_notes import noting_servers
 from exporter.config.credentials import AssumeRole, Credentials
-from exporter.config.settings import BucketSettings, DiscoverSettings, ScanSettings, StoreKind, TargetSettings
+from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
+from exporter.config.target_sections import DiscoverSettings
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.base import FoundBucket, Page
 

@@ -10,7 +10,8 @@ from fakes import NOW
 from unit.scheduler_setup import SchedulerSetup, target
 
 from exporter.config.cleanup import CleanupSettings
-from exporter.config.settings import BucketSettings, DiscoverSettings, ScanSettings
+from exporter.config.settings import BucketSettings, ScanSettings
+from exporter.config.target_sections import DiscoverSettings
 from exporter.model.errors import Failure, Reason, StoppingError, StoreError
 from exporter.model.targets import ScanRequest, UnknownNameError
 from exporter.scan.tally import Tally

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from unit.scheduler_setup import SchedulerSetup, target
 
-from exporter.config.settings import DiscoverSettings
 from exporter.config.sharding import Shard
+from exporter.config.target_sections import DiscoverSettings
 
 NAMES = [f"bucket-{n}" for n in range(12)]
 FIRST, OTHER = Shard(2, 0), Shard(2, 1)

@@ -13,8 +13,8 @@ from exporter.config.settings import (
     StateSettings,
     StoreKind,
     TargetSettings,
-    TopSettings,
 )
+from exporter.config.target_sections import TopSettings
 from exporter.model.results import ScanResult
 from exporter.scan.tally import Tally
 from exporter.service import TargetFactory

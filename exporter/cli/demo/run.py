@@ -10,15 +10,8 @@ from exporter.cli.demo.uploads import BUCKETS, DemoUploads
 from exporter.cli.standard_output import write_error, write_line
 from exporter.config.credentials import Credentials, Secret
 from exporter.config.durations import parse_duration
-from exporter.config.settings import (
-    BucketSettings,
-    Prices,
-    ScanSettings,
-    Settings,
-    StoreKind,
-    TargetSettings,
-    TopSettings,
-)
+from exporter.config.settings import BucketSettings, ScanSettings, Settings, StoreKind, TargetSettings
+from exporter.config.target_sections import Prices, TopSettings
 
 if TYPE_CHECKING:
     import argparse

@@ -29,7 +29,7 @@ from exporter.stores.transport.waiting import LOOK_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from exporter.config.settings import TlsSettings
+    from exporter.config.target_sections import TlsSettings
     from exporter.stores.transport.response import Response
 
 _FAIL = 0

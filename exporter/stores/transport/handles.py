@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pycurl
 
-from exporter.config.settings import TlsSettings
+from exporter.config.target_sections import TlsSettings
 from exporter.stores.transport.proxies import has_proxies, proxy_for
 
 if TYPE_CHECKING:
