@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from exporter.config.settings import BucketSettings
-from exporter.model.errors import GoneError, Reason, StoreError
+from exporter.model.errors import GoneError, NotAnUploadError, Reason, StoreError
 from exporter.model.results import AbortRules
 from exporter.model.uploads import Part, Upload
 from exporter.stores.base import S3_OPERATIONS, Page, PageOperations
@@ -79,6 +79,7 @@ def error(reason: Reason, status: int = 0, code: str = "", *, retryable: bool = 
 
 
 GONE = GoneError(Reason.BAD_RESPONSE, "it has ended", status=404, code="NoSuchUpload")
+NO_UPLOAD = NotAnUploadError("ListParts")
 REFUSED = error(Reason.ACCESS_DENIED, 403, "AccessDenied")
 
 
@@ -95,6 +96,7 @@ class FakeStore:
     before_parts: Callable[[Upload], None] = lambda _: None
     before_page: Callable[[int], None] = lambda _: None
     has_part_times: bool = True
+    has_initiation_times: bool = True
     lists_by_key: bool = False
     encodes_keys: bool = False
     operations: tuple[str, ...] = ("ListMultipartUploads", "ListParts")

@@ -128,6 +128,7 @@ class MonthStore:
     clock: Clock
     page_size: int = 1000
     has_part_times: bool = True
+    has_initiation_times: bool = True
     lists_by_key: bool = False
     encodes_keys: bool = False
     in_columns: bool = True

@@ -52,6 +52,7 @@ class _CountingStore:
         self.operations = store.operations
         self.page_operations = store.page_operations
         self.has_part_times = store.has_part_times
+        self.has_initiation_times = store.has_initiation_times
         self.lists_by_key = store.lists_by_key
         self.encodes_keys = store.encodes_keys
         self.signing_region = store.signing_region

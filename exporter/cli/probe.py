@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from exporter.cli.oneshot import OneShot, attempt
 from exporter.cli.probe_notes import notes, noting_servers
-from exporter.model.errors import Failure, GoneError, Reason, StoreError
+from exporter.model.errors import Failure, GoneError, NotAnUploadError, Reason, StoreError
 from exporter.scan.examination.cross_examination import PREFIX_BROKEN
 from exporter.scan.examination.prefix_check import is_prefix_broken
 from exporter.scan.examination.questions import is_denied_twice
@@ -170,6 +170,8 @@ def _first_parts(bucket: BucketSettings, upload: Upload) -> Task[int | None]:
         page = yield PageRequest(bucket, upload, None)
     except GoneError:
         return None
+    except NotAnUploadError:
+        return 0
     return len(page.items)
 
 

@@ -1,9 +1,10 @@
 """The errors that rooms raise for each other, and the reasons that metrics and messages name.
 
 Exception
-├── StoreError        a request failed, or its answer is not valid
-│   └── GoneError     the upload ended between its listing and the call about its parts
-└── StoppingError     cancelled: the process ends, or the target is no longer watched
+├── StoreError             a request failed, or its answer is not valid
+│   ├── GoneError          the upload ended between its listing and the call about its parts
+│   └── NotAnUploadError   what was listed turns out to be no upload in progress
+└── StoppingError          cancelled: the process ends, or the target is no longer watched
 """
 
 from __future__ import annotations
@@ -117,3 +118,15 @@ class StoppingError(Exception):
 
 class GoneError(StoreError):
     """The upload was completed or aborted between its listing and the call about its parts."""
+
+
+class NotAnUploadError(StoreError):
+    """The call about its parts shows that what was listed is no upload in progress: not a failure.
+
+    For stores whose listing does not tell the two apart, such as Azure: the blob has been committed, or holds
+    no uncommitted blocks. It is left out of every number.
+    """
+
+    def __init__(self, operation: str) -> None:
+        """Make it of the name of the call that showed it."""
+        super().__init__(Reason.BAD_RESPONSE, f"{operation}: this is no upload in progress", status=200)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from exporter.model.errors import GoneError, StoreError
+from exporter.model.errors import GoneError, NotAnUploadError, StoreError
 from exporter.model.uploads import PartTotals, Upload
 from exporter.scan.known_chunks import KnownChunks
 from exporter.scan.outcomes import OUT_OF_TIME, OVER_BUDGET, PartsQuery
@@ -231,6 +231,9 @@ class Sizing:
         elif isinstance(outcome, GoneError):
             self._outcomes.answers += 1
             self.take_gone(query.due.upload)
+        elif isinstance(outcome, NotAnUploadError):
+            self._breaker.succeeded()
+            self._outcomes.answers += 1
         else:
             record = query.due.record
             self._outcomes.add_failed(query.due, outcome)

@@ -177,6 +177,10 @@ class Store(Protocol):
         """Whether parts come with the time of their upload."""
 
     @property
+    def has_initiation_times(self) -> bool:
+        """Whether uploads come with their initiation; else the scan that first lists an upload dates it."""
+
+    @property
     def lists_by_key(self) -> bool:
         """Whether uploads can be listed by the prefix of their keys, and so asked for by name."""
 

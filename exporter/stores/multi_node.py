@@ -45,6 +45,7 @@ class MultiNodeStore:
         self.operations = self._first.operations
         self.page_operations = self._first.page_operations
         self.has_part_times = self._first.has_part_times
+        self.has_initiation_times = self._first.has_initiation_times
         self.lists_by_key = self._first.lists_by_key
         self.encodes_keys = self._first.encodes_keys
 

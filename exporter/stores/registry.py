@@ -67,6 +67,8 @@ class StoreType:
     """The API's name of the call that returns a bucket's tags."""
     has_abort_dates: bool = False
     """Whether answers to ListParts say when the store will abort the upload."""
+    has_initiation_times: bool = True
+    """Whether uploads come with the time of their initiation; else their ages are at least those shown."""
     lists_by_key: bool = True
     """Whether uploads can be listed by the prefix of their keys, and so asked for by name."""
 

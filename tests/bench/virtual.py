@@ -32,6 +32,7 @@ class Store:
     operations = S3_OPERATIONS
     page_operations = S3_OPERATIONS
     has_part_times = True
+    has_initiation_times = True
     lists_by_key = True
     encodes_keys = True
     takes_any_key = False

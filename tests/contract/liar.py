@@ -179,6 +179,7 @@ class Liar:
     """The store. `node` is which of two it is, None for both; each lists the uploads begun there."""
 
     has_part_times = True
+    has_initiation_times = True
     lists_by_key = True
     encodes_keys = True
     operations = ("ListMultipartUploads", "ListParts")

@@ -67,6 +67,7 @@ class SegmentStore:
     operations: tuple[str, ...] = ("ListMultipartUploads", "ListParts")
     page_operations: PageOperations = S3_OPERATIONS
     has_part_times: bool = True
+    has_initiation_times: bool = True
     lists_by_key: bool = True
     encodes_keys: bool = True
     signing_region: str = "nowhere-1"

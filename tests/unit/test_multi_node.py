@@ -48,6 +48,7 @@ class Store:
     operations = ()
     page_operations = S3_OPERATIONS
     has_part_times = True
+    has_initiation_times = True
     lists_by_key = False
     encodes_keys = False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from fakes import DAY, GONE, NOW, REFUSED, Clock, FakeStore, error, upload
+from fakes import DAY, GONE, NO_UPLOAD, NOW, REFUSED, Clock, FakeStore, error, upload
 from unit.fake_scan import scan
 
 from exporter.model.errors import Reason, StoreError
@@ -79,6 +79,15 @@ class TestOneUploadsTrouble:
     def test_nine_of_nine_are_still_a_race(self):
         summary = scan(FakeStore([upload(n) for n in range(9)], default_parts=GONE)).summary
         assert (summary.uploads, summary.unsized) == (0, 0)
+
+    def test_what_is_listed_and_no_upload_is_left_out_without_a_word_however_often(self):
+        store, ledger = FakeStore([upload(n) for n in range(19)], default_parts=NO_UPLOAD), Ledger()
+        store.parts = {"id-3": [Part(1, 10, NOW)]}
+        results = [scan(store, ledger) for _ in range(3)]
+        assert [(each.summary.uploads, each.summary.unsized, each.summary.bytes) for each in results] == [
+            (1, 0, 10)
+        ] * 3
+        assert {(each.warning, each.notices, each.unknown_key) for each in results} == {("", (), "")}
 
     def test_one_that_fails_after_its_retries_is_unsized(self):
         failing = error(Reason.SERVER_ERROR, 500, retryable=True)

@@ -8,7 +8,7 @@ import pycurl
 import pytest
 from fakes import Recorder
 
-from exporter.model.errors import GoneError, Reason, StoppingError, StoreError
+from exporter.model.errors import GoneError, NotAnUploadError, Reason, StoppingError, StoreError
 from exporter.stores.transport.client import MAX_REQUESTS_PER_CALL, Request, Transport
 from exporter.stores.transport.errors import from_curl
 from exporter.stores.transport.handles import default_ca_file
@@ -55,6 +55,11 @@ class TestCalls:
     def test_an_upload_that_is_gone_is_no_failure(self, transport: Transport, traffic: Recorder):
         with pytest.raises(GoneError):
             fail_after_an_answer(transport, GoneError(Reason.NOT_FOUND, "gone"))
+        assert traffic.seen == []
+
+    def test_what_turns_out_to_be_no_upload_is_no_failure(self, transport: Transport, traffic: Recorder):
+        with pytest.raises(NotAnUploadError):
+            fail_after_an_answer(transport, NotAnUploadError("GetBlockList"))
         assert traffic.seen == []
 
     def test_circles_are_bounded(self, transport: Transport, traffic: Recorder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from exporter.model.errors import NotAnUploadError
 from exporter.scan.examination.questions import REPLACEMENT, Question, is_denied_twice, is_listed_by_name
 
 if TYPE_CHECKING:
@@ -120,5 +121,5 @@ class GoneUploads:
     def _take_denial(self, upload: Upload, is_denied: bool | StoreError) -> None:  # noqa: FBT001 - an answer
         if is_denied is True:
             self._outcomes.add_denied(upload)
-        else:
+        elif not isinstance(is_denied, NotAnUploadError):
             self._outcomes.add_unknown(upload)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from exporter.model.errors import GoneError, Reason, StoreError
+from exporter.model.errors import GoneError, NotAnUploadError, Reason, StoreError
 from exporter.stores.base import PageRequest
 from exporter.stores.pagination.listing import list_by_key
 
@@ -85,7 +85,7 @@ def is_control_listed(bucket: BucketSettings, upload: Upload) -> Task[bool | Non
         return True
     try:
         yield PageRequest(bucket, upload, None)
-    except GoneError:
+    except (GoneError, NotAnUploadError):
         return None
     return (yield from is_listed_by_name(bucket, upload))
 
@@ -94,7 +94,7 @@ def is_denied_twice(bucket: BucketSettings, upload: Upload) -> Task[bool]:
     """Ask for an upload by name, for its parts, and by name again: whether the store denied it each time.
 
     A key in which the store replaced a character names nothing: such an upload cannot be denied. Raises
-    StoreError.
+    StoreError, NotAnUploadError where it is listed rightly and no upload.
     """
     if REPLACEMENT in upload.key or (yield from is_listed_by_name(bucket, upload)):
         return False

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import pycurl
 
-from exporter.model.errors import GoneError, Reason, StoreError
+from exporter.model.errors import GoneError, NotAnUploadError, Reason, StoreError
 from exporter.stores.asked import Asked
 from exporter.stores.base import S3_OPERATIONS, Page
 from exporter.stores.errors import gone_error, is_gone, refusal
@@ -223,7 +223,7 @@ class WireSession(Generic[K]):
             if outcome.status == HTTPStatus.OK:
                 return self._bucket.read_page(call.request, outcome, self._target.clock())
             return self._refused(call, outcome)
-        except GoneError as error:
+        except (GoneError, NotAnUploadError) as error:
             return error.detached()
         except StoreError as error:
             self._target.transport.traffic.failed(call.operation, error.reason)

@@ -55,6 +55,7 @@ class GlacierStore:
     """
 
     has_part_times = False
+    has_initiation_times = True
     page_operations = S3_OPERATIONS
     lists_by_key = False
     encodes_keys = False

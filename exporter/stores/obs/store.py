@@ -50,6 +50,7 @@ class ObsStore:
     """
 
     has_part_times = True
+    has_initiation_times = True
     page_operations = S3_OPERATIONS
     lists_by_key = True
     encodes_keys = True

@@ -41,6 +41,7 @@ class S3Store:
     """
 
     has_part_times = True
+    has_initiation_times = True
     page_operations = S3_OPERATIONS
     lists_by_key = True
     encodes_keys = True

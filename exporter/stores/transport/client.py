@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pycurl
 
-from exporter.model.errors import GoneError, Reason, StoppingError, StoreError
+from exporter.model.errors import GoneError, NotAnUploadError, Reason, StoppingError, StoreError
 from exporter.stores.transport.errors import NO_MEMORY, from_curl, out_of_files
 from exporter.stores.transport.handles import HandleOptions, set_request
 from exporter.stores.transport.memory import TargetMemory
@@ -109,7 +109,7 @@ class Transport:
         self._local.call = call
         try:
             yield call
-        except GoneError:
+        except (GoneError, NotAnUploadError):
             raise
         except StoreError as error:
             if call.sent:

@@ -150,6 +150,7 @@ class _Store:
     page_operations = S3_OPERATIONS
     signing_region = "nowhere-1"
     has_part_times = True
+    has_initiation_times = True
 
     def __init__(self, answers: list[bytes], options: int) -> None:
         self._listings = [each for each in answers if not _is_of_parts(each)]
