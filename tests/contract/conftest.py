@@ -22,7 +22,18 @@ KIND_RIGS = [name for module in MODULES for name in module.ENGINES]
 
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    spoken = ("AWS_", "OBS_", "HUAWEI", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT")
+    spoken = (
+        "AWS_",
+        "OBS_",
+        "HUAWEI",
+        "AZURE_",
+        "IDENTITY_",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+        "SSL_CERT",
+    )
     for name in list(os.environ):
         if name.upper().startswith((*spoken, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")):
             monkeypatch.delenv(name)

@@ -1,0 +1,1 @@
+"""Azure Blob Storage: blobs of uncommitted blocks are its unfinished uploads."""
