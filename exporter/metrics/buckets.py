@@ -40,6 +40,11 @@ _SUMMARY: dict[Definition, Callable[[Summary], float | None]] = {
         on_dashboard=False,
     ): lambda summary: summary.parts,
     Definition(
+        "mpu_fullest_upload_parts",
+        "Parts of the upload in progress that has the most, without the uploads whose bytes are not known.",
+        see="#parts-of-one-upload",
+    ): lambda summary: summary.fullest_upload_parts,
+    Definition(
         "mpu_oldest_initiated_timestamp_seconds",
         "When the oldest upload in progress was initiated; no sample when there is none.",
     ): lambda summary: summary.oldest_initiated,

@@ -81,6 +81,9 @@ class Summary:
     age_bytes: tuple[int, ...] = ()
     """Bytes of those among the uploads of `age_counts` that are sized; () without bounds, where no sizes are
     known, and in the stored result of an earlier process."""
+    fullest_upload_parts: int | None = None
+    """Number of parts of the sized upload that has the most; None where `parts` is, and in the stored result
+    of an earlier version."""
     unexamined: bool = False
     """Whether it is not known if the listing lacks uploads that the store has."""
 

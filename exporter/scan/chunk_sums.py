@@ -26,7 +26,7 @@ class ChunkSums:
     def __init__(self, cache: ChunkCache, age_groups: int) -> None:
         """Make it for the chunks of a cache, whose sums have so many age groups."""
         self._cache = cache
-        self._columns = struct.Struct(f"<{_COUNTS + age_groups}BH{age_groups + 4}q2d")
+        self._columns = struct.Struct(f"<{_COUNTS + age_groups}BH{age_groups + 4}qI2d")
         self._ages_end = _COUNTS + age_groups
 
     def pack(self, sums: Sums, calls: int) -> PackedSums | None:
@@ -43,12 +43,12 @@ class ChunkSums:
     def add_up(self, chunks: Sequence[bytes]) -> tuple[Sums, int]:
         """Return the sums of chunks that the cache returned, at least one, and all calls."""
         rows = [self._columns.unpack_from(chunk, SUMS_AT) for chunk in chunks]
-        *columns, oldest_initiated, oldest_activity = zip(*rows, strict=True)
+        *columns, most_parts, oldest_initiated, oldest_activity = zip(*rows, strict=True)
         numbers, end = list(map(sum, columns)), self._ages_end
         counts, ages, calls = numbers[:_COUNTS], tuple(numbers[_COUNTS:end]), numbers[end]
         age_bytes, sizes = tuple(numbers[end + 1 : -4]), numbers[-4:]
-        moments, classes = (min(oldest_initiated), min(oldest_activity)), self._class_bytes(chunks)
-        return Sums._make((*counts, ages, age_bytes, *sizes, *moments, classes)), calls
+        extremes = (max(most_parts), min(oldest_initiated), min(oldest_activity))
+        return Sums._make((*counts, ages, age_bytes, *sizes, *extremes, self._class_bytes(chunks))), calls
 
     def _class_bytes(self, chunks: Iterable[bytes]) -> dict[str, int]:
         classes: dict[str, int] = defaultdict(int)

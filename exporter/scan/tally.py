@@ -54,7 +54,7 @@ class Tally:
         self._uploads = self._undated = self._sized = self._unsized = 0
         self._unlisted = self._denied = 0
         self._unlisted_marks: set[int] = set()
-        self._empty = self._parts = self._bytes = self._overdue = 0
+        self._empty = self._parts = self._bytes = self._overdue = self._most_parts = 0
         self._abort_scheduled = self._abort_overdue = 0
         self._stale = self._stale_sized = self._stale_bytes = 0
         self._oldest_initiated = self._oldest_activity = math.inf
@@ -103,6 +103,8 @@ class Tally:
         self._add_abort(totals.abort_at)
         self._empty += totals.parts == 0
         self._parts += totals.parts
+        if totals.parts > self._most_parts:  # noqa: PLR1730 - a call for each upload takes time
+            self._most_parts = totals.parts
         self._bytes += totals.bytes
         if group is not None:
             self._age_bytes[group] += totals.bytes
@@ -177,6 +179,7 @@ class Tally:
             parts=self._parts,
             bytes=self._bytes,
             stale_bytes=self._stale_bytes,
+            most_parts=self._most_parts,
             oldest_initiated=self._oldest_initiated,
             oldest_activity=self._oldest_activity,
             classes=self._classes,
@@ -200,6 +203,7 @@ class Tally:
         self._parts += sums.parts
         self._bytes += sums.bytes
         self._stale_bytes += sums.stale_bytes
+        self._most_parts = max(self._most_parts, sums.most_parts)
         self._oldest_initiated = min(self._oldest_initiated, sums.oldest_initiated)
         self._oldest_activity = min(self._oldest_activity, sums.oldest_activity)
         self._classes.add_all(sums.classes)
@@ -237,6 +241,7 @@ class Tally:
             unlisted=self._unlisted,
             denied=self._denied,
             age_bytes=tuple(accumulate(self._age_bytes)) if self.ages and sizes_known else (),
+            fullest_upload_parts=self._most_parts if sizes_known else None,
         )
 
     def _add_initiation(self, upload: Upload) -> int | None:
@@ -253,7 +258,7 @@ class Tally:
         self._age_counts[group] += 1
         if age > 0:
             self._age_microseconds += self._now_microseconds - round(_in_microseconds(initiated))
-        if initiated < self._oldest_initiated:  # noqa: PLR1730 - a call for each upload takes time
+        if initiated < self._oldest_initiated:  # noqa: PLR1730 - as above
             self._oldest_initiated = initiated
         return group
 

@@ -32,6 +32,7 @@ def values_record(store: str, ages: Sequence[float], summary: Summary) -> Record
         "uploads": summary.uploads,
         "bytes": summary.bytes,
         "parts": summary.parts,
+        "fullest_upload_parts": summary.fullest_upload_parts,
         "stale_uploads": summary.stale,
         "stale_bytes": summary.stale_bytes,
         "empty_uploads": summary.empty,

@@ -277,6 +277,7 @@ def _wrong_sums(counted: Sequence[CountedUpload], result: ScanResult) -> Iterato
     if found.parts_known and sized:
         sums.append(("bytes", sum(each.bytes or 0 for each in sized), found.bytes))
         sums.append(("parts", sum(each.parts or 0 for each in sized), found.parts))
+        sums.append(("most parts", max(each.parts or 0 for each in sized), found.fullest_upload_parts))
     yield from (
         Wrong(f"sum of {name}", f"{found} instead of {true}") for name, true, found in sums if true != found
     )

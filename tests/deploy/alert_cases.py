@@ -93,6 +93,11 @@ CASES = [
         "begins uploads and does not finish them.",
         since=1440,
     ),
+    simple(
+        *("MpuUploadNearPartLimit", "mpu_fullest_upload_parts", "9000", "9001"),
+        "The fullest upload in bucket media of prod has 90.01% of the parts that an upload may have. If its "
+        "client needs more than all of them, it fails and has to begin anew.",
+    ),
     Case(
         "MpuNoAbortRule",
         bucket("mpu_stale_uploads", "1x200")

@@ -164,6 +164,15 @@ def test_the_largest_are_those_at_the_end_of_the_range(tmp_path: Path):
     assert wrong(tmp_path, query, series, expected) == ""
 
 
+def test_the_fullest_upload_is_measured_by_what_its_store_allows(tmp_path: Path):
+    azure = MEDIA.replace("s3", "azure").replace("prod", "blobs")
+    series = overlapping("mpu_fullest_upload_parts", MEDIA, 9000)
+    series |= overlapping("mpu_fullest_upload_parts", azure, 9000)
+    query = query_of("mpu-overview", "Parts of the fullest upload, the 10 fullest")
+    expected = {'{target="prod",bucket="media"}': 0.9, '{target="blobs",bucket="media"}': 0.18}
+    assert wrong(tmp_path, query, series, expected) == ""
+
+
 class TestCleanUp:
     def test_a_rule_for_a_part_of_the_bucket_is_a_rule(self, tmp_path: Path):
         series = overlapping("mpu_stale_uploads", MEDIA, 5) | overlapping("mpu_stale_uploads", LOGS, 5)

@@ -132,6 +132,20 @@ def test_where_an_exporter_has_nothing_of_it_grafana_sees_that_it_is_well(case: 
     assert judge_value(tmp_path, case.alert, left, ("a",), 30) == ""
 
 
+@pytest.mark.parametrize(("parts", "fires"), [(45_000, False), (45_009, True)])
+def test_a_blob_of_azure_may_have_more_parts_than_an_upload_elsewhere(
+    parts: int,
+    fires: bool,  # noqa: FBT001
+    tmp_path: Path,
+):
+    [case] = [case for case in CASES if case.alert == "MpuUploadNearPartLimit"]
+    text = case.description.replace("90.01%", "90.02%")
+    case = replace(case, labels=case.labels | {"store": "azure"}, description=text)
+    found = series("mpu_fullest_upload_parts", f"{parts}x60", **case.labels)
+    looks = {30: [expected(case, "west")] if fires else []}
+    assert judge(tmp_path, [once(case.alert, scraped(found, "west", ("a", "b")), looks)]) == ""
+
+
 class TestStoresThatCleanUpByThemselves:
     """`cleanup` in the config: what the store does counts as a rule."""
 

@@ -68,6 +68,7 @@ class TestNumbers:
         assert samples["mpu_uploads_in_progress", "media"] == 3
         assert samples["mpu_pending_bytes", "media"] == 1150
         assert samples["mpu_pending_parts", "media"] == 3
+        assert samples["mpu_fullest_upload_parts", "media"] == 2
         assert samples["mpu_empty_uploads", "media"] == 1
         assert samples["mpu_oldest_initiated_timestamp_seconds", "media"] == EPOCH
         assert samples["mpu_scan_complete", "media"] == 1

@@ -39,6 +39,7 @@ SUMMARY = Summary(
     parts_known=True,
     abort_scheduled=3,
     abort_overdue=1,
+    fullest_upload_parts=4,
     abort_rules=AbortRules(bucket=604800.0),
     tags=(("owner", "storage"), ("cost center", "é <42>")),
     prefixes=(Group("backups/", 3, 123_000_000), Group("", 2, None)),
@@ -47,7 +48,7 @@ SUMMARY = Summary(
 NOTHING = replace(
     SUMMARY,
     **dict.fromkeys(("uploads", "undated", "unsized", "empty", "parts", "bytes", "stale", "stale_bytes"), 0),
-    **dict.fromkeys(("abort_scheduled", "abort_overdue"), 0),
+    **dict.fromkeys(("abort_scheduled", "abort_overdue", "fullest_upload_parts"), 0),
     oldest_initiated=None,
     oldest_activity=None,
     age_counts=(0, 0, 0),

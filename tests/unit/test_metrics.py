@@ -27,6 +27,7 @@ DISTINCT = replace(
     bytes=6,
     stale=7,
     stale_bytes=8,
+    fullest_upload_parts=14,
     oldest_initiated=9.0,
     oldest_activity=10.0,
     unlisted=13,
@@ -42,9 +43,9 @@ def test_each_gauge_shows_its_own_number():
             *("uploads_in_progress", "undated_uploads", "unsized_uploads", "empty_uploads", "pending_parts"),
             *("pending_bytes", "stale_uploads", "stale_bytes"),
             *("oldest_initiated_timestamp_seconds", "oldest_activity_timestamp_seconds"),
-            *("unlisted_uploads", "denied_uploads"),
+            *("unlisted_uploads", "denied_uploads", "fullest_upload_parts"),
         )
-    ] == [11, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 12]
+    ] == [11, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 12, 14]
 
 
 def test_what_is_not_known_has_no_sample():
@@ -54,6 +55,7 @@ def test_what_is_not_known_has_no_sample():
         parts=None,
         empty=None,
         stale_bytes=None,
+        fullest_upload_parts=None,
         bytes_by_class=(),
         oldest_initiated=None,
         oldest_activity=None,
@@ -61,6 +63,7 @@ def test_what_is_not_known_has_no_sample():
     gone = {
         "mpu_pending_bytes",
         "mpu_pending_parts",
+        "mpu_fullest_upload_parts",
         "mpu_empty_uploads",
         "mpu_stale_bytes",
         "mpu_pending_bytes_by_class",

@@ -71,9 +71,15 @@ def test_what_a_listing_hides_is_null_where_nothing_is_asked_by_name(
 
 def test_what_needs_parts_is_null_where_parts_are_not_asked_for():
     counted = replace(
-        SUMMARY, parts_known=False, parts=None, bytes=None, empty=None, stale_bytes=None, unsized=0
+        SUMMARY,
+        parts_known=False,
+        unsized=0,
+        **dict.fromkeys(("parts", "fullest_upload_parts", "bytes", "empty", "stale_bytes")),
     )
-    names = ("bytes", "parts", "stale_bytes", "empty_uploads", "unsized_uploads", "recheck_overdue_uploads")
+    names = (
+        *("bytes", "parts", "fullest_upload_parts", "stale_bytes"),
+        *("empty_uploads", "unsized_uploads", "recheck_overdue_uploads"),
+    )
     for values in values_of_both(StoreKind.S3, counted):
         assert dict.fromkeys((*names, "bytes_by_class")) == {
             name: values[name] for name in (*names, "bytes_by_class")

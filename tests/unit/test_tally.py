@@ -119,6 +119,7 @@ def _oracle(found: list[Found], ages: tuple[float, ...], stale_after: float) -> 
         unsized=len(found) - len(sized),
         empty=sum(item.totals.parts == 0 for item in sized) if known else None,
         parts=sum(item.totals.parts for item in sized) if known else None,
+        fullest_upload_parts=max((item.totals.parts for item in sized), default=0) if known else None,
         bytes=sum(item.totals.bytes for item in sized) if known else None,
         stale=len(stale),
         stale_bytes=sum(item.totals.bytes for item in stale_sized)
@@ -193,6 +194,7 @@ def test_a_bucket_without_uploads_is_zeros_and_no_moments():
         abort_scheduled=0,
         abort_overdue=0,
         age_bytes=(0, 0, 0),
+        fullest_upload_parts=0,
     )
 
 
@@ -268,7 +270,13 @@ def test_where_none_could_be_sized_nothing_is_said_about_sizes():
     found = summary(Found(upload(2 * DAY)), Found(upload(HOUR), totals(parts=3, size=None, idle=0.0)))
     assert (found.uploads, found.unsized, found.stale) == (2, 2, 1)
     assert (found.empty, found.parts, found.bytes, found.stale_bytes) == (None, None, None, None)
+    assert found.fullest_upload_parts is None
     assert found.bytes_by_class == ()
+
+
+def test_the_fullest_upload_is_that_with_the_most_parts_of_those_that_are_sized():
+    sized = (Found(upload(), totals(parts=parts)) for parts in (3, 9_999, 1))
+    assert summary(*sized, Found(upload(), totals(parts=10_000, size=None))).fullest_upload_parts == 9_999
 
 
 def test_stale_bytes_are_unknown_where_no_stale_upload_could_be_sized():

@@ -124,6 +124,7 @@ class TestTargets:
             "uploads": 5,
             "bytes": 123_456_789,
             "parts": 7,
+            "fullest_upload_parts": 4,
             "stale_uploads": 2,
             "stale_bytes": 1_000_000,
             "empty_uploads": 1,
