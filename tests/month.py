@@ -15,7 +15,7 @@ from exporter.scan.scanner import Scanner
 from exporter.state.database import BucketName, StateDatabase
 from exporter.state.ledger import Ledger
 from exporter.state.rows import LedgerRows
-from exporter.stores.base import S3_OPERATIONS, Page, PageOperations
+from exporter.stores.base import S3_OPERATIONS, ListingStart, Page, PageOperations
 from exporter.stores.engine.store_client import StoreClient
 from exporter.stores.pagination.part_sums import NumberedPartSum, RangedPartSum
 
@@ -103,7 +103,7 @@ class World:
 class DirectCalls:
     """Calls that are answered as they are started."""
 
-    takes_any_key = False
+    listing_start = ListingStart.NOTHING
 
     def __init__(self, answer: Callable) -> None:
         self._answer = answer

@@ -11,6 +11,7 @@ from exporter.cli.oneshot import LoggedFailure, OneShot
 from exporter.model.errors import Failure, StoreError
 from exporter.scan.forecast import AGE_BOUNDS, Estimate, Listing, age_groups, estimate_target
 from exporter.state.ledger import Ledger
+from exporter.stores.base import ListingStart
 from exporter.stores.registry import make_store
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class _CountingStore:
 
 @dataclass(frozen=True, slots=True)
 class _CountingSession:
-    takes_any_key: ClassVar[bool] = False
+    listing_start: ClassVar[ListingStart] = ListingStart.NOTHING
     session: BucketSession
     bucket: BucketSettings
     pages: Counter[str]

@@ -13,6 +13,7 @@ from exporter.scan.examination.questions import Question, Questions
 from exporter.scan.outcomes import OutcomeRecorder, PartsQuery
 from exporter.scan.segments import ListingPages
 from exporter.scan.sizing import Sizing
+from exporter.stores.base import ListingStart
 from exporter.stores.engine.retry import Deadline
 from exporter.stores.pagination.joins import Join
 from exporter.stores.pagination.listing import RestartError, list_next_page, uploads_paginator
@@ -88,7 +89,7 @@ class ScanPass:
             *(client, bucket, ledger, self._questions, self._sizing),
             now=tally.now,
             progress=progress,
-            takes_any_key=executor.takes_any_key and not relists,
+            listing_start=ListingStart.NOTHING if relists else executor.listing_start,
         )
         self._pages = ListingPages(
             *(executor, self._policy, self._examination.listing, self._examination.listed_bucket),

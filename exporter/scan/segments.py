@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.model.errors import Reason, StoreError
-from exporter.stores.pagination.boundaries import choose_boundaries
+from exporter.stores.base import ListingStart
+from exporter.stores.pagination.boundaries import BoundaryCollector, MarkerCollector, choose_boundaries
 from exporter.stores.pagination.joins import Join, ask_at_join, why_failed
 from exporter.stores.pagination.listing import RestartError, list_next_page
 from exporter.stores.pagination.segmented_listing import SegmentedListing
@@ -31,21 +32,26 @@ _STORES_OWN = {Reason.BAD_RESPONSE, Reason.UNSUPPORTED, Reason.SERVER_ERROR}
 """What a store may answer to a key that it does not take as a marker."""
 
 
-def new_listing(ledger: Ledger, settings: ScanSettings, prefix: str, now: float) -> SegmentedListing:
+def new_listing(
+    ledger: Ledger, settings: ScanSettings, prefix: str, now: float, start: ListingStart
+) -> SegmentedListing:
     """Return a listing that finds boundaries for the next one, cut at those of the last.
 
     It has one segment where these are missing, or where segments were not exact within a day. Where all
-    uploads are sized at each scan, segments would save little.
+    uploads are sized at each scan, segments would save little. `start` is what a segment may begin after.
     """
-    if settings.listing_concurrency == 1 or settings.parts == "always":
+    if start is ListingStart.NOTHING or settings.listing_concurrency == 1 or settings.parts == "always":
         return SegmentedListing()
+    has_markers = start is ListingStart.EARLIER_MARKER
+    collector = MarkerCollector(prefix) if has_markers else BoundaryCollector()
     until, found = ledger.traits.one_stream_until, ledger.boundaries
-    if until is not None and now < until <= now + ONE_STREAM_SECONDS:
-        return SegmentedListing(collects=True)
+    is_off = until is not None and now < until <= now + ONE_STREAM_SECONDS
+    if is_off or bool(found.starts) != has_markers:
+        return SegmentedListing(endings=collector.endings, collector=collector)
     boundaries = choose_boundaries(found, min(settings.listing_concurrency, settings.concurrency), prefix)
-    if not boundaries:
-        return SegmentedListing(collects=True)
-    return SegmentedListing(boundaries, found.endings, collects=True)
+    return SegmentedListing(
+        boundaries, found.endings if boundaries else collector.endings, collector=collector
+    )
 
 
 class ListingPages:

@@ -86,9 +86,6 @@ class _StoredNotes(NamedTuple):
     boundaries: Boundaries = Boundaries()
 
 
-_USUAL = ListingTraits()._asdict()
-
-
 def write_notes(notes: Notes) -> str:
     """Return the notes as JSON."""
     stored: dict[str, object] = {
@@ -100,11 +97,15 @@ def write_notes(notes: Notes) -> str:
         "refusals": notes.refusals.consecutive,
         "denied": sorted(notes.denied)[:MAX_ENDED],
         # what is as usual is left out: earlier versions take no field that they do not know
-        "listing": {name: value for name, value in notes.traits._asdict().items() if value != _USUAL[name]},
+        "listing": _changed(notes.traits, ListingTraits()),
     }
     if notes.boundaries.keys:
-        stored["boundaries"] = notes.boundaries._asdict()
+        stored["boundaries"] = _changed(notes.boundaries, Boundaries())
     return json.dumps(stored)
+
+
+def _changed(values: ListingTraits | Boundaries, usual: ListingTraits | Boundaries) -> dict[str, object]:
+    return {name: value for name, value in values._asdict().items() if value != getattr(usual, name)}
 
 
 def read_notes(text: str) -> Notes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -37,6 +38,16 @@ S3_OPERATIONS = PageOperations()
 """Those of S3, which OBS and Glacier have, too."""
 
 
+class ListingStart(Enum):
+    """What a store lists uploads after, in a scan that has not seen it as the marker of a page."""
+
+    NOTHING = "nothing"
+    ANY_KEY = "any key"
+    """Any text may be tried as the key in a marker."""
+    EARLIER_MARKER = "earlier marker"
+    """Markers are the store's own, and those of earlier listings are taken."""
+
+
 class Page(NamedTuple, Generic[T]):
     """One proven page of a listing.
 
@@ -47,7 +58,8 @@ class Page(NamedTuple, Generic[T]):
     `last_of_node` one that ends the listing of one node of several: the next one's starts at `next_marker`.
     `full` marks a last page of parts that lacks numbers and has as many parts as the store puts on a page.
     `server` is what the server of a page of uploads calls itself, '' where it does not say. A large page
-    comes in pieces: `rest` returns the next one, without a request; each but the last is truncated.
+    comes in pieces: `rest` returns the next one, without a request; each but the last is truncated. `keys`
+    are those of all that the page lists, in its order, where that is more than uploads; else None.
     """
 
     items: Collection[T]
@@ -61,6 +73,7 @@ class Page(NamedTuple, Generic[T]):
     full: bool = False
     server: str = ""
     rest: Callable[[], Page[T]] | None = None
+    keys: Sequence[str] | None = None
 
 
 class FoundBucket(NamedTuple):
@@ -92,6 +105,11 @@ def pieces_of(page: Page[T]) -> Iterator[Page[T]]:
         yield page
 
 
+def keys_of(page: Page[Upload]) -> Sequence[str]:
+    """Return the keys of all that a page of uploads lists, in its order."""
+    return [upload.key for upload in page.items] if page.keys is None else page.keys
+
+
 CompletedCall = tuple[object, "Page[Any] | StoreError"]
 """The label that a call was started with, and its outcome."""
 
@@ -100,8 +118,8 @@ class BucketSession(Protocol):
     """The calls in flight of one scan; for one thread. Each call is one request, without retries."""
 
     @property
-    def takes_any_key(self) -> bool:
-        """Whether any text may be tried as the key in a marker of uploads, not only what a page named."""
+    def listing_start(self) -> ListingStart:
+        """What a listing of uploads may begin after."""
 
     def start(self, request: PageRequest, deadline: float, label: object) -> None:
         """Send a call, which ends before `deadline` (a reading of the monotonic clock)."""

@@ -8,7 +8,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.model.errors import GoneError, Reason, StoreError
-from exporter.stores.base import UPLOADS_OPERATION, Page, PageRequest
+from exporter.stores.base import UPLOADS_OPERATION, ListingStart, Page, PageRequest
 from exporter.stores.pagination.hash_set import HashSet
 from exporter.stores.pagination.listing import means_no_uploads
 from exporter.stores.pagination.paginator import is_last
@@ -107,7 +107,7 @@ class MultiNodeSession:
     Questions by name, which all nodes answer, do not touch it: a node's own listing may be yet to come.
     """
 
-    takes_any_key = False
+    listing_start = ListingStart.NOTHING
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from bench.pages import PAGE
 
 from exporter.config.settings import BucketSettings
 from exporter.model.uploads import Part, Parts, Upload
-from exporter.stores.base import S3_OPERATIONS, CompletedCall, Page, PageRequest
+from exporter.stores.base import S3_OPERATIONS, CompletedCall, ListingStart, Page, PageRequest
 from exporter.stores.pagination.part_sums import NumberedPartSum
 
 INTERVAL = 300.0
@@ -35,7 +35,7 @@ class Store:
     has_initiation_times = True
     lists_by_key = True
     encodes_keys = True
-    takes_any_key = False
+    listing_start = ListingStart.NOTHING
     signing_region = ""
 
     def __init__(self, uploads: Sequence[Upload], parts: Callable[[Upload, int], Page[Part]]) -> None:

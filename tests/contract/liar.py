@@ -16,7 +16,7 @@ from fakes import NOW
 
 from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.model.uploads import Part, Parts, Upload
-from exporter.stores.base import S3_OPERATIONS, Page
+from exporter.stores.base import S3_OPERATIONS, ListingStart, Page
 from exporter.stores.pagination.part_sums import NumberedPartSum
 
 if TYPE_CHECKING:
@@ -472,7 +472,7 @@ class Liar:
 class LiarSession:
     """Calls that are answered one by one, in any order."""
 
-    takes_any_key = True
+    listing_start = ListingStart.ANY_KEY
 
     def __init__(self, answer: Callable[[PageRequest], Any], order: random.Random) -> None:
         self._answer = answer

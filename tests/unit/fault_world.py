@@ -26,7 +26,7 @@ from exporter.state.board import Board, Entry
 from exporter.state.database import BucketName, StateDatabase
 from exporter.state.ledger import Ledger
 from exporter.state.rows import LedgerRows
-from exporter.stores.base import Page
+from exporter.stores.base import ListingStart, Page
 from exporter.stores.engine.store_client import StoreClient
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class FailingConnection(sqlite3.Connection):
 class Session:
     """Answers the calls of a scan one after the other; each is a step."""
 
-    takes_any_key = False
+    listing_start = ListingStart.NOTHING
 
     def __init__(self, store: WorldStore) -> None:
         self._store = store
@@ -263,7 +263,7 @@ class SegmentedStore(WorldStore):
 
     def open(self, bucket: BucketSettings, deadline: float) -> Any:
         session = Session(self)
-        session.takes_any_key = True
+        session.listing_start = ListingStart.ANY_KEY
         return session
 
 

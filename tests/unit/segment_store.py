@@ -13,7 +13,7 @@ from exporter.config.settings import BucketSettings, ScanSettings
 from exporter.model.uploads import Part, Upload
 from exporter.scan.scanner import Scanner
 from exporter.state.ledger import Ledger
-from exporter.stores.base import S3_OPERATIONS, CompletedCall, Page, PageOperations, PageRequest
+from exporter.stores.base import S3_OPERATIONS, CompletedCall, ListingStart, Page, PageOperations, PageRequest
 from exporter.stores.engine.store_client import StoreClient
 from exporter.stores.pagination.part_sums import NumberedPartSum
 
@@ -61,7 +61,7 @@ class SegmentStore:
     before: Callable[[PageRequest], None] = lambda _: None
     """Is called with each request before it is answered."""
     pick: Callable[[int], int] = field(default_factory=lambda: random.Random(7).randrange)
-    takes_any_key: bool = True
+    listing_start: ListingStart = ListingStart.ANY_KEY
     asked: list[PageRequest] = field(default_factory=list)
     most_in_flight: int = 0
     operations: tuple[str, ...] = ("ListMultipartUploads", "ListParts")

@@ -10,7 +10,7 @@ from fakes import BUCKET, GONE, Clock, error, upload
 
 from exporter.model.errors import Reason, StoreError
 from exporter.model.uploads import Upload
-from exporter.stores.base import S3_OPERATIONS, Page, PageRequest, pieces_of
+from exporter.stores.base import S3_OPERATIONS, ListingStart, Page, PageRequest, pieces_of
 from exporter.stores.multi_node import MultiNodeSession, MultiNodeStore, Node
 from exporter.stores.pagination.listing import KeyListing, list_by_key, list_next_page, uploads_paginator
 
@@ -20,7 +20,7 @@ LISTING = PageRequest(BUCKET, None, None)
 class BucketSession:
     """A node's calls: `ready` says how often it has an answer; each is a page without uploads."""
 
-    takes_any_key = True
+    listing_start = ListingStart.ANY_KEY
 
     def __init__(self, clock, ready=0, page=Page((), truncated=True)):  # noqa: B008 - it never changes
         self.clock = clock
@@ -150,7 +150,7 @@ def test_where_a_node_cannot_be_asked_it_is_named_and_those_before_it_hold_nothi
 class Holding:
     """The calls of a node that lists the uploads `listed`, by name also those it `knows`, one a page."""
 
-    takes_any_key = True
+    listing_start = ListingStart.ANY_KEY
 
     def __init__(self, listed, knows=()):
         self.listed = listed

@@ -18,7 +18,7 @@ from exporter.model.uploads import Part
 from exporter.scan.refusal_breaker import MAX_REFUSALS
 from exporter.scan.scanner import Scanner
 from exporter.state.ledger import Ledger
-from exporter.stores.base import Page
+from exporter.stores.base import ListingStart, Page
 from exporter.stores.engine.concurrency import ConcurrencyLimit
 from exporter.stores.engine.store_client import StoreClient
 from exporter.stores.pagination.part_sums import NumberedPartSum
@@ -33,7 +33,7 @@ LATER = StoreError(Reason.THROTTLED, "busy", status=503, retryable=True, retry_a
 class CallsInTurn:
     """Makes a call when answers are waited for, one at a time, in the order of their beginning."""
 
-    takes_any_key = False
+    listing_start = ListingStart.NOTHING
 
     def __init__(self, store: FakeStore) -> None:
         self.store = store

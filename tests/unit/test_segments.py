@@ -19,6 +19,7 @@ from exporter.scan.segments import ONE_STREAM_AFTER_FAILURE_SECONDS, ONE_STREAM_
 from exporter.state.database import BucketName, StateDatabase
 from exporter.state.ledger import Ledger
 from exporter.state.rows import LedgerRows
+from exporter.stores.base import ListingStart
 
 KEYS = [f"key-{number:03}" for number in range(100)]
 PAGES = 20
@@ -83,7 +84,7 @@ def test_where_it_is_of_no_use_each_page_follows_the_one_before(how):
 
 
 def test_a_store_that_takes_its_own_markers_only_gets_no_others():
-    store = SegmentStore(made(KEYS), takes_any_key=False)
+    store = SegmentStore(made(KEYS), listing_start=ListingStart.NOTHING)
     second_scan(store).scan()
     assert (len(store.pages), store.starts) == (PAGES, [])
 

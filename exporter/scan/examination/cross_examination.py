@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from exporter.scan.examination.questions import Questions
     from exporter.scan.sizing import Sizing
     from exporter.state.ledger import Ledger
+    from exporter.stores.base import ListingStart
     from exporter.stores.engine.store_client import StoreClient
     from exporter.stores.pagination.segment_paginator import SegmentPaginator
 
@@ -74,11 +75,11 @@ class CrossExamination:
         *,
         now: float,
         progress: ScanProgress,
-        takes_any_key: bool,
+        listing_start: ListingStart,
     ) -> None:
         """Make it before the first page; `now` is the scan's start (Unix seconds).
 
-        `takes_any_key` is whether the listing, or the next one, may begin after any key.
+        `listing_start` is what the segments of the listing, or of the next one, may begin after.
         """
         self._bucket = bucket
         self._ledger = ledger
@@ -104,17 +105,17 @@ class CrossExamination:
         if self._prefix_check.is_broken:
             self.listed_bucket = replace(bucket, prefix=None)
             progress.notices.setdefault(PREFIX_BROKEN)
-        self.listing = self._new_listing(client.settings, takes_any_key=takes_any_key)
+        self.listing = self._new_listing(client.settings, listing_start)
         """The listing: by key where the store is known to leave out uploads between pages."""
         if self.listing.by_key:
             progress.notices.setdefault(EDGES_SKIPPED)
 
-    def _new_listing(self, settings: ScanSettings, *, takes_any_key: bool) -> SegmentedListing:
+    def _new_listing(self, settings: ScanSettings, start: ListingStart) -> SegmentedListing:
         if self._ledger.traits.skips_edges and self._remembers:
             return SegmentedListing(by_key=True)
-        if not takes_any_key or self._progress.in_one_stream or self.listed_bucket is not self._bucket:
+        if self._progress.in_one_stream or self.listed_bucket is not self._bucket:
             return SegmentedListing()
-        return new_listing(self._ledger, settings, self._bucket.prefix or "", self._now)
+        return new_listing(self._ledger, settings, self._bucket.prefix or "", self._now, start)
 
     def note_one_stream(self, why: str) -> None:
         """Note that the listing goes on in one stream. Raises RelistError where it has to be repeated so."""

@@ -21,7 +21,7 @@ from exporter.stores.pagination.listing import RestartError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.stores.base import BucketSession, Page, PageRequest
+    from exporter.stores.base import BucketSession, ListingStart, Page, PageRequest
     from exporter.stores.engine.concurrency import ConcurrencyLimit
     from exporter.stores.engine.rate_limit import RateLimit
     from exporter.stores.engine.retry import RetryPolicy, Stop
@@ -81,9 +81,9 @@ class Executor:
         self._completed: list[CompletedTask] = []
 
     @property
-    def takes_any_key(self) -> bool:
-        """Whether any text may be tried as the key in a marker of uploads."""
-        return self._session.takes_any_key
+    def listing_start(self) -> ListingStart:
+        """What a listing of uploads may begin after."""
+        return self._session.listing_start
 
     @property
     def committed(self) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from exporter.model.errors import Reason, StoppingError, StoreError
 from exporter.model.scarcity import TOO_LITTLE
+from exporter.stores.base import ListingStart
 
 if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings
@@ -47,7 +48,7 @@ class BlockingStore(Protocol):
 class ThreadedSession:
     """Makes each call on a thread of its own pool, which grows to the number of calls in flight."""
 
-    takes_any_key = False
+    listing_start = ListingStart.NOTHING
     """So it is for directory buckets and Glacier, whose markers mean nothing but to the store."""
 
     def __init__(self, store: BlockingStore) -> None:

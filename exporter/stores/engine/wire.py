@@ -15,7 +15,7 @@ import pycurl
 
 from exporter.model.errors import GoneError, NotAnUploadError, Reason, StoreError
 from exporter.stores.asked import Asked
-from exporter.stores.base import S3_OPERATIONS, Page
+from exporter.stores.base import S3_OPERATIONS, ListingStart, Page
 from exporter.stores.errors import gone_error, is_gone, refusal
 from exporter.stores.parsing.large_pages import UPLOAD_TAG
 from exporter.stores.transport.errors import from_curl
@@ -144,13 +144,16 @@ class WireBucket(Protocol[K]):
 class WireSession(Generic[K]):
     """The calls of one scan of one bucket. For one thread."""
 
-    takes_any_key = True
-
     def __init__(
-        self, target: WireTarget[K], bucket: WireBucket[K], operations: PageOperations = S3_OPERATIONS
+        self,
+        target: WireTarget[K],
+        bucket: WireBucket[K],
+        operations: PageOperations = S3_OPERATIONS,
+        listing_start: ListingStart = ListingStart.ANY_KEY,
     ) -> None:
         """Borrow the connections of the target until `close`; `operations` are the store's names of calls."""
         self._operations = operations
+        self.listing_start = listing_start
         self._target = target
         self._bucket = bucket
         self._multi = target.transport.borrow()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from itertools import chain, pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.model.boundaries import Boundaries
+from exporter.model.boundaries import Boundaries, Boundary
+from exporter.stores.pagination.key_order import ENDINGS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -21,28 +22,54 @@ _SLACK = 16
 """A boundary stands this share before the end of its page, so that new uploads do not fill another page."""
 
 
+class ListedPage(NamedTuple):
+    """What a collector is told of a page, or of a piece of one, that a segment was shown.
+
+    `keys` are those that are new, in order; `length` is that of the page, its earlier pieces included.
+    `boundary` is the page's first key, with how the page was asked for: None for the first page of all, and
+    for one without keys. `is_last` is whether the segment ends with it, `is_rest` whether it is a further
+    piece.
+    """
+
+    segment: int
+    keys: Sequence[str]
+    length: int
+    boundary: Boundary | None = None
+    is_last: bool = False
+    is_rest: bool = False
+
+
 class BoundaryCollector:
     """Keeps one key of every so many pages while a bucket is listed, whose segments have numbers."""
 
+    endings: Sequence[str] = ENDINGS
+    """The orders in which keys may be listed; see `key_order`."""
+
     def __init__(self) -> None:
         """Make it without keys."""
-        self._kept: dict[int, list[str]] = {}
+        self._kept: dict[int, list[Boundary]] = {}
         self._pages: dict[int, int] = {}
         self._stride = 1
-        self._uploads = 0
+        self._listed = 0
         self._longest_page = 1
 
-    def add_page(self, segment: int, keys: Sequence[str], page_length: int, *, is_last: bool) -> None:
-        """Take the keys of new uploads on a page, in order; none is kept of the last page of a segment."""
-        self._uploads += len(keys)
-        self._longest_page = max(self._longest_page, page_length)
-        self._pages[segment] = pages = self._pages.get(segment, 0) + 1
-        if is_last or pages % self._stride:
+    def add_page(self, page: ListedPage) -> None:
+        """Take a page; nothing is kept of the last one of a segment."""
+        self._listed += len(page.keys)
+        self._longest_page = max(self._longest_page, page.length)
+        if page.is_rest:
             return
-        key = _boundary(keys)
-        if key is not None:
-            self._kept.setdefault(segment, []).append(key)
+        self._pages[page.segment] = pages = self._pages.get(page.segment, 0) + 1
+        if page.is_last or pages % self._stride:
+            return
+        boundary = self._boundary(page)
+        if boundary is not None:
+            self._kept.setdefault(page.segment, []).append(boundary)
             self._thin_out()
+
+    def _boundary(self, page: ListedPage) -> Boundary | None:
+        key = _quiet_key(page.keys)
+        return None if key is None else Boundary(key)
 
     def give_up(self) -> None:
         """Keep nothing of a listing whose pages come in pieces: a store's own are what can be cut."""
@@ -56,7 +83,7 @@ class BoundaryCollector:
         """
         shorter = tuple({key for before, key in pairwise(keys) if before != key and before.startswith(key)})
         for number, kept in self._kept.items() if shorter else ():
-            self._kept[number] = [key for key in kept if not key.startswith(shorter)]
+            self._kept[number] = [each for each in kept if not each.key.startswith(shorter)]
 
     def _thin_out(self) -> None:
         if sum(map(len, self._kept.values())) > MAX_BOUNDARIES:
@@ -66,15 +93,43 @@ class BoundaryCollector:
 
     def boundaries(self, endings: Collection[str]) -> Boundaries:
         """Return the keys in the order of the listing, none where that is too short to be cut."""
-        pages = -(-self._uploads // self._longest_page)
-        keys = [key for _, kept in sorted(self._kept.items()) for key in kept]
+        pages = -(-self._listed // self._longest_page)
+        kept = list(chain.from_iterable(kept for _, kept in sorted(self._kept.items())))
+        keys = [each.key for each in kept]
         in_order = all(one + end < other + end for one, other in pairwise(keys) for end in endings)
         if pages < 2 * PAGES_PER_SEGMENT or not endings or not in_order:
             return Boundaries()
-        return Boundaries(tuple(keys), tuple(endings), pages)
+        starts = tuple(each.start for each in kept if each.start is not None)
+        return Boundaries(tuple(keys), tuple(endings), pages, starts)
 
 
-def _boundary(keys: Sequence[str]) -> str | None:
+class MarkerCollector(BoundaryCollector):
+    """Keeps the first keys of pages, and the markers that these were asked for by."""
+
+    endings = ("",)
+
+    def __init__(self, prefix: str) -> None:
+        """Make it for the listing of a prefix, '' for all of the bucket."""
+        super().__init__()
+        self._prefix = prefix
+
+    def _boundary(self, page: ListedPage) -> Boundary | None:
+        boundary = page.boundary
+        if boundary is None or boundary.start is None or boundary.start.marker is None:
+            return None
+        texts = (boundary.key, boundary.start.before, *boundary.start.marker)
+        return boundary if all(map(_is_text, texts)) else None
+
+    def give_up(self) -> None:
+        """Keep what there is: where a page begins is known, whether or not it comes in pieces."""
+
+    def boundaries(self, endings: Collection[str]) -> Boundaries:
+        """Return the keys in the order of the listing, with their markers."""
+        found = super().boundaries(endings)
+        return found._replace(prefix=self._prefix) if found.keys else found
+
+
+def _quiet_key(keys: Sequence[str]) -> str | None:
     """Return a key late on the page that has few uploads, and that its neighbours do not begin with, or None.
 
     Were it that of many uploads, or the beginning of many keys, stores that list these again after it would
@@ -100,9 +155,15 @@ def _is_text(key: str) -> bool:
     return True
 
 
-def choose_boundaries(found: Boundaries, max_segments: int, prefix: str) -> Sequence[str]:
-    """Return boundaries that make at most so many segments of about equal length, none for one segment."""
-    keys = [key for key in found.keys if key.startswith(prefix)]
-    segments = min(max_segments, found.pages // PAGES_PER_SEGMENT, len(keys) + 1)
-    places = (round(number * (len(keys) + 1) / segments) - 1 for number in range(1, segments))
-    return [keys[place] for place in places]
+def choose_boundaries(found: Boundaries, max_segments: int, prefix: str) -> Sequence[Boundary]:
+    """Return boundaries that make at most so many segments of about equal length, none for one segment.
+
+    What a marker of a listing by another prefix begins is not known: none of these is used.
+    """
+    if found.starts and (found.prefix != prefix or len(found.starts) != len(found.keys)):
+        return ()
+    starts = found.starts or (None,) * len(found.keys)
+    kept = [Boundary(*each) for each in zip(found.keys, starts, strict=True) if each[0].startswith(prefix)]
+    segments = min(max_segments, found.pages // PAGES_PER_SEGMENT, len(kept) + 1)
+    places = (round(number * (len(kept) + 1) / segments) - 1 for number in range(1, segments))
+    return [kept[place] for place in places]

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from exporter.model.boundaries import Boundary, SegmentStart
 from exporter.model.errors import Reason, StoreError
-from exporter.stores.base import PageRequest, pieces_of
+from exporter.model.uploads import Upload
+from exporter.stores.base import PageRequest, keys_of, pieces_of
 from exporter.stores.pagination.end_check import ends
-from exporter.stores.pagination.listing import RestartError, list_by_key, list_next_page, within_prefix
+from exporter.stores.pagination.listing import (
+    RestartError,
+    ask_twice,
+    list_by_key,
+    list_next_page,
+    within_prefix,
+)
 from exporter.stores.pagination.segment_paginator import Segment, SegmentPaginator
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from exporter.config.settings import BucketSettings
-    from exporter.model.uploads import Upload
     from exporter.stores.base import Marker
     from exporter.stores.pagination.key_order import KeyOrder
     from exporter.stores.pagination.listing import Task
@@ -34,14 +42,17 @@ MAX_KEYS = 10
 class Join(NamedTuple):
     """A boundary at which a segment ended, and the uploads past it that no later segment has listed.
 
-    None of them where the segment saw no upload past it, although later segments list some. `marker` is that
-    of the segment's last page.
+    None of them where the segment saw none past it, although later segments list some. `marker` is that
+    of the segment's last page, `first_key` the first that the next segment has shown. `is_apart` is whether
+    the one ended before the other began, so that neither shows what is between.
     """
 
     number: int
-    boundary: str
+    boundary: Boundary
     doubted: Sequence[Upload]
     marker: Marker | None
+    is_apart: bool = False
+    first_key: str | None = None
 
 
 class JoinAnswer(NamedTuple):
@@ -60,10 +71,12 @@ def ask_at_join(join: Join, order: KeyOrder, bucket: BucketSettings, *, may_enco
     Uploads that begin while a scan runs are on the later of two pages only; the store loses those that it
     does not list after the boundary even now. Raises StoreError and RestartError.
     """
+    if join.is_apart:
+        return (yield from _list_between(join, order, bucket, may_encode=may_encode))
     if not join.doubted:
         is_cut = yield from _is_cut(join, order, bucket, may_encode=may_encode)
         return JoinAnswer(wrong=ENDED if is_cut else "")
-    again, last = SegmentPaginator(Segment(after=join.boundary), order), join.doubted[-1].key
+    again, last = _after(join, order), join.doubted[-1].key
     for _ in range(MAX_PAGES):
         yield from list_next_page(again, bucket, may_encode=may_encode)
         if again.done or again.contradiction or order.is_past(again.last_key or "", last):
@@ -79,6 +92,30 @@ def ask_at_join(join: Join, order: KeyOrder, bucket: BucketSettings, *, may_enco
     return JoinAnswer(within_prefix([each for each in join.doubted if each not in ended], bucket))
 
 
+def _after(join: Join, order: KeyOrder) -> SegmentPaginator:
+    """Return a new listing of what is past the boundary."""
+    return SegmentPaginator(Segment(after=join.boundary.key, start=join.boundary.start), order)
+
+
+def _list_between(
+    join: Join, order: KeyOrder, bucket: BucketSettings, *, may_encode: bool
+) -> Task[JoinAnswer]:
+    """List in one stream what is past the boundary, from the segment's last page to where the next began."""
+    start = SegmentStart(join.marker)
+    between, found = SegmentPaginator(Segment(after=join.boundary.key, start=start), order), list[Upload]()
+    for _ in range(MAX_PAGES):
+        found += yield from list_next_page(between, bucket, may_encode=may_encode)
+        if between.contradiction:
+            return JoinAnswer(wrong=between.contradiction)
+        if between.done or (between.last_key is not None and _is_met(join, order, between.last_key)):
+            return JoinAnswer(found)
+    return JoinAnswer(wrong=UNTAKEN)
+
+
+def _is_met(join: Join, order: KeyOrder, last_key: str) -> bool:
+    return join.first_key is not None and not order.is_past(join.first_key, last_key)
+
+
 def _is_cut(join: Join, order: KeyOrder, bucket: BucketSettings, *, may_encode: bool) -> Task[bool]:
     """Whether the page that ended a segment lacks uploads that are listed after the boundary.
 
@@ -89,7 +126,7 @@ def _is_cut(join: Join, order: KeyOrder, bucket: BucketSettings, *, may_encode: 
         return False
     page = yield PageRequest(bucket, None, join.marker)
     for piece in pieces_of(page):
-        if any(order.is_past(upload.key, join.boundary) for upload in piece.items):
+        if any(order.is_past(key, join.boundary.key) for key in keys_of(piece)):
             return False
     if not ends(piece):
         return False
@@ -101,11 +138,27 @@ def _follow(
     join: Join, order: KeyOrder, bucket: BucketSettings, *, may_encode: bool
 ) -> Task[set[tuple[str, str]]]:
     """Return names of the first uploads that are listed after the boundary."""
-    paginator = SegmentPaginator(Segment(after=join.boundary), order)
+    if join.boundary.start is not None:
+        return (yield from _follow_marker(join, order, bucket))
+    paginator = _after(join, order)
     while not paginator.done and not paginator.contradiction:
         page = yield from list_next_page(paginator, bucket, may_encode=may_encode)
         if page:
             return {(upload.key, upload.upload_id) for upload in page}
+    return set()
+
+
+def _follow_marker(join: Join, order: KeyOrder, bucket: BucketSettings) -> Task[set[tuple[str, str]]]:
+    """Do as `_follow` with all that is listed, uploads or not."""
+    marker = join.marker if join.boundary.start is None else join.boundary.start.marker
+    for _ in range(MAX_PAGES):
+        page = yield from ask_twice(PageRequest(bucket, None, marker))
+        pieces = list(pieces_of(page))
+        keys = chain.from_iterable(map(keys_of, pieces))
+        names = {(key, "") for key in keys if order.is_past(key, join.boundary.key)}
+        if names or ends(pieces[-1]):
+            return names
+        marker = pieces[-1].next_marker
     return set()
 
 
@@ -123,7 +176,7 @@ def _are_there(
         for piece in pieces_of(page):
             if not doubted.isdisjoint(piece.items):
                 return True
-        last = list(piece.items)[-1].key if piece.items else ""
+        last = next(reversed(keys_of(piece)), "")
         uploads = [] if ends(piece) else [each for each in uploads if each.key >= last]
     keys = dict.fromkeys(upload.key for upload in uploads)
     if len(keys) > MAX_KEYS:

@@ -6,8 +6,7 @@ from enum import Enum
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from exporter.model.boundaries import Boundaries
-from exporter.stores.pagination.boundaries import BoundaryCollector
+from exporter.model.boundaries import Boundaries, Boundary
 from exporter.stores.pagination.hash_set import HashSet
 from exporter.stores.pagination.joins import UNTAKEN, Join, why_failed
 from exporter.stores.pagination.key_order import ENDINGS, KeyOrder
@@ -15,9 +14,10 @@ from exporter.stores.pagination.segment_paginator import Segment, SegmentPaginat
 from exporter.stores.pagination.uploads_paginator import MAX_UPLOADS, hashes_of, too_many_uploads
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from exporter.model.uploads import Upload
+    from exporter.stores.pagination.boundaries import BoundaryCollector
     from exporter.stores.pagination.joins import JoinAnswer
 
 
@@ -39,22 +39,21 @@ class SegmentedListing:
 
     def __init__(
         self,
-        boundaries: Sequence[str] = (),
+        boundaries: Sequence[Boundary] = (),
         endings: Sequence[str] = ENDINGS,
         *,
         by_key: bool = False,
-        collects: bool = False,
+        collector: BoundaryCollector | None = None,
     ) -> None:
         """Start a listing that is cut at `boundaries`, keys in an order of `endings`.
 
-        `collects` is whether boundaries for the next listing are wanted.
+        `collector` takes boundaries for the next listing, where they are wanted.
         """
         self.order = KeyOrder(endings)
-        self._collector = BoundaryCollector() if collects else None
-        limits = pairwise((None, *boundaries, None))
+        self._collector = collector
         self.segments = [
-            SegmentPaginator(Segment(number, *limit), self.order, self._collector, by_key=by_key)
-            for number, limit in enumerate(limits)
+            SegmentPaginator(segment, self.order, collector, by_key=by_key)
+            for segment in _segments(boundaries)
         ]
         self.off = ""
         """Why the listing goes on in one stream; '' where it does not."""
@@ -116,20 +115,40 @@ class SegmentedListing:
                 before = self.segments[number]
                 later = self.segments[number + 1 :]
                 doubted = self._lacking(before.tail, later)
-                is_proven = not doubted and (before.tail or not any(each.listed for each in later))
+                is_proven = not doubted and self._is_joined(number)
                 self._joins[number] = _Join.PROVEN if is_proven else _Join.ASKED
                 if not is_proven:
-                    open_joins.append(Join(number, before.segment.until or "", doubted, before.marker))
+                    open_joins.append(self._join(number, doubted))
         return open_joins
+
+    def _is_joined(self, number: int) -> bool:
+        """Whether a segment and the next one meet: either there is nothing past it, or both show a key."""
+        before, later = self.segments[number], self.segments[number + 1 :]
+        if before.end_key is None:
+            return not any(each.has_listed for each in later)
+        return bool(before.tail) or self._overlaps(before.end_key, later[0].first_key)
+
+    def _overlaps(self, end_key: str, first_key: str | None) -> bool:
+        return first_key is not None and self.order.is_past(first_key, end_key) is False
+
+    def _join(self, number: int, doubted: Sequence[Upload]) -> Join:
+        before, after = self.segments[number : number + 2]
+        boundary = Boundary(before.segment.until or "", after.segment.start)
+        is_apart = (
+            boundary.start is not None
+            and before.end_key is not None
+            and not self._overlaps(before.end_key, after.first_key)
+        )
+        return Join(number, boundary, doubted, before.marker, is_apart, after.first_key)
 
     def _is_seen(self, number: int) -> bool:
         """Whether a segment has ended, and later ones have listed what is past it as far as it saw that."""
         before, later = self.segments[number], self.segments[number + 1 :]
         if not before.done:
             return False
-        if not before.tail:
-            return any(each.listed for each in later) or all(each.done for each in later)
-        last = before.tail[-1].key
+        last = before.end_key
+        if last is None:
+            return any(each.has_listed for each in later) or all(each.done for each in later)
         return all(
             each.done
             or self.order.is_past(each.segment.after or "", last)
@@ -163,7 +182,7 @@ class SegmentedListing:
         """Go on in one stream from the first segment whose end is not proven; no upload counts twice."""
         alone = self._alone = self.unproven
         self.off = why
-        self.is_whole = not (alone.done and not alone.tail and alone.segment.until is not None)
+        self.is_whole = not (alone.done and alone.end_key is None and alone.segment.until is not None)
         others = [each for each in self.segments if each is not alone]
         for each in others:
             self._counted.add_all(each.shown())
@@ -171,7 +190,7 @@ class SegmentedListing:
         for each in others:
             each.close()
         self._joins = [_Join.PROVEN for _ in self._joins]
-        if alone.tail or not alone.done:
+        if alone.end_key is not None or not alone.done:
             alone.go_on_alone()
 
     def boundaries(self) -> Boundaries:
@@ -181,3 +200,9 @@ class SegmentedListing:
         if not all(each.is_plain for each in self.segments):
             return Boundaries()
         return self._collector.boundaries(self.order.endings)
+
+
+def _segments(boundaries: Sequence[Boundary]) -> Iterator[Segment]:
+    for number, (before, end) in enumerate(pairwise((None, *boundaries, None))):
+        after, start = before or (None, None)
+        yield Segment(number, after, end.key if end else None, start)

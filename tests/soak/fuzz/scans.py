@@ -24,7 +24,7 @@ from exporter.config.settings import BucketSettings, ScanSettings
 from exporter.model.errors import StoreError
 from exporter.scan.scanner import Scanner
 from exporter.state.ledger import Ledger
-from exporter.stores.base import S3_OPERATIONS
+from exporter.stores.base import S3_OPERATIONS, ListingStart
 from exporter.stores.engine.store_client import StoreClient
 from exporter.stores.errors import gone_error, is_gone, refusal
 from exporter.stores.pagination.part_sums import NumberedPartSum
@@ -155,7 +155,8 @@ class _Store:
     def __init__(self, answers: list[bytes], options: int) -> None:
         self._listings = [each for each in answers if not _is_of_parts(each)]
         self._parts = [each for each in answers if _is_of_parts(each)]
-        self.lists_by_key = self.takes_any_key = bool(options & 8)
+        self.lists_by_key = bool(options & 8)
+        self.listing_start = ListingStart.ANY_KEY if self.lists_by_key else ListingStart.NOTHING
         self.encodes_keys = bool(options & 16)
         self._waiting: list[tuple[object, PageRequest]] = []
         self.calls = 0
