@@ -114,7 +114,9 @@ class Entra:
             return _AUTHORITIES.get(cloud, _PUBLIC_AUTHORITY)
         url = self._written if "://" in self._written else f"https://{self._written}"
         if urlsplit(url).scheme != "https":
-            raise token_error("AZURE_AUTHORITY_HOST must be a host, or its URL with https")
+            raise token_error(
+                "AZURE_AUTHORITY_HOST is not encrypted; it must be a host, or its URL with https"
+            )
         return url.rstrip("/")
 
 

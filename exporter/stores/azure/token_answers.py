@@ -21,6 +21,7 @@ RESOURCE = "https://storage.azure.com/"
 """What a token is for; the same in every cloud."""
 _PASSING = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.TOO_MANY_REQUESTS}
 """Statuses of a service of managed identities that is about to start, or busy; so Azure documents them."""
+_FAILS = "the service that gives tokens fails or is busy, and is asked again"
 _NO_TOKEN = "the answer holds no token; check who answers there"  # noqa: S105
 
 
@@ -42,9 +43,10 @@ def refused_token(response: Response, advice: str) -> StoreError:
     said = str(answer.get("error_description") or answer.get("error") or "")
     # of Entra's text the rest are numbers of this request
     said = log_safe(said.partition("Trace ID:")[0].partition("\n")[0]) or describe_body(response)
-    error = token_error(f"HTTP {response.status} ({said}); {advice}")
+    passes = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR or response.status in _PASSING
+    error = token_error(f"HTTP {response.status} ({said}); {_FAILS if passes else advice}")
     error.status = response.status
-    error.retryable = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR or response.status in _PASSING
+    error.retryable = passes
     error.retry_after = retry_after(response)
     return error
 
