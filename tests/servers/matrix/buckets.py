@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from servers.matrix.declaration import KEYS, Server
-from servers.matrix.record import Made, Record, RefusedError
+from servers.matrix.record import Made, Record
+from servers.sender import RefusedError
 
 SEED = 15
 AGAIN = "another size for a part"

@@ -17,7 +17,7 @@ from servers.matrix.churn import Churn
 from servers.matrix.declaration import KEYS, Instance, Server
 from servers.matrix.exporter import config, target
 from servers.matrix.proxy import proxied
-from servers.matrix.record import RawClient, Record
+from servers.matrix.record import Record
 from servers.matrix.running import next_scan
 from servers.matrix.verdict import EXACT, Verdict, of_moving, of_sums, of_uploads
 
@@ -56,12 +56,9 @@ def rig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     server: Server = request.cls.server
     folder = tmp_path_factory.mktemp("matrix")
     (folder / "server").mkdir()
-    with server.opened(folder / "server") as instance:
-        client = RawClient(instance.endpoint_url, server.access_key, server.secret_key, server.region)
-        with closing(client):
-            wait_until(f"buckets on {server.name}", lambda: client.send("PUT", "matrix-first").status == 200)
-            record = Record(client, completed_ends_key=server.completed_ends_key)
-            yield Rig(server, instance, record, fill(server, record), folder)
+    with server.opened(folder / "server") as instance, closing(server.record(server, instance)) as record:
+        wait_until(f"buckets on {server.name}", lambda: record.takes("matrix-first"))
+        yield Rig(server, instance, record, fill(server, record), folder)
 
 
 class Matrix:
@@ -207,7 +204,7 @@ class Matrix:
         for bucket in buckets:
             if rig.server.after_restart != "keeps":
                 rig.record.forget(bucket)
-            wait_until(bucket, lambda name=bucket: rig.record.client.send("PUT", name).status in {200, 409})
+            wait_until(bucket, lambda name=bucket: rig.record.takes(name))
 
     def _go_on(self, rig: Rig, buckets: Iterable[str]) -> None:
         """Begin uploads, and end one that was there before where any is left."""

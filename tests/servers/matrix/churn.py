@@ -1,7 +1,6 @@
 """Changes a bucket between the requests of a scan: always the same changes, made as the scan comes by."""
 
 import random
-import re
 import threading
 
 from servers.matrix.buckets import SEED
@@ -9,7 +8,6 @@ from servers.matrix.record import Made, Record
 from servers.standin import Request
 
 CHANGES = 8
-_NEXT = re.compile(rb"<Next(?:UploadId|Key)Marker>([^<]+)</Next")
 
 
 class Churn:
@@ -28,12 +26,12 @@ class Churn:
         self._lock = threading.Lock()
 
     def __call__(self, request: Request, body: bytes | None) -> None:
-        bucket = request.path.strip("/").partition("/")[0]
+        bucket, upload_id = self._record.asked_for(request) or ("", "")
         with self._lock:
             try:
-                if "uploadId" in request.query and body is None and bucket in self._gaps:
-                    self._ask_parts(bucket, request.argument("uploadId"))
-                elif "uploads" in request.query and body is not None and bucket in self._pages:
+                if upload_id and body is None and bucket in self._gaps:
+                    self._ask_parts(bucket, upload_id)
+                elif not upload_id and body is not None and bucket in self._pages:
                     self._list(bucket, body)
             except Exception as error:  # noqa: BLE001 - told to the test, which is on another thread
                 self.errors.append(error)
@@ -51,15 +49,13 @@ class Churn:
             return
         alive, pick = self._record.of(bucket), self._random[bucket]
         if number % 2:
-            self._record.abort(_named(alive, page) or pick.choice(alive))
+            self._record.abort(self._named(alive, page) or pick.choice(alive))
         elif number % 4:
             self._record.create(bucket, f"moving/{pick.randrange(10):02}", {1: 77})
         else:
             self._record.complete(pick.choice([made for made in alive if made.parts]))
 
-
-def _named(alive: list[Made], page: bytes) -> Made | None:
-    """Return the upload that the page's next marker names, if any."""
-    names = [found.decode() for found in _NEXT.findall(page)]
-    by_id = {made.upload_id: made for made in alive}
-    return next((by_id[name] for name in names if name in by_id), None)
+    def _named(self, alive: list[Made], page: bytes) -> Made | None:
+        """Return the upload that the page's next marker names, if any."""
+        by_id = {made.upload_id: made for made in alive}
+        return next((by_id[name] for name in self._record.next_ids(page) if name in by_id), None)

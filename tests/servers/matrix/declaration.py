@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from servers.matrix.record import Record
+from servers.matrix.s3_record import RawClient, S3Record
+
 KEYS: Mapping[str, Mapping[str, str]] = {
     "marks": {
         "space": "sp ace",
@@ -78,6 +81,12 @@ class Told:
     why: str
 
 
+def s3_record(server: "Server", instance: Instance) -> Record:
+    """Return what makes uploads on an S3 server."""
+    client = RawClient(instance.endpoint_url, server.access_key, server.secret_key, server.region)
+    return S3Record(client, completed_ends_key=server.completed_ends_key)
+
+
 @dataclass(frozen=True)
 class Server:
     """A server of the matrix: its identity, its habits, and what the exporter cannot get exact on it."""
@@ -86,6 +95,8 @@ class Server:
     version: str
     opened: Callable[[Path], AbstractContextManager[Instance]]
     """Starts it with its data in this folder; skips the test where it is not installed."""
+    record: Callable[["Server", Instance], Record] = s3_record
+    """Makes uploads on it."""
     access_key: str = "matrixaccesskey0001"
     secret_key: str = "matrix-secret-key-0001"
     region: str = "us-east-1"
@@ -93,10 +104,13 @@ class Server:
     """How many uploads it lists in a page at most; 0 where it has no pages, or does not take more uploads."""
     page_sizes: tuple[int | None, ...] = PAGE_SIZES
     engines: tuple[str, ...] = ("wire", "boto3")
-    """Of store s3; `obs-v2` and `obs-v4` are store obs with that signature."""
+    """Of store s3; `obs-v2` and `obs-v4` are store obs with that signature, `azure` is store azure."""
     after_restart: Literal["keeps", "forgets uploads", "forgets all"] = "keeps"
-    initiated: Literal["exact", "fixed", "activity"] = "exact"
-    """What its Initiated is; where it is not the initiation, the oldest upload is not compared."""
+    initiated: Literal["exact", "fixed", "activity", "first sight"] = "exact"
+    """What its Initiated is; where it is not the initiation, the oldest upload is not compared.
+
+    Where there is none, first sight stands for it: that may be later, and never earlier.
+    """
     completed_ends_key: bool = False
     """Whether a completed upload ends all others of its key."""
     refuses: frozenset[str] = frozenset()

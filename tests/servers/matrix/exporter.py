@@ -18,6 +18,8 @@ def target(
     server: Server, name: str, url: str, engine: str, buckets: Iterable[object], **settings: Any
 ) -> dict[str, Any]:
     """Return a target of the config; `scan` and `prefix` are among the settings."""
+    if engine == "azure":
+        return {"name": name, "store": engine, **_azure(server, url, buckets), **server.settings, **settings}
     keys = {"access_key_id": server.access_key, "secret_access_key": server.secret_key}
     if engine.startswith("obs-"):
         kind: dict[str, Any] = {"store": "obs", "signature": engine.removeprefix("obs-")}
@@ -27,6 +29,12 @@ def target(
     if kind["store"] == "s3" or kind["signature"] == "v4":
         usual["addressing_style"] = "path"
     return {**usual, **kind, "buckets": list(buckets), **server.settings, **settings}
+
+
+def _azure(server: Server, url: str, containers: Iterable[object]) -> dict[str, Any]:
+    keys = {"account_key": server.secret_key}
+    address = {"account": server.access_key, "endpoint_url": f"{url}/{server.access_key}"}
+    return {**address, "containers": list(containers), "credentials": keys}
 
 
 def config(targets: Iterable[Mapping[str, Any]], **more: object) -> dict[str, Any]:
@@ -48,7 +56,7 @@ class Said:
     oldest: float | None = None
     told: tuple[str, ...] = ()
     found: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """The uploads by id, where the command lists them."""
+    """The uploads by id, or by key where they have none, where the command lists them."""
 
 
 Found = dict[tuple[str, str], Said]
@@ -71,7 +79,9 @@ def uploads(folder: Path, settings: Mapping[str, Any]) -> Found:
         (row["target"], row["bucket"]): f"{row['reason']}: {row['message']}" for row in document["failures"]
     }
     rows: dict[tuple[str, str], list[Mapping[str, Any]]] = {
-        (each["name"], bucket): [] for each in settings["targets"] for bucket in each["buckets"]
+        (each["name"], bucket): []
+        for each in settings["targets"]
+        for bucket in each.get("buckets") or each["containers"]
     }
     for row in document["uploads"]:
         rows[row["target"], row["bucket"]].append(row)
@@ -93,7 +103,7 @@ def _listed(found: list[Mapping[str, Any]], notices: list[str]) -> Said:
         bytes=sum(row["bytes"] or 0 for row in counted),
         oldest=min(initiated, default=None),
         told=(*told, *notices),
-        found={row["upload_id"]: row for row in counted},
+        found={row["upload_id"] or row["key"]: row for row in counted},
     )
 
 

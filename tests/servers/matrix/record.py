@@ -1,86 +1,18 @@
-"""Makes uploads by signed raw requests, and remembers them: the truth, taken from no listing."""
+"""Uploads that were made on a server, and what became of them: the truth, taken from no listing."""
 
-import html
-import http.client
 import itertools
-import re
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from urllib.parse import quote, unquote_plus, urlsplit
 
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
+from servers.sender import RefusedError
+from servers.standin import Request
 
 THREADS = 8
-_KEY = re.compile(rb"<Key>(.+?)</Key>", re.DOTALL)
-_ID = re.compile(rb"<UploadId>(.+?)</UploadId>", re.DOTALL)
-
-
-class RefusedError(Exception):
-    """The server refused a request; the text is its answer."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
-class RawClient:
-    """Sends signed requests as they are: nothing is normalised, repeated or followed."""
-
-    def __init__(self, endpoint_url: str, access_key: str, secret_key: str, region: str) -> None:
-        self._url = urlsplit(endpoint_url)
-        self._credentials = Credentials(access_key, secret_key)
-        self._region = region
-        self._idle: list[http.client.HTTPConnection] = []
-
-    def close(self) -> None:
-        while self._idle:
-            self._idle.pop().close()
-
-    def send(self, method: str, bucket: str, key: str = "", query: str = "", body: bytes = b"") -> Answer:
-        """Return the answer, an error too."""
-        target = f"/{bucket}" + (f"/{quote(key.encode(), safe='/-._~')}" if key else "") + query
-        request = AWSRequest(method, f"http://{self._url.netloc}{target}", data=body)
-        S3SigV4Auth(self._credentials, "s3", self._region).add_auth(request)
-        headers = {**dict(request.headers.items()), "Host": self._url.netloc}
-        try:
-            return self._exchange(self._idle.pop(), method, target, headers, body)
-        except (IndexError, http.client.RemoteDisconnected, ConnectionError):  # a kept one had ended
-            fresh = http.client.HTTPConnection(self._url.netloc, timeout=30)
-            return self._exchange(fresh, method, target, headers, body)
-
-    def _exchange(
-        self,
-        connection: http.client.HTTPConnection,
-        method: str,
-        target: str,
-        headers: dict[str, str],
-        body: bytes,
-    ) -> Answer:
-        try:
-            connection.request(method, target, body, headers)
-            response = connection.getresponse()
-            answer = Answer(response.status, dict(response.headers.items()), response.read())
-        except BaseException:
-            connection.close()
-            raise
-        self._idle.append(connection)
-        return answer
-
-    def ask(self, method: str, bucket: str, key: str = "", query: str = "", body: bytes = b"") -> Answer:
-        """Return the answer. Raises RefusedError where it is an error."""
-        answer = self.send(method, bucket, key, query, body)
-        if answer.status >= 300 or b"<Error>" in answer.body:
-            raise RefusedError(f"{method} {bucket}/{key!r}{query}: {answer.status} {answer.body[:300]!r}")
-        return answer
 
 
 @dataclass(eq=False)
@@ -106,48 +38,66 @@ class Made:
         return sum(self.parts.values())
 
 
-class Record:
-    """All uploads that were made on one server."""
+class Record(ABC):
+    """All uploads that were made on one server; how they are made is its subclasses' matter."""
 
-    def __init__(self, client: RawClient, *, completed_ends_key: bool = False) -> None:
-        self.client = client
+    def __init__(self, *, completed_ends_key: bool = False) -> None:
         self._completed_ends_key = completed_ends_key
         self._made: list[Made] = []
         self._names = itertools.count()
         self._lock = threading.Lock()
 
+    @abstractmethod
+    def close(self) -> None:
+        """Close its connections."""
+
+    @abstractmethod
+    def takes(self, bucket: str) -> bool:
+        """Tell whether the server takes requests, and has this bucket from now on."""
+
+    @abstractmethod
+    def asked_for(self, request: Request) -> tuple[str, str] | None:
+        """Return the bucket whose uploads a request lists, and ''; or also the id whose parts it lists."""
+
+    @abstractmethod
+    def next_ids(self, page: bytes) -> list[str]:
+        """Return what a page names as the place to go on from: texts that may be upload ids."""
+
+    @abstractmethod
+    def _make_bucket(self, name: str) -> None: ...
+
+    @abstractmethod
+    def _begin(self, bucket: str, key: str) -> tuple[str, str]:
+        """Begin an upload of a key; return its key and id. Raises RefusedError."""
+
+    @abstractmethod
+    def _put(self, made: Made, number: int, size: int) -> None:
+        """Send a part. Raises RefusedError."""
+
+    @abstractmethod
+    def _abort(self, made: Made) -> None:
+        """End it with nothing left. Raises RefusedError."""
+
+    @abstractmethod
+    def _complete(self, made: Made) -> None:
+        """End it as an object of its parts. Raises RefusedError."""
+
     def bucket(self) -> str:
         """Make a bucket, and return its name."""
         name = f"matrix-{next(self._names):03}"
-        self.client.ask("PUT", name)
+        self._make_bucket(name)
         return name
 
     def create(self, bucket: str, key: str, sizes: Mapping[int, int]) -> Made:
         """Begin an upload with parts of these sizes by number. Raises RefusedError."""
         asked = time.time()
-        answer = self.client.send("POST", bucket, key, "?uploads=")
-        found = _ID.search(answer.body) if answer.status == HTTPStatus.OK else None
-        upload_id = html.unescape(found[1].decode()) if found else self._begun_unsaid(bucket, key)
-        if upload_id is None:
-            raise RefusedError(f"no upload of {key!r}: {answer.status} {answer.body[:300]!r}")
+        key, upload_id = self._begin(bucket, key)
         made = Made(bucket, key, upload_id, asked, time.time())
         with self._lock:
             self._made.append(made)
         for number, size in sizes.items():
             self.put(made, number, size)
         return made
-
-    def _begun_unsaid(self, bucket: str, key: str) -> str | None:
-        """Return the id of an upload that was begun though the answer, for its key, could not say so."""
-        if key.isprintable():
-            return None
-        listed = self.client.send("GET", bucket, query="?encoding-type=url&uploads=").body
-        known = {made.upload_id for made in self.all_of(bucket)}
-        for upload in listed.split(b"<Upload>")[1:]:
-            name, found = _KEY.search(upload), _ID.search(upload)
-            if name and found and unquote_plus(name[1].decode()) == key and found[1].decode() not in known:
-                return found[1].decode()
-        return None
 
     def create_all(self, bucket: str, wanted: Iterable[tuple[str, Mapping[int, int]]]) -> list[Made]:
         """Begin many uploads side by side, each of a key with parts of these sizes by number."""
@@ -156,34 +106,28 @@ class Record:
 
     def put(self, made: Made, number: int, size: int) -> None:
         """Send a part, for the first time or again."""
-        query = f"?partNumber={number}&uploadId={_quoted(made)}"
-        answer = self.client.ask("PUT", made.bucket, made.key, query, b"x" * size)
+        self._put(made, number, size)
         made.parts[number] = size
-        made.etags[number] = {name.lower(): value for name, value in answer.headers.items()}.get("etag", "")
 
     def abort(self, made: Made) -> None:
         made.ending = time.time()
-        self.client.ask("DELETE", made.bucket, made.key, f"?uploadId={_quoted(made)}")
+        self._abort(made)
         made.ended = time.time()
 
     def complete(self, made: Made) -> None:
-        parts = "".join(
-            f"<Part><PartNumber>{number}</PartNumber><ETag>{html.escape(etag)}</ETag></Part>"
-            for number, etag in sorted(made.etags.items())
-        )
-        body = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
         ended = [made]
         if self._completed_ends_key:
             ended = [other for other in self.of(made.bucket) if other.key == made.key]
         for each in ended:
             each.ending = time.time()
-        self.client.ask("POST", made.bucket, made.key, f"?uploadId={_quoted(made)}", body)
+        self._complete(made)
         for each in ended:
             each.ended = time.time()
 
     def drop(self, made: Made) -> None:
         """Abort an upload that the server may not know, and forget it."""
-        self.client.send("DELETE", made.bucket, made.key, f"?uploadId={_quoted(made)}")
+        with suppress(RefusedError):
+            self._abort(made)
         with self._lock:
             self._made.remove(made)
 
@@ -202,7 +146,3 @@ class Record:
         with self._lock:
             made = list(self._made)
         return (each for each in made if each.bucket == bucket)
-
-
-def _quoted(made: Made) -> str:
-    return quote(made.upload_id, safe="-._~")

@@ -84,4 +84,5 @@ def _habits(server: Server) -> list[str]:
 INITIATED = {
     "fixed": "dates all uploads alike: ages mean nothing",
     "activity": "its Initiated is the last activity",
+    "first sight": "no upload has a date: first sight stands for it",
 }

@@ -64,7 +64,7 @@ def _wrong_sums(said: Said, alive: Sequence[Made], server: Server, *, with_parts
         wrong.append(f"parts {said.parts}, truth {parts}")
     if with_parts and said.bytes != size_bytes:
         wrong.append(f"bytes {said.bytes}, truth {size_bytes}")
-    if server.initiated == "exact" and not _is_oldest(said.oldest, alive):
+    if server.initiated in _COMPARED and not _COMPARED[server.initiated](said.oldest, alive):
         truth = min((made.asked for made in alive), default=None)
         wrong.append(f"oldest {said.oldest}, truth {truth}")
     return ", ".join(wrong)
@@ -75,6 +75,15 @@ def _is_oldest(oldest: float | None, alive: Sequence[Made]) -> bool:
         return oldest is None and not alive
     first = min(made.asked for made in alive) - GRANULARITY_SECONDS
     return first - CLOCK_SECONDS <= oldest <= min(made.answered for made in alive) + CLOCK_SECONDS
+
+
+def _is_not_older(oldest: float | None, alive: Sequence[Made]) -> bool:
+    if oldest is None or not alive:
+        return oldest is None and not alive
+    return oldest >= min(made.asked for made in alive) - CLOCK_SECONDS
+
+
+_COMPARED = {"exact": _is_oldest, "first sight": _is_not_older}
 
 
 def _wrong_uploads(said: Said, always: Sequence[Made], ever: Sequence[Made], keys: Mapping[str, str]) -> str:
