@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from exporter.cli.oneshot import LoggedFailure, OneShot
 from exporter.model.errors import Failure, StoreError
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     )
     from exporter.stores.transport.client import Transport
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
@@ -45,11 +47,22 @@ class Forecast:
     """Whether the log has it already."""
 
 
+@dataclass(slots=True)
+class _Counts:
+    """What listing one bucket took: pages, each of them a request of every scan, and entries.
+
+    `entries` is None where the listing has the uploads alone.
+    """
+
+    pages: int = 0
+    entries: int | None = None
+
+
 class _CountingStore:
-    """Wraps a store and counts its pages per bucket: each page is one request of every scan."""
+    """Wraps a store and counts what it lists, per bucket."""
 
     def __init__(self, store: Store) -> None:
-        self.pages: Counter[str] = Counter()
+        self.counts: defaultdict[str, _Counts] = defaultdict(_Counts)
         self.operations = store.operations
         self.page_operations = store.page_operations
         self.has_part_times = store.has_part_times
@@ -70,7 +83,7 @@ class _CountingStore:
         self._store.keep_only(names)
 
     def open(self, bucket: BucketSettings, deadline: float) -> BucketSession:
-        return _CountingSession(self._store.open(bucket, deadline), bucket, self.pages)
+        return _CountingSession(self._store.open(bucket, deadline), bucket, self.counts[bucket.name])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +91,7 @@ class _CountingSession:
     listing_start: ClassVar[ListingStart] = ListingStart.NOTHING
     session: BucketSession
     bucket: BucketSettings
-    pages: Counter[str]
+    counts: _Counts
     checks: set[int] = field(default_factory=set)
     """Ids of the labels of calls that check the prefix: a scan makes them once a day."""
 
@@ -89,9 +102,21 @@ class _CountingSession:
 
     def completed(self, timeout: float) -> Sequence[CompletedCall]:
         found = self.session.completed(timeout)
-        pages = [label for label, outcome in found if not isinstance(outcome, StoreError)]
-        self.pages[self.bucket.name] += sum(id(label) not in self.checks for label in pages)
-        return found
+        return [(label, self._count(label, outcome)) for label, outcome in found]
+
+    def _count(self, label: object, outcome: Page[Any] | StoreError) -> Page[Any] | StoreError:
+        if isinstance(outcome, StoreError) or id(label) in self.checks:
+            return outcome
+        self.counts.pages += 1
+        return self._count_entries(outcome)
+
+    def _count_entries(self, page: Page[T]) -> Page[T]:
+        """Count the entries of a page, and of the rest of it when that is read."""
+        if page.entries_seen is None:
+            return page
+        self.counts.entries = (self.counts.entries or 0) + page.entries_seen
+        rest = page.rest
+        return page._replace(rest=lambda: self._count_entries(rest())) if rest else page
 
     def close(self) -> None:
         self.session.close()
@@ -123,12 +148,13 @@ def _counting_store(target: TargetSettings, transport: Transport) -> Store:
 
 
 def _lister(session: TargetSession) -> Callable[[BucketSettings], Listing]:
-    scanner, pages = session.scanner(AGE_BOUNDS), cast("_CountingStore", session.client.store).pages
+    scanner, counts = session.scanner(AGE_BOUNDS), cast("_CountingStore", session.client.store).counts
     hourly = session.target.lifecycle + bool(session.target.tags)
 
     def list_one(bucket: BucketSettings) -> Listing:
         summary = scanner.scan(bucket, Ledger.for_one_scan()).summary
+        found = counts[bucket.name]
         # some stores answer an empty bucket with an error instead of a page
-        return Listing(max(1, pages[bucket.name]), age_groups(summary), hourly)
+        return Listing(max(1, found.pages), age_groups(summary), hourly, found.entries)
 
     return list_one

@@ -46,11 +46,13 @@ class Listing:
     """The uploads of one bucket by age, and the number of requests that listing them takes.
 
     `hourly` is the number of requests that a scan makes once an hour: for lifecycle rules, and for tags.
+    `entries` is the number of all that is listed, None where that is the uploads alone.
     """
 
     requests: int
     groups: tuple[AgeGroup, ...]
     hourly: int = 0
+    entries: int | None = None
 
     @property
     def uploads(self) -> int:
@@ -63,6 +65,7 @@ class Estimate:
     """Numbers of requests: of the first scan, of a later one on average, and of all scans of a month.
 
     `month_always` is that of a month with every upload asked about at every scan (`parts: always`).
+    `listed` is the number of all that the store lists, None where that is the uploads alone.
     """
 
     uploads: int
@@ -70,6 +73,7 @@ class Estimate:
     later_scan: float
     month: float
     month_always: float
+    listed: int | None = None
 
     @property
     def savings_factor(self) -> float:
@@ -122,6 +126,7 @@ def estimate(listing: Listing, scan: ScanSettings, max_questions: float = math.i
         later_scan=later / (scans - 1) if scans > 1 else first,
         month=first + later,
         month_always=float(scans) * (listing.requests + listing.uploads) + listing.hourly * hourly_scans,
+        listed=listing.entries,
     )
 
 
@@ -143,7 +148,13 @@ def sum_estimates(estimates: Sequence[Estimate]) -> Estimate:
         later_scan=math.fsum(each.later_scan for each in estimates),
         month=math.fsum(each.month for each in estimates),
         month_always=math.fsum(each.month_always for each in estimates),
+        listed=_sum_of_known(each.listed for each in estimates),
     )
+
+
+def _sum_of_known(numbers: Iterable[int | None]) -> int | None:
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
 
 
 def _due_per_scan(groups: Iterable[AgeGroup], scan: ScanSettings, scans: int) -> Iterator[_Run]:

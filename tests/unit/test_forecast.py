@@ -242,6 +242,7 @@ class TestGroups:
 def test_estimates_add_up():
     one, other = Estimate(1, 2, 3, 4, 50), Estimate(10, 20, 30, 40, 500)
     assert sum_estimates([one, other]) == Estimate(11, 22, 33, 44, 550)
+    assert sum_estimates([replace(one, listed=7), replace(other, listed=0)]).listed == 7
 
 
 def targets(*names: str) -> tuple[TargetSettings, ...]:
@@ -302,6 +303,23 @@ def test_rules_and_tags_are_counted_once_an_hour_at_most(hourly: int, interval: 
     assert found.month_always - without.month_always == asked
 
 
+def test_where_finished_objects_are_listed_too_all_are_counted_and_their_pages_asked_for(monkeypatch):
+    """Also those of a large page, which comes in pieces."""
+    monkeypatch.setattr(forecasting, "make_store", lambda *_: ListsAll([upload(n) for n in range(3)], 1))
+    [target] = targets("clouds")
+    found = forecast([replace(target, scan=ScanSettings(parts="never", interval=HOUR))])
+    assert [each.outcome for each in found] == [Estimate(3, 3, 3, 3 * 720, 6 * 720, 3 * 5002)] * 2
+
+
+class ListsAll(FakeStore):
+    """Lists an upload a page, among 5,000 finished objects and one in a second piece of the page."""
+
+    def list_uploads(self, bucket, marker, deadline, **options):
+        page = super().list_uploads(bucket, marker, deadline, **options)
+        rest = page._replace(items=(), entries_seen=1)
+        return page._replace(entries_seen=5001, truncated=True, next_marker=None, rest=lambda: rest)
+
+
 def test_a_target_s_rules_and_tags_count_as_one_each(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(forecasting, "make_store", lambda *_: FakeStore())
     [target] = targets("prod")
@@ -333,6 +351,17 @@ class TestTable:
     def test_numbers(self, value: float, text: str):
         [_, row, *_] = self.rows(Estimate(1, 1, value, 1, 1))
         assert row.split()[4] == text
+
+    def test_all_that_is_listed_is_shown_where_that_is_more_than_the_uploads(self):
+        blobs = Estimate(12, 212, 201, 144_000, 152_640, listed=1_000_000)
+        none = Estimate(0, 1, 1, 720, 720, listed=0)
+        head, *rows = self.rows(blobs, none, "tls: no")
+        assert head.split()[:5] == ["target", "bucket", "listed", "uploads", "first"]
+        assert [row.split()[2:4] for row in rows[:2]] == [["1,000,000", "12"], ["0", "0"]]
+        assert rows[2].endswith("failed: tls: no")
+        assert rows[3].split()[-7:-5] == ["1,000,000", "12"]
+        assert "Listed: finished blobs, too" in "".join(rows)
+        assert "listed" not in self.rows(Estimate(12, 13, 13, 13, 13))[0]
 
     def test_no_buckets_are_a_head_alone(self):
         assert self.rows()[:2] == [
