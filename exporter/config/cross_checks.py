@@ -13,7 +13,7 @@ from exporter.config.credential_checks import find_azure_faults, find_credential
 from exporter.config.credentials import Credentials
 from exporter.config.document import as_list, as_mapping
 from exporter.config.durations import parse_duration
-from exporter.config.endpoint_checks import find_endpoint_faults
+from exporter.config.endpoint_checks import find_endpoint_faults, find_plain_token_fault
 from exporter.config.key_definition import list_keys
 from exporter.config.settings import ScanSettings, StoreKind, TargetSettings
 
@@ -63,6 +63,8 @@ def _check_target(where: KeyPath, target: Values, scan: Values) -> Iterator[Faul
         yield from _check_obs(where, target)
     if target.get("store") == "glacier":
         yield from _check_glacier(where, target)
+    if target.get("store") == "gcs":
+        yield from find_plain_token_fault(where, target)
     if target.get("store") == "azure":
         yield from find_azure_faults(where, target)
 

@@ -1,4 +1,4 @@
-"""URLs of Amazon's and Huawei's own servers that name a bucket: no request to them could be right."""
+"""URLs that no request could be right for: a cloud's own that name a bucket, plain ones for tokens."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _OWN_SERVERS = {
         r"((?P<before>.*)\.)?(?P<server>s3(?!-website)([.-][a-z0-9-]+)*\.amazonaws\.com(\.cn)?)"
     ),
     "obs": re.compile(r"((?P<before>.*)\.)?(?P<server>obs\.[a-z0-9-]+\.myhuaweicloud\.[a-z.]+)"),
+    "gcs": re.compile(r"((?P<before>.*)\.)?(?P<server>storage\.googleapis\.com)"),
 }
 """Whole host names by kind of store, the bucket's name before them."""
 
@@ -41,6 +42,18 @@ def find_endpoint_faults(where: KeyPath, target: Values) -> Iterator[Fault]:
                 path,
                 f"must end after the host: the bucket's name is added to it: https://{found['server']}",
             )
+
+
+def find_plain_token_fault(where: KeyPath, target: Values) -> Iterator[Fault]:
+    """Yield where a token of Google's would go in the clear to another machine."""
+    text, keys = target.get("endpoint_url"), as_mapping(target.get("credentials"))
+    url = urlsplit(text) if isinstance(text, str) else None
+    if url is None or url.scheme != "http" or {"access_key_id", "access_key_id_file"} & keys.keys():
+        return
+    host = url.hostname or ""
+    if host not in {"localhost", "::1"} and not host.startswith("127."):
+        advice = "write https, or sign by an HMAC key under credentials"
+        yield (*where, "endpoint_url"), f"would carry a token, which anyone on the way can use: {advice}"
 
 
 def _bucket_names(target: Values) -> set[object]:

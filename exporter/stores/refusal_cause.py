@@ -1,7 +1,7 @@
 """Causes of refusals that status and code do not tell: read from the words that servers use.
 
-Seen with Amazon S3, MinIO, versitygw, Garage, Ceph, rclone, and the stores of Alibaba, Tencent, Volcengine,
-Cloudflare and Backblaze.
+Seen with Amazon S3, MinIO, versitygw, Garage, Ceph, rclone, and the stores of Google, Alibaba, Tencent,
+Volcengine, Cloudflare and Backblaze.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ _CHECK_KEY = (
     "check the target's credentials, and whether a proxy normalises paths: "
     "the upload's key has //, ./ or ../ (or begins with /), and the path is signed as it is"
 )
+_NO_PAYER = "UserProjectMissing"
+_SET_PAYER = "who asks has to pay for this bucket: set user_project"
+_CHECK_PAYER = "the project of user_project cannot be charged: check it, and the right to use it"
 _ODD_PATH = re.compile(r"//|/\.{1,2}(?:/|$)")
 _MAX_NAME_LENGTH = 100
 _MAX_MESSAGE_LENGTH = 1200
@@ -56,7 +59,9 @@ _THROTTLED_CODE = re.compile(
 )
 """Wasabi has RequestRateLimitExceeded, Volcengine ExceedAccountQPSLimit."""
 _POLICY = re.compile(
-    r"not authori[sz]ed to perform|explicit(?:ly)? den|polic(?:y|ies)\b|\bkms\b|encrypt", re.IGNORECASE
+    r"not authori[sz]ed to perform|\bpermission '[\w.]+' denied|explicit(?:ly)? den|polic(?:y|ies)\b|\bkms\b"
+    r"|encrypt",
+    re.IGNORECASE,
 )
 """Who says so knows us, and does not let us."""
 
@@ -170,6 +175,7 @@ def read_cause(answer: Response, code: str, message: str, reason: Reason, asked:
         return None
     return (
         _bucket_name(code, asked)
+        or _payer(code)
         or _path_style(code, message)
         or _other_region(answer, code, message)
         or _other_endpoint(answer, code, message, asked)
@@ -191,6 +197,13 @@ def _bucket_name(code: str, asked: Asked) -> Cause | None:
     return Cause(
         Reason.BAD_RESPONSE, f"{name} is not a bucket's name that this store accepts: check the config"
     )
+
+
+def _payer(code: str) -> Cause | None:
+    """Return the cause where Google Cloud knows us, and nobody to charge."""
+    if not code.startswith("UserProject"):
+        return None
+    return Cause(Reason.ACCESS_DENIED, _SET_PAYER if code == _NO_PAYER else _CHECK_PAYER)
 
 
 def _path_style(code: str, message: str) -> Cause | None:

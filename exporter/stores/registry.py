@@ -16,6 +16,8 @@ from exporter.stores.base import (
     VAULT_TAGS_OPERATION,
     VAULTS_OPERATION,
 )
+from exporter.stores.gcs import abort_command as gcs_abort
+from exporter.stores.gcs import permissions as gcs_permissions
 from exporter.stores.glacier import abort_command as glacier_abort
 from exporter.stores.glacier import permissions as glacier_permissions
 from exporter.stores.multi_node import MultiNodeStore, Node
@@ -106,6 +108,12 @@ def _glacier() -> NewStore:
     return GlacierStore
 
 
+def _gcs() -> NewStore:
+    from exporter.stores.gcs.store import GcsStore  # noqa: PLC0415 - loads libcurl
+
+    return GcsStore
+
+
 _TYPES = {
     StoreKind.S3: StoreType(
         load=_s3,
@@ -129,5 +137,11 @@ _TYPES = {
         buckets_operation=VAULTS_OPERATION,
         tags_operation=VAULT_TAGS_OPERATION,
         lists_by_key=False,
+    ),
+    StoreKind.GCS: StoreType(
+        load=_gcs,
+        permission=gcs_permissions.permission,
+        abort_command=gcs_abort.abort_command,
+        other_permission=gcs_permissions.other_permission,
     ),
 }

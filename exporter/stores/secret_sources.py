@@ -27,13 +27,13 @@ def key_fault(text: object, *, in_header: bool = True) -> str:
     return ""
 
 
-def read_token(path: str) -> str:
+def read_token(path: str, what: str = "token file") -> str:
     """Return the text of a token's file. Raises CredentialSourceError: a FIFO, for one, would block."""
-    name = f"the token file {path}"
+    name = f"the {what} {path}"
     try:
         if not Path(path).is_file():
-            what = "is not a regular file" if Path(path).exists() else "is not there"
-            raise CredentialSourceError(f"{name} {what}; {_ADVICE}")
+            fault = "is not a regular file" if Path(path).exists() else "is not there"
+            raise CredentialSourceError(f"{name} {fault}; {_ADVICE}")
         with Path(path).open("rb") as file:
             text = file.read(_MAX_TOKEN_BYTES).decode().strip()
     except UnicodeDecodeError:

@@ -11,7 +11,7 @@ from exporter.config.settings import StoreKind, TargetSettings
 from exporter.stores.registry import make_store, store_type
 from exporter.stores.transport.client import Transport
 
-SDKS = ("botocore", "boto3", "obs")
+SDKS = ("botocore", "boto3", "obs", "google")
 LOADED = f"import sys; print([name for name in {SDKS} if name in sys.modules])"
 REGISTRY = "from exporter.stores.registry import store_type"
 
@@ -26,7 +26,9 @@ def test_what_is_asked_of_a_kind_loads_no_sdk():
     assert loaded_by("from exporter.config.settings import StoreKind; list(map(store_type, StoreKind))") == []
 
 
-@pytest.mark.parametrize(("kind", "sdks"), [("s3", []), ("obs", ["obs"]), ("glacier", ["botocore", "boto3"])])
+@pytest.mark.parametrize(
+    ("kind", "sdks"), [("s3", []), ("obs", ["obs"]), ("glacier", ["botocore", "boto3"]), ("gcs", [])]
+)
 def test_a_store_loads_its_own_sdk_only(kind: str, sdks: list[str]):
     assert sdks == loaded_by(f"store_type('{kind}').load()")
 

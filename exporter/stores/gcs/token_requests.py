@@ -1,0 +1,93 @@
+"""The requests that google-auth makes for tokens, sent through the target's transport."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from exporter.model.errors import StoreError
+from exporter.stores.gcs.metadata_server import HOSTS, metadata_host
+from exporter.stores.gcs.token import TOKEN_OPERATION, no_token
+from exporter.stores.transport.client import Request, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from exporter.config.settings import TargetSettings
+    from exporter.stores.transport.response import Response
+
+_METADATA_HOSTS = (*HOSTS, "[fd00:ec2::254]", "[fd20:ce::254]")
+"""Services of the machine itself, never asked through a proxy."""
+
+
+class TokenAnswer:
+    """An answer, as google-auth reads it."""
+
+    def __init__(self, response: Response) -> None:
+        """Take over an answer of the transport."""
+        self.status = response.status
+        self.headers = response.headers
+        self.data = response.body
+
+
+class TokenRequests:
+    """What google-auth calls to send a request. For one thread at a time."""
+
+    def __init__(self, target: TargetSettings, transport: Transport) -> None:
+        """Send through a target's transport, before `deadline` (monotonic clock), which is to be set."""
+        self.deadline = 0.0
+        self._target = target
+        self._transport = transport
+
+    def __call__(  # noqa: PLR0913 - as google-auth has it
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        body: bytes | str | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        cert: tuple[str, str] | None = None,
+        **_: Any,  # noqa: ANN401 - options of other transports
+    ) -> TokenAnswer:
+        """Return the answer. Raises StoreError (credentials) and StoppingError."""
+        operation = operation_of(method, url)
+        request = Request(
+            operation,
+            method,
+            url,
+            tuple((headers or {}).items()),
+            body.encode() if isinstance(body, str) else body,
+            timeout=timeout or math.inf,
+            no_proxy=_is_of_this_machine(url),
+        )
+        transport = self._with_certificate(*cert) if cert else self._transport
+        try:
+            with transport.call(operation, self.deadline):
+                return TokenAnswer(transport.send(request))
+        except StoreError as error:
+            raise no_token(str(error), retryable=error.retryable) from error
+
+    def _with_certificate(self, file: str, key_file: str) -> Transport:
+        """Return a transport with the certificate of a workload, by which Google's STS knows it."""
+        tls = replace(self._target.tls, cert_file=Path(file), key_file=Path(key_file))
+        shared = self._transport
+        return Transport(shared.traffic, shared.stop, tls=tls, proxy_url=self._target.proxy_url)
+
+
+def operation_of(method: str, url: str) -> str:
+    """Return what a request for a token is counted under: the name that its API has for it."""
+    parts = urlsplit(url)
+    if parts.path.endswith(":generateAccessToken"):
+        return "GenerateAccessToken"
+    if method == "POST" and parts.path.rpartition("/")[2] in {"token", "oauthtoken"}:
+        return "ExchangeToken" if (parts.hostname or "").startswith("sts.") else TOKEN_OPERATION
+    return "GetSubjectToken"
+
+
+def _is_of_this_machine(url: str) -> bool:
+    return urlsplit(url).netloc in {*_METADATA_HOSTS, metadata_host(os.environ)}
