@@ -8,6 +8,12 @@ SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 SIGNATURE = "fe5f80f77d5fa3beca038a248ff027d0445342fe2855ddc963176630326f1024"
 TOKEN = "AQoDYXdzEPT//////////wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsKWHGBuFqwAeMicRXmYUuw="
 
+ACCOUNT_KEY = "/kk" + 27 * "QrS" + "aa=="
+SAS_SIGNATURE = "c2lnbmF0dXJl%2Fb2YgYSB0b2tlbg%3D%3D"
+JWT = "eyJ0eXAiOiJKV1QifQ.eyJhdWQiOiJzdG9yYWdlIn0.c2lnbmF0dXJlLW9mLWl0"
+CLIENT_SECRET = "abC8Q~dEfGhIjKlMnOpQrStUvWxYz.aBcDeFgHiJk"
+GOOGLE_TOKEN = "ya29.c.b0AXv0zTPi-nothing"
+
 
 @pytest.mark.parametrize(
     "text",
@@ -28,13 +34,34 @@ TOKEN = "AQoDYXdzEPT//////////wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsK
         "password=hunter2 and more",
         "Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.e30.abc",
         "AccessKeyId=HUAWEIKEY123",
+        ACCOUNT_KEY,
+        f"AccountName=media1;AccountKey={ACCOUNT_KEY};EndpointSuffix=core.windows.net",
+        f"account_key: {ACCOUNT_KEY}",
+        f"BlobEndpoint=https://media1.blob.core.windows.net;SharedAccessSignature=sv=1&sig={SAS_SIGNATURE}",
+        f"https://media1.blob.core.windows.net/photos?sp=rl&sig={SAS_SIGNATURE}&sv=2021-12-02",
+        f"/photos?sp=rl&sig={SAS_SIGNATURE}",
+        f"https://proxy.example.com/?u=https%3A%2F%2Fx%2F%3Fsp%3Drl%26sig%3D{SAS_SIGNATURE}",
+        f'{{"sig": "{SAS_SIGNATURE}"}}',
+        f"SharedKey media1:{ACCOUNT_KEY}",
+        f"Authorization: SharedKey media1:{ACCOUNT_KEY}",
+        f"bearer {JWT}",
+        JWT,
+        f"client_assertion={JWT}&client_secret={CLIENT_SECRET}",
+        CLIENT_SECRET,
+        GOOGLE_TOKEN,
+        f"Authorization: Bearer {GOOGLE_TOKEN}",
+        "GOOG1EXAMPLEEXAMPLEEXAMPLE",
+        '"private_key": "-----BEGIN PRIVATE KEY-----\\nMIIEvQ\\nabcdef\\n-----END PRIVATE KEY-----\\n"',
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIEvQ\nabcdef\n-----END RSA PRIVATE KEY-----",
     ],
 )
 def test_what_is_secret_is_hidden(text: str):
     shown = redact(text)
     assert REDACTED in shown
-    for piece in (SECRET, SIGNATURE, TOKEN, "AKIA", "frJIUN8DYpKDtOLCwo", "hunter2", "eyJhb", "HUAWEIKEY123"):
-        assert piece not in shown
+    pieces = (SECRET, SIGNATURE, TOKEN, "AKIA", "frJIUN8DYpKDtOLCwo", "hunter2", "eyJhb", "HUAWEIKEY123")
+    azure = ("QrSQrS", "c2ln", "eyJ", "abC8Q", "aBcDe")
+    google = ("b0AX", "GOOG1", "MIIEvQ", "abcdef")
+    assert [piece for piece in (*pieces, *azure, *google) if piece in shown] == []
 
 
 @pytest.mark.parametrize(
@@ -49,6 +76,12 @@ def test_what_is_secret_is_hidden(text: str):
         "request 4442587FB7D0A2F9",
         "123e4567-e89b-12d3-a456-426614174000",
         "the tokenizer",
+        "sas_token has no signature; copy the SAS token whole",
+        "account_key is not base64; copy one of the two access keys of the storage account",
+        "a design: one signal",
+        "check the bearer token of the workload",
+        "Signature not valid in the specified time frame",
+        "https://media1.blob.core.windows.net/photos?restype=container&comp=list&sv=2021-12-02&sp=rl",
     ],
 )
 def test_what_is_not_stays(text: str):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from exporter.stores.transport.client import Transport
 
 _KEY_ADVICE = "copy one of the two access keys of the storage account, whole"
-_SAS_ADVICE = "copy the SAS token whole: sv=…&sig=…"
+_SAS_ADVICE = "copy the SAS token whole, its signature too"
 _FIELDS_ADVICE = "it needs AccountKey or SharedAccessSignature; copy it whole"
 
 
@@ -106,7 +106,7 @@ def _sas_token(text: str, where: str) -> SasToken:
     query = text.rpartition("?")[2].strip("&")  # of a URL that has one, as the portal shows it
     fault = key_fault(query) or ("holds a space" if " " in query else "")
     if not fault and not any(each.startswith("sig=") for each in query.split("&")):
-        fault = "has no sig="
+        fault = "has no signature"
     if fault:
         raise StoreError(Reason.CREDENTIALS, f"{where} {fault}; {_SAS_ADVICE}; nothing was sent")
     return SasToken(query)
