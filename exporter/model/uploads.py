@@ -6,9 +6,11 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 
+LOOKED_UP_TOGETHER = 1000
+"""Number of uploads of a page, however large it is, whose records are in memory at once."""
 MAX_NUMBER = 2**63 - 1
 """A larger number of bytes, or number of a part, is not believed: no store can mean it."""
 
@@ -16,8 +18,9 @@ MAX_NUMBER = 2**63 - 1
 class Upload(NamedTuple):
     """A multipart upload in progress.
 
-    `initiated` is Unix seconds, None where the store's time is missing or not plausible. `initiator` is an
-    ARN or an id, as the store gives it; '' where it gives none.
+    `initiated` is Unix seconds, None where the store's time is missing or not plausible; where a store gives
+    none at all, a scan fills in when it was first listed. `initiator` is an ARN or an id, as the store gives
+    it; '' where it gives none. Where uploads have no id, the key alone is the identity.
     """
 
     key: str
@@ -25,6 +28,11 @@ class Upload(NamedTuple):
     initiated: float | None = None
     storage_class: str = ""
     initiator: str = ""
+
+    @property
+    def is_nameless(self) -> bool:
+        """Whether it stands for one that is known by a hash only. Some stores have no keys, or no ids."""
+        return not (self.key or self.upload_id)
 
 
 class Part(NamedTuple):
@@ -112,9 +120,15 @@ class CountedUpload(NamedTuple):
     @property
     def nameless(self) -> bool:
         """Whether it is known by a hash only: an unlisted one, counted but in no list of uploads."""
-        return self.unlisted and not self.upload.upload_id
+        return self.upload.is_nameless
 
 
 def age_at(now: float, moment: float | None) -> float | None:
     """Return the seconds from `moment` to `now` (Unix seconds), at least 0; None if it is not known."""
     return None if moment is None else max(0.0, now - moment)
+
+
+def in_batches(uploads: Sequence[Upload]) -> Iterator[Sequence[Upload]]:
+    """Yield a page's uploads, LOOKED_UP_TOGETHER at a time; an empty page once, as it is looked up, too."""
+    starts = range(0, len(uploads) or 1, LOOKED_UP_TOGETHER)
+    return (uploads[start : start + LOOKED_UP_TOGETHER] for start in starts)

@@ -63,8 +63,10 @@ class OpenChunk:
         totals = totals_of(record)
         if due_at is None:
             due_at = self._chunks.recheck.due(row_id, record.checked_at, record.idle_since)
-        self._until = min(self._until, due_at, same_until(self._tally, upload, totals))
-        self._tally.add_sized(upload, totals)
+        self._until = min(self._until, due_at)
+        if not record.is_no_upload:
+            self._until = min(self._until, same_until(self._tally, upload, totals))
+            self._tally.add_sized(upload, totals)
         self.calls += self._chunks.calls_to_list(totals.parts)
         self._waiting -= 1
 

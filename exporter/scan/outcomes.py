@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model.uploads import PartTotals
+from exporter.scan.first_sight import FirstSight
 from exporter.scan.recheck import Recheck
-from exporter.state.ledger import ContiguousParts
+from exporter.state.records import ContiguousParts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,8 +58,10 @@ class OutcomeRecorder:
         self.unknown_key = ""
         """The first key that the store listed and then did not know."""
         self.uses_records = settings.parts == "remembered"
-        self.keeps_records = self.uses_records or not client.store.has_part_times
-        """Also with `parts: always`, if the store has no part times: activity is a change between scans."""
+        self.sight = FirstSight(ledger, client.store, client.clocks.wall)
+        times_are_known = client.store.has_part_times and client.store.has_initiation_times
+        self.keeps_records = self.uses_records or not times_are_known
+        """Also with `parts: always`, if the store lacks times: activity is a change between scans."""
         self._keep_for = settings.keep_for
         self._tally = tally
         self._ledger = ledger
@@ -75,6 +78,8 @@ class OutcomeRecorder:
 
     def add_current(self, upload: Upload, record: UploadRecord) -> int:
         """Count an upload by its record, which need not be checked yet; returns the calls that this saves."""
+        if record.is_no_upload:
+            return 1
         self._tally.add_sized(upload, totals_of(record))
         return self.calls_to_list(record.parts or 0)
 
@@ -84,7 +89,8 @@ class OutcomeRecorder:
         self._ledger.hold_findings(due.upload)
         record = due.record
         if record and self.uses_records and self._still_counts(due.row_id, record, reason):
-            self._tally.add_overdue(due.upload, totals_of(record))
+            if not record.is_no_upload:
+                self._tally.add_overdue(due.upload, totals_of(record))
         else:
             self._tally.add_unsized(due.upload)
 
@@ -105,17 +111,29 @@ class OutcomeRecorder:
         if not self.keeps_records:
             self._tally.add_sized(upload, totals)
             return
+        upload = self.sight.date_anew(upload, totals, before)
         now, contiguous = self._tally.now, None
         if part_sum.contiguous_parts >= self._parts_per_page:
             read_at = before.read_in_full_at if before and part_sum.skipped_parts else now
             contiguous = ContiguousParts(part_sum.contiguous_parts, part_sum.contiguous_bytes, read_at)
-        record = self._ledger.record_parts(row_id, upload, totals, now, before, contiguous=contiguous)
+        seen_at = self.sight.seen_at
+        record = self._ledger.record_parts(
+            row_id, upload, totals, now, before, contiguous=contiguous, seen_at=seen_at
+        )
         self._tally.add_sized(upload, totals, record.idle_since if record.dated else None)
         if chunk:
             chunk.take_answer(upload, row_id, record)
         if part_sum.skipped_parts:
             listed = totals.parts - part_sum.skipped_parts
             self.on_calls_saved(self.calls_to_list(totals.parts) - self.calls_to_list(listed))
+
+    def add_no_upload(self, due: DueUpload) -> None:
+        """Leave out what is listed and turned out to be no upload."""
+        self.answers += 1
+        if self.keeps_records:
+            record = self._ledger.record_no_upload(due.row_id, due.upload, self._tally.now, due.record)
+            if due.chunk:
+                due.chunk.take_answer(due.upload, due.row_id, record)
 
     def add_unknown(self, upload: Upload) -> None:
         """Count an upload that is listed although ListParts does not know it, as unsized."""

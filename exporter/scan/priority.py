@@ -40,7 +40,8 @@ class DueUpload(NamedTuple):
     @property
     def was_asked(self) -> bool:
         """Whether it was asked about before, with or without success."""
-        return self.record is not None
+        record = self.record
+        return record is not None and (record.checked_at > 0 or record.failed_at is not None)
 
 
 class ListingOrderQueue:

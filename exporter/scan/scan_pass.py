@@ -168,7 +168,7 @@ class ScanPass:
         if self._tally.with_parts:
             self._sizing.add_page(uploads, listed=listed)
         else:
-            self._tally.add_counted_all(uploads)
+            self._tally.add_counted_all(self._outcomes.sight.date_all(uploads))
         self._queued_by_page += self._sizing.queue_length
         self._page_length = max(self._page_length, len(uploads))
         if listed:

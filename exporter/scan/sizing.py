@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from exporter.model.errors import GoneError, NotAnUploadError, StoreError
-from exporter.model.uploads import PartTotals, Upload
+from exporter.model.uploads import PartTotals, in_batches
 from exporter.scan.known_chunks import KnownChunks
 from exporter.scan.outcomes import OUT_OF_TIME, OVER_BUDGET, PartsQuery
 from exporter.scan.priority import DueUpload, ListingOrderQueue, UrgencyQueue
@@ -16,9 +16,10 @@ from exporter.scan.request_budget import RequestBudget
 from exporter.stores.pagination.part_listing import sum_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from exporter.config.settings import BucketSettings
+    from exporter.model.uploads import Upload
     from exporter.scan.known_chunks import Chunk
     from exporter.scan.outcomes import OutcomeRecorder
     from exporter.scan.priority import WaitingChunk
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from exporter.stores.engine.retry import RetryPolicy
     from exporter.stores.engine.store_client import StoreClient
 
-LOOKED_UP_TOGETHER = 1000
-"""Number of uploads of a page, however large it is, whose records are in memory at once."""
 MAX_BEHIND_PROBE = 10_000
 """Maximum number of uploads that wait for the outcome of a probe; the others wait for the next scan."""
 
@@ -61,6 +60,7 @@ class Sizing:
         self._executor = executor
         self._retry_policy = retry_policy
         self._recheck = outcomes.recheck
+        self._sight = outcomes.sight
         self._outcomes = outcomes
         self.budget = RequestBudget(settings, executor, retry_policy.deadline, self._monotonic)
         self.take_gone: Callable[[Upload], None] = outcomes.add_unknown
@@ -86,7 +86,7 @@ class Sizing:
         `listed` is true for the last page of the listing.
         """
         if self._outcomes.keeps_records:
-            saved = sum(self._add_remembered(some) for some in _in_batches(list(uploads)))
+            saved = sum(self._add_remembered(some) for some in in_batches(list(uploads)))
             self._outcomes.on_calls_saved(saved)
         else:
             for upload in uploads:
@@ -111,7 +111,8 @@ class Sizing:
     ) -> int:
         """Count those of a chunk's uploads that are current, and queue the others."""
         opened = chunks.open(chunk.key, [row_id for row_id, _ in found])
-        for upload, (row_id, record) in zip(chunk.uploads, found, strict=True):
+        for listed, (row_id, known) in zip(chunk.uploads, found, strict=True):
+            upload, record = self._sight.date(listed, row_id, known)
             due_at = self._current_until(row_id, record)
             if record is None or due_at is None:
                 self._queue.add(
@@ -123,27 +124,32 @@ class Sizing:
         return opened.calls
 
     def _add_each(self, uploads: Sequence[Upload], found: Sequence[tuple[int, UploadRecord | None]]) -> int:
-        records = zip(uploads, found, strict=True)
-        return sum(self._add_upload(upload, row_id, record) for upload, (row_id, record) in records)
+        return sum(self._add_upload(upload, *known) for upload, known in zip(uploads, found, strict=True))
 
-    def add_unlisted(self, upload: Upload, remembered: RememberedUpload) -> None:
-        """Count or queue an upload that the listing lacks; one without a name by its record."""
+    def _add_upload(self, upload: Upload, row_id: int, record: UploadRecord | None) -> int:
+        """Count a listed upload or queue it; returns the number of calls that its record saves."""
+        return self._add_dated(row_id, *self._sight.date(upload, row_id, record))
+
+    def add_unlisted(self, upload: Upload, remembered: RememberedUpload, *, is_seen: bool) -> None:
+        """Count or queue an upload that the listing lacks; one without a name by its record.
+
+        It `is_seen` where the listing of its key has it.
+        """
+        row_id, known, _ = remembered
+        dated, record = self._sight.date(upload, row_id, known) if is_seen else (upload, known)
         self._outcomes.mark_unlisted(upload)
-        if not upload.upload_id:
-            self._outcomes.add_current(upload, remembered.record)
+        if upload.is_nameless:
+            self._outcomes.add_current(upload, known)
         elif self._by_urgency:  # the order of the queue is fixed by now
-            due = DueUpload(upload, remembered.row_id, remembered.record)
-            self._outcomes.add_unasked(due, OVER_BUDGET)
+            self._outcomes.add_unasked(DueUpload(dated, row_id, record), OVER_BUDGET)
         else:
-            saved = self._add_upload(upload, remembered.row_id, remembered.record)
-            self._outcomes.on_calls_saved(saved)
+            self._outcomes.on_calls_saved(self._add_dated(row_id, dated, record))
 
     def _max_queue_length(self, *, listed: bool) -> int:
         limit = self.budget.max_uploads(listed=listed)
         return min(limit, MAX_BEHIND_PROBE) if self._breaker.is_tripped else limit
 
-    def _add_upload(self, upload: Upload, row_id: int, record: UploadRecord | None) -> int:
-        """Count an upload or queue it; returns the number of calls that its record saves."""
+    def _add_dated(self, row_id: int, upload: Upload, record: UploadRecord | None) -> int:
         if record is None or self._current_until(row_id, record) is None:
             self._queue.add(self._due_upload(upload, row_id, record))
             return 0
@@ -230,17 +236,11 @@ class Sizing:
             self._outcomes.add_sized(query, outcome)
         elif isinstance(outcome, GoneError):
             self._outcomes.answers += 1
-            self.take_gone(query.due.upload)
+            self.take_gone(self._sight.end(*query.due[:3]))
         elif isinstance(outcome, NotAnUploadError):
             self._breaker.succeeded()
-            self._outcomes.answers += 1
+            self._outcomes.add_no_upload(query.due)
         else:
             record = query.due.record
             self._outcomes.add_failed(query.due, outcome)
             self._breaker.failed(outcome, failed_before=bool(record and record.failed_at))
-
-
-def _in_batches(uploads: Sequence[Upload]) -> Iterator[Sequence[Upload]]:
-    """Yield a page's uploads, LOOKED_UP_TOGETHER at a time; an empty page once, as it is looked up, too."""
-    starts = range(0, len(uploads) or 1, LOOKED_UP_TOGETHER)
-    return (uploads[start : start + LOOKED_UP_TOGETHER] for start in starts)

@@ -71,7 +71,7 @@ class Tally:
     def mark_unlisted(self, upload: Upload) -> None:
         """Note that an upload is lacking in the listing; it is counted as such when it is counted.
 
-        One without upload id stands for any whose name is not known; it is given to no observer.
+        One without a name stands for any whose name is not known; it is given to no observer.
         """
         self._unlisted_marks.add(hash(upload[:2]))
 
@@ -209,7 +209,7 @@ class Tally:
         self._classes.add_all(sums.classes)
 
     def _observe(self, found: CountedUpload, *, stale: bool) -> None:
-        if self._observer and found.upload.upload_id:
+        if self._observer and not found.nameless:
             unlisted = self._is_unlisted(found.upload)
             self._observer(found._replace(unlisted=unlisted, stale=stale) if unlisted or stale else found)
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import sys
 from array import array
 from hashlib import blake2b
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from exporter.model.boundaries import Boundaries
-from exporter.model.uploads import MAX_NUMBER
-from exporter.state.activity import idle_since
 from exporter.state.database import BucketName, StateDatabase
 from exporter.state.missing import MissingUploads
 from exporter.state.new_rows import NewRows
 from exporter.state.notes import Notes, read_notes, write_notes
-from exporter.state.rows import LedgerRows, UploadRecord
+from exporter.state.records import record_of
+from exporter.state.rows import LedgerRows, RememberedUpload, UploadRecord
 from exporter.state.seen_ids import SeenIds
 
 if TYPE_CHECKING:
@@ -23,24 +22,13 @@ if TYPE_CHECKING:
     from exporter.model.results import ScanResult
     from exporter.model.uploads import PartTotals, Upload
     from exporter.state.notes import ListingTraits, RefusalState
-    from exporter.state.rows import RememberedUpload
+    from exporter.state.records import ContiguousParts
 
 _ID_BYTES = 8
 MAX_KEPT_ENDED = 100_000
 """Maximum number of uploads of which it is kept that they had ended, or were denied, at the last scan."""
-MAX_CLASS_LENGTH = 41
-"""Maximum length of a stored storage class: one more than the tally accepts, so that it stays refused."""
-
-
-class ContiguousParts(NamedTuple):
-    """The start of a part list up to its first gap: parts 1 to `parts` exist, and hold `bytes` together.
-
-    `read_in_full_at` is when they were last all read (Unix seconds).
-    """
-
-    parts: int
-    bytes: int
-    read_in_full_at: float | None
+_UNKNOWN = UploadRecord(checked_at=0.0, idle_since=0.0, dated=False)
+"""The record of an upload of which nothing holds any more: it is new when it is seen next."""
 
 
 class Ledger:
@@ -61,6 +49,10 @@ class Ledger:
         """Chunks of the listing that were as remembered when they were looked up last."""
         self.undecided_since: float | None = None
         """The first scan since which it is not known if the listing hides uploads; for this process."""
+        self.outlives_scan = True
+        """Whether a later scan will read it."""
+        self.keeps_sights = False
+        """Whether uploads are dated by when they were first listed, as the store does not tell."""
         self._notes = self._restore()
         self._new_rows = NewRows(self.rows, self._notes.result.summary.uploads if self._notes.result else 0)
         self.begin()
@@ -68,7 +60,9 @@ class Ledger:
     @classmethod
     def for_one_scan(cls) -> Ledger:
         """Return a ledger in memory that keeps no names: no later scan asks for them."""
-        return cls(LedgerRows(StateDatabase(max_names=0), BucketName("", "", "", "", "")))
+        ledger = cls(LedgerRows(StateDatabase(max_names=0), BucketName("", "", "", "", "")))
+        ledger.outlives_scan = False
+        return ledger
 
     def begin(self) -> None:
         """Begin a pass over the listing; records that an unfinished pass stored are kept."""
@@ -126,27 +120,35 @@ class Ledger:
         before: UploadRecord | None,
         *,
         contiguous: ContiguousParts | None = None,
+        seen_at: float | None = None,
     ) -> UploadRecord:
         """Store the totals of an upload's parts, as the scan that began at `now` got them; return the record.
 
         Without part times, the last activity is when the parts were last seen to change; at first sight, it
-        is the initiation. `contiguous` is None where the list is too short to be worth storing.
+        is the initiation. `contiguous` is None where the list is too short to be worth storing. `seen_at` is
+        when the parts were read, for a store that gives no initiations: first sight is activity then.
         """
-        since, dated = idle_since(upload, totals, now, before)
-        if contiguous and contiguous.bytes > MAX_NUMBER:
-            contiguous = None
-        record = UploadRecord(
-            checked_at=now,
-            idle_since=since,
-            dated=dated,
-            parts=totals.parts,
-            bytes=totals.bytes,
-            storage_class=_class_to_store(upload, totals),
-            contiguous_parts=contiguous.parts if contiguous else None,
-            contiguous_bytes=contiguous.bytes if contiguous else None,
-            read_in_full_at=contiguous.read_in_full_at if contiguous else None,
-            abort_at=totals.abort_at,
-        )
+        record = record_of(upload, totals, now, before, contiguous=contiguous, seen_at=seen_at)
+        self._put(row_id, record, before, upload)
+        return record
+
+    def record_sight(
+        self, row_id: int, upload: Upload, now: float, before: UploadRecord | None
+    ) -> UploadRecord | None:
+        """Store that an upload is first listed `now`; return its record, None where there is no room."""
+        record = _UNKNOWN._replace(idle_since=now, first_seen=now)
+        return record if self._put(row_id, record, before, upload) else None
+
+    def forget_sight(self, row_id: int) -> None:
+        """Have an upload that may have ended be new when it is seen next."""
+        self.rows.put(row_id, _UNKNOWN)
+
+    def record_no_upload(
+        self, row_id: int, upload: Upload, now: float, before: UploadRecord | None
+    ) -> UploadRecord:
+        """Store that what is listed turned out to be no upload, in the scan that began at `now`."""
+        since = before.idle_since if before and before.is_no_upload else now
+        record = UploadRecord(checked_at=now, idle_since=since, dated=False, parts=0)
         self._put(row_id, record, before, upload)
         return record
 
@@ -155,12 +157,14 @@ class Ledger:
         record = before or UploadRecord(checked_at=0.0, idle_since=now, dated=False)
         self._put(row_id, record._replace(failed_at=now), before, upload)
 
-    def _put(self, row_id: int, record: UploadRecord, before: UploadRecord | None, upload: Upload) -> None:
+    def _put(self, row_id: int, record: UploadRecord, before: UploadRecord | None, upload: Upload) -> bool:
+        """Store a record; false where there is no room for another."""
         if before is None:
             if not self._new_rows.take():
-                return
+                return False
             self._seen.count_rows([row_id])
         self.rows.put(row_id, record, upload)
+        return True
 
     def record_ended(self, upload: Upload) -> bool:
         """Note that a listed upload is no longer there; true where the last scan found the same."""
@@ -218,6 +222,16 @@ class Ledger:
         self._seen.count_rows([row_id])
         self._missing = None
 
+    def keep_unseen(self, missing: RememberedUpload) -> RememberedUpload:
+        """Keep one of which it is not known whether it ended; returns it without its date of first sight."""
+        row_id, record, upload = missing
+        self.keep(row_id)
+        if not self.keeps_sights:
+            return missing
+        record = record._replace(first_seen=None)
+        self.rows.put(row_id, record)
+        return RememberedUpload(row_id, record, upload and upload._replace(initiated=None))
+
     def commit(self, result: ScanResult) -> bool:
         """Store the result of a finished scan, and delete the records of uploads neither looked up nor kept.
 
@@ -232,6 +246,9 @@ class Ledger:
         written = self.rows.commit(forgotten, self._settings, write_notes(stored))
         if written:
             self._new_rows.finish()
+        if self.keeps_sights and not (written and len(forgotten) == len(missing)):
+            for row_id in missing:
+                self.forget_sight(row_id)
         self.chunks.commit()
         self.begin()
         return written
@@ -279,9 +296,3 @@ class Ledger:
         stored = self.rows.notes()
         notes = read_notes(stored[1]) if stored else Notes()
         return notes if stored and stored[0] == self._settings else notes._replace(result=None)
-
-
-def _class_to_store(upload: Upload, totals: PartTotals) -> str | None:
-    """Return the storage class, None where the listing names the same or the parts name none."""
-    storage_class = totals.storage_class
-    return None if storage_class in {"", upload.storage_class} else storage_class[:MAX_CLASS_LENGTH]

@@ -35,7 +35,7 @@ MAX_PENDING = 100_000
 """Maximum number of rows kept in memory while they cannot be written; beyond it the oldest are dropped."""
 _NOT_STORABLE = (OverflowError, UnicodeError)
 """What the driver raises for a number of more than 64 bits, and for a text that has no UTF-8."""
-_COLUMNS = "asked, activity, dated, parts, bytes, class, failed, run, run_bytes, read, abort_at"
+_COLUMNS = "asked, activity, dated, parts, bytes, class, failed, run, run_bytes, read, abort_at, first_seen"
 _READ = f"SELECT id, {_COLUMNS} FROM uploads WHERE bucket = ? AND id IN ({ID_PLACES})"  # noqa: S608
 _FEW = 50
 """Number of ids that are read at once where there are few, as most uploads are in known chunks."""
@@ -43,7 +43,7 @@ _READ_FEW = _READ.replace(ID_PLACES, ",".join("?" * _FEW))
 _SUMS = f"SELECT count(*), coalesce(sum(id & {SUM_BITS}), 0) FROM uploads WHERE bucket = ?"  # noqa: S608
 _CHANGES = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS.split(", "))
 _WRITE = (
-    f"INSERT INTO uploads (bucket, id, {_COLUMNS}, name) VALUES ({','.join('?' * 14)})"  # noqa: S608
+    f"INSERT INTO uploads (bucket, id, {_COLUMNS}, name) VALUES ({','.join('?' * 15)})"  # noqa: S608
     f" ON CONFLICT (bucket, id) DO UPDATE SET {_CHANGES}, name = coalesce(excluded.name, name)"
 )
 
@@ -56,7 +56,8 @@ class UploadRecord(NamedTuple):
     start of the scan that first saw the parts as they are. `failed_at` is when a later question failed.
     Parts 1 to `contiguous_parts`, of `contiguous_bytes` in total, were all there at `read_in_full_at`, the
     last time that the whole list was read; stored for long lists only. `abort_at` is when the store said that
-    it will abort the upload.
+    it will abort the upload. `first_seen` is when it was first listed, for a store that gives no initiation;
+    None where it is to be dated anew once it is seen again.
     """
 
     checked_at: float
@@ -70,6 +71,12 @@ class UploadRecord(NamedTuple):
     contiguous_bytes: int | None = None
     read_in_full_at: float | None = None
     abort_at: float | None = None
+    first_seen: float | None = None
+
+    @property
+    def is_no_upload(self) -> bool:
+        """Whether what is listed turned out to be no upload: it has no parts, nor bytes, not even 0."""
+        return self.parts == 0 and self.bytes is None
 
 
 class RememberedUpload(NamedTuple):

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 APPLICATION_ID = 0x4D505531
 """Identifies our files in SQLite's header: "MPU1"."""
-VERSION = 3
+VERSION = 4
 """Version of the tables. A file of an earlier one is migrated, a file of a later one is set aside."""
 _NAMES = """
 CREATE TABLE name_blocks (
@@ -33,6 +33,7 @@ CREATE TABLE names (number INTEGER PRIMARY KEY, texts BLOB NOT NULL);
 MIGRATIONS = {
     1: "ALTER TABLE uploads ADD COLUMN abort_at REAL",
     2: f"ALTER TABLE uploads ADD COLUMN name INTEGER; {_NAMES}",
+    3: "ALTER TABLE uploads ADD COLUMN first_seen REAL",
 }
 """SQL that turns a file of each earlier version into one of the next."""
 SALT_BYTES = 16
@@ -54,6 +55,7 @@ CREATE TABLE uploads (
     read REAL,
     abort_at REAL,
     name INTEGER,
+    first_seen REAL,
     PRIMARY KEY (bucket, id)
 ) WITHOUT ROWID;
 """
@@ -236,7 +238,7 @@ def _verify_tables(connection: sqlite3.Connection) -> None:
         connection.execute("SELECT number, name, settings, notes FROM buckets LIMIT 1").fetchall()
         connection.execute(
             "SELECT bucket, id, asked, activity, dated, parts, bytes, class, failed, run, run_bytes, read,"
-            " abort_at, name FROM uploads LIMIT 1"
+            " abort_at, name, first_seen FROM uploads LIMIT 1"
         ).fetchall()
         connection.execute("SELECT bucket, number, names, size FROM name_blocks LIMIT 1").fetchall()
         connection.execute("SELECT number, texts FROM names LIMIT 1").fetchall()

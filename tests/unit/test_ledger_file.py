@@ -40,6 +40,14 @@ MOST_BYTES = 80
 MOST_BYTES_BY_NAME = 250 * 2**20 / 1_000_000
 VERSION_1 = Path(__file__).with_name("state-v1.sql")
 TO_VERSION_2 = "ALTER TABLE uploads ADD COLUMN abort_at REAL; PRAGMA user_version = 2"
+TO_VERSION_3 = f"""; {TO_VERSION_2};
+ALTER TABLE uploads ADD COLUMN name INTEGER;
+CREATE TABLE name_blocks (
+    bucket INTEGER NOT NULL, number INTEGER NOT NULL, names INTEGER NOT NULL, size INTEGER NOT NULL,
+    PRIMARY KEY (bucket, number)
+) WITHOUT ROWID;
+CREATE TABLE names (number INTEGER PRIMARY KEY, texts BLOB NOT NULL);
+PRAGMA user_version = 3"""
 SUMMARY_OF_VERSION_1 = Summary(
     uploads=6,
     undated=0,
@@ -185,7 +193,7 @@ class TestWhatIsFound:
         other.close()
         prove_begun_anew(path, path.read_bytes(), caplog)
 
-    @pytest.mark.parametrize("change", ["", TO_VERSION_2])
+    @pytest.mark.parametrize("change", ["", TO_VERSION_2, TO_VERSION_3])
     def test_a_file_of_an_earlier_version_is_migrated_and_keeps_everything(self, path: Path, change: str):
         with sqlite3.connect(path) as old:
             old.executescript(VERSION_1.read_text(encoding="utf-8") + change)

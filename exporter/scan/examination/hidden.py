@@ -143,7 +143,7 @@ class HiddenUploads:
         self.is_undecided = self._now <= self._ledger.undecided_since + self._keep_for
         for batch in self._ledger.missing() if self.is_undecided else ():
             for each in batch:
-                self._ledger.keep(each.row_id)
+                self._ledger.keep_unseen(each)
 
     def _take_control(self, is_listed: bool | StoreError | None) -> None:  # noqa: FBT001 - an answer
         if is_listed is True:
@@ -191,17 +191,18 @@ class HiddenUploads:
             if each.upload and each.upload.upload_id in listed:
                 self._found += 1
                 self._ledger.keep(each.row_id)
-                self._sizing.add_unlisted(listed[each.upload.upload_id], each)
+                self._sizing.add_unlisted(listed[each.upload.upload_id], each, is_seen=True)
             elif not listing.complete:
                 self._count_unasked(each)
 
     def _count_unasked(self, missing: RememberedUpload) -> None:
         """Count an upload that could not be asked for, while hiding has not lasted too long."""
         since = self._ledger.traits.hiding_since
-        if since is not None and self._now <= since + self._keep_for:
+        is_upload = not missing.record.is_no_upload
+        if is_upload and since is not None and self._now <= since + self._keep_for:
             self._unasked += 1
-            self._ledger.keep(missing.row_id)
-            self._sizing.add_unlisted(missing.upload or Upload("", ""), missing)
+            kept = self._ledger.keep_unseen(missing)
+            self._sizing.add_unlisted(kept.upload or Upload("", ""), kept, is_seen=False)
 
     def _note_hiding(self, since: float | None) -> None:
         traits = self._ledger.traits
