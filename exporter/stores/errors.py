@@ -83,6 +83,11 @@ def refusal(
     )
 
 
+def is_skewed(error: StoreError) -> bool:
+    """Whether the error says that a request was signed for another time than the server's."""
+    return error.code == "RequestTimeTooSkewed" or "date header too old" in str(error)
+
+
 def gone_error(operation: str, error: StoreError) -> GoneError:
     """Return the error of ListParts for an upload that has ended, made of the store's `error`."""
     return GoneError(error.reason, f"{operation}: the upload has ended", code=error.code, status=error.status)

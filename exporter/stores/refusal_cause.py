@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from exporter.model.errors import Reason
+from exporter.stores.azure.causes import find_cause
 from exporter.text.quoting import one_line
 from exporter.text.redaction import redact
 
@@ -174,7 +175,8 @@ def read_cause(answer: Response, code: str, message: str, reason: Reason, asked:
     if answer.status not in _REFUSALS or code in _GONE_CODES:
         return None
     return (
-        _bucket_name(code, asked)
+        _azure(code, message)
+        or _bucket_name(code, asked)
         or _payer(code)
         or _path_style(code, message)
         or _other_region(answer, code, message)
@@ -183,6 +185,10 @@ def read_cause(answer: Response, code: str, message: str, reason: Reason, asked:
         or _wrong_signature(code, message, asked)
         or _unknown_key(answer.status, code, message)
     )
+
+
+def _azure(code: str, message: str) -> Cause | None:
+    return Cause(*found) if (found := find_cause(code, message)) else None
 
 
 def says_throttled(code: str) -> bool:

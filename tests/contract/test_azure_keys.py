@@ -16,7 +16,7 @@ from exporter.model.errors import Reason
 from exporter.stores.azure.account import AzureAccount, read_account
 from exporter.stores.azure.credentials import AzureCredentials
 from exporter.stores.azure.signing import API_VERSION, BearerToken, SasToken, SharedKey
-from exporter.stores.transport.client import Transport
+from exporter.stores.transport.client import Request, Transport
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -209,10 +209,8 @@ class TestSasToken:
     )
     def test_what_is_none_is_not_sent(self, text: str, fault: str):
         error = failure(keys, target(sas_token=text))
-        assert error.reason is Reason.CREDENTIALS
-        assert f"sas_token {fault}; copy the SAS token whole, its signature too; nothing was sent" == str(
-            error
-        )
+        said = f"sas_token {fault}; copy the SAS token whole, its signature too; nothing was sent"
+        assert (Reason.CREDENTIALS, said) == (error.reason, str(error))
 
 
 @pytest.mark.parametrize("name", ["account_key", "sas_token", "connection_string"])
@@ -246,3 +244,12 @@ def test_a_connection_string_without_a_key_says_so():
 @pytest.mark.parametrize("secret", [SharedKey(b"QmVhcmVy"), SasToken("QmVhcmVy"), BearerToken("QmVhcmVy")])
 def test_no_secret_is_in_a_repr(secret: object):
     assert f"{type(secret).__name__}()" == repr(secret)
+
+
+def test_a_wrong_name_of_an_account_is_said_where_its_host_is_not_found():
+    transport = Transport(Recorder(), threading.Event())
+    url = f"{read_account(target('nobody', 'https://nobody.blob.core.invalid')).url}/"
+    with transport.call("ListBlobs", 1e12):
+        error = failure(transport.send, Request("ListBlobs", "GET", url, ()))
+    assert error.reason is Reason.CONNECTION
+    assert "nobody.blob.core.invalid; no storage account has this name, or DNS" in str(error)

@@ -16,7 +16,7 @@ import pycurl
 from exporter.model.errors import GoneError, NotAnUploadError, Reason, StoreError
 from exporter.stores.asked import Asked
 from exporter.stores.base import S3_OPERATIONS, ListingStart, Page
-from exporter.stores.errors import gone_error, is_gone, refusal
+from exporter.stores.errors import gone_error, is_gone, is_skewed, refusal
 from exporter.stores.parsing.large_pages import UPLOAD_TAG
 from exporter.stores.transport.errors import from_curl
 
@@ -252,7 +252,7 @@ class WireSession(Generic[K]):
     def _may_pass_signed_anew(self, call: WireCall[K], response: Response, error: StoreError) -> bool:
         """Whether the call was signed for another time than the server's, or with keys since replaced."""
         target = self._target
-        if error.code == "RequestTimeTooSkewed":
+        if is_skewed(error):
             now = target.clock()
             target.clock_offset = response.server_time(default=now) - now
             return abs(target.clock_offset - call.clock_offset) >= MIN_CLOCK_CHANGE_SECONDS

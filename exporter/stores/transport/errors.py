@@ -45,6 +45,8 @@ _UNREADABLE = {
     8: "the answer is not HTTP",  # CURLE_WEIRD_SERVER_REPLY
     _TOO_LARGE: "the headers are too large",
 }
+_AZURE_HOST = ".blob."
+"""Each storage account has a host of its own."""
 NO_MEMORY = "other answers took all the memory that there is for answers (docs/operations.md)"
 """The text of a timeout that came of it."""
 
@@ -97,6 +99,7 @@ def _from_code(operation: str, error: pycurl.error) -> StoreError:
     if code in _TLS or ("SSL routines" in text and _ALERT in text):
         advice = "check tls.ca_file, the certificate, and whether endpoint_url speaks TLS"
         return StoreError(Reason.TLS, f"{text}; {advice}")
-    return StoreError(
-        Reason.CONNECTION, f"{text}; check endpoint_url, DNS, firewall and proxy", retryable=True
-    )
+    advice = "check endpoint_url, DNS, firewall and proxy"
+    if code == pycurl.E_COULDNT_RESOLVE_HOST and _AZURE_HOST in text:
+        advice = "no storage account has this name, or DNS does not know it: check account, DNS and proxy"
+    return StoreError(Reason.CONNECTION, f"{text}; {advice}", retryable=True)
