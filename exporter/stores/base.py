@@ -22,6 +22,10 @@ VAULTS_OPERATION = "ListVaults"
 LIFECYCLE_OPERATION = "GetBucketLifecycleConfiguration"
 TAGS_OPERATION = "GetBucketTagging"
 VAULT_TAGS_OPERATION = "ListTagsForVault"
+BLOBS_OPERATION = "ListBlobs"
+BLOCKS_OPERATION = "GetBlockList"
+CONTAINERS_OPERATION = "ListContainers"
+METADATA_OPERATION = "GetContainerMetadata"
 
 Marker = tuple[str, ...]
 """Where the next page of a listing starts, as the server gave it; only the store that made it reads it."""
@@ -36,6 +40,8 @@ class PageOperations(NamedTuple):
 
 S3_OPERATIONS = PageOperations()
 """Those of S3, which OBS and Glacier have, too."""
+AZURE_OPERATIONS = PageOperations(BLOBS_OPERATION, BLOCKS_OPERATION)
+"""Those of Azure Blob Storage."""
 
 
 class ListingStart(Enum):

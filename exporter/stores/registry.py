@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING
 
 from exporter.config.settings import StoreKind
 from exporter.stores.aws.permissions import other_permission
+from exporter.stores.azure import abort_command as azure_abort
+from exporter.stores.azure import permissions as azure_permissions
 from exporter.stores.base import (
     BUCKETS_OPERATION,
+    CONTAINERS_OPERATION,
+    METADATA_OPERATION,
     TAGS_OPERATION,
     VAULT_TAGS_OPERATION,
     VAULTS_OPERATION,
@@ -114,6 +118,12 @@ def _gcs() -> NewStore:
     return GcsStore
 
 
+def _azure() -> NewStore:
+    from exporter.stores.azure.store import AzureStore  # noqa: PLC0415 - loads libcurl
+
+    return AzureStore
+
+
 _TYPES = {
     StoreKind.S3: StoreType(
         load=_s3,
@@ -143,5 +153,13 @@ _TYPES = {
         permission=gcs_permissions.permission,
         abort_command=gcs_abort.abort_command,
         other_permission=gcs_permissions.other_permission,
+    ),
+    StoreKind.AZURE: StoreType(
+        load=_azure,
+        permission=azure_permissions.permission,
+        abort_command=azure_abort.abort_command,
+        buckets_operation=CONTAINERS_OPERATION,
+        tags_operation=METADATA_OPERATION,
+        has_initiation_times=False,
     ),
 }

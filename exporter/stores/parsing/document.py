@@ -38,9 +38,11 @@ class Document:
         self.torn: list[str] = []
         """The names of fields read so far that held such characters, and are no names (`repair.NAMES`)."""
         self.name = _local(self._root.tag)
+        attributes = [name for name in fields if name.startswith("@")]
         children = self._root.iterchildren(*_any_namespace(fields))
         named = ((_local(child.tag), child.text or "") for child in children)
         self._all_fields = [(name, self.restore(name, text)) for name, text in named]
+        self._all_fields += [(name, self._root.get(name[1:], "")) for name in attributes]
         self.fields: dict[str, str | None] = dict(reversed(self._all_fields))
         """The text of each field below the root that was asked for; see `PageFields`."""
         self._items_by_name: dict[str, list[etree._Element]] = {}
@@ -79,17 +81,20 @@ class Document:
             return Element(self, error)
         return None
 
-    def stray(self, path: Sequence[str], fields: Sequence[str]) -> str:
-        """Return the name of an element that has all of these fields, and is not at `path` below the root."""
+    def stray(self, paths: Sequence[Sequence[str]], fields: Sequence[str]) -> str:
+        """Return the name of an element that has all of these fields, and is at none of these paths.
+
+        '' where there is none; the paths are from below the root.
+        """
         every = f"{{*}}{fields[0]}"
-        in_place = _count_path(self._root.tag, (*path, fields[0]))(self._root)
+        in_place = sum(_count_path(self._root.tag, (*path, fields[0]))(self._root) for path in paths)
         if sum(1 for _ in self._root.iter(every)) == in_place:  # nearly always
             return ""
         for field in self._root.iter(every):
             element = field.getparent()
             if (
                 element is not None
-                and not self._is_at(path, element)
+                and not any(self._is_at(path, element) for path in paths)
                 and all(next(element.iterchildren(f"{{*}}{name}"), None) is not None for name in fields)
             ):
                 return _local(element.tag)
@@ -127,9 +132,17 @@ class Document:
             column = ["" if each is None else _first(each, tag) for each in outers]
         return self._restored((name,), [column])[0]
 
+    def attributes(self, item: str, field: str, name: str) -> list[str]:
+        """Return an attribute of the field `field` of all items; '' where a field is without it."""
+        fields = [_first_element(each, f"{{*}}{field}") for each in self._items(item)]
+        return ["" if each is None else each.get(name, "") for each in fields]
+
     def _items(self, item: str) -> list[etree._Element]:
         if item not in self._items_by_name:
-            self._items_by_name[item] = list(self._root.iterchildren(f"{{*}}{item}"))
+            within: list[etree._Element] = [self._root]
+            for name in item.split("/"):
+                within = [child for outer in within for child in outer.iterchildren(f"{{*}}{name}")]
+            self._items_by_name[item] = within
         return self._items_by_name[item]
 
     def _restored(self, names: Sequence[str], columns: list[list[str]]) -> list[list[str]]:
@@ -225,7 +238,8 @@ def _field_paths(
     steps = [f"{prefix}{name}[1]" for name in names]
     if nested:
         steps = ["/".join(steps[: number + 1]) for number in range(len(steps))]
-    paths = [f"{prefix}{item}/{step}/node()[1]" for step in steps]
+    where = "/".join(f"{prefix}{name}" for name in item.split("/"))
+    paths = [f"{where}/{step}/node()[1]" for step in steps]
     tags = tuple(f"{{{namespace}}}{name}" if namespace else name for name in names)
     try:
         return tags, [etree.XPath(path, namespaces=namespaces, smart_strings=False) for path in paths]
@@ -243,7 +257,7 @@ def _count_path(root_tag: str, names: tuple[str, ...]) -> Callable[..., Any]:
 
 @lru_cache(maxsize=64)
 def _any_namespace(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(f"{{*}}{name}" for name in names)
+    return tuple(f"{{*}}{name}" for name in names if not name.startswith("@"))
 
 
 @lru_cache(maxsize=256)

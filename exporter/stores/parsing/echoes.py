@@ -35,7 +35,7 @@ def other_field(request: PageRequest, document: PageFields) -> str:
     said = document.fields.get
     for name, asked in (("Key", upload.key), ("UploadId", upload.upload_id)):
         text = said(name) or ""
-        if text != asked and _differs(text, asked):
+        if text != asked and differs(text, asked):
             return name
     number = said("PartNumberMarker") or "0"
     return "PartNumberMarker" if number != "0" and _is_other_number(request, number) else ""
@@ -48,10 +48,11 @@ def _other_listing_field(request: PageRequest, document: PageFields) -> str:
     if key or not upload_id:  # of an id alone, a server may say whose it is
         fields.append(("KeyMarker", key))
     fields.append(("UploadIdMarker", upload_id))
-    return next((name for name, asked in fields if _differs(document.text(name), asked)), "")
+    return next((name for name, asked in fields if differs(document.text(name), asked)), "")
 
 
-def _differs(said: str, asked: str) -> bool:
+def differs(said: str, asked: str) -> bool:
+    """Whether a text that an answer repeats is that of another request; see `other_field`."""
     if said == asked or not said.strip() or (not asked and said.strip().lower() in _NONE):
         return False
     sought = _without_unstable(asked)

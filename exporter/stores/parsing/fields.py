@@ -33,7 +33,10 @@ class PageFields(Protocol):
         """Whether a field of this name below the root has an `inner` field with text."""
 
     def columns(self, item: str, *names: str) -> list[list[str]]:
-        """Return for each name the texts of all items' fields, in the order of the items."""
+        """Return for each name the texts of all items' fields, in the order of the items.
+
+        `item` is the path of an item below the root.
+        """
 
     def nested_column(self, item: str, outer: str, name: str) -> list[str]:
         """Return the texts of the field `name` within all items' field `outer`."""
@@ -42,8 +45,9 @@ class PageFields(Protocol):
 class PageKind(NamedTuple):
     """A kind of page: its operation, the names of its root and its items, and what is read of it.
 
-    `fields` are those below the root; `columns` those of an item, `Outer/Inner` for one within another.
-    Nothing but an item has all `marks` in it.
+    `fields` are those below the root, `@Name` for an attribute of the root; `columns` those of an item,
+    `Outer/Inner` for one within another. Nothing but an item has all `marks` in it. Items are below the root,
+    or below the element `within` that is.
     """
 
     operation: str
@@ -52,3 +56,14 @@ class PageKind(NamedTuple):
     fields: tuple[str, ...]
     columns: tuple[str, ...]
     marks: tuple[str, ...]
+    within: str = ""
+
+    @property
+    def has_attributes(self) -> bool:
+        """Whether its root has attributes that differ from page to page."""
+        return any(name.startswith("@") for name in self.fields)
+
+    @property
+    def path(self) -> str:
+        """Where the items are, below the root."""
+        return f"{self.within}/{self.item}" if self.within else self.item

@@ -19,10 +19,12 @@ _MAX_DEPTH = 3
 _BEFORE = re.compile(
     r"(?:<\?xml[ \t\n]+version=[\"']1\.0[\"'](?:[ \t\n]+encoding=[\"'](?i:utf-8)[\"'])?"
     r"(?:[ \t\n]+standalone=[\"'](?:yes|no)[\"'])?[ \t\n]*\?>)?"
-    r"[ \t\n]*<([A-Za-z]\w*)(?:[ \t\n]+xmlns=(?:\"[^\"<&]*\"|'[^'<&]*'))?>",
+    r"[ \t\n]*<([A-Za-z]\w*)(?:[ \t\n]+xmlns=(?:\"[^\"<&]*\"|'[^'<&]*'))?"
+    r"((?:[ \t\n]+(?!xmlns)[A-Za-z][\w-]*=\"[^\"<&\t\n]*\")*)>",
     re.ASCII,
 )
 _START = re.compile(r"([ \t\n]{0,99})<([A-Za-z][\w.-]{0,99})(?:(>)(?:([^<]*+)</\2>)?|( ?/>))", re.ASCII)
+_ATTRIBUTE_VALUE = re.compile('="[^"]*"')
 _END = re.compile(r"([ \t\n]{0,99})</([A-Za-z][\w.-]{0,99})>", re.ASCII)
 _AFTER = re.compile(r"[ \t\n]{0,99}</\w+>[ \t\n]{0,99}", re.ASCII)
 
@@ -48,7 +50,10 @@ class Unit:
 
 
 class Markup(NamedTuple):
-    """What comes before the units below the root, these, and what comes after them."""
+    """What comes before the units below the root, these, and what comes after them.
+
+    The attributes of the root, other than its namespace, are without their values.
+    """
 
     before: str
     units: tuple[Unit, ...]
@@ -69,27 +74,41 @@ def markup_of(text: str, kind: PageKind) -> Markup:
     before = _BEFORE.match(text)
     if not before or before[1] != kind.root or len(before[0]) > _MAX_BEFORE:
         raise NoShapeError
+    if before[2] and not kind.has_attributes:
+        raise NoShapeError
     units, end = _units(text, before.end(), kind)
     after = _AFTER.fullmatch(text, end)
     if not after:
         raise NoShapeError
-    item = next((unit for unit in units if unit.name == kind.item), Unit("", "", ()))
+    item = next((unit for unit in beside_items(units, kind) if unit.name == kind.item), Unit("", "", ()))
     _check_texts(units, kind.fields)
     _check_texts(item.children, kind.columns)
     _check_number(units)
     _check_items(units, kind)
-    return Markup(before[0], units, after[0])
+    attributes = _ATTRIBUTE_VALUE.sub('=""', before[2])
+    return Markup(f"{text[: before.start(2)]}{attributes}>", units, after[0])
 
 
-def _units(text: str, position: int, kind: PageKind, depth: int = 0) -> tuple[tuple[Unit, ...], int]:
-    """Return the units from `position` on, and where they end."""
+def beside_items(units: tuple[Unit, ...], kind: PageKind) -> tuple[Unit, ...]:
+    """Return the units among which the items are: those below the root, or those in the element `within`."""
+    if not kind.within:
+        return units
+    return next((unit.children or () for unit in units if unit.name == kind.within), ())
+
+
+def _units(
+    text: str, position: int, kind: PageKind, depth: int = 0, outer: str = ""
+) -> tuple[tuple[Unit, ...], int]:
+    """Return the units from `position` on, which are in the element `outer`, and where they end."""
     units: dict[str, Unit] = {}
-    last = ""
+    last, may_be_items = "", outer == kind.within and depth == bool(kind.within)
     while start := _START.match(text, position):
         name = start[2]
+        if name == kind.item and not may_be_items:
+            raise NoShapeError
         unit, position = _unit(text, start, kind, depth)
         if name in units:
-            if depth or not last == name == kind.item:
+            if not (may_be_items and last == name == kind.item):
                 raise NoShapeError
             unit = _merged_unit(units[name], unit)
         units[name], last = unit, name
@@ -98,7 +117,7 @@ def _units(text: str, position: int, kind: PageKind, depth: int = 0) -> tuple[tu
 
 def _unit(text: str, start: re.Match[str], kind: PageKind, depth: int) -> tuple[Unit, int]:
     gap, name, has_start_tag, value, _ = start.groups()
-    if name == kind.item and (depth or not has_start_tag or value is not None):
+    if name == kind.item and (not has_start_tag or value is not None):
         raise NoShapeError
     if not has_start_tag:
         return Unit(gap, name, may_be_empty=True), start.end()
@@ -106,7 +125,7 @@ def _unit(text: str, start: re.Match[str], kind: PageKind, depth: int) -> tuple[
         return Unit(gap, name), start.end()
     if depth == _MAX_DEPTH:
         raise NoShapeError
-    children, position = _units(text, start.end(), kind, depth + 1)
+    children, position = _units(text, start.end(), kind, depth + 1, name)
     end = _END.match(text, position)
     if not end or end[2] != name:
         raise NoShapeError

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from exporter.stores.parsing.markup import beside_items
 from exporter.stores.parsing.page_text import resolved
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 # possessive: what is passed is never tried again, so that the time is linear in the size
 _VALUE = "[^<]*+"
 _OPTION = "(?:"
+_ATTRIBUTE = re.compile(r'(?<=[ \t\n])(?!xmlns)([A-Za-z][\w-]*)=""', re.ASCII)
+_ATTRIBUTE_VALUE = '[^"<&\t\n]*+'
+_Pattern = tuple[str, list[str]]
+"""A pattern, and what its groups are, in their order."""
 
 
 class ShapedPage:
@@ -78,21 +83,19 @@ class PageShape:
     def __init__(self, kind: PageKind, markup: Markup) -> None:
         """Make the patterns of this markup."""
         self.markup = markup
-        before, units, after = markup
-        place = next((n for n, unit in enumerate(units) if unit.name == kind.item), len(units))
-        head, names = _pattern(units[:place], kind.fields)
-        tail, tail_names = _pattern(units[place + 1 :], kind.fields)
-        head, tail = re.escape(before) + head, tail + re.escape(after)
+        (head, names), (tail, tail_names) = _around_items(kind, markup)
         self._names = (*names, *tail_names)
+        self._start = _ATTRIBUTE.split(markup.before, maxsplit=1)[0]
         self._head, self._tail, self._without_items = map(re.compile, (head, tail, head + tail))
-        self._constant_tail = after if place + 1 >= len(units) else None
+        self._constant_tail = markup.after if tail == re.escape(markup.after) else None
         self._item: re.Pattern[str] | None = None
         self.places: dict[str, int] = {}
         """Where the fields of the first item are in the pieces that a page is split into."""
         self._lacks_fields = False
-        if place < len(units):
-            pattern, columns = _pattern(units[place].children or (), kind.columns)
-            self._item = re.compile(_element(units[place], pattern))
+        item = next((unit for unit in beside_items(markup.units, kind) if unit.name == kind.item), None)
+        if item:
+            pattern, columns = _pattern(item.children or (), kind.columns)
+            self._item = re.compile(_element(item, pattern))
             self.places = {name: 1 + number for number, name in enumerate(columns)}
             self._lacks_fields = _OPTION in pattern
         self.step = 1 + len(self.places)
@@ -100,7 +103,7 @@ class PageShape:
 
     def read(self, text: str, *, has_references: bool) -> ShapedPage | None:
         """Return the fields of a page as `page_text` returns it, None unless it has this shape throughout."""
-        if not text.startswith(self.markup.before):  # at once, where several stores take turns
+        if not text.startswith(self._start):  # at once, where several stores take turns
             return None
         pieces = self._item.split(text) if self._item else [text]
         if any(pieces[self.step : -1 : self.step]):
@@ -123,7 +126,38 @@ class PageShape:
         return ShapedPage(self, dict(zip(self._names, texts, strict=True)), pieces)
 
 
-def _pattern(units: tuple[Unit, ...], read: Collection[str], outer: str = "") -> tuple[str, list[str]]:
+def _around_items(kind: PageKind, markup: Markup) -> tuple[_Pattern, _Pattern]:
+    """Return the patterns of what stands before the first item, and behind the last."""
+    head, names = _root(markup.before, kind.fields)
+    tail, tail_names = re.escape(markup.after), list[str]()
+    units = markup.units
+    for name in filter(None, (kind.within, kind.item)):
+        place = next((n for n, unit in enumerate(units) if unit.name == name), len(units))
+        before, names_before = _pattern(units[:place], kind.fields)
+        behind, names_behind = _pattern(units[place + 1 :], kind.fields)
+        head, names = head + before, names + names_before
+        tail, tail_names = behind + tail, names_behind + tail_names
+        outer = units[place] if place < len(units) and name == kind.within else None
+        if outer:
+            head += f"{re.escape(outer.gap)}<{name}>"
+            tail = f"{re.escape(outer.end_gap)}</{name}>{tail}"
+        units = (outer and outer.children) or ()
+    return (head, names), (tail, tail_names)
+
+
+def _root(before: str, read: Collection[str]) -> _Pattern:
+    """Return the pattern of what comes before the units below the root, with any values of its attributes."""
+    pattern, names = "", []
+    *pieces, last = _ATTRIBUTE.split(before)
+    for text, name in zip(pieces[::2], pieces[1::2], strict=True):
+        is_read = f"@{name}" in read
+        value = f"({_ATTRIBUTE_VALUE})" if is_read else _ATTRIBUTE_VALUE
+        pattern += f'{re.escape(text)}{re.escape(name)}="{value}"'
+        names += [f"@{name}"] if is_read else []
+    return pattern + re.escape(last), names
+
+
+def _pattern(units: tuple[Unit, ...], read: Collection[str], outer: str = "") -> _Pattern:
     """Return a pattern of units, and the names of those that it has a group for, in their order."""
     pattern, names = "", []
     for unit in units:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
+
 MAX_BYTES = 8 * 1024 * 1024
 """Larger bodies are left to the parser, which limits the length of one text."""
 _REFERENCES = (
@@ -13,7 +15,7 @@ _PLAIN = bytes({*b"\t\n", *range(ord(" "), 256)} - {*b"&]"})
 
 
 def page_text(body: bytes) -> tuple[str, bool] | None:
-    """Return a page in UTF-8 as text, and whether it has references.
+    """Return a page in UTF-8 as text, without a byte order mark, and whether it has references.
 
     None where the parser may refuse its characters or change them: the text has no character that XML
     forbids, no carriage return, no `]]>`, and no `&` that does not begin a reference of those that
@@ -25,7 +27,7 @@ def page_text(body: bytes) -> tuple[str, bool] | None:
     if special and not _are_known(special, body):
         return None
     try:
-        text = body.decode()
+        text = body.decode("utf-8-sig" if body.startswith(BOM_UTF8) else "utf-8")
     except UnicodeDecodeError:
         return None
     if not text.isascii() and ("\ufffe" in text or "\uffff" in text):

@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exporter.stores.base import (
+    BLOBS_OPERATION,
+    BLOCKS_OPERATION,
     BUCKETS_OPERATION,
+    CONTAINERS_OPERATION,
     LIFECYCLE_OPERATION,
     PARTS_OPERATION,
     TAGS_OPERATION,
@@ -29,8 +32,8 @@ class Required(NamedTuple):
     """What an answer in XML needs.
 
     `of_item` has to be in each item, which are at `path` below the root; nothing else may have all `marks` in
-    it. Without items, one of `any_of` has to be below the root (() for none), no elements but `outer` may
-    have others in them, and those in `lists` may have none.
+    it, but what is at `other_path`. Without items, one of `any_of` has to be below the root (() for none), no
+    elements but `outer` may have others in them, and those in `lists` may have none.
     """
 
     path: tuple[str, ...]
@@ -39,10 +42,13 @@ class Required(NamedTuple):
     any_of: tuple[str, ...]
     outer: frozenset[str]
     lists: tuple[str, ...] = ()
+    other_path: tuple[str, ...] = ()
 
 
 UPLOAD_MARKS = ("UploadId", "Key")
 PART_MARKS = ("PartNumber", "Size")
+BLOB_MARKS = ("Properties", "Name")
+BLOCK_MARKS = ("Size", "Name")
 REQUIRED = {
     # Seen to be absent: IsTruncated where it is false (rclone); KeyMarker and UploadIdMarker where they are
     # empty (Ceph); NextKeyMarker beside a NextUploadIdMarker (SeaweedFS); Initiated (SeaweedFS of before
@@ -79,8 +85,22 @@ REQUIRED = {
     # A rule that aborts uploads needs days and a Status, which Google's have not; see `abort_rule`. It looks
     # for one in every element that is not known.
     LIFECYCLE_OPERATION: Required(("Rule",), (), (), (), frozenset({"Rule"})),
+    # Azure's and the emulator's have nothing but the lists, the markers and what was asked for.
+    BLOBS_OPERATION: Required(
+        ("Blobs", "Blob"), ("Name",), BLOB_MARKS, ("Blobs",), frozenset({"Blobs"}), ("Blobs",)
+    ),
+    CONTAINERS_OPERATION: Required(
+        *(("Containers", "Container"), ("Name",), BLOB_MARKS, ("Containers",)),
+        *(frozenset({"Containers"}), ("Containers",)),
+    ),
+    BLOCKS_OPERATION: Required(
+        *(("UncommittedBlocks", "Block"), ("Name",), BLOCK_MARKS),
+        *(("UncommittedBlocks", "CommittedBlocks"), frozenset({"UncommittedBlocks", "CommittedBlocks"})),
+        lists=("UncommittedBlocks",),
+        other_path=("CommittedBlocks", "Block"),
+    ),
 }
-"""By call, in the XML of S3 and OBS."""
+"""By call, in the XML of S3, OBS and Azure."""
 
 
 class RequiredJson(NamedTuple):
@@ -122,7 +142,8 @@ REQUIRED_JSON = {
 def prove_known(document: Document, operation: str) -> None:
     """Raise StoreError (bad_response) where something has the fields of an item that would not be read."""
     required = REQUIRED[operation]
-    name = document.stray(required.path, required.marks) if required.marks else ""
+    paths = [path for path in (required.path, required.other_path) if path]
+    name = document.stray(paths, required.marks) if required.marks else ""
     if name:
         what = f"an element that is not known ({log_safe(name)}) has the fields of one that is listed"
         raise bad_response(operation, f"{what}, {' and '.join(sorted(required.marks))}")

@@ -83,7 +83,7 @@ class Shapes:
     def _reads_alike(self, read: PageFields, document: PageFields) -> bool:
         kind = self.kind
         return all(read.text(name) == document.text(name) for name in kind.fields) and all(
-            _column(read, kind.item, name) == _column(document, kind.item, name) for name in kind.columns
+            _column(read, kind.path, name) == _column(document, kind.path, name) for name in kind.columns
         )
 
     def _put_first(self, shape: PageShape, instead_of: PageShape | None = None) -> None:

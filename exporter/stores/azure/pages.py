@@ -1,0 +1,244 @@
+"""Pages of Azure Blob Storage: a response in, a checked page out.
+
+API: https://learn.microsoft.com/rest/api/storageservices/list-blobs, get-block-list and list-containers2.
+"""
+
+from __future__ import annotations
+
+from itertools import compress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from exporter.model.errors import NotAnUploadError
+from exporter.model.uploads import Parts, Upload
+from exporter.stores.base import (
+    BLOBS_OPERATION,
+    BLOCKS_OPERATION,
+    CONTAINERS_OPERATION,
+    FoundBucket,
+    Page,
+)
+from exporter.stores.errors import bad_response
+from exporter.stores.parsing.document import Document
+from exporter.stores.parsing.document_size import memory_for, text_cost
+from exporter.stores.parsing.echoes import differs
+from exporter.stores.parsing.fields import PageKind
+from exporter.stores.parsing.numbers import integer, integers
+from exporter.stores.parsing.pages import parse_answer, refuse_torn
+from exporter.stores.parsing.required import BLOB_MARKS, BLOCK_MARKS, prove_empty, prove_items
+from exporter.stores.parsing.shape_learning import Shapes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.model.uploads import Part
+    from exporter.stores.base import Marker, PageRequest
+    from exporter.stores.parsing.fields import PageFields
+    from exporter.stores.transport.response import Response
+
+MAX_BLOCKS = 200_000
+"""A list with more blocks is refused: twice as many as a blob may have that are not committed."""
+ORDERED_NAMES = 10
+"""Number of names in order that are taken as proof that a page which lacks a name has passed it."""
+_OTHER_QUERY = "check any proxy or cache, which has to tell apart queries"
+_BLOCK_BLOB = {"BlockBlob", ""}
+_NO_LENGTH = {"0", ""}
+_COLUMNS = (
+    *("Name", "Snapshot", "VersionId", "Deleted"),
+    *("Properties/Etag", "Properties/Content-Length", "Properties/Content-Type"),
+    *("Properties/BlobType", "Properties/ResourceType", "Properties/AccessTier"),
+)
+BLOB_SHAPES = Shapes(
+    PageKind(
+        BLOBS_OPERATION,
+        "EnumerationResults",
+        "Blob",
+        ("@ContainerName", "Prefix", "Marker", "NextMarker"),
+        _COLUMNS,
+        BLOB_MARKS,
+        "Blobs",
+    )
+)
+BLOCK_SHAPES = Shapes(
+    PageKind(
+        BLOCKS_OPERATION,
+        "BlockList",
+        "Block",
+        (),
+        ("Name", "Size"),
+        BLOCK_MARKS,
+        "UncommittedBlocks",
+    )
+)
+"""The shapes of pages that this process has read, of all accounts."""
+
+
+def read_page(request: PageRequest, response: Response) -> Page[Any]:
+    """Return the requested page; see `read_blobs` and `read_blocks`."""
+    return read_blocks(response) if request.upload else read_blobs(request, response)
+
+
+def read_blobs(request: PageRequest, response: Response, shapes: Shapes = BLOB_SHAPES) -> Page[Upload]:
+    """Return the uploads among the blobs in `response`, which has to answer `request`.
+
+    An upload is a block blob that nothing of was ever committed: it has no Etag. The emulator gives it one,
+    but no Content-Type, as some empty blobs may lack as well: their block lists tell. Raises StoreError
+    (bad_response, unsupported).
+    """
+    document = _read(response, shapes)
+    page = _blobs_page(document, request, response)
+    _learn(document, response, shapes)
+    return page
+
+
+def _blobs_page(document: PageFields, request: PageRequest, response: Response) -> Page[Upload]:
+    names, *columns = (_column(document, BLOB_SHAPES.kind, name) for name in _COLUMNS)
+    prove_items(BLOBS_OPERATION, names, garbled=document.is_repaired)
+    if not names:
+        _prove_empty(document, BLOBS_OPERATION)
+    marker = _next_marker(document)
+    _check_question(document, request)
+    refuse_torn(document, BLOBS_OPERATION)
+    if b" Encoded=" in response.body:
+        names = _decoded(document, names)
+    pairs = zip(names, columns[-1], strict=True)
+    uploads = [Upload(name, "", None, tier) for name, tier in compress(pairs, map(_may_be_upload, *columns))]
+    is_passed = request.by_name and marker and _has_passed(names, request.bucket.prefix or "")
+    return Page(
+        items=uploads,
+        truncated=bool(marker and not is_passed),
+        next_marker=marker,
+        progressed=bool(names),
+        server=response.headers.get("server", ""),
+        keys=names,
+    )
+
+
+def read_blocks(response: Response, shapes: Shapes = BLOCK_SHAPES) -> Page[Part]:
+    """Return the blocks in `response` that are not committed: all that the blob has.
+
+    A block has no time, and instead of a number its place in the list. Raises NotAnUploadError where blocks
+    are committed, or there are none, and StoreError (bad_response).
+    """
+    if integer(response.headers.get("x-ms-blob-content-length", "")):
+        raise NotAnUploadError(BLOCKS_OPERATION)  # by one call or by its blocks: the blob has been written
+    document = _read(response, shapes)
+    names, sizes = document.columns(shapes.kind.path, "Name", "Size")
+    if isinstance(document, Document) and document.columns("CommittedBlocks/Block", "Name")[0]:
+        raise NotAnUploadError(BLOCKS_OPERATION)
+    prove_items(BLOCKS_OPERATION, names, garbled=document.is_repaired)
+    refuse_torn(document, BLOCKS_OPERATION)
+    if len(names) > MAX_BLOCKS:
+        raise bad_response(BLOCKS_OPERATION, f"the answer has more than {MAX_BLOCKS:,} blocks")
+    if not names:
+        _prove_empty(document, BLOCKS_OPERATION)
+        raise NotAnUploadError(BLOCKS_OPERATION)
+    _learn(document, response, shapes)
+    if len(set(names)) < len(names):  # the one that was sent last counts
+        sizes = list(dict(zip(names, sizes, strict=True)).values())
+    places: list[int | None] = list(range(1, len(sizes) + 1))
+    return Page(Parts(places, integers(sizes), [None] * len(sizes)), truncated=False)
+
+
+def read_containers(response: Response) -> Page[FoundBucket]:
+    """Return the page of an account's containers. Raises StoreError (bad_response)."""
+    document = parse_answer(response, "EnumerationResults", CONTAINERS_OPERATION)
+    lists = document.children("Containers")
+    names = [each.text("Name") for outer in lists for each in outer.children("Container")]
+    prove_items(CONTAINERS_OPERATION, names, garbled=document.is_repaired)
+    if not names:
+        prove_empty(document, CONTAINERS_OPERATION)
+    refuse_torn(document, CONTAINERS_OPERATION)
+    marker = document.text("NextMarker")
+    return Page(
+        items=[FoundBucket(name) for name in names],
+        truncated=bool(marker),
+        next_marker=(marker,) if marker else None,
+        progressed=bool(names),
+    )
+
+
+def _read(response: Response, shapes: Shapes) -> PageFields:
+    """Return what a page says, read by its shape or parsed. Raises StoreError."""
+    kind = shapes.kind
+    lease = memory_for(text_cost(response.body))
+    found = shapes.read(response.body)
+    if found is not None and found.has_items:
+        return found
+    del lease
+    return parse_answer(response, kind.root, kind.operation, *kind.fields)
+
+
+def _learn(document: PageFields, response: Response, shapes: Shapes) -> None:
+    """Learn the shape of a page that was parsed, once it has proven itself."""
+    if isinstance(document, Document):
+        shapes.learn(response.body, document)
+
+
+def _column(document: PageFields, kind: PageKind, name: str) -> list[str]:
+    outer, _, inner = name.rpartition("/")
+    if outer:
+        return document.nested_column(kind.path, outer, inner)
+    return document.columns(kind.path, name)[0]
+
+
+def _may_be_upload(  # noqa: PLR0913, PLR0917 - columns of a page
+    snapshot: str,
+    version: str,
+    deleted: str,
+    etag: str,
+    length: str,
+    content_type: str,
+    blob_type: str,
+    resource_type: str,
+    _tier: str,
+) -> bool:
+    """Whether a blob is an upload, or an empty one that only its block list tells from an upload."""
+    return (
+        not (etag and content_type)
+        and length in _NO_LENGTH
+        and blob_type in _BLOCK_BLOB
+        and not (snapshot or version or deleted == "true" or resource_type == "directory")
+    )
+
+
+def _prove_empty(document: PageFields, operation: str) -> None:
+    """Raise StoreError (bad_response) unless a page without items says that there are none."""
+    if isinstance(document, Document):  # others have items: see `_read`
+        prove_empty(document, operation)
+
+
+def _next_marker(document: PageFields) -> Marker | None:
+    """Return where the listing goes on, None at its end. Raises StoreError where the page does not say."""
+    if isinstance(document, Document) and "NextMarker" not in document.fields:  # each shape has one
+        raise bad_response(BLOBS_OPERATION, "the answer has no NextMarker, which ends a list", garbled=True)
+    text = document.text("NextMarker")
+    return (text,) if text else None
+
+
+def _check_question(document: PageFields, request: PageRequest) -> None:
+    """Raise StoreError where a page is the answer to another request."""
+    container = document.text("@ContainerName").rstrip("/").rpartition("/")[2]
+    if container and container != request.bucket.name:
+        raise bad_response(BLOBS_OPERATION, "the answer names another container")
+    (marker,) = request.marker or ("",)
+    for name, asked in (("Prefix", request.bucket.prefix or ""), ("Marker", marker)):
+        if differs(document.text(name), asked):
+            what = f"the answer is to another request: its {name} is not the one that was asked for"
+            raise bad_response(BLOBS_OPERATION, what, _OTHER_QUERY)
+
+
+def _decoded(document: PageFields, names: list[str]) -> list[str]:
+    """Return the names of a page of which some are percent-encoded, for characters that XML cannot hold."""
+    if not isinstance(document, Document):
+        return names
+    encoded = document.attributes("Blobs/Blob", "Name", "Encoded")
+    return [
+        unquote(name, errors="surrogateescape") if flag == "true" else name
+        for name, flag in zip(names, encoded, strict=True)
+    ]
+
+
+def _has_passed(names: Sequence[str], key: str) -> bool:
+    """Whether a page of names that begin with a key shows by their order that the key cannot follow."""
+    return len(names) >= ORDERED_NAMES and list(names) == sorted(names) and names[-1] != key
