@@ -127,8 +127,8 @@ abort() {{ # BYTES COMMAND...: false where that failed; why is in $failure, unle
     ResourceNotFoundException\\)*) return 1 ;;
   esac
   case $* in
-    *NoSuch*) ;; # a key that looks like the answer of obsutil
-    *) case $answer in *'error code [NoSuchUpload]'*) return 1 ;; esac ;;
+    *NoSuch*) ;; # a key that looks like the answer of obsutil or of Google Cloud
+    *) case $answer in *'error code [NoSuchUpload]'* | *'<Code>NoSuchUpload</Code>'*) return 1 ;; esac ;;
   esac
   failure=${{answer:-the command failed and did not say why}}
   return 1

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from exporter.stores.transport.client import Transport
     from exporter.stores.transport.response import Response
 
-HOSTS = ("metadata.google.internal", "169.254.169.254")
+_HOST = "metadata.google.internal"
 _HOST_VARIABLES = ("GCE_METADATA_HOST", "GCE_METADATA_ROOT")
 _OFF_VARIABLE = "NO_GCE_CHECK"
 _PATH = "/computeMetadata/v1/instance/service-accounts/default/token"
@@ -36,9 +36,9 @@ _ADVICE = (
 _NO_ACCOUNT = "has the machine or the pod a service account?"
 
 
-def metadata_host(environ: Mapping[str, str]) -> str:
+def _metadata_host(environ: Mapping[str, str]) -> str:
     """Return host and port of the metadata server."""
-    return next((name for each in _HOST_VARIABLES if (name := environ.get(each))), HOSTS[0])
+    return next((name for each in _HOST_VARIABLES if (name := environ.get(each))), _HOST)
 
 
 class MetadataServer:
@@ -68,7 +68,7 @@ class MetadataServer:
         return Issued(checked(token, _SOURCE), asked_at + seconds)
 
     def _ask(self, deadline: float) -> Response:
-        url = f"http://{metadata_host(self._environ)}{_PATH}"
+        url = f"http://{_metadata_host(self._environ)}{_PATH}"
         request = Request(TOKEN_OPERATION, "GET", url, (_HEADER,), timeout=_TIMEOUT_SECONDS, no_proxy=True)
         try:
             with self._transport.call(TOKEN_OPERATION, deadline):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from exporter.model.errors import StoreError
-from exporter.stores.gcs.metadata_server import HOSTS, metadata_host
 from exporter.stores.gcs.token import TOKEN_OPERATION, no_token
 from exporter.stores.transport.client import Request, Transport
 
@@ -20,8 +18,7 @@ if TYPE_CHECKING:
     from exporter.config.settings import TargetSettings
     from exporter.stores.transport.response import Response
 
-_METADATA_HOSTS = (*HOSTS, "[fd00:ec2::254]", "[fd20:ce::254]")
-"""Services of the machine itself, never asked through a proxy."""
+_OWN_HOSTS = {"localhost", "::1", "metadata.google.internal", "fd00:ec2::254"}
 
 
 class TokenAnswer:
@@ -90,4 +87,6 @@ def operation_of(method: str, url: str) -> str:
 
 
 def _is_of_this_machine(url: str) -> bool:
-    return urlsplit(url).netloc in {*_METADATA_HOSTS, metadata_host(os.environ)}
+    """Whether a URL is of a service on this machine or of its cloud, which no proxy could ask for it."""
+    host = urlsplit(url).hostname or ""
+    return host in _OWN_HOSTS or host.startswith(("127.", "169.254."))
