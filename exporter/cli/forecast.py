@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from exporter.cli.oneshot import LoggedFailure, OneShot
 from exporter.model.errors import Failure, StoreError
 from exporter.scan.forecast import AGE_BOUNDS, Estimate, Listing, age_groups, estimate_target
+from exporter.scan.reported_uploads import asks_own_count
 from exporter.state.ledger import Ledger
 from exporter.stores.base import ListingStart
 from exporter.stores.registry import make_store
@@ -155,6 +156,7 @@ def _lister(session: TargetSession) -> Callable[[BucketSettings], Listing]:
         summary = scanner.scan(bucket, Ledger.for_one_scan()).summary
         found = counts[bucket.name]
         # some stores answer an empty bucket with an error instead of a page
-        return Listing(max(1, found.pages), age_groups(summary), hourly, found.entries)
+        requests = max(1, found.pages) + asks_own_count(session.target, bucket)
+        return Listing(requests, age_groups(summary), hourly, found.entries)
 
     return list_one

@@ -13,7 +13,8 @@ from exporter.model.errors import Failure, GoneError, NotAnUploadError, Reason, 
 from exporter.scan.examination.cross_examination import PREFIX_BROKEN
 from exporter.scan.examination.prefix_check import is_prefix_broken
 from exporter.scan.examination.questions import is_denied_twice
-from exporter.stores.base import LIFECYCLE_OPERATION, PageRequest
+from exporter.scan.reported_uploads import asks_own_count, reported_uploads
+from exporter.stores.base import CEPH_ADMIN_OPERATION, LIFECYCLE_OPERATION, PageRequest
 from exporter.stores.engine.retry import Deadline
 from exporter.stores.pagination.listing import list_next_page, uploads_paginator
 from exporter.stores.permissions import missing_permission
@@ -119,6 +120,9 @@ def _probe_bucket(session: TargetSession, bucket: BucketSettings) -> Iterator[Pr
     if target.tags:
         tags = attempt(partial(_tags, session, bucket), name, bucket.name)
         yield _result(target, bucket.name, store_type(target.store).tags_operation, tags)
+    if asks_own_count(target, bucket):
+        count = attempt(partial(_own_count, session, bucket), name, bucket.name)
+        yield _result(target, bucket.name, CEPH_ADMIN_OPERATION, count)
 
 
 def _list_without_prefix(session: TargetSession, bucket: BucketSettings) -> Collection[Upload]:
@@ -185,6 +189,12 @@ def _tags(session: TargetSession, bucket: BucketSettings) -> Mapping[str, str]:
     """Return the bucket's tags. Raises StoreError and StoppingError."""
     client = session.client
     return client.call(partial(client.store.bucket_tags, bucket), _deadline(session))
+
+
+def _own_count(session: TargetSession, bucket: BucketSettings) -> int:
+    """Return how many uploads the store itself counts. Raises StoreError and StoppingError."""
+    client = session.client
+    return client.call(partial(reported_uploads, client.store, bucket), _deadline(session))
 
 
 def _call(session: TargetSession, bucket: BucketSettings, task: Task[T]) -> T:

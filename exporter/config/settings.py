@@ -222,6 +222,9 @@ class TargetSettings:
     lifecycle: bool = key(
         default=False, description="Also read each bucket's abort rules.", stores=(*_S3_OBS, *_GCS)
     )
+    ceph_admin: bool = key(
+        default=False, description="Also compare with Ceph's own count (caps buckets=read).", stores=_S3
+    )
     cleanup: CleanupSettings | None = key(
         None,
         "The store's own clean-up of unfinished uploads, which no rule names; null: none, azure: after 7d.",

@@ -76,6 +76,13 @@ _SUMMARY: dict[Definition, Callable[[Summary], float | None]] = {
         "mpu_undated_uploads",
         "Uploads in progress whose initiation time is missing or implausible; left out of every age.",
     ): lambda summary: summary.undated,
+    Definition(
+        "mpu_store_reported_uploads",
+        "Uploads in progress by the store's own count, which is to equal mpu_uploads_in_progress; only with "
+        "ceph_admin.",
+        see="stores.md#ceph",
+        on_dashboard=False,
+    ): lambda summary: summary.reported,
 }
 _ASKED_BY_NAME: dict[Definition, Callable[[Summary], float | None]] = {
     Definition(

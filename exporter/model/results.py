@@ -86,6 +86,8 @@ class Summary:
     of an earlier version."""
     unexamined: bool = False
     """Whether it is not known if the listing lacks uploads that the store has."""
+    reported: int | None = None
+    """Number of uploads that the store itself counts; None where it is not asked, or not known."""
 
     @property
     def complete(self) -> bool:

@@ -1,4 +1,4 @@
-"""What a target's scans report beyond sums: groups of uploads, the bucket's abort rules and its tags."""
+"""What a target's scans report beyond sums: groups of uploads, a bucket's rules, tags, and own count."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from exporter.scan.bucket_problems import BucketProblems
 from exporter.scan.bucket_tags import BucketTags
 from exporter.scan.groups import Groups
 from exporter.scan.hourly import HourlyAnswers
+from exporter.scan.reported_uploads import ReportedUploads
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Enrichment:
-    """Groups, abort rules and tags of one target, as its settings ask. Safe to use from several scans."""
+    """What one target's settings ask for beyond sums. Safe to use from several scans."""
 
     def __init__(self, target: TargetSettings, client: StoreClient) -> None:
         """Make it without any call."""
@@ -30,6 +31,7 @@ class Enrichment:
         rules = HourlyAnswers(target, client, client.store.abort_rules, text) if target.lifecycle else None
         self._abort_rules = rules
         self._tags = BucketTags(target, client) if target.tags else None
+        self._reported = ReportedUploads(target, client) if target.ceph_admin else None
         text = "too many groups of uploads: none of them is shown"
         self._overflows = BucketProblems(target.name, text, client.clocks.monotonic, logging.WARNING)
 
@@ -39,18 +41,26 @@ class Enrichment:
 
     def keep_only(self, names: Container[str]) -> None:
         """Forget what is known of all buckets but those of these names."""
-        for each in (self._abort_rules, self._tags, self._overflows):
+        for each in (self._abort_rules, self._tags, self._reported, self._overflows):
             if each:
                 each.keep_only(names)
+
+    def begin(self, bucket: BucketSettings, deadline: float) -> None:
+        """Ask what has to be known before a scan, by `deadline`. Raises StoppingError."""
+        if self._reported:
+            self._reported.begin(bucket, deadline)
 
     def enrich(
         self, summary: Summary, bucket: BucketSettings, groups: Groups | None, deadline: float
     ) -> Summary:
-        """Return the summary with rules, tags and largest groups, by `deadline`. Raises StoppingError."""
+        """Return the summary with all that was asked for, by `deadline`. Raises StoppingError."""
         if self._abort_rules:
             summary = replace(summary, abort_rules=self._abort_rules.get(bucket, deadline))
         if self._tags:
             summary = replace(summary, tags=self._tags.get(bucket, deadline))
+        if self._reported:
+            reported = self._reported.get(bucket, summary.uploads, deadline)
+            summary = replace(summary, reported=reported)
         if groups:
             self._warn_of_overflow(bucket, groups)
             largest = partial(groups.largest, uploads=summary.uploads, sizes_known=summary.bytes is not None)

@@ -1,4 +1,4 @@
-"""What a store says of a bucket's own settings, read once an hour: lifecycle rules, tags."""
+"""What a store says of a bucket as a whole: lifecycle rules and tags, once an hour; its own count."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _Answer(NamedTuple, Generic[T]):
 class HourlyAnswers(Generic[T]):
     """Answers about one target's buckets. Several scans may use it at once, each for its own bucket."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it asks, and how long answers hold
         self,
         target: TargetSettings,
         client: StoreClient,
@@ -38,27 +38,30 @@ class HourlyAnswers(Generic[T]):
         problem: str,
         *,
         keep_for: float = 0.0,
+        lasts: float = CACHE_SECONDS,
     ) -> None:
         """Make it without any call. `ask` reads the answer by a deadline; `problem` is logged where it fails.
 
-        `keep_for` is how long the last answer outlives failures that may pass, in seconds.
+        In seconds, `keep_for` is how long the last answer outlives failures that may pass, and `lasts` how
+        long an answer is not asked for again. What was refused is asked for again after an hour.
         """
         self._client = client
         self._ask = ask
         self._keep_for = keep_for
+        self._lasts = lasts
         self._monotonic = client.clocks.monotonic
         self._lock = threading.Lock()
         self._answers: dict[str, _Answer[T]] = {}
         self._problems = BucketProblems(target.name, problem, self._monotonic, logging.WARNING)
 
     def get(self, bucket: BucketSettings, deadline: float) -> T | None:
-        """Return the answer about a bucket as it was at most an hour ago; None where it could not be read.
+        """Return the answer about a bucket, None where it could not be read.
 
         A failure is logged once, of many buckets in few lines, and fails no scan. Raises StoppingError.
         """
         now = self._monotonic()
         known = self._answers.get(bucket.name)
-        if known and now < known.moment + CACHE_SECONDS:
+        if known and now < known.moment + (CACHE_SECONDS if known.value is None else self._lasts):
             return known.value
         try:
             value = self._read(bucket, deadline)

@@ -93,6 +93,8 @@ class Scanner:
         """Return what `scan` does; `started` is by the monotonic clock, `now` in Unix seconds."""
         deadline = started + self._settings.timeout
         progress, restarts = ScanProgress(ledger), 0
+        if self._enrichment:
+            self._enrichment.begin(bucket, deadline)
         while restarts <= MAX_RESTARTS:
             ledger.begin()
             top_uploads, groups = self._new_collectors()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
@@ -26,6 +26,7 @@ BLOBS_OPERATION = "ListBlobs"
 BLOCKS_OPERATION = "GetBlockList"
 CONTAINERS_OPERATION = "ListContainers"
 METADATA_OPERATION = "GetContainerMetadata"
+CEPH_ADMIN_OPERATION = "GetBucketInfo"
 
 Marker = tuple[str, ...]
 """Where the next page of a listing starts, as the server gave it; only the store that made it reads it."""
@@ -184,7 +185,8 @@ def operations_of(
     discovery = (buckets_operation,) if target.discover else ()
     rules = (LIFECYCLE_OPERATION,) if target.lifecycle else ()
     tags = (tags_operation,) if target.tags else ()
-    return (*page_operations, *discovery, *rules, *tags)
+    admin = (CEPH_ADMIN_OPERATION,) if target.ceph_admin else ()
+    return (*page_operations, *discovery, *rules, *tags, *admin)
 
 
 class Store(Protocol):
@@ -250,3 +252,14 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Close the connections."""
+
+
+@runtime_checkable
+class ReportingStore(Protocol):
+    """A store that also has a count of its own. Safe to use from many threads."""
+
+    def reported_uploads(self, bucket: BucketSettings, deadline: float) -> int:
+        """Return how many uploads the store itself counts in the whole bucket, before `deadline`.
+
+        Raises StoreError, of reason unsupported where the store has no such count, and StoppingError.
+        """

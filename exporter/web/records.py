@@ -40,6 +40,7 @@ def values_record(store: str, ages: Sequence[float], summary: Summary) -> Record
         "undated_uploads": summary.undated,
         "unlisted_uploads": summary.unlisted if by_name else None,
         "denied_uploads": summary.denied if by_name else None,
+        "store_reported_uploads": summary.reported,
         "recheck_overdue_uploads": summary.overdue if with_parts else None,
         "abort_scheduled_uploads": summary.abort_scheduled if with_abort_dates else None,
         "abort_overdue_uploads": summary.abort_overdue if with_abort_dates else None,

@@ -43,6 +43,7 @@ SUMMARY = Summary(
     abort_rules=AbortRules(bucket=604800.0),
     tags=(("owner", "storage"), ("cost center", "é <42>")),
     prefixes=(Group("backups/", 3, 123_000_000), Group("", 2, None)),
+    reported=6,
     initiators=(Group("arn:aws:iam::123456789012:user/backup", 5, 123_456_789), Group("", 0, 0)),
 )
 NOTHING = replace(
@@ -57,6 +58,7 @@ NOTHING = replace(
     bytes_by_class=(),
     abort_rules=AbortRules(),
     tags=None,
+    reported=None,
     prefixes=(Group("", 0, 0),),
     initiators=None,
 )

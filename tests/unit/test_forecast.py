@@ -328,6 +328,13 @@ def test_a_target_s_rules_and_tags_count_as_one_each(monkeypatch: pytest.MonkeyP
     assert [each.first_scan for each in forecasts] == [1, 2, 3]
 
 
+def test_the_store_s_own_count_costs_a_request_with_each_scan(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(forecasting, "make_store", lambda *_: FakeStore())
+    [target] = targets("prod")
+    found = forecast([replace(target, ceph_admin=True)])[0].outcome
+    assert (found.first_scan, found.later_scan) == (2, 2)
+
+
 class TestTable:
     def rows(self, *outcomes: Estimate | str) -> list[str]:
         [target] = targets("prod")

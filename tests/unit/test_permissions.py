@@ -11,6 +11,7 @@ from exporter.config.credentials import AssumeRole, Credentials
 from exporter.config.settings import StoreKind, TargetSettings
 from exporter.model.errors import Failure, Reason
 from exporter.stores.base import BUCKETS_OPERATION as BUCKETS
+from exporter.stores.base import CEPH_ADMIN_OPERATION as STATISTICS
 from exporter.stores.base import LIFECYCLE_OPERATION as RULES
 from exporter.stores.base import PARTS_OPERATION as PARTS
 from exporter.stores.base import TAGS_OPERATION as TAGS
@@ -35,6 +36,10 @@ ACCESS_POINT = "arn:aws:s3:eu-west-1:111122223333:accesspoint/media"
         (S3, "media", PARTS, "s3:ListMultipartUploadParts on arn:aws:s3:::media/*"),
         (S3, "media", RULES, "s3:GetLifecycleConfiguration on arn:aws:s3:::media"),
         (S3, "media", TAGS, "s3:GetBucketTagging on arn:aws:s3:::media"),
+        (
+            *(S3, "media", STATISTICS),
+            "caps buckets=read (radosgw-admin caps add --uid=USER --caps=buckets=read)",
+        ),
         (S3, "acme:shared", RULES, "s3:GetLifecycleConfiguration on arn:aws:s3::acme:shared"),
         (S3, "acme:shared", PARTS, "s3:ListMultipartUploadParts on arn:aws:s3::acme:shared/*"),
         (OBS, "media", TAGS, "obs:bucket:GetBucketTagging on obs:*:*:bucket:media"),

@@ -81,6 +81,17 @@ def test_tags_are_asked_for_where_the_config_names_some(ask, store: StoreKind, o
     assert (row.bucket, row.operation, row.grant) == ("media", operation, grant)
 
 
+def test_the_store_s_own_count_is_asked_for_where_the_config_says_so_and_the_whole_bucket_is_watched(ask):
+    class Refusing(FakeStore):
+        def reported_uploads(self, bucket, deadline):
+            raise error(Reason.ACCESS_DENIED)
+
+    buckets = (BucketSettings("media"), BucketSettings("part", prefix="db/"))
+    rows = ask(replace(TARGET, buckets=buckets, ceph_admin=True), Refusing())
+    grant = "caps buckets=read (radosgw-admin caps add --uid=USER --caps=buckets=read)"
+    assert [(row.bucket, row.grant) for row in rows if row.operation == "GetBucketInfo"] == [("media", grant)]
+
+
 def test_a_discovery_that_leaves_no_bucket_is_a_failure_that_says_what_drops_each(ask):
     class Buckets(FakeStore):
         def list_buckets(self, marker, deadline):

@@ -112,6 +112,12 @@ def read_endpoint(target: TargetSettings, environ: Mapping[str, str] = os.enviro
     )
 
 
+def admin_route(endpoint_url: str, region: str) -> Route:
+    """Return the route of requests to the admin API of a Ceph gateway, about buckets."""
+    url = f"{endpoint_url.rstrip('/')}/admin/bucket"
+    return make_route(url, region, "s3", [_EMPTY_BODY], _USER_AGENT)
+
+
 def _is_sdk_configured(environ: Mapping[str, str]) -> bool:
     """Whether the environment has settings for botocore, or files that may hold some."""
     names = [environ.get(name, usual) for name, usual in _SDK_FILES.items()]

@@ -1,4 +1,4 @@
-"""The IAM permission that a call to S3 needs."""
+"""The IAM permission that a call to S3 needs, and the capability for Ceph's admin API."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from exporter.stores.aws.partition import partition_of
 from exporter.stores.base import (
     BUCKETS_OPERATION,
+    CEPH_ADMIN_OPERATION,
     LIFECYCLE_OPERATION,
     PARTS_OPERATION,
     TAGS_OPERATION,
@@ -24,10 +25,13 @@ _ACTIONS = {
     TAGS_OPERATION: "s3:GetBucketTagging",
 }
 _DIRECTORY_BUCKET = "--x-s3"
+_CEPH_CAPABILITY = "caps buckets=read (radosgw-admin caps add --uid=USER --caps=buckets=read)"
 
 
 def permission(target: TargetSettings, bucket: str, operation: str) -> str:
     """Return action and resource: `s3:ListMultipartUploadParts on arn:aws:s3:::media/*`."""
+    if operation == CEPH_ADMIN_OPERATION:
+        return _CEPH_CAPABILITY
     partition, region = partition_of(target), target.region or "*"
     if bucket.endswith(_DIRECTORY_BUCKET):
         return f"s3express:CreateSession on arn:{partition}:s3express:{region}:*:bucket/{bucket}"

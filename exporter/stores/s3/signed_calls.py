@@ -18,6 +18,8 @@ from exporter.stores.s3.wire import is_in_other_region
 from exporter.stores.transport.client import Request
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from exporter.config.credentials import Credentials
     from exporter.config.settings import BucketSettings
     from exporter.model.results import AbortRules
@@ -74,20 +76,26 @@ class SignedCalls:
         self, call: Call, route: Route, arguments: list[QueryArgument], bucket: str = ""
     ) -> Response | None:
         """Return the response (status 200), None where it names another region. Raises StoreError."""
-        target = self._target
         keys = own_keys(self._credentials, call.operation)
-        try:
-            url, lines = route.request(keys, "", arguments, target.clock() + target.clock_offset)
-            pairs = [line.partition(": ") for line in lines]
-            headers = tuple((name, value) for name, _, value in pairs)
-            response = target.transport.send(Request(call.operation, "GET", url, headers))
-        except ValueError:  # the keys are in the headers
-            what = f"{call.operation}: no header can carry the keys; check the target's credentials"
-            raise StoreError(Reason.CREDENTIALS, what) from None
+        response = send_signed(self._target, keys, call.operation, route, arguments)
         if response.status == HTTPStatus.OK:
             return response
-        asked = Asked(bucket, target.endpoint_url)
+        asked = Asked(bucket, self._target.endpoint_url)
         error = refusal(call.operation, response, *read_error(response.body), asked)
         if is_in_other_region(response, error, route.region):
             return None
         raise error
+
+
+def send_signed(
+    target: WireTarget[Keys], keys: Keys, operation: str, route: Route, arguments: Sequence[QueryArgument]
+) -> Response:
+    """Return the response, of whatever status, to a signed GET. Raises StoreError."""
+    try:
+        url, lines = route.request(keys, "", arguments, target.clock() + target.clock_offset)
+        pairs = [line.partition(": ") for line in lines]
+        headers = tuple((name, value) for name, _, value in pairs)
+        return target.transport.send(Request(operation, "GET", url, headers))
+    except ValueError:  # the keys are in the headers
+        what = f"{operation}: no header can carry the keys; check the target's credentials"
+        raise StoreError(Reason.CREDENTIALS, what) from None

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.aws.keys import has_own_keys, own_keys
-from exporter.stores.base import S3_OPERATIONS, UPLOADS_OPERATION, operations_of
+from exporter.stores.base import CEPH_ADMIN_OPERATION, S3_OPERATIONS, UPLOADS_OPERATION, operations_of
 from exporter.stores.engine.threads import ThreadedSession
 from exporter.stores.engine.wire import WireSession, WireTarget
 from exporter.stores.pagination.part_sums import NumberedPartSum
+from exporter.stores.s3.ceph_admin import CephAdmin
 from exporter.stores.s3.endpoint import read_endpoint
 from exporter.stores.s3.sdk import Sdk
 from exporter.stores.s3.signed_calls import SignedCalls
@@ -61,6 +62,7 @@ class S3Store:
         self._wire = WireTarget(transport, self._keys, clock, endpoint_url=target.endpoint_url)
         self._wire.keys.doubt = self._doubt
         self._calls = SignedCalls(self._wire, target.credentials)
+        self._ceph_admin = CephAdmin(self._wire, target.endpoint_url or "") if target.ceph_admin else None
         self._logged: set[str] = set()
 
     @property
@@ -101,6 +103,13 @@ class S3Store:
         tags = self._calls.bucket_tags(route, bucket, deadline) if route else None
         return self._sdk.boto().bucket_tags(bucket, deadline) if tags is None else tags
 
+    def reported_uploads(self, bucket: BucketSettings, deadline: float) -> int:
+        """Return how many uploads Ceph's index of the bucket counts. Raises StoreError."""
+        route = self._routes.get(bucket, deadline) if self._ceph_admin else None
+        if self._ceph_admin is None or route is None:
+            raise StoreError(Reason.UNSUPPORTED, f"{CEPH_ADMIN_OPERATION}: not a bucket of Ceph")
+        return self._ceph_admin.reported_uploads(bucket.name, route, deadline)
+
     def new_part_sum(self) -> NumberedPartSum:
         """Return what adds up the parts of one upload."""
         return NumberedPartSum()
@@ -108,6 +117,8 @@ class S3Store:
     def keep_only(self, names: Container[str]) -> None:
         """Forget the routes to all buckets but those of these names."""
         self._routes.keep_only(names)
+        if self._ceph_admin:
+            self._ceph_admin.keep_only(names)
         self._logged = {name for name in self._logged.copy() if name in names}
 
     def close(self) -> None:
