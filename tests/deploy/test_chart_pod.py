@@ -61,6 +61,42 @@ class TestServiceAccount:
         pod = find("Deployment", documents)["spec"]["template"]["spec"]
         assert pod["serviceAccountName"] == account["metadata"]["name"]
 
+    def test_an_identity_of_aks_annotates_it_and_labels_the_pods(self):
+        identity, tenant = f"{1:08}-0000-4000-8000-{1:012}", f"{2:08}-0000-4000-8000-{2:012}"
+        values = f"{{azureClientId: {identity!r}, azureTenantId: {tenant!r}, annotations: {{a: b}}}}"
+        documents = render(f"{{serviceAccount: {values}, podLabels: {{c: d}}}}")
+        assert find("ServiceAccount", documents)["metadata"]["annotations"] == {
+            "a": "b",
+            "azure.workload.identity/client-id": identity,
+            "azure.workload.identity/tenant-id": tenant,
+        }
+        spec = find("Deployment", documents)["spec"]
+        labels = spec["template"]["metadata"]["labels"]
+        assert (labels["azure.workload.identity/use"], labels["c"]) == ("true", "d")
+        assert "azure.workload.identity/use" not in spec["selector"]["matchLabels"]
+
+    def test_an_identity_of_gke_annotates_it_alone(self):
+        name = "mpu@example.iam.gserviceaccount.com"
+        documents = render(f"serviceAccount: {{googleServiceAccount: {name}}}")
+        found = find("ServiceAccount", documents)["metadata"]["annotations"]
+        assert found == {"iam.gke.io/gcp-service-account": name}
+        labels = find("Deployment", documents)["spec"]["template"]["metadata"]["labels"]
+        assert [label for label in labels if "identity" in label] == []
+
+    @pytest.mark.parametrize(
+        ("values", "why"),
+        [
+            ("create: false, googleServiceAccount: a@b.iam.gserviceaccount.com", "annotate yours instead"),
+            ("azureTenantId: 00000001-0000-4000-8000-000000000001", "does not say which"),
+            ("azureClientId: mpu-exporter", "azureClientId"),
+            ("googleServiceAccount: mpu-exporter", "googleServiceAccount"),
+        ],
+    )
+    def test_an_identity_that_could_not_work_is_refused(self, values: str, why: str):
+        with pytest.raises((helm.HelmValuesError, helm.HelmError)) as refused:
+            render(f"serviceAccount: {{{values}}}")
+        assert why in str(refused.value)
+
     def test_can_be_someone_elses(self):
         documents = render("serviceAccount: {create: false, name: theirs}")
         assert "ServiceAccount" not in kinds(documents)

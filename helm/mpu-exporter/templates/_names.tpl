@@ -25,6 +25,27 @@ fit; without the dots that a release's name may have and a Service's may not.
 {{- end }}
 {{- end }}
 
+{{/* Annotations of the service account: those of values, and what AKS and GKE know an identity by. */}}
+{{- define "mpu-exporter.identity" -}}
+{{- with .Values.serviceAccount -}}
+{{- $found := deepCopy (default dict .annotations) -}}
+{{- range $name, $value := dict
+    "azure.workload.identity/client-id" .azureClientId
+    "azure.workload.identity/tenant-id" .azureTenantId
+    "iam.gke.io/gcp-service-account" .googleServiceAccount -}}
+{{- if $value -}}{{- $found = set $found $name $value -}}{{- end -}}
+{{- end -}}
+{{- toYaml $found -}}
+{{- end -}}
+{{- end }}
+
+{{/* The label by which AKS gives a pod its identity's token. */}}
+{{- define "mpu-exporter.identityLabel" -}}
+{{- if .Values.serviceAccount.azureClientId }}
+azure.workload.identity/use: "true"
+{{- end }}
+{{- end }}
+
 {{/* What selects the pods. Never a version: these cannot be changed later. */}}
 {{- define "mpu-exporter.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "mpu-exporter.name" . }}

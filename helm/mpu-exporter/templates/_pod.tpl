@@ -2,7 +2,7 @@
 {{- define "mpu-exporter.pod" -}}
 metadata:
   labels:
-    {{- merge (include "mpu-exporter.selectorLabels" . | fromYaml) (default dict .Values.podLabels) (default dict .Values.commonLabels) | toYaml | nindent 4 }}
+    {{- merge (include "mpu-exporter.selectorLabels" . | fromYaml) (include "mpu-exporter.identityLabel" . | fromYaml) (default dict .Values.podLabels) (default dict .Values.commonLabels) | toYaml | nindent 4 }}
   {{- $annotations := deepCopy (default dict .Values.podAnnotations) }}
   {{- if and (include "mpu-exporter.ownConfig" .) (not .Values.reload.enabled) }}
   {{- $annotations = set $annotations "checksum/config" (include "mpu-exporter.config" . | sha256sum) }}
