@@ -92,7 +92,7 @@ def selection_flags(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         action="append",
         default=[],
-        help="only this bucket or vault, of whichever target; may be repeated (default: all)",
+        help="only this bucket, container or vault, of whichever target; may be repeated (default: all)",
     )
 
 

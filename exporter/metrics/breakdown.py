@@ -27,7 +27,8 @@ _COST = Definition(
 _RULE_PRESENT = Definition(
     "mpu_abort_rule_present",
     "1 if an enabled lifecycle rule aborts all watched uploads (scope bucket) or some of them (scope "
-    "prefix), else 0; only with lifecycle: true. 1 with scope store: the config has cleanup.",
+    "prefix), else 0; only with lifecycle: true. 1 with scope store: the store removes uploads by itself, as "
+    "the config says with cleanup, and as azure does.",
     labels=(*BUCKET_LABELS, "scope"),
     see="#abort-rules-of-the-store",
 )

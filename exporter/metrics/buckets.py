@@ -65,7 +65,8 @@ _SUMMARY: dict[Definition, Callable[[Summary], float | None]] = {
     ): lambda summary: summary.empty,
     Definition(
         "mpu_unsized_uploads",
-        "Uploads in progress whose bytes are not known: ListParts was refused, failed, or had no time left.",
+        "Uploads in progress whose bytes are not known: asking for their parts was refused, failed, or had "
+        "no time left.",
     ): lambda summary: summary.unsized if summary.parts_known else None,
     Definition(
         "mpu_recheck_overdue_uploads",

@@ -40,7 +40,7 @@ _REQUEST_FAILURES = Definition(
 )
 _SAVED = Definition(
     "mpu_api_requests_saved_total",
-    "ListParts calls not sent, because the upload was not due to be asked about again.",
+    "Calls for the parts of an upload not sent, because it was not due to be asked about again.",
     ("target",),
     Kind.COUNTER,
 )

@@ -28,7 +28,7 @@ _STATUS: dict[Definition, Callable[[TargetStatus], float | None]] = {
     ): lambda status: status.settings.stale_after,
     Definition(
         "mpu_target_buckets",
-        "Buckets or vaults that this shard watches.",
+        "Buckets, containers or vaults that this shard watches.",
         ("target",),
         on_dashboard=False,  # which counts the buckets that were scanned
     ): lambda status: len(status.buckets),

@@ -15,11 +15,12 @@ MAX_CLASSES = 20
 """Maximum number of storage classes of a bucket that keep their name; the others are counted as `other`."""
 
 _CLASS_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
-# of Amazon S3 and Glacier, and Huawei OBS: names that a flood of invented ones must not push out
+# of Amazon S3 and Glacier, OBS, Google and Azure: names that a flood of invented ones must not push out
 _WELL_KNOWN_CLASSES = frozenset(
     {
         *("STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "REDUCED_REDUNDANCY"),
         *("GLACIER", "GLACIER_IR", "DEEP_ARCHIVE", "EXPRESS_ONEZONE", "OUTPOSTS", "SNOW", "WARM", "COLD"),
+        *("NEARLINE", "COLDLINE", "ARCHIVE", "Hot", "Cool", "Cold", "Archive", "Premium"),
     }
 )
 

@@ -188,7 +188,9 @@ class TestCleanUp:
         series |= overlapping("mpu_abort_rule_seconds", f'{MEDIA},scope="bucket"', 604800)
         series |= overlapping("mpu_abort_rule_seconds", f'{MEDIA},scope="prefix"', 86400)
         series |= overlapping("mpu_uploads_in_progress", MEDIA.replace("media", "unread"), 1)
-        expected = {f"{{{LOGS}}}": 0, f"{{{MEDIA}}}": 604800}
+        blobs = MEDIA.replace("s3", "azure")
+        series |= overlapping("mpu_abort_rule_seconds", f'{blobs},scope="store"', 604801)
+        expected = {f"{{{LOGS}}}": 0, f"{{{MEDIA}}}": 604800, f"{{{blobs}}}": 604801}
         assert wrong(tmp_path, query_of("mpu-overview", "Buckets", "G"), series, expected) == ""
 
 

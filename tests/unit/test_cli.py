@@ -321,7 +321,7 @@ class TestDocuments:
         [
             ([], "usage: mpu-exporter config ["),
             (["exmaple"], "invalid choice: 'exmaple'"),
-            (["example", "--store=azure"], "invalid choice: 'azure'"),
+            (["example", "--store=swift"], "invalid choice: 'swift'"),
             (["schema", "--store=s3"], "--store: there is one schema for all stores"),
         ],
     )
