@@ -1,6 +1,7 @@
 """What is Google Cloud Storage's own: projects, payers, lifecycle rules, permissions, the abort command."""
 
 import os
+import re
 import shlex
 import subprocess
 import time
@@ -14,6 +15,7 @@ import pytest
 from contract.authority import Authority
 from contract.conftest import RIGS
 from contract.rigs import SCAN, Opener, Part, Rig, Upload, failure, ids_of, refused, some_uploads
+from docs.documents import GUIDE, blocks
 from hostile import MALICIOUS_KEYS
 from servers.gcs import PROJECT, TOKEN
 
@@ -29,6 +31,8 @@ from exporter.model.results import AbortRules
 from exporter.model.uploads import CountedUpload
 from exporter.model.uploads import Upload as ListedUpload
 from exporter.stores.abort_command import abort_commands, command_line
+from exporter.stores.base import operations_of
+from exporter.stores.gcs.permissions import permission
 from exporter.stores.gcs.route import bucket_route
 from exporter.stores.gcs.token import Token
 from exporter.stores.permissions import missing_permission
@@ -230,6 +234,14 @@ def test_what_is_denied_is_named_as_google_names_it(
     bucket = "" if operation == "ListBuckets" else "media"
     granted = missing_permission(rig.target, bucket, operation, Failure.of(error))
     assert granted == f"{permission} on {resource}"
+
+
+def test_the_documented_role_allows_what_is_asked_for_and_no_more():
+    section = GUIDE["permissions"].partition("\n## Google Cloud Storage\n")[2].partition("\n## ")[0]
+    operations = replace(TARGET, discover=DiscoverSettings(), lifecycle=True, tags=("team",))
+    needed = {permission(TARGET, "media", each).split()[0] for each in operations_of(operations)}
+    for kind in ("sh", "hcl"):
+        assert set(re.findall(r"storage\.\w+\.\w+", "".join(blocks(section, kind)))) == needed
 
 
 @contextmanager

@@ -11,8 +11,10 @@ import pytest
 import yaml
 from docs.documents import GUIDE, files
 from servers.ceph import MPU, Ceph
+from servers.gcs import Gcs
 from servers.glacier import Glacier
 from servers.glacier import Upload as Archive
+from servers.google import Identities
 from servers.obs import Obs
 from servers.s3 import S3, Key, Part, Upload
 from servers.standin import StandIn
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SECTION = GUIDE["configuration"].partition("\n## Quick starts\n")[2].partition("\n## ")[0]
-AMAZON, COMPATIBLE, OBS, GLACIER = files(SECTION, "config.yaml")
+AMAZON, COMPATIBLE, GOOGLE, OBS, GLACIER = files(SECTION, "config.yaml")
 KEYS = {"AWS_ACCESS_KEY_ID": Key.access_key_id, "AWS_SECRET_ACCESS_KEY": Key.secret}
 UPLOADS = [Upload("film", "1", parts=[Part(1, 100), Part(2, 11)])]
 
@@ -42,7 +44,7 @@ def scan(text: str, home: Path, **environ: str) -> dict[str, tuple[int, int]]:
     return {each["bucket"]: (each["values"]["uploads"], each["values"]["bytes"]) for each in buckets}
 
 
-@pytest.mark.parametrize("text", [AMAZON, COMPATIBLE, OBS, GLACIER])
+@pytest.mark.parametrize("text", [AMAZON, COMPATIBLE, GOOGLE, OBS, GLACIER])
 def test_each_has_at_most_eight_lines(text: str):
     assert len(text.splitlines()) <= 8
 
@@ -64,6 +66,15 @@ def test_an_s3_compatible_store(ceph: Ceph, ceph_bucket: str, tmp_path: Path):
     text = COMPATIBLE.replace(url, ceph.endpoint_url).replace("registry", ceph_bucket)
     found = scan(text, tmp_path, CEPH_KEY=MPU.access_key, CEPH_SECRET=MPU.secret_key)
     assert found == {ceph_bucket: (1, 111)}
+
+
+def test_google_cloud_storage(tmp_path: Path):
+    server = Gcs()
+    server.tokens, server.buckets["media"] = {"ya29.issued-1"}, UPLOADS
+    with StandIn(server) as standin, StandIn(Identities()) as metadata:
+        text = f"{GOOGLE.rstrip()}\n    endpoint_url: {standin.url}\n"
+        found = scan(text, tmp_path, GCE_METADATA_HOST=f"127.0.0.1:{metadata.port}")
+    assert found == {"media": (1, 111)}
 
 
 def test_huawei_obs(tmp_path: Path):
