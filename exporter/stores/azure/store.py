@@ -17,7 +17,8 @@ from exporter.stores.azure.block_sum import BlockSum
 from exporter.stores.azure.credentials import AzureCredentials
 from exporter.stores.azure.metadata import read_metadata
 from exporter.stores.azure.pages import read_containers
-from exporter.stores.azure.wire import Container, read_refusal
+from exporter.stores.azure.refusals import read_refusal
+from exporter.stores.azure.wire import Container
 from exporter.stores.base import (
     AZURE_OPERATIONS,
     CONTAINERS_OPERATION,

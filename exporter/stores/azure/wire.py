@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.model.errors import NotAnUploadError
 from exporter.stores.azure.pages import ORDERED_NAMES, read_page
+from exporter.stores.azure.refusals import read_refusal
 from exporter.stores.errors import gone_error
-from exporter.stores.parsing.pages import read_error
 from exporter.stores.transport.url import percent_encoded
 
 if TYPE_CHECKING:
@@ -76,9 +76,3 @@ def list_arguments(request: PageRequest, page_size: int | None) -> list[tuple[st
         ("maxresults", str(size) if size else ""),
     ]
     return [*_BLOBS, *(option for option in options if option[1])]
-
-
-def read_refusal(response: Response) -> tuple[str, str]:
-    """Return code and message of a refusal; where it has no body, the code is in a header."""
-    code, message = read_error(response.body)
-    return code or response.headers.get("x-ms-error-code", ""), message
