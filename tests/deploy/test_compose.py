@@ -141,7 +141,7 @@ def test_each_waits_until_what_it_needs_is_healthy_and_that_can_be_asked():
 
 def test_keys_of_the_environment_reach_the_exporter_and_no_value_is_written():
     passed = SERVICES["exporter"]["environment"]
-    assert {"AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "OBS_ACCESS_KEY_ID"} < set(passed)
+    assert {"AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION", "AZURE_CLIENT_ID", "OBS_ACCESS_KEY_ID"} < set(passed)
     assert all(re.fullmatch(r"[A-Z_]+", name) for name in passed)
 
 
