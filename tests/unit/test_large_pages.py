@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.config.settings import BucketSettings
+from exporter.model.boundaries import SegmentStart
 from exporter.model.errors import Reason, StoppingError, StoreError
 from exporter.model.uploads import Upload
 from exporter.stores import timestamps
 from exporter.stores.base import Page, PageRequest, pieces_of
+from exporter.stores.pagination.boundaries import BoundaryCollector, MarkerCollector
 from exporter.stores.pagination.listing import list_next_page
 from exporter.stores.pagination.segmented_listing import SegmentedListing
 from exporter.stores.pagination.uploads_paginator import UploadsPaginator
@@ -274,10 +276,23 @@ def test_a_listing_of_pages_in_pieces_is_not_cut_at_these():
     uploads = [Upload(f"k{number:02}", "id") for number in range(80)]
     shown = [uploads[start : start + 10] for start in range(0, 80, 10)]
     for in_pieces, is_cut in ((False, True), (True, False)):
-        listing = SegmentedListing(collects=True)
+        listing = SegmentedListing(collector=BoundaryCollector())
         for items in shown:
             last = items is shown[-1]
             marker = None if in_pieces else (items[-1].key, "id")
             page = Page(items, not last, marker, rest=(lambda: None) if in_pieces and not last else None)
             listing.segments[0].accept(page)
         assert bool(listing.boundaries().keys) == is_cut
+
+
+def test_a_listing_of_pages_in_pieces_is_cut_where_pages_begin_that_have_markers_of_the_stores_own():
+    listing = SegmentedListing(endings=("",), collector=MarkerCollector(""))
+    for number in range(8):
+        keys = [f"k{number}{place}" for place in range(10)]
+        rest = Page([], number < 7, (f"m{number}",), progressed=True, keys=keys[4:])
+        first = Page([], truncated=True, progressed=True, keys=keys[:4], rest=lambda rest=rest: rest)
+        for piece in (first, rest):
+            listing.segments[0].accept(piece)
+    found = listing.boundaries()
+    assert (found.pages, found.keys) == (8, tuple(f"k{number}0" for number in range(1, 8)))
+    assert found.starts == tuple(SegmentStart((f"m{number}",), f"k{number}9") for number in range(7))

@@ -42,9 +42,10 @@ MAX_KEYS = 10
 class Join(NamedTuple):
     """A boundary at which a segment ended, and the uploads past it that no later segment has listed.
 
-    None of them where the segment saw none past it, although later segments list some. `marker` is that
-    of the segment's last page, `first_key` the first that the next segment has shown. `is_apart` is whether
-    the one ended before the other began, so that neither shows what is between.
+    None of them where the segment saw none past it, although later segments list some. `marker` is that of
+    the segment's last page, or of the one before: where a marker names what its page begins with, an empty
+    last page says nothing of what is before that. `first_key` is the first that the next segment has shown.
+    `is_apart` is whether the one ended before the other began, so that neither shows what is between.
     """
 
     number: int
@@ -77,8 +78,10 @@ def ask_at_join(join: Join, order: KeyOrder, bucket: BucketSettings, *, may_enco
         is_cut = yield from _is_cut(join, order, bucket, may_encode=may_encode)
         return JoinAnswer(wrong=ENDED if is_cut else "")
     again, last = _after(join, order), join.doubted[-1].key
-    for _ in range(MAX_PAGES):
+    pages = 0
+    while pages < MAX_PAGES:
         yield from list_next_page(again, bucket, may_encode=may_encode)
+        pages += again.rest is None
         if again.done or again.contradiction or order.is_past(again.last_key or "", last):
             break
     else:
@@ -103,8 +106,10 @@ def _list_between(
     """List in one stream what is past the boundary, from the segment's last page to where the next began."""
     start = SegmentStart(join.marker)
     between, found = SegmentPaginator(Segment(after=join.boundary.key, start=start), order), list[Upload]()
-    for _ in range(MAX_PAGES):
+    pages = 0
+    while pages < MAX_PAGES:
         found += yield from list_next_page(between, bucket, may_encode=may_encode)
+        pages += between.rest is None
         if between.contradiction:
             return JoinAnswer(wrong=between.contradiction)
         if between.done or (between.last_key is not None and _is_met(join, order, between.last_key)):
@@ -124,11 +129,16 @@ def _is_cut(join: Join, order: KeyOrder, bucket: BucketSettings, *, may_encode: 
     first = yield from _follow(join, order, bucket, may_encode=may_encode)
     if not first:
         return False
-    page = yield PageRequest(bucket, None, join.marker)
-    for piece in pieces_of(page):
-        if any(order.is_past(key, join.boundary.key) for key in keys_of(piece)):
-            return False
-    if not ends(piece):
+    marker = join.marker
+    for _ in range(1 if join.boundary.start is None else MAX_PAGES):
+        page = yield PageRequest(bucket, None, marker)
+        for piece in pieces_of(page):
+            if any(order.is_past(key, join.boundary.key) for key in keys_of(piece)):
+                return False
+        if ends(piece):
+            break
+        marker = piece.next_marker
+    else:
         return False
     again = yield from _follow(join, order, bucket, may_encode=may_encode)
     return not first.isdisjoint(again)

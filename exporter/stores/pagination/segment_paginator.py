@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model.boundaries import Boundary, SegmentStart
@@ -79,6 +81,7 @@ class SegmentPaginator(UploadsPaginator):
         self._collector = collector
         self._last_collected: str | None = None
         self._page_length = 0
+        self._asked_with: deque[Marker | None] = deque(maxlen=2)
         self._is_limited = (segment.after, segment.until) != (None, None)
 
     def accept(self, page: Page[Upload]) -> Collection[Upload]:
@@ -87,12 +90,19 @@ class SegmentPaginator(UploadsPaginator):
         if self.is_closed:
             return ()
         asked_with, is_rest = self.marker, self.rest is not None
+        if not is_rest:
+            self._asked_with.append(asked_with)
         new = self._accept_segment(page) if self._is_limited else super().accept(page)
         self.has_listed = self.has_listed or bool(new) or self._shows_more(page)
         if self._collector is not None and not self.contradiction:
             keys = page.keys if page.keys is not None else [upload.key for upload in new]
             self._collect(self._collector, page, keys, asked_with, is_rest=is_rest)
         return new
+
+    @property
+    def marker_before(self) -> Marker | None:
+        """The marker of the page before the last one, or of the first and only one."""
+        return self._asked_with[0] if self._asked_with else self.start
 
     def _shows_more(self, page: Page[Upload]) -> bool:
         """Whether a page that lists more than uploads goes on past the segment's beginning."""
@@ -190,10 +200,17 @@ class SegmentPaginator(UploadsPaginator):
             self._order.add(keys, before)
         length = len(page.items if page.keys is None else page.keys)
         self._page_length = length + (self._page_length if is_rest else 0)
+        own = keys if page.keys is None else self._own(page.keys)
         number = self.segment.number
-        collector.add_page(ListedPage(number, keys, self._page_length, boundary, self.done, is_rest))
+        collector.add_page(ListedPage(number, own, self._page_length, boundary, self.done, is_rest))
         if "" not in self._order.endings:
             collector.drop_longer(keys if before is None else [before, *keys])
+
+    def _own(self, keys: Sequence[str]) -> Sequence[str]:
+        """Return the keys of the segment, of those on a page that is in their order."""
+        after, until = self.segment.after, self.segment.until
+        first = 0 if after is None else bisect_right(keys, after)
+        return keys[first : len(keys) if until is None else bisect_right(keys, until)]
 
     def _boundary(self, keys: Sequence[str], asked_with: Marker | None) -> Boundary | None:
         """Return where a page begins that was asked for by a marker; that of the first one stays."""

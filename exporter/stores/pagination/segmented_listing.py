@@ -139,7 +139,9 @@ class SegmentedListing:
             and before.end_key is not None
             and not self._overlaps(before.end_key, after.first_key)
         )
-        return Join(number, boundary, doubted, before.marker, is_apart, after.first_key)
+        is_ended = boundary.start is not None and before.end_key is None
+        marker = before.marker_before if is_ended else before.marker
+        return Join(number, boundary, doubted, marker, is_apart, after.first_key)
 
     def _is_seen(self, number: int) -> bool:
         """Whether a segment has ended, and later ones have listed what is past it as far as it saw that."""
