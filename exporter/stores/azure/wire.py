@@ -5,15 +5,15 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from exporter.model.errors import NotAnUploadError
+from exporter.model.errors import NotAnUploadError, Reason, StoreError
 from exporter.stores.azure.pages import ORDERED_NAMES, read_page
 from exporter.stores.azure.refusals import read_refusal
+from exporter.stores.base import BLOBS_OPERATION
 from exporter.stores.errors import gone_error
 from exporter.stores.transport.url import percent_encoded
 
 if TYPE_CHECKING:
     from exporter.config.settings import BucketSettings
-    from exporter.model.errors import StoreError
     from exporter.stores.azure.account import AzureAccount
     from exporter.stores.azure.signing import AzureKeys
     from exporter.stores.base import Page, PageRequest
@@ -36,7 +36,7 @@ class Container:
         self._page_size = page_size
 
     def sign(self, call: WireCall[AzureKeys], keys: AzureKeys, now: float) -> tuple[str, list[str]]:
-        """Return URL and header lines. Raises UnicodeError."""
+        """Return URL and header lines. Raises UnicodeError and StoreError."""
         upload = call.request.upload
         if upload:
             return keys.sign(self._account, f"{self._path}/{percent_encoded(upload.key, '/')}", _BLOCKS, now)
@@ -66,9 +66,13 @@ class Container:
 def list_arguments(request: PageRequest, page_size: int | None) -> list[tuple[str, str]]:
     """Return the query of a page of blobs; what is empty is left out.
 
-    A question by name is for the first blob of its prefix: a few more show that there is an order.
+    A question by name is for the first blob of its prefix: a few more show that there is an order. Raises
+    StoreError (unsupported) where the page is to begin after a key.
     """
-    (marker,) = request.marker or ("",)
+    marker = request.marker[0] if request.marker else ""
+    if request.marker and len(request.marker) > 1:
+        what = f"{BLOBS_OPERATION}: a listing goes on after markers of its own, not after any key"
+        raise StoreError(Reason.UNSUPPORTED, what)
     size = ORDERED_NAMES if request.by_name else page_size
     options = [
         ("prefix", request.bucket.prefix or ""),
