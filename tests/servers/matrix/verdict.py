@@ -78,8 +78,8 @@ def _is_oldest(oldest: float | None, alive: Sequence[Made]) -> bool:
 
 
 def _is_not_older(oldest: float | None, alive: Sequence[Made]) -> bool:
-    if oldest is None or not alive:
-        return oldest is None and not alive
+    if oldest is None or not alive:  # a command that keeps no state has seen none of them before
+        return oldest is None
     return oldest >= min(made.asked for made in alive) - CLOCK_SECONDS
 
 
