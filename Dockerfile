@@ -57,7 +57,8 @@ COPY --from=build /opt/mpu-exporter /opt/mpu-exporter
 # goes: nothing is installed into a running exporter. A volume for the state takes over owner and mode of the folder that it
 # covers.
 RUN python -W ignore -c "import exporter.service, exporter.cli.main, jinja2, \
-      exporter.stores.gcs.store, exporter.stores.glacier.store, exporter.stores.obs.store, exporter.stores.s3.store" \
+      exporter.stores.azure.store, exporter.stores.gcs.store, exporter.stores.glacier.store, exporter.stores.obs.store, \
+      exporter.stores.s3.store" \
  && find /usr/lib /usr/local/lib -depth -type d \( -name pip -o -name 'pip-*.dist-info' -o -name ensurepip \) -exec rm -rf {} + \
  && rm -f /usr/local/bin/pip* \
  && install --directory --owner=65532 --group=0 --mode=0775 /var/lib/mpu-exporter

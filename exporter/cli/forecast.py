@@ -113,9 +113,9 @@ class _CountingSession:
 
     def _count_entries(self, page: Page[T]) -> Page[T]:
         """Count the entries of a page, and of the rest of it when that is read."""
-        if page.entries_seen is None:
+        if page.keys is None:
             return page
-        self.counts.entries = (self.counts.entries or 0) + page.entries_seen
+        self.counts.entries = (self.counts.entries or 0) + len(page.keys)
         rest = page.rest
         return page._replace(rest=lambda: self._count_entries(rest())) if rest else page
 

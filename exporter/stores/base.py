@@ -67,7 +67,6 @@ class Page(NamedTuple, Generic[T]):
     `server` is what the server of a page of uploads calls itself, '' where it does not say. A large page
     comes in pieces: `rest` returns the next one, without a request; each but the last is truncated. `keys`
     are those of all that the page lists, in its order, where that is more than uploads; else None.
-    `entries_seen` is the number of all that a page, or a piece of it, lists; None where that is its items.
     """
 
     items: Collection[T]
@@ -82,7 +81,6 @@ class Page(NamedTuple, Generic[T]):
     server: str = ""
     rest: Callable[[], Page[T]] | None = None
     keys: Sequence[str] | None = None
-    entries_seen: int | None = None
 
 
 class FoundBucket(NamedTuple):

@@ -316,8 +316,8 @@ class ListsAll(FakeStore):
 
     def list_uploads(self, bucket, marker, deadline, **options):
         page = super().list_uploads(bucket, marker, deadline, **options)
-        rest = page._replace(items=(), entries_seen=1)
-        return page._replace(entries_seen=5001, truncated=True, next_marker=None, rest=lambda: rest)
+        rest = page._replace(items=(), keys=("last",))
+        return page._replace(keys=("any",) * 5001, truncated=True, next_marker=None, rest=lambda: rest)
 
 
 def test_a_target_s_rules_and_tags_count_as_one_each(monkeypatch: pytest.MonkeyPatch):

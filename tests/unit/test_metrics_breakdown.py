@@ -65,7 +65,7 @@ def test_rules_that_are_not_known_have_no_sample():
     assert not {"mpu_abort_rule_present", "mpu_abort_rule_seconds"} & unknown.keys()
 
 
-@pytest.mark.parametrize("store", ["s3", "glacier"])
+@pytest.mark.parametrize("store", ["s3", "glacier", "azure"])
 def test_a_store_that_cleans_up_by_itself_counts_as_a_rule_of_its_own(store: str):
     shown = samples(replace(SUMMARY, abort_rules=None), store=store, cleanup_after=86400.0)
     assert shown["mpu_abort_rule_present"] == {"store": 1}
