@@ -22,12 +22,12 @@ _CODES = {
         MissingSecurityHeader UnauthorizedAccess""",
     Reason.ACCESS_DENIED: """AccessDenied AccessDeniedException AllAccessDisabled AccountProblem
         AccessForbidden Forbidden InvalidPayer""",
-    Reason.NOT_FOUND: "NoSuchBucket ResourceNotFoundException",
+    Reason.NOT_FOUND: "NoSuchBucket ResourceNotFoundException ContainerNotFound ContainerBeingDeleted",
     Reason.THROTTLED: """SlowDown Throttling ThrottlingException ThrottledException RequestThrottled
         RequestThrottledException TooManyRequests TooManyRequestsException RequestLimitExceeded
         BandwidthLimitExceeded LimitExceededException PolicyEnforcedException FlowControlOverLimit
         QpsLimitExceeded""",
-    Reason.TIMEOUT: "RequestTimeout RequestTimeoutException",
+    Reason.TIMEOUT: "RequestTimeout RequestTimeoutException OperationTimedOut",
     Reason.SERVER_ERROR: "InternalError InternalFailure ServiceUnavailable ServiceUnavailableException",
     Reason.UNSUPPORTED: "NotImplemented MethodNotAllowed NoLongerSupportedException UnsupportedOperation",
 }

@@ -48,10 +48,7 @@ _MAX_MESSAGE_LENGTH = 1200
 _GONE_CODES = {"NoSuchUpload", "NoSuchKey", "NoSuchLifecycleConfiguration"}
 _KNOWS_US_NOT = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 _REDIRECTS = range(300, 400)
-_REFUSALS = {
-    *(HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED),
-    *(HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND),
-}
+_REFUSALS = {*_KNOWS_US_NOT, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}
 _THROTTLED_CODE = re.compile(
     r"throttl|slow_?down|server_?busy|too_?many_?requests"
     r"|(?:rate|qps|bandwidth|frequency|requests?|traffic|flow_?control)_?(?:limit|over|exceed)"
@@ -66,7 +63,9 @@ _POLICY = re.compile(
 )
 """Who says so knows us, and does not let us."""
 
-_BUCKET_NAME_CODE = re.compile(r"(?:invalid|illegal|bad|malformed)\w*bucket_?name", re.IGNORECASE)
+_BUCKET_NAME_CODE = re.compile(
+    r"(?:invalid|illegal|bad|malformed)\w*(?:bucket|resource)_?name", re.IGNORECASE
+)
 
 _VIRTUAL_ONLY_CODE = re.compile(r"path_?style|second_?level_?domain|invalidpathaccess", re.IGNORECASE)
 _VIRTUAL_ONLY = re.compile(
@@ -175,7 +174,7 @@ def read_cause(answer: Response, code: str, message: str, reason: Reason, asked:
     if answer.status not in _REFUSALS or code in _GONE_CODES:
         return None
     return (
-        _azure(code, message)
+        _azure(code, message, asked)
         or _bucket_name(code, asked)
         or _payer(code)
         or _path_style(code, message)
@@ -187,8 +186,11 @@ def read_cause(answer: Response, code: str, message: str, reason: Reason, asked:
     )
 
 
-def _azure(code: str, message: str) -> Cause | None:
-    return Cause(*found) if (found := find_cause(code, message)) else None
+def _azure(code: str, message: str, asked: Asked) -> Cause | None:
+    if not (found := find_cause(code, message)):
+        return None
+    odd = _ODD_PATH.search(f"/{asked.key}") and _wrong_signature(code, message, asked)
+    return odd or Cause(*found)
 
 
 def says_throttled(code: str) -> bool:
@@ -279,7 +281,7 @@ def _wrong_signature(code: str, message: str, asked: Asked) -> Cause | None:
         return None
     if urlsplit(asked.endpoint_url or "").path.strip("/"):
         return Cause(Reason.CREDENTIALS, _CHECK_PATH)
-    return Cause(Reason.CREDENTIALS, _CHECK_KEY if asked.key and _ODD_PATH.search(f"/{asked.key}") else "")
+    return Cause(Reason.CREDENTIALS, _CHECK_KEY if _ODD_PATH.search(f"/{asked.key}") else "")
 
 
 def _unknown_key(status: int, code: str, message: str) -> Cause | None:

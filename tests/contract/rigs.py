@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -50,6 +51,10 @@ class Rig:
     """The parameters that carry `page_size`."""
     server: Any = None
     """What answers: its state can be told more than the suite asks of all."""
+    id_of: Callable[[ListedUpload], str] = attrgetter("upload_id")
+    """Which upload of those that were set a listed one is."""
+    is_of_blocks: bool = False
+    """Whether an upload is what has blocks, at least one, and all of them come on one page."""
     jitter: Callable[[float, float], float] = lambda _low, _high: 0.0
     stop: threading.Event = field(default_factory=threading.Event)
     traffic: Recorder = field(default_factory=Recorder)
@@ -97,7 +102,7 @@ class Rig:
 
     def ids(self, **client: object) -> list[str]:
         """Return the upload ids listed, in order."""
-        return [upload.upload_id for upload in self.uploads(**client)]
+        return list(map(self.id_of, self.uploads(**client)))
 
     def size(self, upload: Upload, **client: object) -> PartTotals:
         listed = ListedUpload(upload.key, upload.upload_id, upload.initiated, upload.storage_class)
@@ -130,6 +135,7 @@ def standing(
     *,
     refusal: Callable[..., Reply] = error,
     limits: tuple[str, str] = ("max-uploads", "max-parts"),
+    traffic: Recorder | None = None,
     tls: ssl.SSLContext | None = None,
     host: str = "127.0.0.1",
     name: str = "localhost",
@@ -148,7 +154,10 @@ def standing(
             "test", kind, (bucket,), scan=SCAN, endpoint_url=standin.url, credentials=keys
         )
         target = replace(target, **settings)
-        rig = Rig(standin, server.faults, target, bucket, make_store, fill, refusal, limits, server)
+        seen = traffic or Recorder()
+        rig = Rig(
+            standin, server.faults, target, bucket, make_store, fill, refusal, limits, server, traffic=seen
+        )
         try:
             yield rig
         finally:

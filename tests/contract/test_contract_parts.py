@@ -38,6 +38,8 @@ def sized(open_rig: Opener, upload: Upload, page_size: int | None) -> Rig:
 
 class TestEveryStore:
     def test_an_upload_without_parts_has_none(self, rig: Rig):
+        if rig.is_of_blocks:
+            return  # without any there is no upload
         upload = upload_of()
         rig.fill([upload])
         totals = rig.size(upload)
@@ -49,7 +51,7 @@ class TestEveryStore:
         rig = sized(open_rig, upload, page_size)
         totals = rig.size(upload)
         assert (totals.parts, totals.bytes) == (7, 6 * MIB + 1000)
-        assert rig.traffic.requests == {PARTS: -(-7 // (page_size or 7))}
+        assert rig.traffic.requests == {PARTS: 1 if rig.is_of_blocks else -(-7 // (page_size or 7))}
 
     def test_an_upload_that_is_not_there_has_ended(self, rig: Rig):
         with pytest.raises(GoneError):

@@ -8,8 +8,8 @@ import pytest
 from contract.rigs import SCAN, Opener, Rig, failure
 from servers.standin import Reply
 
-from exporter.config.settings import StoreKind
 from exporter.model.errors import Reason
+from exporter.stores.registry import store_type
 
 TAGS = {"owner": "storage", "cost center": "é <42>", "empty": ""}
 
@@ -19,7 +19,7 @@ def ask(rig: Rig) -> Mapping[str, str]:
 
 
 def operation(rig: Rig) -> str:
-    return "ListTagsForVault" if rig.target.store == StoreKind.GLACIER else "GetBucketTagging"
+    return store_type(rig.target.store).tags_operation
 
 
 def test_all_tags_come_with_one_request_under_the_api_s_own_name(rig: Rig):

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import trustme
 from contract.authority import NAMES, Authority
-from contract.rigs import SCAN, UPLOADS, Opener, Rig, Upload, refused
+from contract.rigs import SCAN, UPLOADS, Opener, Part, Rig, Upload, refused
 from servers import free_port
 from servers.standin import Reply, Request, StandIn, forward_proxy
 
@@ -153,9 +153,10 @@ class TestProxies:
 
     def test_the_configured_one_sees_every_request(self, open_rig: Opener, proxy: StandIn):
         rig = open_rig(proxy_url=proxy.url)
-        rig.fill([Upload("a//../b %41", "id-1")])
+        upload = Upload("a//../b %41", "id-1", parts=[Part(1, 7)])
+        rig.fill([upload])
         assert rig.ids() == ["id-1"]
-        assert rig.size(Upload("a//../b %41", "id-1")).parts == 0
+        assert rig.size(upload).parts == 1
         assert len(proxy.requests) == 2
         assert all(request.target.startswith("http://") for request in proxy.requests)
 

@@ -140,7 +140,8 @@ class TestBrokenTransfers:
             return Reply(raw=interim + head + reply.body)
 
         rig.fault(UPLOADS, reply=after_it)
-        assert [upload.initiated for upload in rig.uploads()] == [UPLOAD.initiated]
+        initiated = UPLOAD.initiated if rig.store.has_initiation_times else None
+        assert [initiated] == [upload.initiated for upload in rig.uploads()]
 
 
 class TestBodies:
@@ -228,7 +229,7 @@ class TestConnections:
 
     def test_threads_share_a_few(self, open_rig: Opener):
         rig = open_rig()
-        uploads = [Upload("k", f"id-{number}", parts=[Part(1, number + 1)]) for number in range(80)]
+        uploads = [Upload(f"k{number}", f"id-{number}", parts=[Part(1, number + 1)]) for number in range(80)]
         rig.fill(uploads)
         with ThreadPoolExecutor(8) as threads:
             sizes = list(threads.map(lambda upload: rig.size(upload).bytes, uploads))

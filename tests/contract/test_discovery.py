@@ -19,6 +19,7 @@ from exporter.model.errors import Reason, StoppingError
 from exporter.scheduler.discovery import BucketDiscovery
 from exporter.stores.engine.store_client import Clocks, StoreClient
 from exporter.stores.obs.endpoint import iam_url, read_server
+from exporter.stores.registry import store_type
 
 if TYPE_CHECKING:
     from contract.rigs import Opener
@@ -27,7 +28,7 @@ EVERY = DiscoverSettings()
 
 
 def operation(rig: Rig) -> str:
-    return "ListVaults" if rig.target.store == "glacier" else "ListBuckets"
+    return store_type(rig.target.store).buckets_operation
 
 
 def fill(rig: Rig, *names: str) -> None:

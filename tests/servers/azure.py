@@ -158,6 +158,11 @@ class Azure:
         self._now = now
         self._lock = threading.Lock()
 
+    @property
+    def buckets(self) -> dict[str, dict[str, Blob]]:
+        """The containers, by the name that other stores have for them."""
+        return self.containers
+
     def __call__(self, request: Request) -> Reply:
         steps = (
             request.raw_path[1:].split("/", 2)[1:] if self._has_path else request.raw_path[1:].split("/", 1)

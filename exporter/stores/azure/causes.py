@@ -101,6 +101,13 @@ _CAUSES = (
         Reason.ACCESS_DENIED,
         "the SAS token is for other addresses (sip) than the one that this comes from",
     ),
+    # the emulator's words for a version of the API that is newer than itself
+    _Cause(
+        "invalidheadervalue",
+        "version",
+        Reason.UNSUPPORTED,
+        "the server does not know the version of the API that is spoken: update it",
+    ),
 )
 
 

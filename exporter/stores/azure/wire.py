@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from exporter.stores.transport.response import Response
 
 _BLOCKS = [("comp", "blocklist"), ("blocklisttype", "all")]
-_GONE = {(HTTPStatus.NOT_FOUND, "BlobNotFound"), (HTTPStatus.NOT_FOUND, "ContainerNotFound")}
+_GONE = (HTTPStatus.NOT_FOUND, "BlobNotFound")
 _ANOTHER_KIND = (HTTPStatus.CONFLICT, "InvalidBlobType")
 _BLOBS = [("restype", "container"), ("comp", "list"), ("include", "uncommittedblobs")]
 
@@ -56,7 +56,7 @@ class Container:
         Raises GoneError and NotAnUploadError where the refusal says so of the blob.
         """
         asked = (error.status, error.code) if call.request.upload else None
-        if asked in _GONE:
+        if asked == _GONE:
             raise gone_error(call.operation, error)
         if asked == _ANOTHER_KIND:
             raise NotAnUploadError(call.operation)

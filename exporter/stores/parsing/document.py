@@ -119,7 +119,10 @@ class Document:
         for number, column in enumerate(columns):
             # at most one node per item: where the numbers are equal, each node belongs to its item
             if len(column) != len(items) or not _are_texts(column):
-                columns[number] = [_first(each, tags[number]) for each in items]
+                has_any = column or self._has(names[number])
+                columns[number] = (
+                    [_first(each, tags[number]) for each in items] if has_any else [""] * len(items)
+                )
         return self._restored(names, columns)
 
     def nested_column(self, item: str, outer: str, name: str) -> list[str]:
@@ -127,10 +130,16 @@ class Document:
         items = self._items(item)
         (outer_tag, tag), (_, path) = _field_paths(self._root.tag, item, (outer, name), nested=True)
         column = path(self._root) if len(items) > _ROW_WISE_MAX_ITEMS else []
+        if not (column or self._has(name)):
+            return [""] * len(items)
         if len(column) != len(items) or not _are_texts(column):
             outers = [_first_element(each, outer_tag) for each in items]
             column = ["" if each is None else _first(each, tag) for each in outers]
         return self._restored((name,), [column])[0]
+
+    def _has(self, name: str) -> bool:
+        """Whether there is an element of this name, which may take long to look for in each item."""
+        return next(self._root.iter(f"{{*}}{name}"), None) is not None
 
     def attributes(self, item: str, field: str, name: str) -> list[str]:
         """Return an attribute of the field `field` of all items; '' where a field is without it."""
