@@ -24,8 +24,8 @@ NAMINGS = ("first of the next", "last of the page")
 
 
 def begun(keys: Sequence[str]) -> list[Upload]:
-    """Return an upload of each key, which is its id, too."""
-    return [Upload(key, key, NOW - DAY) for key in keys]
+    """Return an upload of each key, without an id and a time, as Azure has neither."""
+    return [Upload(key, "", None) for key in keys]
 
 
 @dataclass
@@ -39,6 +39,7 @@ class MarkerStore(SegmentStore):
     tell: Callable[[PageRequest, list[str]], list[str] | Exception] = lambda _request, listed: listed
     """Is given a request for a page of the bucket and the keys from its marker on; returns what is listed."""
     listing_start: ListingStart = ListingStart.EARLIER_MARKER
+    has_initiation_times: bool = False
     encodes_keys: bool = False
     scans: int = 0
 
@@ -58,7 +59,8 @@ class MarkerStore(SegmentStore):
 
     def _answer(self, request: PageRequest) -> Any:
         if request.upload is not None:
-            return Page([Part(0, 10, NOW - DAY)], truncated=False) if request.upload in self.uploads else GONE
+            known = any(each.key == request.upload.key for each in self.uploads)
+            return Page([Part(1, 10, NOW - DAY)], truncated=False) if known else GONE
         named = self._read(request.marker)[1] if request.marker else None
         uploads = {each.key: each for each in self.uploads}
         keys = sorted({*self.blobs, *uploads}, key=self.place)

@@ -137,7 +137,7 @@ class SegmentStore:
 
 
 class Scanned(NamedTuple):
-    """A scan's result, and the ids of the uploads that it counted, sorted."""
+    """A scan's result, and the ids of the uploads that it counted, sorted; keys of those without."""
 
     result: ScanResult
     ids: list[str]
@@ -174,7 +174,7 @@ class Scans:
         def observers():
             ids: list[str] = []
             passes.append(ids)
-            return [lambda found: ids.append(found.upload.upload_id)]
+            return [lambda found: ids.append(found.upload.upload_id or found.upload.key)]
 
         result = self._scanner.scan(self.bucket, self.ledger, observers)
         return Scanned(result, sorted(passes[-1]))

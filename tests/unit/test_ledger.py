@@ -11,7 +11,7 @@ from fakes import DAY, NOW, upload
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.model.boundaries import Boundaries
+from exporter.model.boundaries import Boundaries, SegmentStart
 from exporter.model.results import ScanResult
 from exporter.model.uploads import PartTotals
 from exporter.scan.tally import Tally
@@ -246,6 +246,11 @@ class TestNextProcess:
                 keys=st.lists(st.text(max_size=9), min_size=1, max_size=3).map(tuple),
                 endings=st.lists(st.text(max_size=2), max_size=3).map(tuple),
                 pages=st.integers(0, 99),
+                starts=st.lists(
+                    st.builds(SegmentStart, st.none() | st.tuples(st.text(max_size=9)), st.text(max_size=9)),
+                    max_size=3,
+                ).map(tuple),
+                prefix=st.text(max_size=3),
             ),
         )
     )
