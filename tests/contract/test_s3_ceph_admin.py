@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from itertools import count
 
 import pytest
 from contract.rigs import Opener, Rig, failure
@@ -12,6 +13,11 @@ from servers.standin import Reply, Request
 
 from exporter.config.settings import BucketSettings
 from exporter.model.errors import Reason
+from exporter.stores.aws.keys import Keys
+from exporter.stores.aws.route import make_route
+from exporter.stores.aws.sigv4 import PAYLOAD_HEADER
+from exporter.stores.engine.wire import WireTarget
+from exporter.stores.s3.ceph_admin import CephAdmin
 
 STATISTICS = {
     "bucket": "media",
@@ -19,6 +25,7 @@ STATISTICS = {
     "usage": {"rgw.main": {"num_objects": 7}, "rgw.multimeta": {"size": 0, "num_objects": 3}},
 }
 """As Ceph 16 answers, without what is not read."""
+BUSY = b"<?xml version='1.0'?><Error><Code>SlowDown</Code></Error>"
 NO_SUCH_BUCKET = (
     b"<?xml version='1.0'?><Error><Code>NoSuchBucket</Code><BucketName>admin</BucketName></Error>"
 )
@@ -90,6 +97,32 @@ def test_a_tenant_is_the_one_in_the_name_or_the_one_that_the_bucket_s_pages_name
     assert rig.standin.requests[-1].argument("bucket") == ("acme/media" if of_tenant else "media")
 
 
+def tenants_asked(rig: Rig) -> int:
+    return rig.traffic.requests["ListMultipartUploads"]
+
+
+def test_whose_a_bucket_is_is_asked_again_once_it_was_no_longer_watched(open_wire: Opener):
+    rig = asking(open_wire, in_json(STATISTICS))
+    for kept, asked in ((("media",), 1), ((), 2)):
+        ask(rig)
+        rig.store.keep_only(kept)
+        ask(rig)
+        assert tenants_asked(rig) == asked
+
+
+def test_with_other_keys_it_may_be_another_s(open_wire: Opener):
+    rig = asking(open_wire, in_json(STATISTICS))
+    route = make_route(f"{rig.standin.url}/media", "eu-west-1", "s3", [(PAYLOAD_HEADER, "none")], "test")
+    keys = [Keys("a", "secret", None), Keys("b", "secret", None)]
+    moments = count(step=10)  # keys are fetched anew each time
+    target = WireTarget(rig.transport, lambda _: keys[-1], monotonic=lambda: float(next(moments)))
+    admin = CephAdmin(target, rig.standin.url)
+    for removed, asked in ((0, 1), (0, 1), (1, 2), (0, 2)):
+        del keys[2 - removed :]
+        assert admin.reported_uploads("media", route, time.monotonic() + 10) == 3
+        assert tenants_asked(rig) == asked
+
+
 def test_an_index_that_never_had_an_upload_counts_none(open_wire: Opener):
     assert ask(asking(open_wire, in_json(STATISTICS | {"usage": {}}))) == 0
 
@@ -102,6 +135,7 @@ def test_an_index_that_never_had_an_upload_counts_none(open_wire: Opener):
         (refused(404, "NoSuchBucket"), Reason.NOT_FOUND),
         (refused(503, "SlowDown"), Reason.THROTTLED),
         (Reply(404, {"Content-Type": "application/xml"}, NO_SUCH_BUCKET), Reason.UNSUPPORTED),
+        (Reply(503, {"Content-Type": "application/xml"}, BUSY), Reason.THROTTLED),
         (Reply(403, {"Content-Type": "text/html"}, b"<html>no</html>"), Reason.BAD_RESPONSE),
         (Reply(502, {"Content-Type": "text/html"}, b"<html>no</html>"), Reason.SERVER_ERROR),
     ],

@@ -117,7 +117,10 @@ def test_an_index_that_lost_an_upload_is_told_after_three_scans_until_it_is_mend
     assert [scans.counts(), scans.counts()] == [(2, 3), (2, 3)]
     [fields] = told(caplog, DIFFERS)
     assert fields == {"target": "ceph", "bucket": ceph_bucket, "listed": 2, "reported": 3}
-    admin(ceph, "bucket", "check", "--fix", f"--bucket={ceph_bucket}")
+    abort_left_over(ceph, ceph_bucket)
+    assert scans.counts() == (2, 3)
+    checked = admin(ceph, "bucket", "check", "--fix", f"--bucket={ceph_bucket}")
+    assert json.loads(checked)["invalid_multipart_entries"] == []
     assert scans.counts() == (2, 2)
     assert len(told(caplog, DIFFERS)) == 1
 
@@ -132,6 +135,14 @@ def lose(ceph: Ceph, bucket: str, key: str) -> None:
                 ceph.run("rados", "-p", INDEX_POOL, "rmomapkey", index, entry)
                 return
     raise LookupError(key)
+
+
+def abort_left_over(ceph: Ceph, bucket: str) -> None:
+    """Abort the upload whose entry was lost, as docs/stores.md says: by what a check has left of it."""
+    checked = json.loads(admin(ceph, "bucket", "check", f"--bucket={bucket}"))
+    [entry] = checked["invalid_multipart_entries"]
+    key, upload_id, _ = entry.removeprefix("_multipart_").rsplit(".", 2)
+    ceph.client().abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
 
 
 def told(caplog: pytest.LogCaptureFixture, text: str) -> list[Mapping[str, object]]:

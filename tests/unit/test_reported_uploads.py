@@ -153,7 +153,8 @@ class TestDifference:
     @pytest.mark.parametrize(
         ("found", "reported"),
         [
-            ([12, 12, 11], [10, 11, 10]),  # as far off as the counts are apart
+            ([12, 12, 12], [10, 11, 10]),  # as far off as the counts are apart
+            ([9, 9, 9], [11, 10, 11]),
             ([9, 11, 9], [10, 10, 10]),  # on both sides
             ([100, 200, 300], [110, 210, 310]),  # a bucket that grows
         ],

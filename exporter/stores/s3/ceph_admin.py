@@ -90,14 +90,16 @@ class CephAdmin:
 
     def _refusal(self, response: Response, bucket: str) -> StoreError:
         """Return the error of a response whose status is not 200."""
-        if response.status in _REFUSALS and begins_as_xml(response) and not is_html(response):
+        of_s3 = begins_as_xml(response) and not is_html(response)
+        if response.status in _REFUSALS and of_s3:
             text = (
                 f"{CEPH_ADMIN_OPERATION}: HTTP {response.status} of S3, not of Ceph's admin API; "
                 "check endpoint_url, any proxy, and rgw_enable_apis of the gateway"
             )
             return StoreError(Reason.UNSUPPORTED, text, status=response.status)
         asked = Asked(bucket, self._endpoint_url)
-        return refusal(CEPH_ADMIN_OPERATION, response, *json_error(response), asked)
+        said = read_error(response.body) if of_s3 else json_error(response)
+        return refusal(CEPH_ADMIN_OPERATION, response, *said, asked)
 
 
 def _read_count(response: Response, tenant: str, name: str) -> int:
