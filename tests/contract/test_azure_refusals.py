@@ -84,6 +84,18 @@ def test_its_detail_tells_what_is_wrong_with_the_credentials(code: str, detail: 
     ("code", "message", "reason", "advice"),
     [
         ("AuthorizationFailure", FAILED, CREDENTIALS, "the key is none of this account's"),
+        (
+            "ContainerNotFound",
+            "The specified container does not exist.",
+            Reason.NOT_FOUND,
+            "check the container",
+        ),
+        (
+            "ResourceNotFound",
+            "The specified resource does not exist.",
+            Reason.NOT_FOUND,
+            "there is no such account",
+        ),
         ("AuthorizationFailure", f"{NOT_AUTHORIZED}.", DENIED, "the account's network rules leave out"),
         ("AuthorizationPermissionMismatch", f"{NOT_AUTHORIZED} using this permission.", DENIED, "grant the"),
         (

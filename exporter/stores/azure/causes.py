@@ -24,6 +24,10 @@ class _Cause(NamedTuple):
 _FAILED = "authenticationfailed"
 _ENTRA = "(?:invalidauthenticationinfo|authenticationfailed)"
 _NO_KEY = "the key is none of this account's, or no longer: copy one of the two that it has now"
+_NOT_TAKEN = (
+    "the key is none of this account's, or no longer; or the SAS token has expired, does not hold yet, or is "
+    "for another container: copy one of the account's two keys, or make a new token"
+)
 _CAUSES = (
     _Cause(
         _FAILED,
@@ -69,13 +73,25 @@ _CAUSES = (
         Reason.CREDENTIALS,
         "the request came without credentials: check what a proxy removes from it",
     ),
-    # the emulator's words for a wrong key
-    _Cause("authorizationfailure", "failed to authenticate", Reason.CREDENTIALS, _NO_KEY),
+    # the emulator's words for a wrong key, and for any token that it does not take
+    _Cause("authorizationfailure", "failed to authenticate", Reason.CREDENTIALS, _NOT_TAKEN),
     _Cause(
         "authorizationfailure",
         "",
         Reason.ACCESS_DENIED,
         "the account's network rules leave out where this runs, or the SAS token is for something else",
+    ),
+    _Cause(
+        "containernotfound",
+        "",
+        Reason.NOT_FOUND,
+        "check the container's name, and whose account it is in",
+    ),
+    _Cause(
+        "resourcenotfound",
+        "",
+        Reason.NOT_FOUND,
+        "there is no such account at this server: check account and endpoint_url",
     ),
     _Cause(
         "authorizationresourcetypemismatch",
