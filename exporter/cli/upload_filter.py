@@ -88,8 +88,8 @@ class UploadSelection:
         """Of the scan whose uploads these are, once it has ended."""
         self.signing_region = ""
         """Known once the scan has ended."""
-        self.has_part_times = True
-        """Whether the store tells when parts came, without which activity is initiation."""
+        self.tells_initiations_alone = False
+        """Whether the store does not tell when parts came, so that activity is initiation."""
         self._filter = upload_filter
         self._target = target
         self._bucket = bucket

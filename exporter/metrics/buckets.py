@@ -46,12 +46,14 @@ _SUMMARY: dict[Definition, Callable[[Summary], float | None]] = {
     ): lambda summary: summary.fullest_upload_parts,
     Definition(
         "mpu_oldest_initiated_timestamp_seconds",
-        "When the oldest upload in progress was initiated; no sample when there is none.",
+        "When the oldest upload in progress was initiated; no sample when there is none. Azure tells no "
+        "times: when it was first listed, so that it is at least that old.",
+        see="#first-sight",
     ): lambda summary: summary.oldest_initiated,
     Definition(
         "mpu_oldest_activity_timestamp_seconds",
         "Last activity (newest part, else initiation) of the upload in progress that has been idle longest; "
-        "no sample when there is none.",
+        "no sample when there is none. Azure: when its blocks were last seen to change.",
     ): lambda summary: summary.oldest_activity,
     Definition(
         "mpu_stale_uploads", "Uploads in progress without activity for stale_after."
@@ -75,7 +77,8 @@ _SUMMARY: dict[Definition, Callable[[Summary], float | None]] = {
     ): lambda summary: summary.overdue if summary.parts_known else None,
     Definition(
         "mpu_undated_uploads",
-        "Uploads in progress whose initiation time is missing or implausible; left out of every age.",
+        "Uploads in progress whose initiation time is missing or implausible; left out of every age. Azure: "
+        "all of them where a command scans, as it sees them for the first time.",
     ): lambda summary: summary.undated,
     Definition(
         "mpu_store_reported_uploads",
@@ -99,14 +102,15 @@ _ASKED_BY_NAME: dict[Definition, Callable[[Summary], float | None]] = {
 }
 _AGES = Definition(
     "mpu_upload_age_seconds",
-    "Ages of uploads in progress at the start of the last scan; a snapshot, never rate() it.",
+    "Ages of uploads in progress at the start of the last scan (Azure: at least these); a snapshot, never "
+    "rate() it.",
     kind=Kind.GAUGE_HISTOGRAM,
     see="#ages",
 )
 _OLDER = Definition(
     "mpu_uploads_older_than",
-    "Uploads in progress that were older at the start of the last scan; with ages_as: gauges, in place of "
-    "the histogram.",
+    "Uploads in progress that were older at the start of the last scan (Azure: at least so many); with "
+    "ages_as: gauges, in place of the histogram.",
     labels=(*BUCKET_LABELS, "age"),
     see="#ages",
 )

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from exporter.stores.base import Store
 
 
+NO_AGES = (
+    "the store does not tell when uploads were initiated: how old they are only an exporter that serves can "
+    "say, as it has seen them before"
+)
+
+
 class FirstSight:
     """Fills in initiations with when each upload was first listed, so that an age is at least what it says.
 
@@ -29,7 +35,8 @@ class FirstSight:
         """
         self._ledger = ledger
         self._wall = wall
-        self.is_used = ledger.keeps_sights = ledger.outlives_scan and not store.has_initiation_times
+        self.is_needed = not store.has_initiation_times
+        self.is_used = ledger.keeps_sights = self.is_needed and ledger.outlives_scan
 
     @property
     def seen_at(self) -> float | None:

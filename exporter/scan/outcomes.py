@@ -131,9 +131,7 @@ class OutcomeRecorder:
         """Leave out what is listed and turned out to be no upload."""
         self.answers += 1
         if self.keeps_records:
-            record = self._ledger.record_no_upload(due.row_id, due.upload, self._tally.now, due.record)
-            if due.chunk:
-                due.chunk.take_answer(due.upload, due.row_id, record)
+            self._ledger.record_no_upload(due.row_id, due.upload, self._tally.now, due.record)
 
     def add_unknown(self, upload: Upload) -> None:
         """Count an upload that is listed although ListParts does not know it, as unsized."""

@@ -10,6 +10,7 @@ from exporter.model.errors import StoreError
 from exporter.scan.examination.cross_examination import CrossExamination, RelistError
 from exporter.scan.examination.gone import GoneUploads
 from exporter.scan.examination.questions import Question, Questions
+from exporter.scan.first_sight import NO_AGES
 from exporter.scan.outcomes import OutcomeRecorder, PartsQuery
 from exporter.scan.segments import ListingPages
 from exporter.scan.sizing import Sizing
@@ -133,7 +134,10 @@ class ScanPass:
             raise
         finally:
             self._executor.close()
-        return replace(self._tally.summary(), unexamined=self._examination.is_undecided)
+        summary = self._tally.summary()
+        if summary.uploads and self._outcomes.sight.is_needed and not self._outcomes.sight.is_used:
+            self._progress.notices.setdefault(NO_AGES)
+        return replace(summary, unexamined=self._examination.is_undecided)
 
     def _complete_all(self) -> None:
         self._start_calls()

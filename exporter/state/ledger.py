@@ -143,14 +143,10 @@ class Ledger:
         """Have an upload that may have ended be new when it is seen next."""
         self.rows.put(row_id, _UNKNOWN)
 
-    def record_no_upload(
-        self, row_id: int, upload: Upload, now: float, before: UploadRecord | None
-    ) -> UploadRecord:
+    def record_no_upload(self, row_id: int, upload: Upload, now: float, before: UploadRecord | None) -> None:
         """Store that what is listed turned out to be no upload, in the scan that began at `now`."""
         since = before.idle_since if before and before.is_no_upload else now
-        record = UploadRecord(checked_at=now, idle_since=since, dated=False, parts=0)
-        self._put(row_id, record, before, upload)
-        return record
+        self._put(row_id, UploadRecord(now, since, dated=False, parts=0), before, upload)
 
     def record_failure(self, row_id: int, upload: Upload, now: float, before: UploadRecord | None) -> None:
         """Store that a question about an upload failed: others are asked about before it is again."""

@@ -39,6 +39,11 @@ def human_seconds(seconds: float | None) -> str:
     return " ".join(shown[:2])
 
 
+def human_age(seconds: float | None, *, at_least: bool = False) -> str:
+    """Return a duration, marked where it is the least that it may be: `≥ 12d 3h`."""
+    return f"≥ {human_seconds(seconds)}" if at_least and seconds is not None else human_seconds(seconds)
+
+
 def utc_text(seconds: float | None) -> str:
     """Return a time, given in seconds since 1970, in UTC: `2026-01-31 12:00:00`."""
     if seconds is None:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from exporter.model.uploads import age_at
+from exporter.stores.registry import store_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -40,6 +41,11 @@ class BucketRow:
     def scan_times(self) -> ScanTimes | None:
         """When it is scanned next, and since when it is being scanned."""
         return self.status.scan_times.get(self.entry.bucket) if self.status else None
+
+    @property
+    def dated_by_first_sight(self) -> bool:
+        """Whether uploads are at least as old as they are shown, as the store does not tell."""
+        return not store_type(self.entry.store).has_initiation_times
 
     @property
     def health(self) -> Health:
@@ -99,6 +105,8 @@ class Totals:
     oldest: float | None
     oldest_age: float | None
     """Seconds, at the time of its scan."""
+    oldest_at_least: bool
+    """Whether it may be older."""
     costs: tuple[Cost, ...]
 
 
@@ -116,13 +124,13 @@ def filter_rows(rows: Iterable[BucketRow], query: Query) -> list[BucketRow]:
 
 def total(rows: Sequence[BucketRow]) -> Totals:
     """Return the sums over the rows."""
-    summaries = [(row.entry, row.entry.summary) for row in rows if row.entry.summary]
+    summaries = [(row, row.entry.summary) for row in rows if row.entry.summary]
     dated = [
-        (summary.oldest_initiated, entry.last_success or 0.0)
-        for entry, summary in summaries
+        (summary.oldest_initiated, row.entry.last_success or 0.0, row.dated_by_first_sight)
+        for row, summary in summaries
         if summary.oldest_initiated is not None
     ]
-    oldest, seen = min(dated, default=(None, 0.0))
+    oldest, seen, at_least = min(dated, default=(None, 0.0, False))
     costs: Counter[str] = Counter()
     for currency, amount in filter(None, (row.cost for row in rows)):
         costs[currency] += amount  # type: ignore[assignment]  # typed for whole numbers
@@ -141,6 +149,7 @@ def total(rows: Sequence[BucketRow]) -> Totals:
         stale_bytes=_sum(summary.stale_bytes for _, summary in summaries),
         oldest=oldest,
         oldest_age=age_at(seen, oldest),
+        oldest_at_least=at_least,
         costs=tuple(sorted(costs.items())),
     )
 

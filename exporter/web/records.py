@@ -44,6 +44,7 @@ def values_record(store: str, ages: Sequence[float], summary: Summary) -> Record
         "recheck_overdue_uploads": summary.overdue if with_parts else None,
         "abort_scheduled_uploads": summary.abort_scheduled if with_abort_dates else None,
         "abort_overdue_uploads": summary.abort_overdue if with_abort_dates else None,
+        "first_sight": not store_type(store).has_initiation_times,
         "oldest_initiated": summary.oldest_initiated,
         "oldest_activity": summary.oldest_activity,
         "ages": [
@@ -73,6 +74,7 @@ def upload_record(  # noqa: PLR0913 - where the upload is, and as of when
         "bucket": bucket,
         "key": upload.key,
         "upload_id": upload.upload_id,
+        "first_sight": not store_type(store).has_initiation_times,
         "initiated": upload.initiated,
         "age_seconds": age_at(now, upload.initiated),
         "last_activity": found.activity,

@@ -242,6 +242,7 @@ class TestFormats:
             "bytes": 2**30,
             "storage_class": "STANDARD",
             "abort_at": None,
+            "first_sight": False,
             "unlisted": False,
             "denied": False,
             "stale": True,

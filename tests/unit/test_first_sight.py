@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,12 +11,15 @@ from unit.blob_store import BlobStore
 from unit.fake_scan import scan
 
 from exporter.model.errors import Reason, StoreError
+from exporter.scan.first_sight import NO_AGES
 from exporter.state.database import BucketName, StateDatabase
 from exporter.state.ledger import Ledger
 from exporter.state.rows import LedgerRows
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from exporter.model.uploads import CountedUpload
 
 HOUR = 3600.0
 NAME = BucketName("prod", "azure", "https://example.blob.core.windows.net", "", "media")
@@ -93,9 +97,12 @@ class TestAges:
         assert (summary.uploads, summary.undated, summary.oldest_initiated) == (9, 0, NOW)
         assert (summary.age_counts[0], summary.age_sum) == (9, 9 * HOUR)
 
-    def test_one_that_the_budget_left_out_still_counts_as_never_asked_about(self):
-        watch = Watch({"old": [10], "x": [10], "y": [10]}, max_requests=2)
-        assert [watch.at(HOUR * n).unsized for n in range(4)] == [2, 1, 0, 0]
+    def test_however_many_are_new_one_place_in_four_is_for_those_that_are_due_again(self):
+        watch = Watch({"z": [10]}, max_requests=5, recheck_factor=0)
+        watch.at(0)
+        watch.store.blobs |= {f"{n:02}": [10] for n in range(20)}
+        watch.at(HOUR)
+        assert watch.store.asked_for == {"z": 2, "00": 1, "01": 1, "02": 1}
 
     def test_they_are_asked_about_as_often_as_those_of_a_store_that_tells_initiations(self):
         watch, told = Watch({f"{n:02}": [10] for n in range(40)}), Watch({f"{n:02}": [10] for n in range(40)})
@@ -199,6 +206,13 @@ class TestAnotherUploadOfTheSameName:
         summary = watch.at(2 * HOUR)
         assert (summary.uploads, summary.unsized, summary.age_sum) == (3, 1, 4 * HOUR)
 
+    def test_so_it_is_in_the_scan_that_finds_its_blocks_gone(self):
+        watch = Watch({"a": [10]}, recheck_factor=0)
+        watch.at(0)
+        watch.store.blobs["a"] = None
+        summary = watch.at(HOUR)
+        assert (summary.unsized, summary.oldest_initiated) == (1, NOW + HOUR)
+
     def test_after_it_was_committed_it_is_new(self):
         watch = Watch({"a": [10]}, recheck_factor=0)
         watch.at(0)
@@ -261,7 +275,24 @@ class TestNoUpload:
         watch = Watch({"a": []}, recheck_factor=0)
         watch.at(0)
         watch.store.blobs["a"] = [10]
-        assert [watch.oldest(HOUR), watch.oldest(2 * HOUR)] == [0.0, HOUR]
+        watch.store.before_parts = lambda _: setattr(watch.clock, "now", HOUR + 600.0)
+        assert watch.at(HOUR).oldest_initiated == NOW + HOUR + 600.0
+
+    def test_it_is_in_no_list_of_uploads(self):
+        watch, found = Watch({"a": [], "b": [10]}), []
+        for _ in range(2):
+            scan(watch.store, watch.ledger, watch.clock, observers=[found.append])
+        assert [each.upload.key for each in found] == ["b", "b"]
+        assert watch.store.asked_for == {"a": 1, "b": 1}
+
+    def test_one_that_nobody_can_ask_for_is_not_taken_for_a_hidden_upload(self):
+        watch = Watch({"a": [], "b": [10], "c": [10]})
+        watch.at(0)
+        watch.store.hidden = {"b"}
+        watch.at(HOUR)
+        watch.store.hidden, watch.store.by_name_error = {"a", "b"}, FAILED
+        summary = watch.at(2 * HOUR)
+        assert (summary.uploads, summary.unlisted, summary.unsized) == (2, 1, 0)
 
     def test_where_it_can_no_longer_be_asked_about_it_stays_left_out(self):
         watch = Watch({"a": []})
@@ -310,6 +341,12 @@ class TestRestarts:
         assert (summary.uploads, summary.undated, summary.bytes) == (1, 1, 10)
         assert (summary.oldest_initiated, summary.oldest_activity, summary.stale) == (None, None, 0)
 
+    def test_such_a_scan_says_so_where_there_are_uploads(self):
+        watch = Watch({"a": [10]}, ledger=Ledger.for_one_scan())
+        assert scan(watch.store, watch.ledger).notices == (NO_AGES,)
+        assert scan(BlobStore(), Ledger.for_one_scan()).notices == ()
+        assert scan(watch.store, Ledger()).notices == ()
+
 
 class TestClocks:
     @pytest.mark.parametrize("parts", MODES)
@@ -319,6 +356,13 @@ class TestClocks:
         summary = watch.at(0)
         assert (summary.oldest_initiated, summary.oldest_activity) == (NOW, NOW)
         assert [watch.oldest(HOUR), watch.idle(HOUR)] == [HOUR, HOUR]
+
+    def test_a_change_that_was_seen_in_the_future_counts_from_now(self):
+        watch = Watch({"a": [10]}, recheck_factor=0)
+        watch.at(0)
+        watch.store.blobs["a"] = [10, 10]
+        watch.at(30 * DAY)
+        assert [watch.idle(HOUR), watch.idle(2 * HOUR)] == [0.0, HOUR]
 
     def test_ages_from_before_it_stay(self):
         watch = Watch({"a": [10]})
@@ -331,3 +375,96 @@ def test_uploads_without_an_id_are_shown_one_by_one():
     watch, found = Watch({"a": [10], "b": [20]}), []
     scan(watch.store, watch.ledger, watch.clock, observers=[found.append])
     assert [(each.upload.key, each.bytes) for each in found] == [("a", 10), ("b", 20)]
+
+
+def test_no_age_is_overstated_and_none_is_lost_whatever_comes_between():
+    for seed in range(20):
+        History(random.Random(seed)).run(scans=25)
+
+
+class History:
+    """Uploads that begin, grow, end and begin anew by chance, scans that fail, restarts, and budgets.
+
+    A key begins anew only after a finished scan without it, or with fewer blocks where each scan asks: what
+    nothing tells apart is left out.
+    """
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.database = StateDatabase()
+        self.parts = rng.choice(MODES)
+        asks_always = rng.random() < 0.5
+        self.watch = Watch(
+            ledger=self.reopened(),
+            parts="always" if asks_always and self.parts != "never" else self.parts,
+            max_requests=rng.choice([None, None, 6]),
+            retries=0,
+        )
+        self.watch.store.page_size = rng.choice([1, 3, 1000])
+        self.began: dict[str, float] = {}
+        self.changed: dict[str, float] = {}
+        self.first_listed: dict[str, float] = {}
+        self.absent: set[str] = {f"{n:02}" for n in range(12)}
+
+    def reopened(self) -> Ledger:
+        return Ledger(LedgerRows(self.database, NAME))
+
+    def run(self, scans: int) -> None:
+        now = 0.0
+        for _ in range(scans):
+            self.live(now)
+            now += self.rng.choice([60.0, HOUR, DAY])
+            if self.rng.random() < 0.2:
+                self.watch.ledger = self.reopened()
+            self.scan(now)
+            now += 1.0
+
+    def live(self, now: float) -> None:
+        blobs = self.watch.store.blobs
+        for key in sorted(self.absent):
+            if self.rng.random() < 0.3:
+                blobs[key] = [self.rng.randint(1, 9)]
+                self.began[key] = self.changed[key] = now
+                self.absent.discard(key)
+        for key in [each for each in sorted(blobs) if each not in self.absent]:
+            chance = self.rng.random()
+            if chance < 0.1:
+                del blobs[key], self.began[key], self.changed[key]
+                self.first_listed.pop(key, None)
+            elif chance < 0.3:
+                blobs[key] = [*blobs[key], 5]
+                self.changed[key] = now
+
+    def scan(self, now: float) -> None:
+        found: list[CountedUpload] = []
+        self.watch.clock.now = now
+        fails = self.rng.random() < 0.2
+        if fails:
+            self.watch.store.listing_errors = {self.watch.store.pages: FAILED}
+        observers = [found.append] * self.rng.randint(0, 1)  # without any, whole chunks are counted
+        try:
+            summary = scan(
+                self.watch.store,
+                self.watch.ledger,
+                self.watch.clock,
+                observers=observers,
+                **self.watch.settings,
+            ).summary
+        except StoreError:
+            return
+        self.absent |= {f"{n:02}" for n in range(12)} - self.began.keys()
+        true_ages = [now - began for began in self.began.values()]
+        assert (summary.uploads, summary.undated) == (len(true_ages), 0)
+        assert summary.age_sum <= sum(true_ages)
+        for each in found:
+            self.check(each, now)
+
+    def check(self, each: CountedUpload, now: float) -> None:
+        key, initiated = each.upload.key, each.upload.initiated
+        assert initiated is not None
+        assert initiated - NOW >= self.began[key]
+        assert initiated - NOW == self.first_listed.setdefault(key, initiated - NOW)
+        if self.watch.settings["parts"] == "always" and each.parts is not None:
+            assert (each.activity or 0.0) - NOW >= self.changed[key]
+            assert sum(self.watch.store.blobs[key]) == each.bytes
+        assert initiated - NOW <= now

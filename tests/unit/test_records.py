@@ -14,10 +14,12 @@ from exporter.cli.oneshot import Outcome
 from exporter.config.settings import BucketSettings, StoreKind, TargetSettings
 from exporter.model.results import ScanResult
 from exporter.model.targets import TargetStatus
+from exporter.model.uploads import CountedUpload, Upload
 from exporter.state.board import Entry
 from exporter.web import api
 from exporter.web.bucket_rows import make_rows
 from exporter.web.query import Query
+from exporter.web.records import upload_record
 
 if TYPE_CHECKING:
     from exporter.model.results import Summary
@@ -67,6 +69,14 @@ def test_what_a_listing_hides_is_null_where_nothing_is_asked_by_name(
     summary = replace(SUMMARY, unlisted=2, denied=3, parts_known=parts_known)
     for values in values_of_both(StoreKind(kind), summary):
         assert expected == (values["unlisted_uploads"], values["denied_uploads"])
+
+
+@pytest.mark.parametrize("kind", list(StoreKind))
+def test_ages_are_marked_as_the_least_where_the_store_does_not_tell_initiations(kind: StoreKind):
+    found = CountedUpload(Upload("blob", "", 0.0), 0.0, 1, 1, "")
+    upload = upload_record("t", kind.value, "b", found, now=1.0, abort_command=None)
+    for record in (*values_of_both(kind, SUMMARY), upload):
+        assert record["first_sight"] == (kind is StoreKind.AZURE)
 
 
 def test_what_needs_parts_is_null_where_parts_are_not_asked_for():

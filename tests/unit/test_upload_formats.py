@@ -67,7 +67,7 @@ class TestUploads:
     def test_commands_say_how_many_are_not_in_it(self):
         failed = Outcome(TARGET, "other", Failure(Reason.ACCESS_DENIED, "no"))
         untimed = UploadSelection(UploadFilter(NOW), TARGET, BucketSettings("tapes"))
-        untimed.has_part_times = False
+        untimed.tells_initiations_alone = True
         text = abort_script(report(THERE)._replace(outcomes=[failed, Outcome(TARGET, "tapes", untimed)]))
         assert "# Glacier tells no times of parts: " in text
         assert "# Not in it, for the limit: 1. With --limit=0 all are.\n" in text

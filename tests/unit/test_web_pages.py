@@ -92,6 +92,15 @@ class TestTotals:
             drawn.publish(bucket, replace(SUMMARY, unlisted=2, denied=1))
         assert tiles(page(drawn.app))["Uploads"] == "10 4 unlisted, 2 denied, not counted"
 
+    def test_the_oldest_is_at_least_that_old_where_its_store_does_not_tell(self):
+        shown = ExampleApp([])
+        entry = shown.board.get(("prod", "media"))
+        oldest = replace(entry.summary, oldest_initiated=NOW - 30 * 86400.0)
+        shown.board.declare([replace(entry, store="azure", summary=oldest)])
+        document = page(shown.app)
+        assert tiles(document)["Oldest"].startswith("≥ 30d 0h ")
+        assert cells_of(document, "media")["Oldest"].startswith("≥ 30d 0h ")
+
     def test_nothing_at_all(self):
         shown = tiles(page(ExampleBoard().app))
         assert (shown["Buckets"], shown["Uploads"], shown["Oldest"]) == ("0 none failing", DASH, DASH)
@@ -430,6 +439,16 @@ class TestUploads:
             "why": "",
         }
         assert "'--key=dir/a file'" in texts(document.xpath("//code")[0])
+
+    def test_one_without_id_and_date_of_its_own_is_at_least_as_old_as_shown(self):
+        shown = ExampleApp([])
+        upload = found("blob", 3)._replace(upload=Upload("blob", "", NOW - 7200.0))
+        entry = replace(shown.board.get(("prod", "media")), store="azure", top_uploads=worst(upload))
+        shown.board.declare([entry])
+        document = page(shown.app, "/uploads")
+        assert cells_of(document, "blob")["Age"] == "≥ 2h 0m 2026-09-21 12:13:20"
+        labels = document.xpath("//button[@class='copy']/@aria-label")
+        assert "Copy the upload id" not in labels
 
     def test_key_id_and_command_have_a_button_each_beside_the_whole_text(self):
         shown = ExampleApp([])

@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     write_output(_text(options, report), options.output)
     _warn_of_left_out(counts, sum(not row.found.denied for row in rows))
     for target, bucket, value in outcomes:
-        if isinstance(value, UploadSelection) and value.counts.matched and not value.has_part_times:
+        if isinstance(value, UploadSelection) and value.counts.matched and value.tells_initiations_alone:
             _warn_of_initiations(options, f"{target.name}/{bucket}")
         if isinstance(value, UploadSelection) and value.result:
             report_notices(target.name, bucket, value.result)
@@ -105,7 +105,8 @@ def _selector(
         result = scanner.scan(bucket, Ledger.for_one_scan(), new_observers)
         selections[-1].result = result
         selections[-1].signing_region = session.client.store.signing_region
-        selections[-1].has_part_times = session.client.store.has_part_times
+        store = session.client.store
+        selections[-1].tells_initiations_alone = store.has_initiation_times and not store.has_part_times
         return selections[-1]
 
     return select

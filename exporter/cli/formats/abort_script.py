@@ -255,7 +255,7 @@ def _notes(report: UploadReport, number: int) -> Iterator[str]:
     values = [each.value for each in report.outcomes]
     if failed := sum(isinstance(each, Failure) for each in values):
         yield f"# Not in it, as they could not be scanned: {failed:,} buckets or targets."
-    if any(isinstance(each, UploadSelection) and not each.has_part_times for each in values):
+    if any(isinstance(each, UploadSelection) and each.tells_initiations_alone for each in values):
         yield "# Glacier tells no times of parts: its uploads count as idle since they were initiated."
 
 

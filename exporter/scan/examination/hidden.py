@@ -198,8 +198,7 @@ class HiddenUploads:
     def _count_unasked(self, missing: RememberedUpload) -> None:
         """Count an upload that could not be asked for, while hiding has not lasted too long."""
         since = self._ledger.traits.hiding_since
-        is_upload = not missing.record.is_no_upload
-        if is_upload and since is not None and self._now <= since + self._keep_for:
+        if since is not None and self._now <= since + self._keep_for:
             self._unasked += 1
             kept = self._ledger.keep_unseen(missing)
             self._sizing.add_unlisted(kept.upload or Upload("", ""), kept, is_seen=False)

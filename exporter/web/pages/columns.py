@@ -99,17 +99,22 @@ def uploads_link(**values: str) -> str:
 def _oldest(row: BucketRow, _: View) -> Cell:
     summary = row.entry.summary
     initiated = summary.oldest_initiated if summary else None
-    return _before_scan(row, initiated, "" if initiated is None else day(initiated))
+    note = "" if initiated is None else day(initiated)
+    return _before_scan(row, initiated, note, at_least=row.dated_by_first_sight)
 
 
 def _idle(row: BucketRow, _: View) -> Cell:
     return _before_scan(row, row.entry.summary.oldest_activity if row.entry.summary else None)
 
 
-def _before_scan(row: BucketRow, seconds: float | None, note: str | Moment = "") -> Cell:
+def _before_scan(
+    row: BucketRow, seconds: float | None, note: str | Moment = "", *, at_least: bool = False
+) -> Cell:
     """Return a cell with how long before the scan a moment was: later the upload may have ended."""
     last_success = row.entry.last_success
-    return Cell() if seconds is None or last_success is None else Cell(moment(seconds, last_success), note)
+    if seconds is None or last_success is None:
+        return Cell()
+    return Cell(moment(seconds, last_success, at_least=at_least), note)
 
 
 def _scanned(row: BucketRow, view: View) -> Cell:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.text.humanize import human_bytes, human_count, human_seconds
+from exporter.text.humanize import human_age, human_bytes, human_count
 from exporter.web.bucket_rows import age_groups, byte_groups, sort_rows, total, total_groups
 from exporter.web.pages.age_chart import chart
 from exporter.web.pages.columns import COLUMNS, NAME, ORDERINGS, STATE_WORDS, View, uploads_link
@@ -154,7 +154,11 @@ def _tiles(totals: Totals, context: PageContext) -> list[_Tile]:
         _Tile("Uploads", human_count(totals.uploads), _uploads_note(totals)),
         _Tile("Bytes", human_bytes(totals.bytes), _count(totals.unsized, "upload", "unsized")),
         _stale_tile(totals, context),
-        _Tile("Oldest", human_seconds(totals.oldest_age), moment(totals.oldest) if totals.oldest else ""),
+        _Tile(
+            "Oldest",
+            human_age(totals.oldest_age, at_least=totals.oldest_at_least),
+            moment(totals.oldest) if totals.oldest else "",
+        ),
     ]
     if totals.costs:
         tiles.append(_Tile("A month", ", ".join(map(money, totals.costs)), "where prices are known"))

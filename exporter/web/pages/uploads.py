@@ -126,7 +126,7 @@ def _head(column: _Column, query: Query, order: Order) -> Head:
 def _row(top_upload: TopUpload) -> _Row:
     found, upload, entry = top_upload.found, top_upload.found.upload, top_upload.row.entry
     cells = (
-        _span(upload.initiated, top_upload.seen),
+        _span(upload.initiated, top_upload.seen, at_least=top_upload.row.dated_by_first_sight),
         _span(found.activity if found.tells_activity else None, top_upload.seen, warns=found.stale),
         Cell(human_bytes(found.bytes), _parts(found.parts)),
         Cell(found.storage_class or DASH),
@@ -154,6 +154,8 @@ def _at_odds(found: CountedUpload) -> str:
     return "The store has this upload, but its listing lacks it." if found.unlisted else ""
 
 
-def _span(since: float | None, seen: float, *, warns: bool = False) -> Cell:
+def _span(since: float | None, seen: float, *, warns: bool = False, at_least: bool = False) -> Cell:
     """Return a cell with the time from a moment to the scan, and the moment below it."""
-    return Cell() if since is None else Cell(moment(since, seen), moment(since), warns=warns)
+    if since is None:
+        return Cell()
+    return Cell(moment(since, seen, at_least=at_least), moment(since), warns=warns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model.uploads import age_at
-from exporter.text.humanize import DASH, human_count, human_seconds, utc_text
+from exporter.text.humanize import DASH, human_age, human_count, utc_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -86,10 +86,10 @@ def money_amount(cost: Cost) -> str:
     return "< 0.01" if 0 < amount < _HALF_A_CENT else f"{amount:,.2f}"
 
 
-def moment(seconds: float, before: float | None = None) -> Moment:
-    """Return Unix seconds as a moment; with `before`, also how long it was before that."""
+def moment(seconds: float, before: float | None = None, *, at_least: bool = False) -> Moment:
+    """Return Unix seconds as a moment; with `before`, also how long before that it was."""
     text = utc_text(seconds)
-    span = "" if before is None else human_seconds(age_at(before, seconds))
+    span = "" if before is None else human_age(age_at(before, seconds), at_least=at_least)
     return Moment(text, f"{text.replace(' ', 'T')}Z", span)
 
 
