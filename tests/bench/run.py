@@ -35,7 +35,7 @@ from bench.parallel import parallel_200k
 from bench.perbucket import memory_per_bucket
 from bench.reading import read_3_parts, read_1000_parts, read_1000_uploads
 from bench.real import ceph_3000x3
-from bench.scans import BY_OBS_SDK, list_100k, obs_5000x3, size_200x1000, size_20000x3
+from bench.scans import BY_OBS_SDK, gcs_20000x3, list_100k, obs_5000x3, size_200x1000, size_20000x3
 from bench.scrape import scrape_2000_buckets
 from bench.startup import startup
 from bench.targets import targets_200_roles, targets_200x10
@@ -54,6 +54,7 @@ BUILD_ROWS: dict[str, Callable[[int, Builds], Row]] = {
     "startup": startup,
     "idle-rss": idle_rss,
     "obs-5000x3": obs_5000x3,
+    "gcs-20000x3": gcs_20000x3,
     "targets-200x10": targets_200x10,
     "breakdown": breakdown,
     "imports": imports,

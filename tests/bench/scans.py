@@ -6,6 +6,7 @@ only one of them run.
 
 import json
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from bench.measure import Cost, alternate, cpu_ratio, median, wall_ratio
 from bench.ours import target, write_config
 from bench.pages import OBS, Bucket
 from bench.verdict import Row, at_least, at_most, figure, in_seconds, verdict
+from servers.google import Identities
+from servers.standin import StandIn
 
 BY_OBS_SDK = "17c247c"
 """A build whose calls to OBS went through Huawei's SDK, which in later ones only signs."""
@@ -68,11 +71,33 @@ def obs_5000x3(rounds: int, builds: Builds) -> Row:
     return verdict(checks, ours=in_seconds(median(mine)), baseline=shown)
 
 
-def scan(build: Build, config: Path, bucket: Bucket) -> Cost:
+def gcs_20000x3(rounds: int, builds: Builds) -> Row:
+    """Compare Google Cloud Storage, with the metadata server's token, with S3: the same pages and build."""
+    bucket = Bucket("media", 20_000, 3)
+    with nginx.serving(bucket) as server, StandIn(Identities()) as metadata:
+        signed = target(server.url, bucket.name)
+        google = {name: signed[name] for name in ("name", "buckets", "endpoint_url", "scan")} | {
+            "store": "gcs"
+        }
+        configs = [write_config(server.folder / str(each["store"]), each) for each in (google, signed)]
+        environment = fresh.ENVIRONMENT | {"GCE_METADATA_HOST": f"127.0.0.1:{metadata.port}"}
+        mine, s3 = alternate(
+            rounds, *(partial(scan, builds.present, config, bucket, environment) for config in configs)
+        )
+    checks = [
+        at_most("times the CPU of S3", cpu_ratio(mine, s3), 1.1),
+        at_most("times the time of S3", wall_ratio(mine, s3), 1.1),
+    ]
+    return verdict(checks, ours=in_seconds(median(mine)), baseline=in_seconds(median(s3)))
+
+
+def scan(
+    build: Build, config: Path, bucket: Bucket, environment: Mapping[str, str] = fresh.ENVIRONMENT
+) -> Cost:
     """Run `mpu-exporter scan`; raises AssertionError where it did not find all."""
     output = config.with_name("scan.json")
     command = build.program("scan", f"--config.file={config}", "--format=json", "--log.level=warning")
-    used = fresh.run(command, output, fresh.ENVIRONMENT)
+    used = fresh.run(command, output, environment)
     [found] = json.loads(output.read_text(encoding="utf-8"))["buckets"]
     uploads, parts, size = bucket.totals
     known = (parts, size) if bucket.parts else (None, None)

@@ -4,11 +4,14 @@ Pages and faults are those of the S3 stand-in. Google's own: tokens, projects, w
 what refusals look like. https://cloud.google.com/storage/docs/xml-api/overview
 """
 
+from dataclasses import replace
+
 from servers.s3 import EPOCH, S3, Listing, iso
 from servers.standin import Reply, Request
 
 TOKEN = "ya29.c.c0ASRK0Ga-a-token-of-a-service-account-2"
 PROJECT = "media-123456"
+_XML = {"Content-Type": "application/xml; charset=UTF-8"}
 _MARKERS = ("key-marker", "upload-id-marker")
 _CHARGED = ("x-goog-user-project", "userProject")
 
@@ -18,7 +21,7 @@ def refusal(status: int, code: str, message: str = "No.", details: str = "", **h
     fields: dict[str, str | None] = {"Code": code, "Message": message, "Details": details or None}
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     body = Listing("Error", fields, namespace="").xml()
-    return Reply(status, {"Content-Type": "application/xml; charset=UTF-8", **named}, body)
+    return Reply(status, {**_XML, **named}, body)
 
 
 class Gcs(S3):
@@ -42,7 +45,12 @@ class Gcs(S3):
     def __call__(self, request: Request) -> Reply:
         if request.method == "DELETE" and self.aborts:
             return self._abort(request)
-        return super().__call__(request)
+        reply = super().__call__(request)
+        if reply.headers.get("Content-Type") == "application/xml":
+            return replace(
+                reply, headers={**reply.headers, **_XML}
+            )  # without it Google's client reads Latin-1
+        return reply
 
     def authorize(self, request: Request) -> Reply | None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
