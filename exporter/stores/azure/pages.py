@@ -5,12 +5,13 @@ API: https://learn.microsoft.com/rest/api/storageservices/list-blobs, get-block-
 
 from __future__ import annotations
 
-from itertools import compress
+from itertools import chain, compress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from exporter.model.errors import NotAnUploadError
 from exporter.model.uploads import Parts, Upload
+from exporter.stores.azure.large_answers import BLOB_TAG, BLOCK_TAG, pieces_of_answer
 from exporter.stores.base import (
     BLOBS_OPERATION,
     BLOCKS_OPERATION,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from exporter.stores.parsing.fields import PageFields
     from exporter.stores.transport.response import Response
 
+MAX_BLOBS = 50_000
+"""A page with more blobs is refused: ten times as many as Azure puts on one."""
 MAX_BLOCKS = 200_000
 """A list with more blocks is refused: twice as many as a blob may have that are not committed."""
 ORDERED_NAMES = 10
@@ -85,10 +88,16 @@ def read_blobs(request: PageRequest, response: Response, shapes: Shapes = BLOB_S
     but no Content-Type, as some empty blobs may lack as well: their block lists tell. Raises StoreError
     (bad_response, unsupported).
     """
-    document = _read(response, shapes)
-    page = _blobs_page(document, request, response)
-    _learn(document, response, shapes)
-    return page
+    pages = []
+    for answer in pieces_of_answer(BLOBS_OPERATION, response, BLOB_TAG, MAX_BLOBS):
+        document = _read(answer, shapes)
+        pages.append(_blobs_page(document, request, answer))
+        _learn(document, answer, shapes)
+    if len(pages) == 1:
+        return pages[0]
+    uploads = list(chain.from_iterable(page.items for page in pages))
+    names = list(chain.from_iterable(page.keys or () for page in pages))
+    return pages[-1]._replace(items=uploads, keys=names)
 
 
 def _blobs_page(document: PageFields, request: PageRequest, response: Response) -> Page[Upload]:
@@ -122,22 +131,33 @@ def read_blocks(response: Response, shapes: Shapes = BLOCK_SHAPES) -> Page[Part]
     """
     if integer(response.headers.get("x-ms-blob-content-length", "")):
         raise NotAnUploadError(BLOCKS_OPERATION)  # by one call or by its blocks: the blob has been written
+    names: list[str] = []
+    sizes: list[str] = []
+    for answer in pieces_of_answer(BLOCKS_OPERATION, response, BLOCK_TAG, MAX_BLOCKS):
+        found = _block_columns(answer, shapes)
+        names += found[0]
+        sizes += found[1]
+    if len(names) > MAX_BLOCKS:
+        raise bad_response(BLOCKS_OPERATION, f"the answer has more than {MAX_BLOCKS:,} blocks")
+    if len(set(names)) < len(names):  # the one that was sent last counts
+        sizes = list(dict(zip(names, sizes, strict=True)).values())
+    places: list[int | None] = list(range(1, len(sizes) + 1))
+    return Page(Parts(places, integers(sizes), [None] * len(sizes)), truncated=False)
+
+
+def _block_columns(response: Response, shapes: Shapes) -> tuple[list[str], list[str]]:
+    """Return names and sizes of the blocks in an answer, at least one; see `read_blocks`."""
     document = _read(response, shapes)
     names, sizes = document.columns(shapes.kind.path, "Name", "Size")
     if isinstance(document, Document) and document.columns("CommittedBlocks/Block", "Name")[0]:
         raise NotAnUploadError(BLOCKS_OPERATION)
     prove_items(BLOCKS_OPERATION, names, garbled=document.is_repaired)
     refuse_torn(document, BLOCKS_OPERATION)
-    if len(names) > MAX_BLOCKS:
-        raise bad_response(BLOCKS_OPERATION, f"the answer has more than {MAX_BLOCKS:,} blocks")
     if not names:
         _prove_empty(document, BLOCKS_OPERATION)
         raise NotAnUploadError(BLOCKS_OPERATION)
     _learn(document, response, shapes)
-    if len(set(names)) < len(names):  # the one that was sent last counts
-        sizes = list(dict(zip(names, sizes, strict=True)).values())
-    places: list[int | None] = list(range(1, len(sizes) + 1))
-    return Page(Parts(places, integers(sizes), [None] * len(sizes)), truncated=False)
+    return names, sizes
 
 
 def read_containers(response: Response) -> Page[FoundBucket]:

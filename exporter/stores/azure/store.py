@@ -18,7 +18,7 @@ from exporter.stores.azure.credentials import AzureCredentials
 from exporter.stores.azure.metadata import read_metadata
 from exporter.stores.azure.pages import read_containers
 from exporter.stores.azure.refusals import read_refusal
-from exporter.stores.azure.wire import Container
+from exporter.stores.azure.wire import ITEM_TAGS, Container
 from exporter.stores.base import (
     AZURE_OPERATIONS,
     CONTAINERS_OPERATION,
@@ -73,7 +73,7 @@ class AzureStore:
     def open(self, bucket: BucketSettings, deadline: float) -> WireSession[AzureKeys]:  # noqa: ARG002 - nothing to ask first
         """Return the session of one scan. Raises StoreError (credentials)."""
         container = Container(bucket, read_account(self._target), self._target.scan.page_size)
-        return WireSession(self._wire, container, AZURE_OPERATIONS, ListingStart.EARLIER_MARKER)
+        return WireSession(self._wire, container, AZURE_OPERATIONS, ListingStart.EARLIER_MARKER, ITEM_TAGS)
 
     def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
         """Return the page of the account's containers after `marker`. Raises StoreError."""

@@ -6,9 +6,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from exporter.model.errors import NotAnUploadError, Reason, StoreError
+from exporter.stores.azure.large_answers import BLOB_TAG, BLOCK_TAG
 from exporter.stores.azure.pages import ORDERED_NAMES, read_page
 from exporter.stores.azure.refusals import read_refusal
 from exporter.stores.base import BLOBS_OPERATION
+from exporter.stores.engine.wire import ItemTags
 from exporter.stores.errors import gone_error
 from exporter.stores.transport.url import percent_encoded
 
@@ -24,6 +26,8 @@ _BLOCKS = [("comp", "blocklist"), ("blocklisttype", "all")]
 _GONE = (HTTPStatus.NOT_FOUND, "BlobNotFound")
 _ANOTHER_KIND = (HTTPStatus.CONFLICT, "InvalidBlobType")
 _BLOBS = [("restype", "container"), ("comp", "list"), ("include", "uncommittedblobs")]
+
+ITEM_TAGS = ItemTags(BLOB_TAG, BLOCK_TAG)
 
 
 class Container:

@@ -9,7 +9,7 @@ import time
 from collections import defaultdict, deque
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 import pycurl
 
@@ -102,6 +102,16 @@ class WireTarget(Generic[K]):
         """Seconds by which the server's clock is ahead of ours."""
 
 
+class ItemTags(NamedTuple):
+    """How each upload of a listing begins, and each part; b"" where no such answer is ever large."""
+
+    uploads: bytes
+    parts: bytes
+
+
+S3_ITEM_TAGS = ItemTags(UPLOAD_TAG, b"")
+
+
 @dataclass(slots=True, eq=False)
 class WireCall(Generic[K]):
     """A call in flight, and what it was signed with."""
@@ -150,8 +160,10 @@ class WireSession(Generic[K]):
         bucket: WireBucket[K],
         operations: PageOperations = S3_OPERATIONS,
         listing_start: ListingStart = ListingStart.ANY_KEY,
+        item_tags: ItemTags = S3_ITEM_TAGS,
     ) -> None:
         """Borrow the connections of the target until `close`; `operations` are the store's names of calls."""
+        self._item_tags = item_tags
         self._operations = operations
         self.listing_start = listing_start
         self._target = target
@@ -211,8 +223,9 @@ class WireSession(Generic[K]):
         except UnicodeError:
             what = f"{call.operation}: the key is not Unicode and cannot be asked for"
             raise StoreError(Reason.UNSUPPORTED, what) from None
+        tag = self._item_tags.parts if call.request.upload else self._item_tags.uploads
         try:
-            self._multi.start(url, lines, remaining, call, b"" if call.request.upload else UPLOAD_TAG)
+            self._multi.start(url, lines, remaining, call, tag)
         except ValueError:  # the keys are in the headers
             what = f"{call.operation}: no header can carry the keys; check the target's credentials"
             raise StoreError(Reason.CREDENTIALS, what) from None

@@ -7,7 +7,6 @@ the uploads of one piece.
 
 from __future__ import annotations
 
-import re
 from array import array
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.base import UPLOADS_OPERATION
 from exporter.stores.errors import bad_response
+from exporter.stores.parsing.pieces import Pieces
 from exporter.stores.time_limit import check_time
 from exporter.stores.transport.errors import NO_MEMORY
 from exporter.stores.transport.listing_body import ListingBody
@@ -40,13 +40,6 @@ MAX_WHOLE_BYTES = MAX_BODY_BYTES
 _UNLEASED_BYTES = 1024 * 1024
 _MAX_REPEATED = 10_000
 _HASHES_AT_ONCE = 200_000
-_END_TAG = b"</Upload>"
-_BETWEEN = re.compile(rb"</Upload>([ \t\r\n]*)<Upload>")
-# of an encoding in which no other character has the bytes of a tag
-_DECLARATION = re.compile(
-    rb"[ \t\r\n\xef\xbb\xbf]*(?:<\?xml\s+version=[\"']1\.0[\"'](?:\s+encoding=[\"'](?i:utf-8)[\"'])?"
-    rb"(?:\s+standalone=[\"'](?:yes|no)[\"'])?\s*\?>)?"
-)
 
 
 def read_large_page(response: Response, read: Callable[..., Page[Upload]]) -> Page[Upload] | None:
@@ -61,10 +54,10 @@ def read_large_page(response: Response, read: Callable[..., Page[Upload]]) -> Pa
         return None
     if listing.items > MAX_UPLOADS:
         raise _unreadable(listing)
-    pieces = _Pieces(listing, partial(_read_piece, response._replace(body=b"", listing=None), read))
+    large = _LargePage(listing, partial(_read_piece, response._replace(body=b"", listing=None), read))
     try:
-        if pieces.prove():
-            return pieces.page(0)
+        if large.prove():
+            return large.page(0)
     except StoreError as error:
         if error.reason is Reason.TIMEOUT or listing.size > MAX_WHOLE_BYTES:
             raise
@@ -94,31 +87,27 @@ def _read_piece(
     return read(response._replace(body=body), is_piece=True, is_proof=is_proof)
 
 
-class _Pieces:
-    """The pieces of one page."""
+class _LargePage:
+    """The pieces of one page of uploads."""
 
     def __init__(self, listing: ListingBody, read: Callable[..., Page[Upload]]) -> None:
-        self._listing = listing
+        self._pieces = Pieces(listing, UPLOAD_TAG)
         self._read = read
-        first, last = listing.piece(0), listing.piece(-1)
-        self._head = first[: first.find(UPLOAD_TAG)]
-        self._tail = last[last.rfind(_END_TAG) + len(_END_TAG) :]
-        between = _BETWEEN.search(first)
-        self._blanks = between[1] if between else b""
         self._starts: list[int] = []
         self._first_places: dict[int, int] = {}
 
     def prove(self) -> bool:
         """Whether it is certain that reading the page whole comes to the same. Raises StoreError."""
-        if not self._has_frame():
+        pieces = self._pieces
+        if not pieces.has_plain_frame():
             return False
-        self._read(self._head + self._tail)  # nothing is left open in it
+        self._read(pieces.frame)  # nothing is left open in it
         hashes = array("q")
-        for number in range(len(self._listing.packed)):
-            uploads = self._content(number)
-            if b"<!" in uploads or b"<?" in uploads or not _is_plain(uploads, self._blanks):
+        for number in range(pieces.count):
+            uploads = pieces.items(number)
+            if not pieces.are_plain(uploads):
                 return False
-            page = self._read(b"".join((self._head, uploads, self._tail)), is_proof=True)
+            page = self._read(pieces.document(uploads), is_proof=True)
             if len(page.items) != uploads.count(UPLOAD_TAG):
                 return False
             self._starts.append(len(hashes))
@@ -128,29 +117,16 @@ class _Pieces:
 
     def page(self, number: int) -> Page[Upload]:
         """Return a piece as a page, which has the rest of them; what an earlier one has is left out."""
-        page = self._read(b"".join((self._head, self._content(number), self._tail)))
+        page = self._read(self._pieces.document(self._pieces.items(number)))
         if self._first_places:
             places = enumerate(page.items, self._starts[number])
             page = page._replace(items=[each for place, each in places if self._is_first(each, place)])
-        if number + 1 == len(self._listing.packed):
+        if number + 1 == self._pieces.count:
             return page
         return page._replace(truncated=True, next_marker=None, rest=partial(self.page, number + 1))
 
     def _is_first(self, upload: Upload, place: int) -> bool:
         return self._first_places.get(hash(upload[:2]), place) == place
-
-    def _has_frame(self) -> bool:
-        """Whether the page has no comments, CDATA and instructions around its uploads, and it is in UTF-8."""
-        declaration = _DECLARATION.match(self._head)
-        after = self._head[declaration.end() :] if declaration else self._head
-        frame = after + self._tail
-        return b"<!" not in frame and b"<?" not in frame
-
-    def _content(self, number: int) -> bytes:
-        """Return the uploads of a piece, without what stands before the first and behind the last of all."""
-        piece = self._listing.piece(number)
-        end = len(piece) - len(self._tail) if number + 1 == len(self._listing.packed) else len(piece)
-        return piece[0 if number else len(self._head) : end]
 
 
 def _places_of_repeated(hashes: Sequence[int]) -> dict[int, int]:
@@ -169,16 +145,6 @@ def _places_of_repeated(hashes: Sequence[int]) -> dict[int, int]:
         if each in repeated:
             places.setdefault(each, place)
     return places
-
-
-def _is_plain(piece: bytes, blanks: bytes) -> bool:
-    """Whether a piece is uploads with nothing but white space between them and behind."""
-    uploads = piece.count(UPLOAD_TAG)
-    if uploads != piece.count(_END_TAG) or not piece.rstrip(b" \t\r\n").endswith(_END_TAG):
-        return False
-    if piece.count(_END_TAG + blanks + UPLOAD_TAG) == uploads - 1:
-        return True
-    return sum(1 for _ in _BETWEEN.finditer(piece)) == uploads - 1
 
 
 def _unreadable(listing: ListingBody) -> StoreError:
