@@ -155,7 +155,8 @@ class TestDiscovery:
     def test_without_any_the_error_says_to_set_it(self, open_gcs: Opener):
         rig = open_gcs(project=None)
         error = failure(rig.store.list_buckets, None, soon())
-        assert (error.status, "set project" in str(error)) == (400, True)
+        text = "ListBuckets: HTTP 400 (InvalidArgument Invalid argument. no project); no project is known"
+        assert (error.status, str(error)) == (400, f"{text} whose buckets to list: set project")
 
     def test_an_hmac_key_has_a_project_of_its_own(self):
         with RIGS["gcs-hmac"](project=None) as rig:

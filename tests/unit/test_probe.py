@@ -134,6 +134,19 @@ def test_the_url_of_a_bucket_that_was_found_is_noted_where_it_names_the_bucket_a
     assert probe_table(rows).endswith(f"\n\nNotes:\n  prod/media: {note}")
 
 
+def test_a_note_about_many_buckets_stands_there_once():
+    rows = [ProbeResult("prod", f"b-{number}", "ListParts", notes=("same",)) for number in range(5)]
+    rows += [
+        ProbeResult("prod", "c", "ListParts", notes=("other",)),
+        ProbeResult("dev", "", "-", notes=("same",)),
+    ]
+    assert probe_table(rows).partition("\n\nNotes:\n")[2].splitlines() == [
+        "  prod/b-0, b-1, b-2 and 2 more: same",
+        "  prod/c: other",
+        "  dev/(all): same",
+    ]
+
+
 def test_a_bucket_that_cannot_be_listed_has_no_notes(ask):
     class Refusing(FakeStore):
         def open(self, bucket, deadline):

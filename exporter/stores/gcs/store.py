@@ -94,7 +94,8 @@ class GcsStore:
                 response = self._get(call, bucket_route(self._target, "", project), arguments)
             except StoreError as error:
                 if not project and error.status == HTTPStatus.BAD_REQUEST:
-                    raise StoreError(error.reason, f"{error}; {_NO_PROJECT}", status=error.status) from error
+                    said = str(error).rpartition("; ")[0]  # without the advice to a refusal of any kind
+                    raise StoreError(error.reason, f"{said}; {_NO_PROJECT}", status=error.status) from error
                 raise
             page = read_buckets(response)
         # a page has no more, and the documentation does not say how a longer list goes on
