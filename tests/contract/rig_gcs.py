@@ -59,6 +59,6 @@ def _open(make_store: object, *, bucket: BucketSettings = _BUCKET, **changes: ob
     assert gcs.refused == []
 
 
-RIGS = {"gcs": with_token, "gcs-hmac": by_hmac}
+RIGS = {"gcs": with_token}
 ENGINES = ["gcs"]
 HAS_XML = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -358,6 +359,32 @@ class TestOfAFile:
         cloud.server.spoil = lambda *_: Reply(reset=True)
         error = failure(cloud.token)
         assert (error.reason, error.retryable) == (Reason.CREDENTIALS, True)
+
+
+def test_a_workload_is_known_by_its_certificate(authority: Authority, tmp_path: Path):
+    leaf, server = authority.ca.issue_cert("workload.example.com"), Identities()
+    leaf.private_key_pem.write_to_path(tmp_path / "key.pem")
+    leaf.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    server.subject_tokens = {
+        json.dumps(["".join(leaf.cert_chain_pems[0].bytes().decode().split("\n")[1:-2])])
+    }
+    context = authority.context("sts.mtls.googleapis.com")
+    context.verify_mode = ssl.CERT_REQUIRED
+    authority.ca.configure_trust(context)
+    paths = {"cert_path": str(tmp_path / "cert.pem"), "key_path": str(tmp_path / "key.pem")}
+    (tmp_path / "certificates.json").write_text(json.dumps({"cert_configs": {"workload": paths}}))
+    source = {"certificate": {"certificate_config_location": str(tmp_path / "certificates.json")}}
+    kind, url = "urn:ietf:params:oauth:token-type:mtls", "https://sts.mtls.googleapis.com/v1/token"
+    info = EXTERNAL | {"credential_source": source, "subject_token_type": kind, "token_url": url}
+    (tmp_path / "who.json").write_text(json.dumps(info))
+    with (
+        StandIn(server, tls=context) as sts,
+        StandIn(lambda _: Reply(tunnel=("127.0.0.1", sts.port))) as proxy,
+    ):
+        keys = Credentials(credentials_file=tmp_path / "who.json")
+        target = replace(TARGET, tls=authority.tls, proxy_url=proxy.url, credentials=keys)
+        transport = Transport(Recorder(), threading.Event(), tls=authority.tls, proxy_url=proxy.url)
+        assert GcsCredentials(target, transport).token(time.monotonic() + 20).text == "ya29.issued-1"
 
 
 def saying_back(request: Request, _: Reply) -> Reply:

@@ -6,14 +6,14 @@ import shlex
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from contract.authority import Authority
-from contract.conftest import RIGS
+from contract.rig_gcs import by_hmac, with_token
 from contract.rigs import SCAN, Opener, Part, Rig, Upload, failure, ids_of, refused, some_uploads
 from docs.documents import GUIDE, blocks
 from hostile import MALICIOUS_KEYS
@@ -43,24 +43,17 @@ TARGET = TargetSettings("t", StoreKind.GCS, (MEDIA,))
 MARKERS = {"key-marker", "upload-id-marker", "part-number-marker"}
 
 
-@pytest.fixture(params=["gcs", "gcs-hmac"])
+@pytest.fixture(params=[with_token, by_hmac])
 def open_gcs(request: pytest.FixtureRequest) -> Iterator[Opener]:
     """Return what opens a rig with a token, or with an HMAC key."""
-    opened = []
-
-    def open_one(**changes: object) -> Rig:
-        opened.append(RIGS[request.param](**changes))
-        return opened[-1].__enter__()
-
-    yield open_one
-    for each in opened:
-        each.__exit__(None, None, None)
+    with ExitStack() as stack:
+        yield lambda **changes: stack.enter_context(request.param(**changes))
 
 
 @pytest.fixture
 def gcs() -> Iterator[Rig]:
     """Return a rig with a token."""
-    with RIGS["gcs"]() as rig:
+    with with_token() as rig:
         yield rig
 
 
@@ -159,7 +152,7 @@ class TestDiscovery:
         assert (error.status, str(error)) == (400, f"{text} whose buckets to list: set project")
 
     def test_an_hmac_key_has_a_project_of_its_own(self):
-        with RIGS["gcs-hmac"](project=None) as rig:
+        with by_hmac(project=None) as rig:
             rig.server.default_project = PROJECT
             assert [bucket.name for bucket in rig.store.list_buckets(None, soon()).items] == ["media"]
 
@@ -337,7 +330,7 @@ class TestAbortCommand:
         assert (stopped.returncode, "AuthenticationRequired" in stopped.stderr) == (1, True)
 
     def test_over_tls_it_trusts_what_the_scan_trusts(self, authority: Authority, tmp_path: Path):
-        with RIGS["gcs"](tls=authority.context()) as rig:
+        with with_token(tls=authority.context()) as rig:
             rig.retarget(tls=authority.tls, endpoint_url=rig.standin.url)
             rig.fill([Upload("k", "u1")])
             line = command_line(abort_commands(rig.target, rig.bucket, ListedUpload("k", "u1"), ""))
@@ -346,11 +339,13 @@ class TestAbortCommand:
             assert rig.server.aborted == [("k", "u1")]
 
 
-def test_names_stand_in_the_path_as_they_are_percent_encoded(gcs: Rig):
-    gcs.fill([Upload("a b/ü", "i/1", parts=[Part(1, 5)])])
-    [upload] = gcs.uploads()
-    assert gcs.size(Upload(upload.key, upload.upload_id)).bytes == 5
-    assert gcs.standin.requests[-1].target == f"/media/{quote('a b/ü')}?uploadId=i%2F1"
+@pytest.mark.parametrize("key", ["a b/ü", "100%+1", "q?x&y#z", "a//b/../c", "\U0001f600"])
+def test_names_stand_in_the_path_as_they_are_percent_encoded(open_gcs: Opener, key: str):
+    rig = open_gcs()
+    rig.fill([Upload(key, "i/1", parts=[Part(1, 5)])])
+    [upload] = rig.uploads()
+    assert rig.size(Upload(upload.key, upload.upload_id)).bytes == 5
+    assert rig.standin.requests[-1].target == f"/media/{quote(key)}?uploadId=i%2F1"
 
 
 def test_a_probe_says_what_google_lists_by_no_call():

@@ -45,6 +45,7 @@ class Identities:
         self.scopes: list[str] = []
         """What was asked for with each token that names scopes."""
         self.may_impersonate = True
+        self.subject_tokens = {SUBJECT_TOKEN}
         self.spoil: Callable[[Request, Reply], Reply] = lambda _, reply: reply
 
     def __call__(self, request: Request) -> Reply:
@@ -79,7 +80,7 @@ class Identities:
     def _exchange(self, form: dict[str, str]) -> Reply:
         token = form["subject_token"]
         aws = "GetCallerIdentity" in token and "AKIAIOSFODNN7EXAMPLE" in token
-        if token != SUBJECT_TOKEN and not aws:
+        if token not in self.subject_tokens and not aws:
             return _json(
                 400, {"error": "invalid_grant", "error_description": "The subject token is not valid."}
             )

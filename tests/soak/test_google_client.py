@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote_plus
 
 import pytest
-from contract.conftest import RIGS
+from contract.rig_gcs import with_token
 from contract.rigs import SCAN, Part, Upload
 from servers import do_without
 from servers.gcs import TOKEN
@@ -39,7 +39,7 @@ def test_both_find_the_same_uploads(page_size: int):
         for storage_class in [("STANDARD", "NEARLINE", "ARCHIVE")[number % 3]]
     ]
     uploads += [Upload(key, f"odd-{number}", parts=[Part(1, 7)]) for number, key in enumerate(ODD_KEYS)]
-    with RIGS["gcs"](scan=replace(SCAN, page_size=page_size)) as rig:
+    with with_token(scan=replace(SCAN, page_size=page_size)) as rig:
         rig.fill(uploads)
         ours = {}
         for each in rig.uploads():

@@ -14,7 +14,7 @@ from servers.exporter import serving
 
 NOBODY = "http://127.0.0.1:1"
 """Where no server listens: a scan fails with its first request, after all that signs it has been loaded."""
-HEAVY = ("bcrypt", "boto3", "botocore", "jinja2", "obs", "prometheus_client", "uvicorn")
+HEAVY = ("bcrypt", "boto3", "botocore", "google", "jinja2", "obs", "prometheus_client", "uvicorn")
 CHAIN = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
 S3 = {"name": "t", "store": "s3", "region": "eu-west-1", "endpoint_url": NOBODY, "scan": {"retries": 0}}
 KEYS = {"credentials": {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "secret"}}
@@ -26,6 +26,7 @@ TARGETS: dict[str, tuple[dict[str, object], list[str]]] = {
     "S3, the SDK's chain": (S3 | MEDIA, ["boto3", "botocore"]),
     "S3, boto3 as the engine": (S3 | KEYS | MEDIA | {"engine": "boto3"}, ["boto3", "botocore"]),
     "OBS": (S3 | KEYS | MEDIA | {"store": "obs"}, ["obs"]),
+    "Google Cloud, an HMAC key": ({**S3, **KEYS, **MEDIA, "region": None, "store": "gcs"}, []),
     "Glacier": (S3 | KEYS | {"store": "glacier", "vaults": ["tapes"]}, ["boto3", "botocore"]),
 }
 """The only target of a config, and what is loaded for it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from exporter.stores.gcs.token import TOKEN_OPERATION, no_token
 from exporter.stores.transport.client import Request, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from exporter.config.settings import TargetSettings
     from exporter.stores.transport.response import Response
@@ -62,18 +63,25 @@ class TokenRequests:
             timeout=timeout or math.inf,
             no_proxy=_is_of_this_machine(url),
         )
-        transport = self._with_certificate(*cert) if cert else self._transport
         try:
-            with transport.call(operation, self.deadline):
+            with self._with_certificate(cert) as transport, transport.call(operation, self.deadline):
                 return TokenAnswer(transport.send(request))
         except StoreError as error:
             raise no_token(str(error), retryable=error.retryable) from error
 
-    def _with_certificate(self, file: str, key_file: str) -> Transport:
-        """Return a transport with the certificate of a workload, by which Google's STS knows it."""
-        tls = replace(self._target.tls, cert_file=Path(file), key_file=Path(key_file))
-        shared = self._transport
-        return Transport(shared.traffic, shared.stop, tls=tls, proxy_url=self._target.proxy_url)
+    @contextmanager
+    def _with_certificate(self, cert: tuple[str, str] | None) -> Iterator[Transport]:
+        """Give the transport, with the certificate (file and key's file) by which STS knows a workload."""
+        if cert is None:
+            yield self._transport
+            return
+        shared, target = self._transport, self._target
+        tls = replace(target.tls, cert_file=Path(cert[0]), key_file=Path(cert[1]))
+        transport = Transport(shared.traffic, shared.stop, tls=tls, proxy_url=target.proxy_url)
+        try:
+            yield transport
+        finally:
+            transport.close()
 
 
 def operation_of(method: str, url: str) -> str:
