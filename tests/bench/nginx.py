@@ -10,6 +10,8 @@ from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 from bench import pages
+from bench.account import ACCOUNT
+from bench.blobpages import Container
 from bench.measure import Cost
 from bench.pages import Bucket
 from servers import free_port, listens, running, wait_until
@@ -35,9 +37,11 @@ http {{
   map $args $listing {{
     default "uploads-";
     "~(?:^|&)prefix=[^&]*page-(?<page>[0-9]+)%2F(?<place>[0-9]+)" "named-$page-$place";
-    "~(?:^|&)key-marker=[^&]*page-(?<page>[0-9]+)" "uploads-$page";
+    "~(?:^|&)(?:key-)?marker=[^&]*page-(?<page>[0-9]+)" "uploads-$page";
   }}
   map $uri $answer {{
+    "~^/{account}/(?<bucket>[^/]+)/?$" "/$bucket/$listing.xml";
+    "~^/{account}/(?<bucket>[^/]+)/(?<key>.+)$" "/$bucket/parts.xml";
     "~^/(?<bucket>[^/]+)/?$" "/$bucket/$listing.xml";
     "~^/(?<bucket>[^/]+)/(?<key>.+)$" "/$bucket/parts.xml";
   }}
@@ -73,6 +77,10 @@ class Nginx:
         """Return how fast it can serve a bucket's listing pages over so many connections."""
         return self._cost(f"/{bucket.name}?uploads", connections)
 
+    def blobs(self, container: Container, connections: int) -> Cost:
+        """Return how fast it can serve a container's lists of blocks over so many connections."""
+        return self._cost(f"/{ACCOUNT}/{container.name}/blob?comp=blocklist&blocklisttype=all", connections)
+
     def parts(self, bucket: Bucket, connections: int) -> Cost:
         """Return how fast it can serve a bucket's answers to ListParts over so many connections."""
         [(key, upload_id)] = pages.names(1)
@@ -100,14 +108,14 @@ class Nginx:
 
 
 @contextmanager
-def serving(*buckets: Bucket, log: bool = False) -> Iterator[Nginx]:
+def serving(*buckets: Bucket | Container, log: bool = False) -> Iterator[Nginx]:
     """Run a server of these buckets while the block lasts; with a log of what it was asked if need be."""
     with TemporaryDirectory(prefix="mpu-bench-") as name:
         folder, port = Path(name), free_port()
         settings = {"folder": folder, "port": port, "late": LATE, "seconds": LATE_SECONDS}
-        settings |= {"key": pages.KEY, "upload_id": pages.UPLOAD_ID}
+        settings |= {"key": pages.KEY, "upload_id": pages.UPLOAD_ID, "account": ACCOUNT}
         for bucket in buckets:
-            pages.write(folder / "html", bucket)
+            bucket.write(folder / "html")
         file = folder / "nginx.conf"
         file.write_text(_CONF.format(**settings, log=f"{folder}/access.log uri" if log else "off"))
         with running(["nginx", "-e", "stderr", "-c", str(file)], folder / "out"):

@@ -9,7 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bench.account import KEYS, REGION, Keys
+from bench.account import ACCOUNT, ACCOUNT_KEY, KEYS, REGION, Keys
+from bench.blobpages import Container
 from bench.pages import Bucket
 
 from exporter.config.load import load
@@ -41,6 +42,19 @@ def target(
         "addressing_style": "path",
         "credentials": {"access_key_id": keys[0], "secret_access_key": keys[1]},
         "scan": {"parts": "always"} | scan,
+    }
+
+
+def azure_target(url: str, container: str) -> dict[str, object]:
+    """Return a target of Azure; each blob's blocks are asked for by every scan, as above."""
+    return {
+        "name": "bench",
+        "store": "azure",
+        "account": ACCOUNT,
+        "containers": [container],
+        "endpoint_url": url,
+        "credentials": {"account_key": ACCOUNT_KEY},
+        "scan": {"parts": "always"},
     }
 
 
@@ -86,7 +100,7 @@ class Ours:
         """Give up the scan that is under way, if any."""
         self._stop.set()
 
-    def scan(self, bucket: Bucket, ledger: Ledger | None = None) -> None:
+    def scan(self, bucket: Bucket | Container, ledger: Ledger | None = None) -> None:
         """Scan once, None: as if for the first time; raises AssertionError where anything was missed."""
         found = self._scanner.scan(self._bucket, ledger or Ledger()).summary
         uploads, parts, size = bucket.totals

@@ -53,23 +53,22 @@ class Bucket:
         """The uploads, all their parts, and the bytes of these."""
         return self.uploads, self.uploads * self.parts, self.uploads * self.parts * self.part_bytes
 
+    def write(self, folder: Path) -> None:
+        """Write the pages into a folder of the bucket's name."""
+        home = folder / self.name
+        home.mkdir(parents=True)
+        for number, (_, text) in enumerate(listing_pages(self)):
+            after = f"{number - 1:06}" if number else ""
+            (home / f"uploads-{after}.xml").write_text(text, encoding="utf-8")
+        _write_named(home, self)
+        (home / "parts.xml").write_text(parts_page(self), encoding="utf-8")
+
 
 def names(uploads: int) -> Iterator[Names]:
     """Return key and upload id of so many uploads, in a store's order."""
     for number in range(uploads):
         page, place = divmod(number, PAGE)
         yield f"backups/page-{page:06}/{place:04}.tar.zst", f"{number:08}.VXBsb2FkSWRzQXJlTG9uZw{'x' * 64}"
-
-
-def write(folder: Path, bucket: Bucket) -> None:
-    """Write the pages of a bucket into its folder."""
-    home = folder / bucket.name
-    home.mkdir(parents=True)
-    for number, (_, text) in enumerate(listing_pages(bucket)):
-        after = f"{number - 1:06}" if number else ""
-        (home / f"uploads-{after}.xml").write_text(text, encoding="utf-8")
-    _write_named(home, bucket)
-    (home / "parts.xml").write_text(parts_page(bucket), encoding="utf-8")
 
 
 def listing_pages(bucket: Bucket) -> Iterator[tuple[Names, str]]:

@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench.blobs import azure_10000
 from bench.breakdown import breakdown
 from bench.builds import TODAY, Builds
 from bench.growth import growth
@@ -55,6 +56,7 @@ BUILD_ROWS: dict[str, Callable[[int, Builds], Row]] = {
     "idle-rss": idle_rss,
     "obs-5000x3": obs_5000x3,
     "gcs-20000x3": gcs_20000x3,
+    "azure-10000": azure_10000,
     "targets-200x10": targets_200x10,
     "breakdown": breakdown,
     "imports": imports,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench import fresh, nginx
 from bench.account import KEYS, REGION
+from bench.blobpages import Container
 from bench.builds import TODAY, Build, Builds
 from bench.measure import Cost, alternate, cpu_ratio, median, wall_ratio
 from bench.ours import target, write_config
@@ -92,7 +93,10 @@ def gcs_20000x3(rounds: int, builds: Builds) -> Row:
 
 
 def scan(
-    build: Build, config: Path, bucket: Bucket, environment: Mapping[str, str] = fresh.ENVIRONMENT
+    build: Build,
+    config: Path,
+    bucket: Bucket | Container,
+    environment: Mapping[str, str] = fresh.ENVIRONMENT,
 ) -> Cost:
     """Run `mpu-exporter scan`; raises AssertionError where it did not find all."""
     output = config.with_name("scan.json")
