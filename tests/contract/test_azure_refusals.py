@@ -85,12 +85,6 @@ def test_its_detail_tells_what_is_wrong_with_the_credentials(code: str, detail: 
     [
         ("AuthorizationFailure", FAILED, CREDENTIALS, "the key is none of this account's"),
         (
-            "ContainerNotFound",
-            "The specified container does not exist.",
-            Reason.NOT_FOUND,
-            "check the container",
-        ),
-        (
             "ResourceNotFound",
             "The specified resource does not exist.",
             Reason.NOT_FOUND,

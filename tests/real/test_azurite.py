@@ -116,7 +116,7 @@ def said(
 )
 def test_uncommitted_blobs_are_counted_and_their_blocks_summed(said: dict[str, Said], how: str):
     assert (said[how].uploads, said[how].parts, said[how].bytes) == (UPLOADS, BLOCKS, BYTES)
-    assert said[how].told == (f"undated {UPLOADS}",)
+    assert {each.split()[0] for each in said[how].told} == {"undated", "notice"}
 
 
 def test_a_token_that_lists_and_does_not_read_counts_uploads_that_nothing_sizes(said: dict[str, Said]):
@@ -133,7 +133,7 @@ def test_a_token_that_lists_and_does_not_read_counts_uploads_that_nothing_sizes(
         ("of-the-future", "credentials", NO_KEY),
         ("another-key", "credentials", NO_KEY),
         ("another-account", "not_found", "there is no such account at this server"),
-        ("missing", "not_found", "check the container's name"),
+        ("missing", "not_found", "check the name"),
     ],
 )
 def test_a_refusal_has_its_reason_and_says_what_to_do(

@@ -82,12 +82,6 @@ _CAUSES = (
         "the account's network rules leave out where this runs, or the SAS token is for something else",
     ),
     _Cause(
-        "containernotfound",
-        "",
-        Reason.NOT_FOUND,
-        "check the container's name, and whose account it is in",
-    ),
-    _Cause(
         "resourcenotfound",
         "",
         Reason.NOT_FOUND,
