@@ -351,3 +351,11 @@ def test_names_stand_in_the_path_as_they_are_percent_encoded(open_gcs: Opener, k
 def test_a_probe_says_what_google_lists_by_no_call():
     [said] = [note for note in notes(TARGET, MEDIA, ()) if "resumable" in note]
     assert "listed by no call" in said
+
+
+@pytest.mark.parametrize("changed", [{"access_key_id": "GOOG1EANOTHER"}, {"secret": "another"}])
+def test_a_wrong_hmac_key_is_of_reason_credentials(changed: dict[str, str]):
+    with by_hmac() as rig:
+        rig.server.key = replace(rig.server.key, **changed)
+        error = refused(rig)
+        assert (error.reason, "check the target's credentials" in str(error)) == (Reason.CREDENTIALS, True)
