@@ -14,7 +14,13 @@ from exporter.stores.base import Store
 from exporter.stores.engine.concurrency import ConcurrencyLimit
 from exporter.stores.engine.executor import Executor
 from exporter.stores.engine.retry import Deadline, RetryPolicy
-from exporter.stores.pagination.listing import Task, list_next_page, uploads_paginator
+from exporter.stores.pagination.listing import (
+    KeyListing,
+    Task,
+    list_by_key,
+    list_next_page,
+    uploads_paginator,
+)
 from exporter.stores.pagination.part_listing import sum_parts
 
 
@@ -40,6 +46,11 @@ class SequentialClient:
         """Return what the upload's parts add up to."""
         with self.executor(store, bucket) as executor:
             return self._ask(executor, sum_parts(bucket, upload, store.new_part_sum()))
+
+    def by_name(self, store: Store, bucket: BucketSettings, key: str) -> KeyListing:
+        """Return what is listed of a key alone."""
+        with self.executor(store, bucket) as executor:
+            return self._ask(executor, list_by_key(bucket, key))
 
     @contextmanager
     def executor(self, store: Store, bucket: BucketSettings, concurrency: int = 32) -> Iterator[Executor]:

@@ -1,17 +1,23 @@
 """Azure Blob Storage: what no other store has."""
 
-from collections.abc import Callable, Iterator
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 from contract.rig_azure import CONTAINER, container
-from contract.rigs import SCAN, Rig, failure
+from contract.rigs import PARTS, SCAN, UPLOADS, Rig, failure
 from contract.scans import scan
-from servers.azure import Blob, blocks_of
+from servers.azure import CONTAINERS, METADATA, Blob, BlobPage, blocks_of
+from servers.standin import Reply
 
-from exporter.model.errors import GoneError, NotAnUploadError
+from exporter.config.target_sections import DiscoverSettings
+from exporter.model.errors import GoneError, NotAnUploadError, Reason
 from exporter.model.uploads import Upload
+from exporter.scheduler.discovery import BucketDiscovery
+from exporter.stores.engine.store_client import StoreClient
 
 EMPTY_AND_UNTYPED = Blob("d", length=0, content_type="")
 OpenContainer = Callable[..., Rig]
@@ -21,6 +27,11 @@ OpenContainer = Callable[..., Rig]
 def open_container() -> Iterator[OpenContainer]:
     with ExitStack() as stack:
         yield lambda **changes: stack.enter_context(container(**changes))
+
+
+@pytest.fixture
+def rig(open_container: OpenContainer) -> Rig:
+    return open_container()
 
 
 def hold(rig: Rig, *blobs: Blob) -> None:
@@ -72,9 +83,64 @@ class TestUploads:
         assert [(1, 1)] * len(names) == [sized(rig, name) for name in names]
 
 
+NAMED = {"ContainerName": "other"}
+
+
+class TestPages:
+    """A page that proves nothing is never an empty container."""
+
+    def test_may_be_short_or_empty_and_only_a_marker_says_which_is_the_last(self, rig: Rig):
+        hold(rig, *(Blob(f"{number:02}", blocks_of([1])) for number in range(7)))
+        lengths = itertools.chain([0, 1, 0, 2], itertools.repeat(1))
+        rig.server.pages_of = lambda _: next(lengths)
+        assert [f"{number:02}" for number in range(7)] == [upload.key for upload in rig.uploads()]
+
+    @pytest.mark.parametrize(
+        "spoilt",
+        [
+            lambda page: replace(page, attributes=NAMED),
+            lambda page: replace(page, last={}),
+            lambda page: replace(page, within="Things"),
+            lambda page: replace(page, root="ListBucketResult"),
+            lambda page: replace(page, fields={"Prefix": "other/"}),
+            lambda page: replace(page, fields={"Marker": "2!4!b3Ro"}),
+            lambda page: replace(page, item="BlobPrefix"),
+            lambda page: replace(page, items=[{"Properties": {"Content-Length": "0"}}]),
+            lambda page: replace(page, items=[{"Name": "", "Properties": {"Content-Length": "0"}}]),
+            lambda page: replace(page, fields={"Error": {"Code": "InternalError", "Message": "No."}}),
+            lambda page: replace(page, fields={"Old": {"Blob": {"Name": "b", "Properties": ""}}}),
+            lambda page: replace(page, declaration="<!DOCTYPE EnumerationResults>"),
+        ],
+    )
+    def test_that_is_none_or_another_s_is_refused(self, rig: Rig, spoilt: Callable[[BlobPage], BlobPage]):
+        hold(rig, Blob("a", blocks_of([1])))
+        assert [upload.key for upload in rig.uploads()] == ["a"]
+        rig.fault(UPLOADS, page=spoilt)
+        error = failure(rig.uploads)
+        assert error.reason in {Reason.BAD_RESPONSE, Reason.UNSUPPORTED}
+        assert str(error).startswith("ListBlobs: ")
+
+    def test_a_container_may_be_named_by_its_address(self, rig: Rig):
+        hold(rig, Blob("a", blocks_of([1])))
+        address = {"ContainerName": f"https://account.example/{CONTAINER}"}
+        rig.fault(UPLOADS, page=lambda page: replace(page, attributes=address))
+        assert [upload.key for upload in rig.uploads()] == ["a"]
+
+    def test_names_that_xml_cannot_hold_are_percent_encoded_and_others_are_not(self, rig: Rig):
+        names = ["%41", "a\ufffe/b c", "a\uffff"]
+        hold(rig, *(Blob(name, blocks_of([1])) for name in names))
+        assert names == [upload.key for upload in rig.uploads()]
+        assert [sized(rig, name) for name in names] == [(1, 1)] * 3
+
+    def test_are_read_alike_by_their_shape_and_by_the_parser(self, rig: Rig):
+        hold(rig, *(Blob(f"{n}", blocks_of([1]) if n % 3 else {}, None if n % 3 else n) for n in range(40)))
+        listed = [[upload[:4] for upload in rig.uploads()] for _ in range(2)]
+        rig.fault(UPLOADS, page=lambda page: replace(page, declaration="<?xml version='1.0' ?>\n<!-- -->"))
+        assert listed == [[upload[:4] for upload in rig.uploads()]] * 2
+
+
 class TestBlockLists:
-    def test_a_blob_that_has_been_committed_is_no_upload(self, open_container: OpenContainer):
-        rig = open_container()
+    def test_a_blob_that_has_been_committed_is_no_upload(self, rig: Rig):
         hold(
             rig,
             Blob("by blocks", blocks_of([1]), length=2, committed=blocks_of([2])),
@@ -85,9 +151,102 @@ class TestBlockLists:
             with pytest.raises(NotAnUploadError):
                 sized(rig, name)
 
-    def test_of_a_blob_that_is_gone_says_so(self, open_container: OpenContainer):
-        rig = open_container()
+    def test_of_a_blob_that_is_gone_says_so(self, rig: Rig):
         assert isinstance(failure(sized, rig, "gone"), GoneError)
+
+    def test_of_an_append_blob_shows_no_upload(self, rig: Rig):
+        hold(rig, Blob("a", length=0, kind="AppendBlob"))
+        with pytest.raises(NotAnUploadError):
+            sized(rig, "a")
+
+    def test_a_block_that_is_sent_again_replaces_the_first(self, rig: Rig):
+        hold(rig, Blob("a", blocks_of([3, 4])))
+        rig.fault(PARTS, page=lambda page: replace(page, items=[*page.items, page.items[0] | {"Size": "9"}]))
+        assert sized(rig, "a") == (2, 13)
+
+    @pytest.mark.parametrize("size", [None, "", "many", "-1", str(2**70)])
+    def test_a_block_without_a_size_leaves_the_bytes_unknown(self, rig: Rig, size: str | None):
+        hold(rig, Blob("a", blocks_of([3, 4])))
+        rig.fault(
+            PARTS, page=lambda page: replace(page, items=[page.items[0] | {"Size": size}, page.items[1]])
+        )
+        assert sized(rig, "a") == (2, None)
+
+    @pytest.mark.parametrize(
+        "spoilt",
+        [
+            lambda page: replace(page, items=[], within="Things"),
+            lambda page: replace(page, items=[{"Size": "1"}]),
+            lambda page: replace(page, within="Things"),
+            lambda page: replace(page, root="EnumerationResults"),
+        ],
+    )
+    def test_what_is_none_is_refused(self, rig: Rig, spoilt: Callable[[BlobPage], BlobPage]):
+        hold(rig, Blob("a", blocks_of([3, 4])))
+        rig.fault(PARTS, page=spoilt)
+        assert failure(sized, rig, "a").reason is Reason.BAD_RESPONSE
+
+    def test_both_lists_are_asked_for_of_uploads_alone(self, rig: Rig):
+        hold(rig, Blob("a b", blocks_of([3])), Blob("c", length=1))
+        scan(rig)
+        listing, blocks = rig.standin.requests
+        assert listing.query == {"include": ["uncommittedblobs"], "comp": ["list"], "restype": ["container"]}
+        assert blocks.query == {"comp": ["blocklist"], "blocklisttype": ["all"]}
+        assert blocks.raw_path.endswith("/media/a%20b")
+
+
+class TestQuestionsByName:
+    def test_look_at_ten_blobs_where_these_are_in_order(self, rig: Rig):
+        hold(rig, *(Blob(f"a{number:02}", length=1) for number in range(50)), Blob("a", blocks_of([1])))
+        listed = rig.client().by_name(rig.store, rig.bucket, "a")
+        assert ([upload.key for upload in listed.uploads], listed.complete) == (["a"], True)
+        assert [request.query["maxresults"] for request in rig.standin.requests] == [["10"]]
+
+
+class TestContainers:
+    def ask(self, rig: Rig) -> list[str]:
+        return [found.name for found in rig.store.list_buckets(None, time.monotonic() + 5).items]
+
+    def test_are_listed_with_those_of_the_service(self, rig: Rig):
+        rig.server.containers |= {"$root": {}, "$web": {}}
+        assert self.ask(rig) == ["$root", "$web", CONTAINER]
+
+    def test_in_pages_are_followed_by_their_markers(self, rig: Rig):
+        rig.server.containers |= {f"c{number}": {} for number in range(5)}
+        rig.server.containers_page = 2
+        discover = replace(rig.target, buckets=(), discover=DiscoverSettings())
+        client = StoreClient(rig.store, discover.scan, rig.stop)
+        names = [bucket.name for bucket in BucketDiscovery(discover, client).find().buckets]
+        assert [*(f"c{number}" for number in range(5)), CONTAINER] == sorted(names)
+
+    @pytest.mark.parametrize(
+        "spoilt",
+        [
+            lambda page: replace(page, within="Things"),
+            lambda page: replace(page, items=[{"Properties": {"Etag": "1"}}]),
+            lambda page: replace(page, item="Blob"),
+        ],
+    )
+    def test_of_a_page_that_proves_nothing_are_not_believed(
+        self, rig: Rig, spoilt: Callable[[BlobPage], BlobPage]
+    ):
+        rig.fault(CONTAINERS, page=spoilt)
+        assert failure(self.ask, rig).reason is Reason.BAD_RESPONSE
+
+
+class TestMetadata:
+    def ask(self, rig: Rig) -> Mapping[str, str]:
+        return rig.store.bucket_tags(rig.bucket, time.monotonic() + 5)
+
+    def test_is_known_by_the_capitals_of_the_config(self, open_container: OpenContainer):
+        rig = open_container(tags=("costCenter",))
+        rig.server.tags[CONTAINER] = {"CostCenter": "42", "Owner": "media"}
+        assert self.ask(rig) == {"costcenter": "42", "costCenter": "42", "owner": "media"}
+
+    @pytest.mark.parametrize("reply", [Reply(200, body=b"<html>"), Reply(200, body=b"")])
+    def test_of_an_answer_that_is_not_azure_s_is_not_believed(self, rig: Rig, reply: Reply):
+        rig.answer(METADATA, reply)
+        assert failure(self.ask, rig).reason is Reason.BAD_RESPONSE
 
 
 @pytest.mark.parametrize("emulator", [False, True])

@@ -295,7 +295,7 @@ class Azure:
         shown = rest[:size]
         if len(shown) == len(rest):
             return shown, ""
-        return shown, (shown[-1] if shown else marker) if self.emulator else _marker(rest[size])
+        return shown, (shown[-1] if shown else marker) if self.emulator else _marker(rest[size], marker)
 
     def _described(self, blob: Blob) -> Fields:
         dates: Fields = {
@@ -463,15 +463,18 @@ def _block_fields(blocks: dict[str, int]) -> list[Fields]:
     return [{"Name": block, "Size": str(size)} for block, size in blocks.items()]
 
 
-def _marker(name: str) -> str:
-    """Return a marker as Azure's look: opaque, and naming the first blob of the next page."""
-    text = base64.b64encode(json.dumps(name).encode()).decode()
+def _marker(name: str, before: str) -> str:
+    """Return a marker as Azure's look: opaque, and naming the first blob of the next page.
+
+    After an empty page it is another one than `before`, though it means the same.
+    """
+    text = base64.b64encode(json.dumps([name, len(before)]).encode()).decode()
     return f"2!{len(text)}!{text}"
 
 
 def _marked(marker: str) -> str:
     try:
-        return str(json.loads(base64.b64decode(marker.split("!", 2)[2], validate=True)))
+        return str(json.loads(base64.b64decode(marker.split("!", 2)[2], validate=True))[0])
     except (ValueError, IndexError):
         message = "Value for one of the query parameters specified in the request URI is invalid."
         raise RefusedError(400, "InvalidQueryParameterValue", message) from None
