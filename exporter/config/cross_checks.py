@@ -124,7 +124,8 @@ def _check_endpoints(where: KeyPath, target: Values) -> Iterator[Fault]:
         yield (*where, "endpoint_urls"), "stands beside endpoint_url: remove one of them"
     yield from _check_unique((*where, "endpoint_urls"), urls, "list each node once")
     yield from find_endpoint_faults(where, target)
-    if target.get("ceph_admin") is True and not _is_given(target, "endpoint_url"):
+    asks_ceph = target.get("ceph_admin") is True and target.get("store") == "s3"
+    if asks_ceph and not _is_given(target, "endpoint_url"):
         yield (*where, "ceph_admin"), "asks the gateway at endpoint_url: set that, or remove ceph_admin"
     plain = [url for url in (target.get("endpoint_url"), *urls) if str(url).startswith("http://")]
     if _is_given(target, "sse_customer_key_file") and plain:

@@ -50,7 +50,15 @@ _BUCKET_RULE = (
     "a digit or _, the last one no colon; no ARN and no IP address"
 )
 _VAULT_RULE = f"must be a vault's name: 1 to {_MAX_NAME_LENGTH} letters, digits and . _ -"
-_NAMES = {StoreKind.GLACIER: (_VAULT, _VAULT_RULE)}
+_CONTAINER = re.compile(rf"\$?{_VAULT.pattern}")
+"""A `$` is before the names of containers that Azure itself has: $root, $web, $logs."""
+_CONTAINER_RULE = (
+    f"must be a container's name: 1 to {_MAX_NAME_LENGTH} letters, digits and . _ -, or $ before them"
+)
+_NAMES = {
+    StoreKind.GLACIER: (_VAULT, _VAULT_RULE),
+    StoreKind.AZURE: (_CONTAINER, _CONTAINER_RULE),
+}
 """How names look, and what is said of others, where it is not as buckets have them."""
 
 

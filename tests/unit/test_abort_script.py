@@ -261,6 +261,14 @@ def test_what_no_command_can_abort_is_left_to_the_person_who_is_told_what_to_do(
     assert lines[-2] == "Of 2 uploads, aborted: 1, gone already: 0, left to you: 1."
 
 
+def test_the_head_counts_what_is_aborted_and_what_no_command_can():
+    rows = [FoundUpload(TARGET, BucketSettings("media"), found(key)) for key in ("\udcff", "b", "c")]
+    head = abort_script(UploadReport(rows, Counts(matched=3), NOW, [])).splitlines()
+    assert head[1].startswith("# This aborts 2 uploads, as found at ")
+    assert head[1].endswith(f" and their parts are lost: 2.0 MiB, {2 * MIB} bytes.")
+    assert "# No command can abort 1 more: at each it says why, and what to do." in head
+
+
 def test_the_addressing_style_is_set_in_a_copy_of_the_config_file(shell: Shell):
     own = shell.folder / ".aws/config"
     own.parent.mkdir()

@@ -179,6 +179,14 @@ def test_vaults_have_names_that_no_bucket_has():
     assert [bucket.name for bucket in found] == ["-x", ".x", "1.2.3.4"]
 
 
+def test_containers_that_azure_itself_has_are_found_too():
+    containers = replace(TARGET, store=StoreKind.AZURE)
+    found = discovery_of(
+        Account("$root", "$web", "media-1", "a$b", "$", "a/b", "..", "a:b"), containers
+    ).find()
+    assert [bucket.name for bucket in found.buckets] == ["$root", "$web", "media-1"]
+
+
 def test_an_odd_name_leaves_each_shard_its_own():
     """A list in JSON may have half a character in it, which has no UTF-8."""
     account = Account("odd \ud800", *MANY)

@@ -173,8 +173,10 @@ def abort_script(report: UploadReport) -> str:
     found = [(row, _commands(row)) for row in report.uploads if not row.found.denied]
     once = {command.calls or row.upload: (row, command) for row, command in found}  # targets may overlap
     rows, commands = [row for row, _ in once.values()], [command for _, command in once.values()]
-    head = _HEAD.format(when=utc_text(report.now), number=len(rows), size=_size(rows))
-    lines = [head.rstrip("\n"), *_notes(report, len(found)), _FUNCTIONS.format(number=len(rows)).rstrip("\n")]
+    aborted = [row for row, command in once.values() if command.calls]
+    head = _HEAD.format(when=utc_text(report.now), number=len(aborted), size=_size(aborted))
+    notes = _notes(report, len(found), left=len(rows) - len(aborted))
+    lines = [head.rstrip("\n"), *notes, _FUNCTIONS.format(number=len(rows)).rstrip("\n")]
     shared = _Shared(commands)
     lines += shared.lines()
     for number, (row, command) in enumerate(zip(rows, commands, strict=True), 1):
@@ -243,9 +245,11 @@ def _size(rows: Iterable[FoundUpload]) -> str:
     )
 
 
-def _notes(report: UploadReport, number: int) -> Iterator[str]:
-    """Yield comments about what is not in the script."""
+def _notes(report: UploadReport, number: int, left: int) -> Iterator[str]:
+    """Yield comments about what is not in the script, and about how many it leaves to people."""
     counts = report.counts
+    if left:
+        yield f"# No command can abort {left:,} more: at each it says why, and what to do."
     if counts.matched > number:
         yield f"# Not in it, for the limit: {counts.matched - number:,}. With --limit=0 all are."
     if counts.unasked:
