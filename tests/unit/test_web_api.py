@@ -135,6 +135,7 @@ class TestTargets:
             "recheck_overdue_uploads": 0,
             "abort_scheduled_uploads": 3,
             "abort_overdue_uploads": 1,
+            "store_reported_uploads": 6,
             "first_sight": False,
             "oldest_initiated": NOW - 90_000.5,
             "oldest_activity": NOW - 7200,
