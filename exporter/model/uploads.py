@@ -84,7 +84,9 @@ class PartTotals(NamedTuple):
 
     `bytes` is None where the size of any part is not known, and where the sum is above MAX_NUMBER.
     `last_modified` is that of the newest part, None without parts or part times. `abort_at` is when the store
-    will abort the upload, None where it gives none.
+    will abort the upload, None where it gives none. `mark` tells one of the parts from those of other uploads
+    of the same key, where parts have ids of their own; `is_other` is whether the part of an earlier mark is
+    no longer there, so that this is another upload.
     """
 
     parts: int
@@ -92,6 +94,8 @@ class PartTotals(NamedTuple):
     last_modified: float | None = None
     storage_class: str = ""
     abort_at: float | None = None
+    mark: int | None = None
+    is_other: bool = False
 
 
 class CountedUpload(NamedTuple):

@@ -88,6 +88,6 @@ def _is_other(totals: PartTotals, before: UploadRecord | None) -> bool:
     """Whether these parts are of another upload than those before: none of an upload's parts can vanish."""
     if before is None or before.parts is None:
         return False
-    if before.is_no_upload or totals.parts < before.parts:
+    if totals.is_other or before.is_no_upload or totals.parts < before.parts:
         return True
     return totals.bytes is not None and before.bytes is not None and totals.bytes < before.bytes

@@ -219,6 +219,8 @@ class Sizing:
         than the maximum delay.
         """
         part_sum = self._new_sum()
+        if record and record.mark is not None:
+            part_sum.expect(record.mark)
         if not (self._outcomes.uses_records and record and record.contiguous_parts):
             return part_sum
         if record.read_in_full_at is not None:

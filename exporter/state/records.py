@@ -50,6 +50,7 @@ def record_of(  # noqa: PLR0913 - an upload, and all that was learnt of it
         read_in_full_at=contiguous.read_in_full_at if contiguous else None,
         abort_at=totals.abort_at,
         first_seen=None if seen_at is None else upload.initiated,
+        mark=totals.mark,
     )
 
 
@@ -57,7 +58,7 @@ def _idle_since(
     upload: Upload, totals: PartTotals, now: float, before: UploadRecord | None, seen_at: float | None
 ) -> tuple[float, bool]:
     """Return the last activity and true; where it is not known, the first sight of these parts and false."""
-    sized = before if before and before.parts is not None else None
+    sized = before if before and before.parts is not None and not totals.is_other else None
     activity = _last_activity(upload, totals, now, sized, seen_at)
     if activity is not None:
         return activity, True

@@ -35,7 +35,9 @@ MAX_PENDING = 100_000
 """Maximum number of rows kept in memory while they cannot be written; beyond it the oldest are dropped."""
 _NOT_STORABLE = (OverflowError, UnicodeError)
 """What the driver raises for a number of more than 64 bits, and for a text that has no UTF-8."""
-_COLUMNS = "asked, activity, dated, parts, bytes, class, failed, run, run_bytes, read, abort_at, first_seen"
+_COLUMNS = (
+    "asked, activity, dated, parts, bytes, class, failed, run, run_bytes, read, abort_at, first_seen, mark"
+)
 _READ = f"SELECT id, {_COLUMNS} FROM uploads WHERE bucket = ? AND id IN ({ID_PLACES})"  # noqa: S608
 _FEW = 50
 """Number of ids that are read at once where there are few, as most uploads are in known chunks."""
@@ -43,7 +45,7 @@ _READ_FEW = _READ.replace(ID_PLACES, ",".join("?" * _FEW))
 _SUMS = f"SELECT count(*), coalesce(sum(id & {SUM_BITS}), 0) FROM uploads WHERE bucket = ?"  # noqa: S608
 _CHANGES = ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS.split(", "))
 _WRITE = (
-    f"INSERT INTO uploads (bucket, id, {_COLUMNS}, name) VALUES ({','.join('?' * 15)})"  # noqa: S608
+    f"INSERT INTO uploads (bucket, id, {_COLUMNS}, name) VALUES ({','.join('?' * 16)})"  # noqa: S608
     f" ON CONFLICT (bucket, id) DO UPDATE SET {_CHANGES}, name = coalesce(excluded.name, name)"
 )
 
@@ -57,7 +59,7 @@ class UploadRecord(NamedTuple):
     Parts 1 to `contiguous_parts`, of `contiguous_bytes` in total, were all there at `read_in_full_at`, the
     last time that the whole list was read; stored for long lists only. `abort_at` is when the store said that
     it will abort the upload. `first_seen` is when it was first listed, for a store that gives no initiation;
-    None where it is to be dated anew once it is seen again.
+    None where it is to be dated anew once it is seen again. `mark` is that of its parts.
     """
 
     checked_at: float
@@ -72,6 +74,7 @@ class UploadRecord(NamedTuple):
     read_in_full_at: float | None = None
     abort_at: float | None = None
     first_seen: float | None = None
+    mark: int | None = None
 
     @property
     def is_no_upload(self) -> bool:

@@ -33,7 +33,7 @@ CREATE TABLE names (number INTEGER PRIMARY KEY, texts BLOB NOT NULL);
 MIGRATIONS = {
     1: "ALTER TABLE uploads ADD COLUMN abort_at REAL",
     2: f"ALTER TABLE uploads ADD COLUMN name INTEGER; {_NAMES}",
-    3: "ALTER TABLE uploads ADD COLUMN first_seen REAL",
+    3: "ALTER TABLE uploads ADD COLUMN first_seen REAL; ALTER TABLE uploads ADD COLUMN mark INTEGER",
 }
 """SQL that turns a file of each earlier version into one of the next."""
 SALT_BYTES = 16
@@ -56,6 +56,7 @@ CREATE TABLE uploads (
     abort_at REAL,
     name INTEGER,
     first_seen REAL,
+    mark INTEGER,
     PRIMARY KEY (bucket, id)
 ) WITHOUT ROWID;
 """
@@ -238,7 +239,7 @@ def _verify_tables(connection: sqlite3.Connection) -> None:
         connection.execute("SELECT number, name, settings, notes FROM buckets LIMIT 1").fetchall()
         connection.execute(
             "SELECT bucket, id, asked, activity, dated, parts, bytes, class, failed, run, run_bytes, read,"
-            " abort_at, name, first_seen FROM uploads LIMIT 1"
+            " abort_at, name, first_seen, mark FROM uploads LIMIT 1"
         ).fetchall()
         connection.execute("SELECT bucket, number, names, size FROM name_blocks LIMIT 1").fetchall()
         connection.execute("SELECT number, texts FROM names LIMIT 1").fetchall()

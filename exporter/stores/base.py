@@ -160,6 +160,9 @@ class PartSum(Protocol):
     def outdated(self) -> bool:
         """Whether a part that was skipped has been sent again since: all are to be listed."""
 
+    def expect(self, mark: int) -> None:
+        """Look for the part with this mark, from the totals of an earlier sum of the upload's parts."""
+
     def restart(self, skipped_parts: int = 0, size: int = 0, last_modified: float | None = None) -> None:
         """Forget all parts, and count parts 1 to `skipped_parts` of together `size` bytes.
 

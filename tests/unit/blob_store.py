@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from fakes import GONE, NO_UPLOAD, FakeStore
 
 from exporter.model.uploads import Part, Upload
+from exporter.stores.azure.block_sum import BlockSum
 from exporter.stores.base import Page
-from exporter.stores.pagination.part_sums import RangedPartSum
 
 
 @dataclass
@@ -17,6 +17,8 @@ class BlobStore(FakeStore):
     """Lists the keys of `blobs`, with the sizes of its blocks: [] is no upload, None is gone."""
 
     blobs: dict[str, list[int] | Exception | None] = field(default_factory=dict)
+    first_ids: dict[str, int] = field(default_factory=dict)
+    """The number that the first block of a key has for an id, 1 where it is not here."""
     hidden: set[str] = field(default_factory=set)
     """Keys that only the listing of a key has."""
     by_name_error: Exception | None = None
@@ -53,11 +55,8 @@ class BlobStore(FakeStore):
             raise GONE
         if not blocks:
             raise NO_UPLOAD
-        return Page([Part(start, size) for start, size in _ranges(blocks)], truncated=False)
+        first = self.first_ids.get(upload.key, 1)
+        return Page([Part(number, size) for number, size in enumerate(blocks, first)], truncated=False)
 
-    def new_part_sum(self) -> RangedPartSum:
-        return RangedPartSum()
-
-
-def _ranges(sizes: list[int]) -> list[tuple[int, int]]:
-    return [(sum(sizes[:place]), size) for place, size in enumerate(sizes)]
+    def new_part_sum(self) -> BlockSum:
+        return BlockSum()

@@ -190,6 +190,22 @@ class TestAnotherUploadOfTheSameName:
         watch.store.blobs["a"] = [5, 5, 5]
         assert watch.oldest(HOUR) == 0.0
 
+    @pytest.mark.parametrize("parts", ["remembered", "always"])
+    def test_one_with_other_blocks_is_another_however_many_they_are(self, parts):
+        watch = Watch({"a": [10]}, recheck_factor=0, parts=parts)
+        watch.at(0)
+        watch.store.blobs["a"], watch.store.first_ids["a"] = [10], 7
+        assert [watch.oldest(HOUR), watch.idle(2 * HOUR)] == [0.0, HOUR]
+
+    def test_one_with_blocks_before_those_that_it_had_is_the_same(self):
+        watch = Watch({"a": [10]}, recheck_factor=0)
+        watch.store.first_ids["a"] = 7
+        watch.at(0)
+        watch.store.blobs["a"], watch.store.first_ids["a"] = [5, 10], 6
+        assert watch.oldest(HOUR) == HOUR
+        watch.store.blobs["a"] = [5, 10, 10]
+        assert watch.oldest(2 * HOUR) == 2 * HOUR
+
     def test_after_it_was_gone_when_it_was_asked_about_it_is_new(self):
         watch = Watch({"a": [10], "b": [10], "c": [10]}, recheck_factor=0)
         watch.at(0)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class BlockSum:
-    """The number and the bytes of blocks, which have neither a number nor a time: none can be skipped."""
+    """The number and the bytes of blocks, which have no time, and for a number a checksum."""
 
     contiguous_parts = contiguous_bytes = skipped_parts = 0
     outdated = False
@@ -26,10 +26,20 @@ class BlockSum:
         """Forget all blocks."""
         self._blocks = 0
         self._bytes: int | None = 0
+        self._mark: int | None = None
+        self._expected: int | None = None
+        self._has_expected = False
+
+    def expect(self, mark: int) -> None:
+        """Look for the block of this checksum, which the blob had."""
+        self._expected = mark
 
     def add(self, parts: Collection[Part]) -> None:
         """Count the blocks of a list; one whose size cannot be read leaves the bytes unknown."""
         sizes = [size for _, size, _ in parts if size is not None]
+        ids = [start for start, _, _ in parts]
+        self._mark = ids[0] if ids and self._mark is None else self._mark
+        self._has_expected = self._has_expected or self._expected in ids
         self._blocks += len(parts)
         known = self._bytes is not None and len(sizes) == len(parts)
         self._bytes = (self._bytes or 0) + sum(sizes) if known else None
@@ -37,4 +47,6 @@ class BlockSum:
     def totals(self, storage_class: str) -> PartTotals:
         """Return the sum so far; bytes that no store can mean are not known."""
         believed = self._bytes is not None and self._bytes <= MAX_NUMBER
-        return PartTotals(self._blocks, self._bytes if believed else None, None, storage_class)
+        size = self._bytes if believed else None
+        is_other = self._expected is not None and not self._has_expected
+        return PartTotals(self._blocks, size, None, storage_class, mark=self._mark, is_other=is_other)

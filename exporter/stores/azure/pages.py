@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import chain, compress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
+from zlib import crc32
 
 from exporter.model.errors import NotAnUploadError
 from exporter.model.uploads import Parts, Upload
@@ -126,7 +127,7 @@ def _blobs_page(document: PageFields, request: PageRequest, response: Response) 
 def read_blocks(response: Response, shapes: Shapes = BLOCK_SHAPES) -> Page[Part]:
     """Return the blocks in `response` that are not committed: all that the blob has.
 
-    A block has no time, and instead of a number its place in the list. Raises NotAnUploadError where blocks
+    A block has no time, and instead of a number a checksum of its id. Raises NotAnUploadError where blocks
     are committed, or there are none, and StoreError (bad_response).
     """
     if integer(response.headers.get("x-ms-blob-content-length", "")):
@@ -140,9 +141,10 @@ def read_blocks(response: Response, shapes: Shapes = BLOCK_SHAPES) -> Page[Part]
     if len(names) > MAX_BLOCKS:
         raise bad_response(BLOCKS_OPERATION, f"the answer has more than {MAX_BLOCKS:,} blocks")
     if len(set(names)) < len(names):  # the one that was sent last counts
-        sizes = list(dict(zip(names, sizes, strict=True)).values())
-    places: list[int | None] = list(range(1, len(sizes) + 1))
-    return Page(Parts(places, integers(sizes), [None] * len(sizes)), truncated=False)
+        by_id = dict(zip(names, sizes, strict=True))
+        names, sizes = list(by_id), list(by_id.values())
+    ids: list[int | None] = [crc32(name.encode("utf-8", "surrogatepass")) for name in names]
+    return Page(Parts(ids, integers(sizes), [None] * len(sizes)), truncated=False)
 
 
 def _block_columns(response: Response, shapes: Shapes) -> tuple[list[str], list[str]]:

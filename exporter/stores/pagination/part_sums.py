@@ -49,6 +49,9 @@ class NumberedPartSum:
         self._pages: list[Parts] = []
         self._by_number: dict[int, Part] | None = None
 
+    def expect(self, mark: int) -> None:
+        """Do nothing: parts have no marks."""
+
     def add(self, parts: Collection[Part]) -> None:
         """Count the parts of a page; one without a number from 1 on or a size leaves the bytes unknown.
 
@@ -177,6 +180,9 @@ class RangedPartSum:
         """Forget all parts."""
         self._ranges: set[tuple[int, int]] = set()
         self._unreadable = 0
+
+    def expect(self, mark: int) -> None:
+        """Do nothing: parts have no marks."""
 
     def add(self, parts: Collection[Part]) -> None:
         """Count the parts of a page; one whose range cannot be read leaves the bytes unknown.
