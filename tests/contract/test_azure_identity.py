@@ -146,6 +146,11 @@ class TestEachSource:
             cloud.server.spoil = lambda _, body=body: Reply(200, {}, body)
             assert str(failure(cloud.number)) == "GetToken: the token has ended already: check the clocks"
 
+    def test_a_wrong_clock_does_not_end_one(self, cloud: CloudSetup, source: str):
+        cloud.use(source)
+        cloud.server.clock = lambda: NOW - 86400.0
+        assert [cloud.number(), cloud.number()] == [1, 1]
+
     def test_many_threads_ask_once(self, cloud: CloudSetup, source: str):
         cloud.use(source)
         with ThreadPoolExecutor(8) as pool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TOKEN_SECONDS = 3599
 TENANT, CLIENT = "8c9e1f6a-tenant", "f00d-client"
-SCOPE, RESOURCE = "https://storage.azure.com/.default", "https://storage.azure.com/"
+SCOPE, RESOURCE = "https://storage.azure.com/.default", "https://storage.azure.com"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -60,7 +60,8 @@ class Tokens:
             return challenge
         if request.argument("client_id") not in self.identities:
             return _refused(400, "invalid_request", "Identity not found")
-        return self._issue(expires_on=str(int(self.clock()) + self.lasts), resource=RESOURCE)
+        ends = {"expires_in": str(self.lasts), "expires_on": str(int(self.clock()) + self.lasts)}
+        return self._issue(**ends, resource=RESOURCE)
 
     def _by_application(self, request: Request) -> Reply:
         form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}

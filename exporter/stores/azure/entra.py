@@ -93,7 +93,7 @@ class Entra:
             raise token_error(f"no tenant is called like that; {_WRONG_TENANT}")
         form = {
             "client_id": application.client,
-            "scope": f"{RESOURCE}.default",
+            "scope": f"{RESOURCE}/.default",
             "grant_type": "client_credentials",
             **_proof(application),
         }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TOKEN_OPERATION = "GetToken"  # noqa: S105 - a name
 """What requests for tokens are counted as; their APIs have no name for it."""
-RESOURCE = "https://storage.azure.com/"
+RESOURCE = "https://storage.azure.com"
 """What a token is for; the same in every cloud."""
 _PASSING = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.TOO_MANY_REQUESTS}
 """Statuses of a service of managed identities that is about to start, or busy; so Azure documents them."""
@@ -31,8 +31,9 @@ def read_token(response: Response, now: float) -> Issued[BearerToken]:
     token = answer.get("access_token")
     if not isinstance(token, str) or not token or key_fault(token):
         raise token_error(_NO_TOKEN)
-    expires_at = _seconds(answer.get("expires_on")) or now + _seconds(answer.get("expires_in"))
-    if expires_at <= now:
+    ends = (_seconds(answer.get("expires_on")), now + _seconds(answer.get("expires_in")))
+    expires_at = min((end for end in ends if end > now), default=None)  # by a wrong clock one has passed
+    if expires_at is None:
         raise token_error("the token has ended already: check the clocks")
     return Issued(BearerToken(token), expires_at)
 
