@@ -52,6 +52,10 @@ class MarkerStore(SegmentStore):
         """Whether a page is asked for by a marker of an earlier scan."""
         return request.marker is not None and self._read(request.marker)[0] < self.scans
 
+    def named(self, request: PageRequest) -> str | None:
+        """Return the key that a request's marker names, None for the first page."""
+        return self._read(request.marker)[1] if request.marker else None
+
     def open(self, bucket: BucketSettings, deadline: float) -> MarkerStore:
         super().open(bucket, deadline)
         self.scans += 1
@@ -61,7 +65,7 @@ class MarkerStore(SegmentStore):
         if request.upload is not None:
             known = any(each.key == request.upload.key for each in self.uploads)
             return Page([Part(1, 10, NOW - DAY)], truncated=False) if known else GONE
-        named = self._read(request.marker)[1] if request.marker else None
+        named = self.named(request)
         uploads = {each.key: each for each in self.uploads}
         keys = sorted({*self.blobs, *uploads}, key=self.place)
         inside = [key for key in keys if key.startswith(request.bucket.prefix or "")]

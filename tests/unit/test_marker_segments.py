@@ -82,6 +82,7 @@ def test_the_blob_that_a_marker_names_may_be_gone(naming):
     named = [key for key in KEYS if KEYS.index(key) % 5 in {0, 4}]
     store.blobs -= set(named)
     store.uploads = [each for each in store.uploads if each.key not in named]
+    store.uploads += begun([f"{key}!" for key in named])
     scanned = scans.scan()
     assert (scanned.ids, scanned.result.notices, len(store.starts)) == (keys_of(store), (), 3)
 
@@ -91,9 +92,10 @@ def test_the_blob_that_a_marker_names_may_be_gone(naming):
 def test_what_begins_between_two_pages_of_the_scan_before_is_counted(naming, every):
     store = store_of(every, naming=naming)
     scans = second_scan(store)
-    store.uploads += begun([f"{key}/{number}" for key in KEYS for number in range(7)])
-    scanned = scans.scan()
-    assert (scanned.ids, scanned.result.notices, len(store.starts)) == (keys_of(store), (), 3)
+    store.uploads += begun([f"{key}!{number}" for key in KEYS for number in range(7)])
+    for _ in range(2):
+        scanned = scans.scan()
+        assert (scanned.ids, scanned.result.notices, len(store.starts)) == (keys_of(store), (), 3)
 
 
 def churn(store: MarkerStore, scans: Scans, chance: random.Random, ended: set[str]):
@@ -228,6 +230,36 @@ def test_a_listing_that_ends_before_what_is_listed_at_a_marker_is_repeated_in_on
     scanned = scans.scan()
     assert is_told(scanned)
     assert {key for key in keys_of(store) if key <= KEYS[55]} <= set(scanned.ids)
+
+
+def test_blobs_that_are_no_uploads_show_that_a_listing_ends_too_early():
+    store = store_of(101)
+    store.uploads = begun([KEYS[3], KEYS[58]])
+    store.blobs -= {KEYS[3], KEYS[58]}
+    scans = second_scan(store)
+
+    def cut(request, listed):
+        began_after = request.marker is not None and min(listed) > KEYS[55]
+        return listed if began_after else [key for key in listed if key <= KEYS[55]]
+
+    store.tell = cut
+    assert is_told(scans.scan())
+
+
+def test_what_begins_before_the_blob_that_a_last_pages_marker_named_is_no_sign_of_a_listing_that_ends_early():
+    store = store_of(pick=lambda waiting: waiting - 1)  # the last segment first
+    scans = second_scan(store)
+    store.uploads.remove(begun([KEYS[3]])[0])  # so that pages end one key later
+    before = {key for key in KEYS if key < KEYS[26]} - {KEYS[3]}
+
+    def end_all(request) -> None:
+        if not request.by_name and not store.is_old(request) and store.named(request) == KEYS[26]:
+            store.uploads = begun([*before, f"{KEYS[25]}5"])
+
+    store.before = end_all
+    scanned = scans.scan()
+    assert before <= set(scanned.ids)
+    assert scanned.result.notices == ()
 
 
 def test_an_order_by_path_leaves_no_markers():

@@ -115,10 +115,7 @@ class MarkerCollector(BoundaryCollector):
 
     def _boundary(self, page: ListedPage) -> Boundary | None:
         boundary = page.boundary
-        if boundary is None or boundary.start is None or boundary.start.marker is None:
-            return None
-        texts = (boundary.key, boundary.start.before, *boundary.start.marker)
-        return boundary if all(map(_is_text, texts)) else None
+        return None if boundary is None or boundary.start is None else boundary
 
     def give_up(self) -> None:
         """Keep what there is: where a page begins is known, whether or not it comes in pieces."""

@@ -213,13 +213,15 @@ class SegmentPaginator(UploadsPaginator):
         return keys[first : len(keys) if until is None else bisect_right(keys, until)]
 
     def _boundary(self, keys: Sequence[str], asked_with: Marker | None) -> Boundary | None:
-        """Return where a page begins that was asked for by a marker; that of the first one stays."""
+        """Return where a page begins that was asked for by a marker; where the segment does stays."""
         after, start = self.segment.after, self.segment.start
         if asked_with is None:
             return None
         if start is not None and after is not None and asked_with == start.marker:
             return Boundary(after, start)
-        return Boundary(keys[0], SegmentStart(asked_with, self._last_collected or "")) if keys else None
+        if not keys or (after is not None and keys[0] <= after):
+            return None
+        return Boundary(keys[0], SegmentStart(asked_with, self._last_collected or ""))
 
     def close(self) -> None:
         """End it here: pages that are under way do not count."""
