@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -50,10 +51,16 @@ def find_plain_token_fault(where: KeyPath, target: Values) -> Iterator[Fault]:
     url = urlsplit(text) if isinstance(text, str) else None
     if url is None or url.scheme != "http" or {"access_key_id", "access_key_id_file"} & keys.keys():
         return
-    host = url.hostname or ""
-    if host not in {"localhost", "::1"} and not host.startswith("127."):
+    if not _is_this_machine(url.hostname or ""):
         advice = "write https, or sign by an HMAC key under credentials"
         yield (*where, "endpoint_url"), f"would carry a token, which anyone on the way can use: {advice}"
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _bucket_names(target: Values) -> set[object]:

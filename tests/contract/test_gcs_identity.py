@@ -306,6 +306,11 @@ class TestOfAFile:
         assert projects == ["of-the-config", "of-the-environment", "of-gcloud"]
         assert cloud.metadata.requests == []
 
+    @pytest.mark.parametrize("named", ["media-1\r\nx-goog-user-project: other-1", "Media 1", ""])
+    def test_what_is_no_project_is_named_in_no_header(self, cloud: Cloud, named: str):
+        cloud.environ["GOOGLE_CLOUD_PROJECT"] = named
+        assert cloud.credentials.project == ""
+
     def test_a_file_that_has_changed_is_used_at_the_next_renewal(self, cloud: Cloud):
         cloud.use(USER | {"refresh_token": "revoked"})
         failure(cloud.token)

@@ -88,6 +88,15 @@ class TestRequests:
         pairs = [pair for request in rig.standin.requests for pair in request.pairs]
         assert [name for name, value in pairs if name in MARKERS and not value] == []
 
+    def test_a_signature_covers_what_no_proxy_of_google_s_changes(self):
+        with by_hmac() as rig:
+            rig.ids()
+            [request] = rig.standin.requests
+        signed = re.search("SignedHeaders=([^,]+)", request.headers["authorization"])
+        assert signed is not None
+        assert signed[1] == "host;x-amz-content-sha256;x-amz-date"
+        assert request.headers["accept-encoding"] == "identity"
+
     @pytest.mark.parametrize("base", ["https://example.com/private", "https://example.com/private/"])
     def test_the_server_of_the_config_is_asked_below_its_path(self, base: str):
         target = replace(TARGET, endpoint_url=base)

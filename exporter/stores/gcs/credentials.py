@@ -8,11 +8,13 @@ https://cloud.google.com/docs/authentication/application-default-credentials
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from exporter.config.checks import PROJECT
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.bounded_work import BoundedWork
 from exporter.stores.gcs.identity_file import IdentityFile, find_identity_file
@@ -74,8 +76,8 @@ class GcsCredentials:
     @property
     def project(self) -> str:
         """The project that the environment names, else the file in use; '' for none."""
-        named = self._environ.get("GOOGLE_CLOUD_PROJECT", "")
-        return named or (self._file.project if self._file else "")
+        named = self._environ.get("GOOGLE_CLOUD_PROJECT") or (self._file.project if self._file else "")
+        return named if re.fullmatch(PROJECT, named) else ""  # it goes into a header
 
     def token(self, deadline: float) -> Token:
         """Return the token; see `Tokens`."""

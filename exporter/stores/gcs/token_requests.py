@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from exporter.config.settings import TargetSettings
     from exporter.stores.transport.response import Response
 
-_OWN_HOSTS = {"localhost", "::1", "metadata.google.internal", "fd00:ec2::254"}
+_OWN_NAMES = {"localhost", "metadata.google.internal"}
+_OWN_ADDRESSES = {"fd00:ec2::254"}
 
 
 class TokenAnswer:
@@ -97,4 +99,8 @@ def operation_of(method: str, url: str) -> str:
 def _is_of_this_machine(url: str) -> bool:
     """Whether a URL is of a service on this machine or of its cloud, which no proxy could ask for it."""
     host = urlsplit(url).hostname or ""
-    return host in _OWN_HOSTS or host.startswith(("127.", "169.254."))
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host in _OWN_NAMES
+    return address.is_loopback or address.is_link_local or host in _OWN_ADDRESSES
