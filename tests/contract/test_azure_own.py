@@ -17,7 +17,10 @@ from exporter.config.target_sections import DiscoverSettings
 from exporter.model.errors import GoneError, NotAnUploadError, Reason
 from exporter.model.uploads import Upload
 from exporter.scheduler.discovery import BucketDiscovery
+from exporter.stores.azure.pages import BLOCK_SHAPES, read_blocks
 from exporter.stores.engine.store_client import StoreClient
+from exporter.stores.parsing.shape_learning import Shapes
+from exporter.stores.transport.response import Response
 
 EMPTY_AND_UNTYPED = Blob("d", length=0, content_type="")
 OpenContainer = Callable[..., Rig]
@@ -269,3 +272,10 @@ class TestLargeAnswers:
         hold(rig, *(Blob(name, length=7) for name in names[1:]), Blob(names[0], blocks_of([3, 4])))
         found = scan(rig).summary
         assert (found.uploads, found.parts, found.bytes) == (1, 2, 7)
+
+
+def test_a_list_of_many_blocks_with_short_names_takes_no_more_memory_than_a_document_may():
+    items = "".join(f"<Block><Name>{number:x}</Name><Size>7</Size></Block>" for number in range(75_000))
+    body = f"<BlockList><UncommittedBlocks>{items}</UncommittedBlocks></BlockList>".encode()
+    never_seen = Shapes(BLOCK_SHAPES.kind)
+    assert len(read_blocks(Response(200, {}, body), never_seen).items) == 75_000

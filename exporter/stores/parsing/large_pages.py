@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.base import UPLOADS_OPERATION
 from exporter.stores.errors import bad_response
-from exporter.stores.parsing.pieces import Pieces
+from exporter.stores.parsing.pieces import Pieces, pack
 from exporter.stores.time_limit import check_time
-from exporter.stores.transport.errors import NO_MEMORY
-from exporter.stores.transport.listing_body import ListingBody
-from exporter.stores.transport.memory import LISTINGS, MAX_BODY_BYTES
+from exporter.stores.transport.memory import MAX_BODY_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from exporter.model.uploads import Upload
     from exporter.stores.base import Page
+    from exporter.stores.transport.listing_body import ListingBody
     from exporter.stores.transport.response import Response
 
 UPLOAD_TAG = b"<Upload>"
@@ -37,7 +36,6 @@ MAX_UPLOADS = 2_000_000
 """A page with more uploads is refused."""
 MAX_WHOLE_BYTES = MAX_BODY_BYTES
 """Larger pages are read in pieces or not at all."""
-_UNLEASED_BYTES = 1024 * 1024
 _MAX_REPEATED = 10_000
 _HASHES_AT_ONCE = 200_000
 
@@ -71,13 +69,7 @@ def _packed(body: bytes) -> ListingBody | None:
     """Return a body that has more uploads than one wants to hold, packed; None for any other."""
     if len(body) <= MIN_LARGE_BYTES or body.count(UPLOAD_TAG) <= MAX_WHOLE_UPLOADS:
         return None
-    listing = ListingBody(UPLOAD_TAG, LISTINGS.share().lease())
-    if not listing.add(body):
-        return None
-    listing.end()
-    if listing.packed_bytes > _UNLEASED_BYTES and not listing.lease.grow(listing.packed_bytes):
-        raise StoreError(Reason.TIMEOUT, f"{UPLOADS_OPERATION}: {NO_MEMORY}", retryable=True)
-    return listing
+    return pack(UPLOADS_OPERATION, body, UPLOAD_TAG)
 
 
 def _read_piece(

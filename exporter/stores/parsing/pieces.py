@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from exporter.stores.transport.listing_body import ListingBody
+from exporter.model.errors import Reason, StoreError
+from exporter.stores.transport.errors import NO_MEMORY
+from exporter.stores.transport.listing_body import ListingBody
+from exporter.stores.transport.memory import LISTINGS, MIB
 
+_UNLEASED_BYTES = MIB
 _BLANKS = b" \t\r\n"
 # of an encoding in which no other character has the bytes of a tag
 _DECLARATION = re.compile(
     rb"[ \t\r\n\xef\xbb\xbf]*(?:<\?xml\s+version=[\"']1\.0[\"'](?:\s+encoding=[\"'](?i:utf-8)[\"'])?"
     rb"(?:\s+standalone=[\"'](?:yes|no)[\"'])?\s*\?>)?"
 )
+
+
+def pack(operation: str, body: bytes, tag: bytes) -> ListingBody | None:
+    """Return a body packed, None where it cannot be cut before items. Raises StoreError (timeout)."""
+    listing = ListingBody(tag, LISTINGS.share().lease())
+    if not listing.add(body):
+        return None
+    listing.end()
+    if listing.packed_bytes > _UNLEASED_BYTES and not listing.lease.grow(listing.packed_bytes):
+        raise StoreError(Reason.TIMEOUT, f"{operation}: {NO_MEMORY}", retryable=True)
+    return listing
 
 
 class Pieces:
