@@ -164,5 +164,6 @@ _TYPES = {
         buckets_operation=CONTAINERS_OPERATION,
         tags_operation=METADATA_OPERATION,
         has_initiation_times=False,
+        note=azure_permissions.NOT_LISTED,
     ),
 }

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter.config.credentials import AssumeRole, Credentials
+from exporter.config.credentials import AssumeRole, Credentials, Secret
 from exporter.config.settings import StoreKind, TargetSettings
 from exporter.model.errors import Failure, Reason
+from exporter.stores.base import BLOCKS_OPERATION as BLOCKS
 from exporter.stores.base import BUCKETS_OPERATION as BUCKETS
 from exporter.stores.base import CEPH_ADMIN_OPERATION as STATISTICS
 from exporter.stores.base import LIFECYCLE_OPERATION as RULES
@@ -104,6 +105,32 @@ def test_what_is_missing_other_than_the_call_s_own_permission(
 ):
     credentials = Credentials(assume_role=AssumeRole(ROLE))
     assert missing_permission(replace(target, credentials=credentials), "media", PARTS, failure) == expected
+
+
+ROLE_OF_AZURE = (
+    "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read (Storage Blob Data Reader)"
+)
+
+
+@pytest.mark.parametrize(
+    ("credentials", "expected"),
+    [
+        (Credentials(), f"{ROLE_OF_AZURE} on media"),
+        (Credentials(sas_token=Secret("sp=l&sig=c2ln")), "sp=r in the SAS token"),
+        (
+            Credentials(connection_string=Secret("AccountName=a;SharedAccessSignature=sp=l&sig=c2ln")),
+            "sp=r in the SAS token",
+        ),
+        (
+            Credentials(connection_string=Secret("AccountKey=a;SharedAccessSignature=sp=l")),
+            f"{ROLE_OF_AZURE} on media",
+        ),
+        (Credentials(connection_string=Secret(file=Path("/nowhere"))), f"{ROLE_OF_AZURE} on media"),
+    ],
+)
+def test_azure_s_tokens_lack_letters_and_its_identities_roles(credentials: Credentials, expected: str):
+    target = TargetSettings("prod", StoreKind.AZURE, (), account="media", credentials=credentials)
+    assert missing_permission(target, "media", BLOCKS, DENIED) == expected
 
 
 def test_without_a_role_none_is_missing():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from exporter.model.errors import StoreError
+from exporter.stores.azure.account import read_connection
 from exporter.stores.base import (
     BLOBS_OPERATION,
     BLOCKS_OPERATION,
@@ -28,11 +30,26 @@ _SAS = {
     BLOCKS_OPERATION: "sp=r",
 }
 """That of a container can do what has no srt here; that of an account needs srt=co."""
+NOT_LISTED = (
+    "blocks sent to a blob that is committed already are in no number, as no listing marks them; ages count "
+    "from when the exporter first saw an upload"
+)
+"""Said of each container that is probed."""
 
 
 def permission(target: TargetSettings, container: str, operation: str) -> str:
     """Return the letters of the SAS token where one is used, else action, role and scope."""
-    if target.credentials.sas_token:
+    if _has_sas_token(target):
         return f"{_SAS[operation]} in the SAS token"
     scope = "the account" if operation == CONTAINERS_OPERATION else container
     return f"{_ACTIONS[operation]} (Storage Blob Data Reader) on {scope}"
+
+
+def _has_sas_token(target: TargetSettings) -> bool:
+    if target.credentials.sas_token:
+        return True
+    try:
+        written = read_connection(target)
+    except StoreError:  # its file has gone since
+        return False
+    return bool(written.get("SHAREDACCESSSIGNATURE")) and not written.get("ACCOUNTKEY")
