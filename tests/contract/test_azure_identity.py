@@ -195,7 +195,7 @@ class TestOrder:
             ("dev", "AZURE_TOKEN_CREDENTIALS: of its values only these are supported: prod, Env"),
             (
                 "EnvironmentCredential",
-                "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET are not all set",
+                "not all are set of AZURE_CLIENT_SECRET, AZURE_TENANT_ID, AZURE_CLIENT_ID",
             ),
         ],
     )
@@ -204,6 +204,32 @@ class TestOrder:
         error = failure(cloud.number)
         assert error.reason is Reason.CREDENTIALS
         assert what in str(error)
+
+    @pytest.mark.parametrize(
+        ("source", "lacking", "said"),
+        [
+            (
+                "workload",
+                ("AZURE_CLIENT_ID",),
+                "GetToken: AZURE_FEDERATED_TOKEN_FILE is set without AZURE_CLIENT_ID; annotate",
+            ),
+            (
+                "secret",
+                ("AZURE_CLIENT_ID", "AZURE_TENANT_ID"),
+                "GetToken: AZURE_CLIENT_SECRET is set without AZURE_TENANT_ID and AZURE_CLIENT_ID; set both",
+            ),
+        ],
+    )
+    def test_half_an_identity_is_a_mistake_and_no_other_is_looked_for(
+        self, cloud: CloudSetup, source: str, lacking: tuple[str, ...], said: str
+    ):
+        cloud.use(source)
+        for name in lacking:
+            del cloud.environ[name]
+        error = failure(cloud.number)
+        assert error.reason is Reason.CREDENTIALS
+        assert str(error).startswith(said)
+        assert cloud.traffic.seen == []
 
     def test_a_certificate_is_not_passed_over(self, cloud: CloudSetup):
         cloud.environ |= {**APPLICATION, "AZURE_CLIENT_CERTIFICATE_PATH": "/run/cert.pem"}

@@ -105,7 +105,9 @@ class TestAccount:
             (f"AccountKey={KEY}", "names no server"),
             (f"BlobEndpoint=ftp://x;AccountKey={KEY}", "names no server"),
             (f"BlobEndpoint=https://[::1;AccountKey={KEY}", "names no server"),
-            (KEY, "must be AccountName="),
+            (f"AccountName=a\r\nX: y;AccountKey={KEY}", "names no server"),
+            (f"AccountName=a;BlobEndpoint=http://x/a b;AccountKey={KEY}", "names no server"),
+            (KEY, "must be fields such as"),
             ("", "is empty"),
         ],
     )

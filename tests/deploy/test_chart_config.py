@@ -147,6 +147,12 @@ class TestSecretsInTheConfig:
         assert f"holds a secret: config.targets[0].{places}. Write ${{NAME}} there" in str(refused.value)
         assert "s3cr3t" not in str(refused.value)
 
+    @pytest.mark.parametrize("key", ["account_key", "sas_token", "connection_string"])
+    def test_so_are_those_of_azure(self, key: str):
+        target = f"{{name: p, store: azure, containers: [b], credentials: {{{key}: s3cr3t}}}}"
+        with pytest.raises(helm.HelmError, match=rf"config\.targets\[0\]\.credentials\.{key}"):
+            render(f"config: {{targets: [{target}]}}")
+
     @pytest.mark.parametrize(
         "target",
         [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from exporter.model.errors import Reason, StoreError
+from exporter.stores.secret_sources import key_fault
 from exporter.text.file_limit import because
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def read_connection(target: TargetSettings) -> Mapping[str, str]:
     text = read_secret(secret, "connection_string")
     fields = [each.partition("=") for each in text.split(";") if each.strip()]
     if not all(equals for _, equals, _ in fields):
-        what = "connection_string: must be AccountName=…;AccountKey=… and so on; copy it whole"
+        what = "connection_string: must be fields such as AccountName=media1, each ended by a semicolon"
         raise StoreError(Reason.CREDENTIALS, what)
     found = {name.strip().upper(): value.strip() for name, _, value in fields}
     return _EMULATOR if found.get("USEDEVELOPMENTSTORAGE", "").lower() == "true" else found
@@ -89,7 +90,7 @@ def _account(name: str, url: str) -> AzureAccount:
     """Return the account at a URL, into which its name is added where servers expect it there."""
     parts = _split(url)
     host, path = parts.hostname or "", parts.path.rstrip("/")
-    if parts.scheme not in _SCHEMES or not host:
+    if parts.scheme not in _SCHEMES or not host or not all(map(_is_plain, (name, url))):
         what = "connection_string: names no server: it needs AccountName, or BlobEndpoint with http or https"
         raise StoreError(Reason.CREDENTIALS, what)
     netloc = parts.netloc.rpartition("@")[2]
@@ -99,6 +100,11 @@ def _account(name: str, url: str) -> AzureAccount:
     elif name and not path and _has_account_in_path(host):
         path = f"/{name}"
     return AzureAccount(name or labels[0].removesuffix("-secondary"), f"{parts.scheme}://{netloc}{path}")
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text can stand in a URL and in a header as it is."""
+    return not key_fault(text) and " " not in text
 
 
 def _split(url: str) -> SplitResult:

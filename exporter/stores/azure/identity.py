@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from exporter.config.settings import TargetSettings
+    from exporter.stores.azure.entra import Application
     from exporter.stores.azure.managed_identity import ManagedIdentity
     from exporter.stores.azure.signing import BearerToken
     from exporter.stores.temporary_keys import Issued
@@ -32,9 +33,15 @@ _KINDS = {
     **{kind: (kind,) for kind in (_SECRET, _WORKLOAD, _MANAGED)},
 }
 """Values of AZURE_TOKEN_CREDENTIALS, in small letters, and what is tried for them."""
-_NEEDS = {
-    _SECRET: "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET",
-    _WORKLOAD: "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_FEDERATED_TOKEN_FILE",
+_SAYS_WHO = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID")
+_PROOFS = {
+    _SECRET: ("AZURE_CLIENT_SECRET", *_SAYS_WHO),
+    _WORKLOAD: ("AZURE_FEDERATED_TOKEN_FILE", *_SAYS_WHO),
+}
+"""The variables that an identity needs, what proves it first."""
+_COMPLETE = {
+    _SECRET: "set both beside it",
+    _WORKLOAD: "annotate the service account with azure.workload.identity/client-id",
 }
 
 
@@ -62,11 +69,18 @@ class Identity:
         for kind in kinds:
             if kind == _MANAGED:
                 return self._fetch_managed()
-            if application := read_application(self._environ, by_secret=kind == _SECRET):
+            if application := self._application(kind):
                 return self._entra().fetch(application)
-        raise token_error(
-            f"AZURE_TOKEN_CREDENTIALS allows nothing else, and {_NEEDS[kinds[0]]} are not all set"
-        )
+        needs = ", ".join(_PROOFS[kinds[0]])
+        raise token_error(f"AZURE_TOKEN_CREDENTIALS allows nothing else, and not all are set of {needs}")
+
+    def _application(self, kind: str) -> Application | None:
+        """Return what can prove itself so, None where nothing does. Raises StoreError for half of it."""
+        proof, *others = _PROOFS[kind]
+        lacking = [name for name in others if not self._environ.get(name)]
+        if self._environ.get(proof) and lacking:
+            raise token_error(f"{proof} is set without {' and '.join(lacking)}; {_COMPLETE[kind]}")
+        return read_application(self._environ, by_secret=kind == _SECRET)
 
     def _kinds(self) -> tuple[str, ...]:
         name = "AZURE_TOKEN_CREDENTIALS"
