@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from contract.rig_azure import CONTAINER, container
@@ -13,13 +14,15 @@ from contract.scans import scan
 from servers.azure import CONTAINERS, METADATA, Blob, BlobPage, blocks_of
 from servers.standin import Reply
 
+from exporter.config.credentials import Credentials, Secret
 from exporter.config.target_sections import DiscoverSettings
-from exporter.model.errors import GoneError, NotAnUploadError, Reason
+from exporter.model.errors import Failure, GoneError, NotAnUploadError, Reason
 from exporter.model.uploads import Upload
 from exporter.scheduler.discovery import BucketDiscovery
 from exporter.stores.azure.pages import BLOCK_SHAPES, read_blocks
 from exporter.stores.engine.store_client import StoreClient
 from exporter.stores.parsing.shape_learning import Shapes
+from exporter.stores.permissions import missing_permission
 from exporter.stores.transport.response import Response
 
 EMPTY_AND_UNTYPED = Blob("d", length=0, content_type="")
@@ -279,3 +282,25 @@ def test_a_list_of_many_blocks_with_short_names_takes_no_more_memory_than_a_docu
     body = f"<BlockList><UncommittedBlocks>{items}</UncommittedBlocks></BlockList>".encode()
     never_seen = Shapes(BLOCK_SHAPES.kind)
     assert len(read_blocks(Response(200, {}, body), never_seen).items) == 75_000
+
+
+class TestPermissions:
+    @pytest.mark.parametrize(
+        ("container", "operation", "action", "letters"),
+        [
+            ("", "ListContainers", "containers/read", "srt=s with sp=l"),
+            (CONTAINER, "ListBlobs", "containers/blobs/read", "sp=l"),
+            (CONTAINER, "GetBlockList", "containers/blobs/read", "sp=r"),
+            (CONTAINER, "GetContainerMetadata", "containers/read", "srt=c with sp=r"),
+        ],
+    )
+    def test_are_a_role_s_action_that_the_page_has_or_a_sas_token_s_letters(
+        self, rig: Rig, container: str, operation: str, action: str, letters: str
+    ):
+        denied = Failure(Reason.ACCESS_DENIED, "no")
+        named = missing_permission(rig.target, container, operation, denied)
+        full = f"Microsoft.Storage/storageAccounts/blobServices/{action}"
+        assert named == f"{full} (Storage Blob Data Reader) on {container or 'the account'}"
+        assert f'"{full}"' in (Path(__file__).parents[2] / "docs/permissions.md").read_text(encoding="utf-8")
+        by_sas = replace(rig.target, credentials=Credentials(sas_token=Secret("sig=c2ln")))
+        assert missing_permission(by_sas, container, operation, denied) == f"{letters} in the SAS token"

@@ -37,6 +37,7 @@ from exporter.model.errors import Reason
 TLS_FILES = ("web.yml", "prometheus-tls.yml")
 """Run by tests/real/test_tls.py."""
 ENVIRON = {"CEPH_KEY": "key", "CEPH_SECRET": "secret", "OBS_KEY": "key", "OBS_SECRET": "secret"}
+ENVIRON["AZURE_STORAGE_CONNECTION_STRING"] = "AccountName=media;AccountKey=a2V5"
 RUNBOOKS = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "helm/runbooks").glob("*.md"))]
 EVERYWHERE = "\n".join(DOCUMENTS.values())
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 from docs.documents import GUIDE, files
+from servers.azure import ACCOUNT, Azure, Blob, blocks_of
 from servers.ceph import MPU, Ceph
 from servers.gcs import Gcs
 from servers.glacier import Glacier
@@ -23,13 +24,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SECTION = GUIDE["configuration"].partition("\n## Quick starts\n")[2].partition("\n## ")[0]
-AMAZON, COMPATIBLE, GOOGLE, OBS, GLACIER = files(SECTION, "config.yaml")
+AMAZON, COMPATIBLE, GOOGLE, AZURE, OBS, GLACIER = files(SECTION, "config.yaml")
 KEYS = {"AWS_ACCESS_KEY_ID": Key.access_key_id, "AWS_SECRET_ACCESS_KEY": Key.secret}
 UPLOADS = [Upload("film", "1", parts=[Part(1, 100), Part(2, 11)])]
 
 
-def scan(text: str, home: Path, **environ: str) -> dict[str, tuple[int, int]]:
-    """Return the uploads of each bucket, and their bytes, as `scan` finds them for this config."""
+def scan(text: str, home: Path, *, told: str = "", **environ: str) -> dict[str, tuple[int, int]]:
+    """Return the uploads of each bucket, and their bytes, as `scan` finds them for this config.
+
+    It tells nothing beside but one line that begins with `told`, if that.
+    """
     done = subprocess.run(
         [sys.executable, "-m", "exporter", "scan", "--config.file=-", "--format=json"],
         input=text,
@@ -39,12 +43,14 @@ def scan(text: str, home: Path, **environ: str) -> dict[str, tuple[int, int]]:
         timeout=60,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert len(done.stderr.splitlines()) == bool(told)
+    assert done.stderr.startswith(told)
     buckets = json.loads(done.stdout)["buckets"]
     return {each["bucket"]: (each["values"]["uploads"], each["values"]["bytes"]) for each in buckets}
 
 
-@pytest.mark.parametrize("text", [AMAZON, COMPATIBLE, GOOGLE, OBS, GLACIER])
+@pytest.mark.parametrize("text", [AMAZON, COMPATIBLE, GOOGLE, AZURE, OBS, GLACIER])
 def test_each_has_at_most_eight_lines(text: str):
     assert len(text.splitlines()) <= 8
 
@@ -74,6 +80,21 @@ def test_google_cloud_storage(tmp_path: Path):
     with StandIn(server) as standin, StandIn(Identities()) as metadata:
         text = f"{GOOGLE.rstrip()}\n    endpoint_url: {standin.url}\n"
         found = scan(text, tmp_path, GCE_METADATA_HOST=f"127.0.0.1:{metadata.port}")
+    assert found == {"media": (1, 111)}
+
+
+def test_azure_blob_storage(tmp_path: Path):
+    server = Azure()
+    server.containers["media"] = {"film": Blob("film", blocks_of([100, 11])), "done": Blob("done", length=5)}
+    with StandIn(server) as standin:
+        fields = {
+            "AccountName": ACCOUNT,
+            "AccountKey": server.key.secret,
+            "BlobEndpoint": f"{standin.url}/{ACCOUNT}",
+        }
+        written = ";".join(f"{name}={value}" for name, value in fields.items())
+        no_dates = "azure/media: the store does not tell when uploads were initiated"
+        found = scan(AZURE, tmp_path, told=no_dates, AZURE_STORAGE_CONNECTION_STRING=written)
     assert found == {"media": (1, 111)}
 
 
