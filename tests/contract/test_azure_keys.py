@@ -15,6 +15,7 @@ from exporter.config.settings import BucketSettings, StoreKind, TargetSettings
 from exporter.model.errors import Reason
 from exporter.stores.azure.account import AzureAccount, read_account
 from exporter.stores.azure.credentials import AzureCredentials
+from exporter.stores.azure.entra import Application
 from exporter.stores.azure.signing import API_VERSION, BearerToken, SasToken, SharedKey
 from exporter.stores.transport.client import Request, Transport
 
@@ -243,9 +244,11 @@ def test_a_connection_string_without_a_key_says_so():
     assert "connection_string: names neither key nor signature" in str(error)
 
 
-@pytest.mark.parametrize("secret", [SharedKey(b"QmVhcmVy"), SasToken("QmVhcmVy"), BearerToken("QmVhcmVy")])
-def test_no_secret_is_in_a_repr(secret: object):
-    assert f"{type(secret).__name__}()" == repr(secret)
+def test_no_secret_is_in_a_repr():
+    given = (SharedKey(b"QmVhcmVy"), SasToken("QmVhcmVy"), BearerToken("QmVhcmVy"))
+    assert [repr(each) for each in given] == ["SharedKey()", "SasToken()", "BearerToken()"]
+    application = Application("tenant", "client", "QmVhcmVy", "/file")
+    assert repr(application) == "Application(tenant='tenant', client='client', token_file='/file')"
 
 
 def test_a_wrong_name_of_an_account_is_said_where_its_host_is_not_found():

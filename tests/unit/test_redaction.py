@@ -12,6 +12,8 @@ ACCOUNT_KEY = "/kk" + 27 * "QrS" + "aa=="
 SAS_SIGNATURE = "c2lnbmF0dXJl%2Fb2YgYSB0b2tlbg%3D%3D"
 JWT = "eyJ0eXAiOiJKV1QifQ.eyJhdWQiOiJzdG9yYWdlIn0.c2lnbmF0dXJlLW9mLWl0"
 CLIENT_SECRET = "abC8Q~dEfGhIjKlMnOpQrStUvWxYz.aBcDeFgHiJk"
+REFRESH_TOKEN = "1//0gR3freshTokenOfA-person_who-l0gged-in"
+GOOGLE_SECRET = "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"
 GOOGLE_TOKEN = "ya29.c.b0AXv0zTPi-nothing"
 
 
@@ -51,6 +53,10 @@ GOOGLE_TOKEN = "ya29.c.b0AXv0zTPi-nothing"
         f"client_assertion={JWT}&client_secret={CLIENT_SECRET}",
         CLIENT_SECRET,
         GOOGLE_TOKEN,
+        REFRESH_TOKEN,
+        f'{{"refresh_token": "{REFRESH_TOKEN}", "client_secret": "{GOOGLE_SECRET}"}}',
+        GOOGLE_SECRET,
+        f"connection_string: DefaultEndpointsProtocol=https;AccountName=a;AccountKey={ACCOUNT_KEY}",
         f"Authorization: Bearer {GOOGLE_TOKEN}",
         "GOOG1EXAMPLEEXAMPLEEXAMPLE",
         '"private_key": "-----BEGIN PRIVATE KEY-----\\nMIIEvQ\\nabcdef\\n-----END PRIVATE KEY-----\\n"',
@@ -62,7 +68,7 @@ def test_what_is_secret_is_hidden(text: str):
     assert REDACTED in shown
     pieces = (SECRET, SIGNATURE, TOKEN, "AKIA", "frJIUN8DYpKDtOLCwo", "hunter2", "eyJhb", "HUAWEIKEY123")
     azure = ("QrSQrS", "c2ln", "eyJ", "abC8Q", "aBcDe")
-    google = ("b0AX", "GOOG1", "MIIEvQ", "abcdef")
+    google = ("0gR3", "a1b2", "b0AX", "GOOG1", "MIIEvQ", "abcdef")
     assert [piece for piece in (*pieces, *azure, *google) if piece in shown] == []
 
 

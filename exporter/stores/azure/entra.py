@@ -6,8 +6,9 @@ https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from exporter.stores.azure.token_answers import (
@@ -60,12 +61,13 @@ https://learn.microsoft.com/entra/identity-platform/reference-error-codes"""
 _OTHER = "check AZURE_TENANT_ID, AZURE_CLIENT_ID and the secret or federated credential of that identity"
 
 
-class Application(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Application:
     """An application or managed identity in Entra that can prove itself, by one of the last two."""
 
     tenant: str
     client: str
-    secret: str
+    secret: str = field(repr=False)
     token_file: str
 
 
