@@ -18,6 +18,7 @@ from contract.rigs import SCAN, Opener, Part, Rig, Upload, failure, ids_of, refu
 from docs.documents import GUIDE, blocks
 from hostile import MALICIOUS_KEYS
 from servers.gcs import PROJECT, TOKEN
+from servers.s3 import without_arguments
 
 from exporter.cli.formats.abort_script import abort_script
 from exporter.cli.formats.uploads import UploadReport
@@ -30,8 +31,10 @@ from exporter.model.errors import Failure, Reason
 from exporter.model.results import AbortRules
 from exporter.model.uploads import CountedUpload
 from exporter.model.uploads import Upload as ListedUpload
+from exporter.scheduler.discovery import BucketDiscovery
 from exporter.stores.abort_command import abort_commands, command_line
 from exporter.stores.base import operations_of
+from exporter.stores.engine.store_client import Clocks, StoreClient
 from exporter.stores.gcs.permissions import permission
 from exporter.stores.gcs.route import bucket_route
 from exporter.stores.gcs.token import Token
@@ -171,6 +174,13 @@ class TestDiscovery:
         assert (len(first.items), first.truncated, first.last_marker) == (1000, True, ("b0999",))
         rest = gcs.store.list_buckets(first.last_marker, soon())
         assert (len(rest.items), rest.truncated) == (2, False)
+
+    def test_where_nothing_leads_on_there_is_no_list(self, gcs: Rig):
+        gcs.server.buckets = {f"b{number:04}": [] for number in range(1000)}
+        gcs.fault("ListBuckets", request=without_arguments("marker"))
+        client = StoreClient(gcs.store, gcs.target.scan, gcs.stop, Clocks())
+        discovery = BucketDiscovery(replace(gcs.target, discover=DiscoverSettings()), client)
+        assert failure(discovery.find).reason is Reason.BAD_RESPONSE
 
 
 def rule(age: int = 7, action: str = "AbortIncompleteMultipartUpload", more: str = "") -> str:

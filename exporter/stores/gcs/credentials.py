@@ -19,7 +19,7 @@ from exporter.model.errors import Reason, StoreError
 from exporter.stores.bounded_work import BoundedWork
 from exporter.stores.gcs.identity_file import IdentityFile, find_identity_file
 from exporter.stores.gcs.metadata_server import MetadataServer
-from exporter.stores.temporary_keys import TemporaryKeys
+from exporter.stores.temporary_keys import RENEW_BEFORE_SECONDS, TemporaryKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 1.0
 """What is ended at a deadline has this long to say so."""
+_HELD_WAIT_SECONDS = 1.0
+"""So long does a call wait for a new token where the old one holds; it is fetched all the same."""
 _SHARE = 0.5
 """Share of a call's time that fetching a token may take: the call itself needs the rest."""
 
@@ -72,6 +74,9 @@ class GcsCredentials:
         # google-auth sleeps between its retries, reads files, and runs commands that a file names
         self._work: BoundedWork[Issued[Token]] = BoundedWork(transport.stop)
         self._of_thread = threading.local()
+        self._held: Issued[Token] | None = None
+        self._late: Issued[Token] | None = None
+        self._refused: Token | None = None
 
     @property
     def project(self) -> str:
@@ -86,20 +91,44 @@ class GcsCredentials:
 
     def doubt(self, refused: Token) -> None:
         """Have the next call fetch another; see `Tokens`."""
+        self._refused = refused
         self._tokens.doubt(refused)
 
     def _fetch(self) -> Issued[Token]:
-        """Fetch a token, on this thread's behalf. Raises StoreError and StoppingError."""
+        """Return a new token, for the call of this thread. Raises StoreError and StoppingError."""
+        late, self._late = self._late, None
+        self._held = late if late and self._holds(late, RENEW_BEFORE_SECONDS) else self._wait_for_one()
+        return self._held
+
+    def _holds(self, issued: Issued[Token] | None, seconds: float = 0.0) -> bool:
+        """Whether a token is of use for so many seconds more."""
+        if issued is None or issued.keys == self._refused:
+            return False
+        return self._clock() + seconds < issued.expires_at
+
+    def _wait_for_one(self) -> Issued[Token]:
+        """Fetch a token; where the old one holds, without waiting for long. Raises StoreError."""
         now = time.monotonic()
         deadline = now + (self._of_thread.deadline - now) * _SHARE
+        until = deadline + GRACE_SECONDS
+        if self._holds(self._held):
+            until = min(until, now + _HELD_WAIT_SECONDS)
         try:
-            return self._work.run(partial(self._find, deadline), deadline + GRACE_SECONDS)
+            issued = self._work.run(partial(self._keep, deadline), until)
         except TimeoutError:
             what = f"no token from {self._where()} within half of request_timeout; allow more time"
             raise StoreError(Reason.CREDENTIALS, what, retryable=True) from None
         except RuntimeError:  # of Python, which wraps the system's error
             what = "no thread can be started to fetch a token: raise the limit of processes"
             raise StoreError(Reason.CREDENTIALS, what, retryable=True) from None
+
+        self._late = None
+        return issued
+
+    def _keep(self, deadline: float) -> Issued[Token]:
+        """Find a token, and keep it for the next call where this one has given up."""
+        self._late = issued = self._find(deadline)
+        return issued
 
     def _find(self, deadline: float) -> Issued[Token]:
         path = find_identity_file(self._target.credentials.credentials_file, self._environ)
