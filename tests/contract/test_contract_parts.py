@@ -16,6 +16,7 @@ from contract.rigs import (
     items,
     refused,
 )
+from contract.scans import summary_of
 from servers.s3 import EPOCH, Listing, iso, without_arguments
 
 from exporter.model.errors import GoneError, Reason
@@ -57,6 +58,10 @@ class TestEveryStore:
         with pytest.raises(GoneError):
             rig.size(upload_of(MIB))
         assert rig.traffic.failures == {}
+
+    def test_the_fullest_upload_has_the_most_parts_not_the_most_bytes(self, rig: Rig):
+        rig.fill([upload_of(1, 2, 3, key="a"), replace(upload_of(9 * MIB, 1, key="b"), upload_id="id-2")])
+        assert summary_of(rig).fullest_upload_parts == 3
 
     def test_many_parts(self, rig: Rig):
         upload = upload_of(*[MIB] * 1500)

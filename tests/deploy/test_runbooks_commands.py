@@ -79,6 +79,12 @@ def test_the_rule_for_obs_is_one_that_the_exporter_reads_as_such():
     assert (read.bucket, read.prefix) == (7 * DAY_SECONDS, None)
 
 
+def test_the_rule_for_google_is_one_that_aborts_everything_after_a_week():
+    [rules] = re.findall(r"^ *echo '(.*)' > lifecycle.json$", PAGES["MpuNoAbortRule"], re.MULTILINE)
+    abort = {"action": {"type": "AbortIncompleteMultipartUpload"}, "condition": {"age": 7}}
+    assert json.loads(rules) == {"rule": [abort]}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_silence_names_labels_that_the_alert_has(name: str):
     [words] = commands(PAGES[name], "amtool")
