@@ -141,6 +141,7 @@ class TestEachSource:
         for body in (
             b'{"access_token": "a", "expires_on": "1"}',
             b'{"access_token": "a", "expires_in": "soon"}',
+            b'{"access_token": "a", "expires_in": 1e400, "expires_on": NaN}',
         ):
             cloud.credentials = cloud.of(TARGET)
             cloud.server.spoil = lambda _, body=body: Reply(200, {}, body)

@@ -21,6 +21,7 @@ RESOURCE = "https://storage.azure.com"
 """What a token is for; the same in every cloud."""
 _PASSING = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE, HTTPStatus.TOO_MANY_REQUESTS}
 """Statuses of a service of managed identities that is about to start, or busy; so Azure documents them."""
+_ENDLESS_SECONDS = 1e11
 _FAILS = "the service that gives tokens fails or is busy, and is asked again"
 _NO_TOKEN = "the answer holds no token; check who answers there"  # noqa: S105
 
@@ -68,6 +69,7 @@ def _read_object(response: Response) -> dict[str, object]:
 def _seconds(value: object) -> float:
     """Return a number of seconds, which some services write as text, 0 for what is none."""
     try:
-        return float(int(str(value)))
-    except (ValueError, OverflowError):
+        seconds = float(str(value))
+    except ValueError:
         return 0.0
+    return seconds if 0.0 < seconds < _ENDLESS_SECONDS else 0.0
