@@ -56,7 +56,8 @@ _SUMMARY: dict[Definition, Callable[[Summary], float | None]] = {
         "no sample when there is none. Azure: when its blocks were last seen to change.",
     ): lambda summary: summary.oldest_activity,
     Definition(
-        "mpu_stale_uploads", "Uploads in progress without activity for stale_after."
+        "mpu_stale_uploads",
+        "Uploads in progress without activity for stale_after. Azure: no sample where a command scans.",
     ): lambda summary: summary.stale,
     Definition(
         "mpu_stale_bytes", "Bytes of the parts of stale uploads, without those whose bytes are not known."

@@ -41,7 +41,7 @@ class Summary:
 
     Times are Unix seconds, ages are seconds at the scan's start. `parts`, `bytes`, `empty` and `stale_bytes`
     are sums over the sized uploads; None where uploads exist and none of them is sized, `stale_bytes` also
-    where none of the stale ones is.
+    where none of the stale ones is. `stale` is None where the store tells no times and no later scan follows.
     """
 
     uploads: int
@@ -50,7 +50,7 @@ class Summary:
     empty: int | None
     parts: int | None
     bytes: int | None
-    stale: int
+    stale: int | None
     stale_bytes: int | None
     oldest_initiated: float | None
     oldest_activity: float | None

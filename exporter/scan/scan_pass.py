@@ -137,6 +137,7 @@ class ScanPass:
         summary = self._tally.summary()
         if summary.uploads and self._outcomes.sight.is_needed and not self._outcomes.sight.is_used:
             self._progress.notices.setdefault(NO_AGES)
+            summary = replace(summary, stale=None, stale_bytes=None)
         return replace(summary, unexamined=self._examination.is_undecided)
 
     def _complete_all(self) -> None:

@@ -58,7 +58,7 @@ def _row(outcome: Outcome[ScanResult], at_odds: Sequence[Column], *, brief: bool
         f"{summary.uploads:,}",
         human_bytes(summary.bytes),
         human_seconds(age_at(began, summary.oldest_initiated)),
-        f"{summary.stale:,}",
+        human_count(summary.stale),
         human_count(summary.parts),
         human_seconds(age_at(began, summary.oldest_activity)),
         f"{summary.unsized:,}",

@@ -83,7 +83,7 @@ def _bytes(row: BucketRow, _: View) -> Cell:
 def _stale(row: BucketRow, view: View) -> Cell:
     entry, summary = row.entry, row.entry.summary
     if summary is None or not summary.stale:
-        return Cell("0") if summary else Cell()
+        return Cell(human_count(summary.stale)) if summary else Cell()
     link = uploads_link(target=entry.target, bucket=entry.bucket, stale="true") if view.uploads else ""
     title = f"The stale uploads of {entry.bucket}" if link else ""
     return Cell(
