@@ -139,7 +139,7 @@ class TestScan:
 
 def test_the_first_key_that_the_store_does_not_know_is_quoted_on_one_line(capsys: pytest.CaptureFixture[str]):
     result = ScanResult(SUMMARY, NOW, 1.0, "the store lists 2 keys", unknown_key="a\x01\nb")
-    report_notices("prod", "media", result)
+    report_notices([("prod", "media", result)])
     told = capsys.readouterr().err
     assert told == 'prod/media: the store lists 2 keys; the first such key is "a\\x01\\nb"\n'
     [bucket] = json.loads(scan_json(AGES, outcomes(result, scanned())))["buckets"][:1]
@@ -147,10 +147,21 @@ def test_the_first_key_that_the_store_does_not_know_is_quoted_on_one_line(capsys
 
 
 def test_notices_stand_on_standard_error_each_once(capsys: pytest.CaptureFixture[str]):
-    report_notices("prod", "media", scanned(40, 7, ("odd", "odd", "odder\n")))
+    report_notices([("prod", "media", scanned(40, 7, ("odd", "odd", "odder\n")))])
     assert capsys.readouterr().err.splitlines() == [
         "prod/media: the store's listing lacks uploads that the store has: 40, counted all the same",
         "prod/media: the store lists uploads that it denies having: 7, not counted",
         "prod/media: odd",
         "prod/media: odder\\n",
+    ]
+
+
+def test_a_notice_about_many_buckets_stands_there_once(capsys: pytest.CaptureFixture[str]):
+    many = [
+        ("prod", f"b-{number}", ScanResult(SUMMARY, NOW, 1.0, notices=("odd",))) for number in range(1004)
+    ]
+    report_notices([*many, ("dev", "media", ScanResult(SUMMARY, NOW, 1.0, notices=("odd",)))])
+    assert capsys.readouterr().err.splitlines() == [
+        "prod/b-0, b-1, b-2 and 1,001 more: odd",
+        "dev/media: odd",
     ]

@@ -51,9 +51,9 @@ def run(options: argparse.Namespace) -> int:
         "prometheus": partial(_metrics, replace(settings, targets=tuple(shown)), stores),
     }
     write_output(write[options.format](outcomes), options.output)
-    for target, bucket, value in outcomes:
-        if isinstance(value, ScanResult):
-            report_notices(target.name, bucket, value)
+    report_notices(
+        (target.name, bucket, value) for target, bucket, value in outcomes if isinstance(value, ScanResult)
+    )
     report_failures(outcomes)
     return exit_code(outcomes)
 

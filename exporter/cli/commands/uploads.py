@@ -54,8 +54,11 @@ def run(options: argparse.Namespace) -> int:
     for target, bucket, value in outcomes:
         if isinstance(value, UploadSelection) and value.counts.matched and value.tells_initiations_alone:
             _warn_of_initiations(options, f"{target.name}/{bucket}")
-        if isinstance(value, UploadSelection) and value.result:
-            report_notices(target.name, bucket, value.result)
+    report_notices(
+        (target.name, bucket, value.result)
+        for target, bucket, value in outcomes
+        if isinstance(value, UploadSelection) and value.result
+    )
     report_failures(outcomes)
     return exit_code(outcomes)
 

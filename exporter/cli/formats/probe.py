@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.cli.oneshot import LoggedFailure
+from exporter.cli.report import tell_once
 from exporter.cli.terminal.table import Column, table
 from exporter.text.quoting import one_line
 
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
     from exporter.cli.probe import ProbeResult
 
-_NAMED = 3
-"""Number of buckets that are named before a note."""
 _COLUMNS = (
     Column("target", cut=True),
     Column("bucket", cut=True),
@@ -29,24 +28,9 @@ def probe_table(probed: Sequence[ProbeResult], width: int | None = None) -> str:
     lines = [table(_COLUMNS, [_row(each) for each in probed], width)]
     if grants := sorted({each.grant for each in probed if each.grant}):
         lines += ["", "Missing, to be granted:", *(f"  {grant}" for grant in grants)]
-    if noted := _notes(probed):
-        lines += ["", "Notes:", *(f"  {note}" for note in noted)]
+    if noted := tell_once((each.target, each.bucket or "(all)", each.notes) for each in probed):
+        lines += ["", "Notes:", *(f"  {one_line(note)}" for note in noted)]
     return "\n".join(lines)
-
-
-def _notes(probed: Iterable[ProbeResult]) -> list[str]:
-    """Return each note of a target once, after the buckets that it is about."""
-    buckets: dict[tuple[str, str], list[str]] = {}
-    for each in probed:
-        for note in each.notes:
-            buckets.setdefault((each.target, note), []).append(each.bucket or "(all)")
-    return [one_line(f"{target}/{_some(names)}: {note}") for (target, note), names in buckets.items()]
-
-
-def _some(names: Sequence[str]) -> str:
-    """Return the first names, and how many more there are."""
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _row(each: ProbeResult) -> tuple[str, ...]:
