@@ -437,7 +437,7 @@ def _of_elements(text: str, chance: Random) -> str:
 
 def _of_items(text: str, chance: Random) -> str:
     """Leave out, repeat or move an item."""
-    found = list(re.finditer(r"\n? *<(Upload|Part)>.*?</\1>", text, re.DOTALL))
+    found = list(re.finditer(r"\n? *<(Upload|Part|Blob|Block)>.*?</\1>", text, re.DOTALL))
     if not found:
         return text
     one = chance.choice(found)
