@@ -12,6 +12,7 @@ from servers.standin import Reply, Request
 TOKEN = "ya29.c.c0ASRK0Ga-a-token-of-a-service-account-2"
 PROJECT = "media-123456"
 _XML = {"Content-Type": "application/xml; charset=UTF-8"}
+"""Without the encoding Google's Java client reads Latin-1."""
 _MARKERS = ("key-marker", "upload-id-marker")
 _CHARGED = ("x-goog-user-project", "userProject")
 
@@ -47,9 +48,7 @@ class Gcs(S3):
             return self._abort(request)
         reply = super().__call__(request)
         if reply.headers.get("Content-Type") == "application/xml":
-            return replace(
-                reply, headers={**reply.headers, **_XML}
-            )  # without it Google's client reads Latin-1
+            return replace(reply, headers={**reply.headers, **_XML})
         return reply
 
     def authorize(self, request: Request) -> Reply | None:
