@@ -79,14 +79,8 @@ def _probe(names: frozenset[str], limit: int | None, session: TargetSession) -> 
     selected = [bucket for bucket in buckets if not names or bucket.name in names]
     for outcome in session.for_each(selected[:limit], lambda bucket: list(_probe_bucket(session, bucket))):
         if isinstance(outcome.value, Failure):  # a bug of ours
-            rows.append(
-                _result(
-                    session.target,
-                    outcome.bucket,
-                    session.client.store.page_operations.uploads,
-                    outcome.value,
-                )
-            )
+            operation = session.client.store.page_operations.uploads
+            rows.append(_result(session.target, outcome.bucket, operation, outcome.value))
         else:
             rows += outcome.value
     if skipped := len(selected[limit:]) if limit is not None else 0:

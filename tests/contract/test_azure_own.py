@@ -229,6 +229,7 @@ class TestContainers:
         "spoilt",
         [
             lambda page: replace(page, within="Things"),
+            lambda page: replace(page, last={}),
             lambda page: replace(page, items=[{"Properties": {"Etag": "1"}}]),
             lambda page: replace(page, item="Blob"),
         ],

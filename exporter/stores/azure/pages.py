@@ -106,7 +106,7 @@ def _blobs_page(document: PageFields, request: PageRequest, response: Response) 
     prove_items(BLOBS_OPERATION, names, garbled=document.is_repaired)
     if not names:
         _prove_empty(document, BLOBS_OPERATION)
-    marker = _next_marker(document)
+    marker = _next_marker(document, BLOBS_OPERATION)
     _check_question(document, request)
     refuse_torn(document, BLOBS_OPERATION)
     if b" Encoded=" in response.body:
@@ -171,11 +171,11 @@ def read_containers(response: Response) -> Page[FoundBucket]:
     if not names:
         prove_empty(document, CONTAINERS_OPERATION)
     refuse_torn(document, CONTAINERS_OPERATION)
-    marker = document.text("NextMarker")
+    marker = _next_marker(document, CONTAINERS_OPERATION)
     return Page(
         items=[FoundBucket(name) for name in names],
-        truncated=bool(marker),
-        next_marker=(marker,) if marker else None,
+        truncated=marker is not None,
+        next_marker=marker,
         progressed=bool(names),
     )
 
@@ -230,10 +230,10 @@ def _prove_empty(document: PageFields, operation: str) -> None:
         prove_empty(document, operation)
 
 
-def _next_marker(document: PageFields) -> Marker | None:
+def _next_marker(document: PageFields, operation: str) -> Marker | None:
     """Return where the listing goes on, None at its end. Raises StoreError where the page does not say."""
     if isinstance(document, Document) and "NextMarker" not in document.fields:  # each shape has one
-        raise bad_response(BLOBS_OPERATION, "the answer has no NextMarker, which ends a list", garbled=True)
+        raise bad_response(operation, "the answer has no NextMarker, which ends a list", garbled=True)
     text = document.text("NextMarker")
     return (text,) if text else None
 
