@@ -26,7 +26,7 @@ class Boundary(NamedTuple):
 class Boundaries(NamedTuple):
     """Keys at about equal distances, in the order in which the last complete listing had them.
 
-    `endings` are what may stand behind each key where keys are compared: see `pagination.key_order`; none
+    `endings` are the orders that keys may be in, as `pagination.key_order` has them; none
     where the listing was in no known order. `pages` is the number of full pages that the listing makes.
     `starts` are those of the keys, none where the store lists after any key; they are for a listing by the
     same `prefix`.

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from servers.azurite import Azurite
 
 PAGE = 7
-NAMES = [f"{folder}/ü&<{number:03}" for folder in ("a", "b 2") for number in range(40)]
+FOLDERS = ("a", "b 2", "\U0001f600", "\uff21")
+NAMES = [f"{folder}/ü&<{number:03}" for folder in FOLDERS for number in range(20)]
 UPLOADS = NAMES[::5]
 CONTAINER = "segments"
 

@@ -269,11 +269,12 @@ class Azure:
     def _list_blobs(self, request: Request, container: str, blobs: dict[str, Blob]) -> BlobPage:
         prefix = request.argument("prefix")
         with_uncommitted = "uncommittedblobs" in request.argument("include").split(",")
-        names = sorted(
+        listed = (
             name
             for name, blob in blobs.items()
             if name.startswith(prefix) and (with_uncommitted or blob.length is not None)
         )
+        names = sorted(listed, key=_place)
         shown, marker = self._page(request, names, LARGEST_PAGE)
         items = [self._described(blobs[name]) for name in shown]
         return self._as_page(request, "Blob", items, marker, ContainerName=container)
@@ -288,9 +289,9 @@ class Azure:
             raise RefusedError(400, "OutOfRangeQueryParameterValue", message)
         marker = request.argument("marker")
         if marker and self.emulator:
-            rest = [name for name in names if name > marker]
+            rest = [name for name in names if _place(name) > _place(marker)]
         else:
-            rest = [name for name in names if not marker or name >= _marked(marker)]
+            rest = [name for name in names if not marker or _place(name) >= _place(_marked(marker))]
         size = max(0, self.pages_of(min(int(asked), largest)))
         shown = rest[:size]
         if len(shown) == len(rest):
@@ -470,6 +471,11 @@ def _marker(name: str, before: str) -> str:
     """
     text = base64.b64encode(json.dumps([name, len(before)]).encode()).decode()
     return f"2!{len(text)}!{text}"
+
+
+def _place(name: str) -> bytes:
+    """Return what a name is compared by: both sort as UTF-16."""
+    return name.encode("utf-16-be", "surrogatepass")
 
 
 def _marked(marker: str) -> str:

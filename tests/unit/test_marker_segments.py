@@ -262,6 +262,21 @@ def test_what_begins_before_the_blob_that_a_last_pages_marker_named_is_no_sign_o
     assert scanned.result.notices == ()
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-be"])
+def test_keys_may_be_ordered_as_utf_8_or_as_utf_16(encoding):
+    def place(key: str) -> bytes:
+        return key.encode(encoding)
+
+    letters = "a\u00fc\ud7fb\uff21\U0001f600"
+    keys = [f"{one}/{two}{number}" for one in letters for two in letters for number in range(4)]
+    store = store_of(3, sorted(keys, key=place), place=place)
+    scans = second_scan(store)
+    for _ in range(2):
+        scanned = scans.scan()
+        assert (scanned.ids, scanned.result.notices, len(store.starts)) == (keys_of(store), (), 3)
+        assert (len(store.pages), scans.ledger.boundaries.pages) == (PAGES + 3, PAGES)
+
+
 def test_an_order_by_path_leaves_no_markers():
     keys = [f"{folder}{number:02}" for folder in ("a/", "a-", "b") for number in range(30)]
     store = store_of(3, keys, place=lambda key: key.replace("/", "\0").encode())

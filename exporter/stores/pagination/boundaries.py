@@ -7,7 +7,7 @@ from itertools import chain, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model.boundaries import Boundaries, Boundary
-from exporter.stores.pagination.key_order import ENDINGS
+from exporter.stores.pagination.key_order import ENDINGS, UTF_16, compared
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -96,7 +96,9 @@ class BoundaryCollector:
         pages = -(-self._listed // self._longest_page)
         kept = list(chain.from_iterable(kept for _, kept in sorted(self._kept.items())))
         keys = [each.key for each in kept]
-        in_order = all(one + end < other + end for one, other in pairwise(keys) for end in endings)
+        in_order = all(
+            compared(one, end) < compared(other, end) for one, other in pairwise(keys) for end in endings
+        )
         if pages < 2 * PAGES_PER_SEGMENT or not endings or not in_order:
             return Boundaries()
         starts = tuple(each.start for each in kept if each.start is not None)
@@ -106,7 +108,7 @@ class BoundaryCollector:
 class MarkerCollector(BoundaryCollector):
     """Keeps the first keys of pages, and the markers that these were asked for by."""
 
-    endings = ("",)
+    endings = ("", UTF_16)
 
     def __init__(self, prefix: str) -> None:
         """Make it for the listing of a prefix, '' for all of the bucket."""

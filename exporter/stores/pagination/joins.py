@@ -89,7 +89,7 @@ def ask_at_join(join: Join, order: KeyOrder, bucket: BucketSettings, *, may_enco
     missing = again.lacking(join.doubted)
     if again.contradiction:
         return JoinAnswer(wrong=again.contradiction)
-    if (yield from _are_there(missing, join, bucket, may_encode=may_encode)):
+    if (yield from _are_there(missing, join, order, bucket, may_encode=may_encode)):
         return JoinAnswer(wrong=UNTAKEN)
     ended = set(missing)
     return JoinAnswer(within_prefix([each for each in join.doubted if each not in ended], bucket))
@@ -173,7 +173,7 @@ def _follow_marker(join: Join, order: KeyOrder, bucket: BucketSettings) -> Task[
 
 
 def _are_there(
-    uploads: Sequence[Upload], join: Join, bucket: BucketSettings, *, may_encode: bool
+    uploads: Sequence[Upload], join: Join, order: KeyOrder, bucket: BucketSettings, *, may_encode: bool
 ) -> Task[bool]:
     """Whether any of these uploads is still listed, or nobody can tell.
 
@@ -187,7 +187,7 @@ def _are_there(
             if not doubted.isdisjoint(piece.items):
                 return True
         last = next(reversed(keys_of(piece)), "")
-        uploads = [] if ends(piece) else [each for each in uploads if each.key >= last]
+        uploads = [] if ends(piece) else [each for each in uploads if not order.is_past(last, each.key)]
     keys = dict.fromkeys(upload.key for upload in uploads)
     if len(keys) > MAX_KEYS:
         return True

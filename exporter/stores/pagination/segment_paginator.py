@@ -208,9 +208,12 @@ class SegmentPaginator(UploadsPaginator):
 
     def _own(self, keys: Sequence[str]) -> Sequence[str]:
         """Return the keys of the segment, of those on a page that is in their order."""
-        after, until = self.segment.after, self.segment.until
-        first = 0 if after is None else bisect_right(keys, after)
-        return keys[first : len(keys) if until is None else bisect_right(keys, until)]
+        first, end, place = 0, len(keys), self._order.place
+        if self.segment.after is not None:
+            first = bisect_right(keys, place(self.segment.after), key=place)
+        if self.segment.until is not None:
+            end = bisect_right(keys, place(self.segment.until), key=place)
+        return keys[first:end]
 
     def _boundary(self, keys: Sequence[str], asked_with: Marker | None) -> Boundary | None:
         """Return where a page begins that was asked for by a marker; where the segment does stays."""
@@ -219,7 +222,7 @@ class SegmentPaginator(UploadsPaginator):
             return None
         if start is not None and after is not None and asked_with == start.marker:
             return Boundary(after, start)
-        if not keys or (after is not None and keys[0] <= after):
+        if not keys or (after is not None and not self._order.is_past(keys[0], after)):
             return None
         return Boundary(keys[0], SegmentStart(asked_with, self._last_collected or ""))
 
