@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.model.uploads import in_batches
+from exporter.stores.timestamps import EARLIEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -48,13 +49,13 @@ class FirstSight:
     ) -> tuple[Upload, UploadRecord | None]:
         """Return a listed upload with its initiation filled in, and its record, which a new one gets now.
 
-        None as record where there is no room for another. One that was first listed later than now is new,
-        too, as a clock was wrong.
+        None as record where there is no room for another. One that was first listed later than now, or
+        before any store existed, is new, too, as a clock was wrong.
         """
         if not self.is_used:
             return upload, record
         now, seen = self._wall(), record.first_seen if record else None
-        if seen is None or seen > now:
+        if seen is None or not EARLIEST <= seen <= now:
             seen = now
             if not (record and record.is_no_upload):
                 record = self._ledger.record_sight(row_id, upload, now, record)

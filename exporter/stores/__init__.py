@@ -6,5 +6,5 @@ Offers: `abort_command`, `base`, `engine.concurrency`, `engine.executor`, `engin
 `engine.store_client`, `pagination.boundaries`, `pagination.joins`, `pagination.listing`,
 `pagination.paginator`, `pagination.part_listing`, `pagination.segment_paginator`,
 `pagination.segmented_listing`, `pagination.uploads_paginator`, `permissions`, `prices`, `registry`,
-`time_limit`, `transport.client`.
+`time_limit`, `timestamps`, `transport.client`.
 """

@@ -374,6 +374,11 @@ class TestClocks:
         assert (summary.oldest_initiated, summary.oldest_activity) == (NOW, NOW)
         assert [watch.oldest(HOUR), watch.idle(HOUR)] == [HOUR, HOUR]
 
+    def test_what_was_seen_before_the_clock_was_set_is_new_once_it_is(self):
+        watch = Watch({"a": [10]})
+        watch.at(-NOW)
+        assert [watch.oldest(0), watch.idle(HOUR)] == [0.0, HOUR]
+
     def test_a_change_that_was_seen_in_the_future_counts_from_now(self):
         watch = Watch({"a": [10]}, recheck_factor=0)
         watch.at(0)
