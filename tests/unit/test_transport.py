@@ -102,6 +102,14 @@ class TestCurlErrors:
         error = from_curl("ListParts", pycurl.error(code, text))
         assert (error.reason, error.retryable) == (reason, retryable)
 
+    @pytest.mark.parametrize("code", [pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_OPERATION_TIMEDOUT, 35])
+    @pytest.mark.parametrize(
+        ("operation", "is_asked"),
+        [("ListParts", True), ("AssumeRole", True), ("GetToken", False), ("GetSecurityKey", False)],
+    )
+    def test_the_endpoint_is_named_where_it_is_asked(self, code: int, operation: str, *, is_asked: bool):
+        assert ("endpoint_url" in str(from_curl(operation, pycurl.error(code, "")))) == is_asked
+
 
 class TestTrust:
     @pytest.fixture(autouse=True)

@@ -114,4 +114,5 @@ class ManagedIdentity:
         try:
             return self._transport.send(request)
         except StoreError as error:
-            raise token_error(_UNASKED.format(error)) from error
+            why = str(error).removeprefix(f"{TOKEN_OPERATION}: ").partition("; ")[0]
+            raise token_error(_UNASKED.format(why)) from error

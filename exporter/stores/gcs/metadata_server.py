@@ -74,5 +74,6 @@ class MetadataServer:
             with self._transport.call(TOKEN_OPERATION, deadline):
                 return self._transport.send(request)
         except StoreError as error:
-            what = f"no credentials, and {_SOURCE} does not answer ({error}): {_ADVICE}"
+            why = str(error).removeprefix(f"{TOKEN_OPERATION}: ").partition("; ")[0]
+            what = f"no credentials, and {_SOURCE} does not answer ({why}): {_ADVICE}"
             raise no_token(what, retryable=error.retryable) from error

@@ -69,7 +69,8 @@ class TokenRequests:
             with self._with_certificate(cert) as transport, transport.call(operation, self.deadline):
                 return TokenAnswer(transport.send(request))
         except StoreError as error:
-            raise no_token(str(error), retryable=error.retryable) from error
+            what = str(error).removeprefix(f"{TOKEN_OPERATION}: ")
+            raise no_token(what, retryable=error.retryable) from error
 
     @contextmanager
     def _with_certificate(self, cert: tuple[str, str] | None) -> Iterator[Transport]:

@@ -5,6 +5,8 @@ https://curl.se/libcurl/c/libcurl-errors.html
 
 from __future__ import annotations
 
+import re
+
 import pycurl
 
 from exporter.model.errors import Reason, StoreError
@@ -45,6 +47,8 @@ _UNREADABLE = {
     8: "the answer is not HTTP",  # CURLE_WEIRD_SERVER_REPLY
     _TOO_LARGE: "the headers are too large",
 }
+_FROM_ELSEWHERE = re.compile("Token|SecurityKey")
+"""In the names of calls to other servers than `endpoint_url`: to those that give tokens and keys."""
 _AZURE_HOST = ".blob."
 """Each storage account has a host of its own."""
 NO_MEMORY = "other answers took all the memory that there is for answers (docs/operations.md)"
@@ -81,8 +85,10 @@ def from_curl(operation: str, error: pycurl.error) -> StoreError:
 
 def _from_code(operation: str, error: pycurl.error) -> StoreError:
     code, text = int(error.args[0]), f"{operation}: {error.args[1]}"
+    is_of_store = not _FROM_ELSEWHERE.search(operation)
     if code == pycurl.E_OPERATION_TIMEDOUT:
-        what = "no complete answer within request_timeout; check endpoint_url, or allow more time"
+        advice = "check endpoint_url, or allow more time" if is_of_store else "allow more time"
+        what = f"no complete answer within request_timeout; {advice}"
         if error.args[1] == NO_MEMORY:
             what = f"{NO_MEMORY}; lower scan.concurrency or scan.workers"
         return StoreError(Reason.TIMEOUT, f"{operation}: {what}", retryable=True)
@@ -97,9 +103,10 @@ def _from_code(operation: str, error: pycurl.error) -> StoreError:
         advice = "raise the limit of open files or lower scan.concurrency"
         return StoreError(Reason.CONNECTION, f"{text}; {advice}", retryable=True)
     if code in _TLS or ("SSL routines" in text and _ALERT in text):
-        advice = "check tls.ca_file, the certificate, and whether endpoint_url speaks TLS"
+        server = "endpoint_url" if is_of_store else "that server"
+        advice = f"check tls.ca_file, the certificate, and whether {server} speaks TLS"
         return StoreError(Reason.TLS, f"{text}; {advice}")
-    advice = "check endpoint_url, DNS, firewall and proxy"
+    advice = f"check {'endpoint_url, ' if is_of_store else ''}DNS, firewall and proxy"
     if code == pycurl.E_COULDNT_RESOLVE_HOST and _AZURE_HOST in text:
         advice = "no storage account has this name, or DNS does not know it: check account, DNS and proxy"
     return StoreError(Reason.CONNECTION, f"{text}; {advice}", retryable=True)
