@@ -1,7 +1,12 @@
 """Secrets in texts of others, and texts that only look a little like them."""
 
+import json
+from pathlib import Path
+
 import pytest
 
+from exporter.config.load import load
+from exporter.config.problems import ConfigError
 from exporter.text.redaction import REDACTED, redact
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -97,3 +102,30 @@ def test_what_is_secret_is_hidden(text: str):
 )
 def test_what_is_not_stays(text: str):
     assert redact(text) == text
+
+
+def test_what_is_wrong_with_the_secrets_of_a_config_stays(tmp_path: Path):
+    given = {
+        "access_key_id": "",
+        "secret_access_key_file": "/nowhere/key",
+        "session_token": [],
+        "account_key": "a2V5",
+        "sas_token": "sv",
+        "sas_token_file": "/nowhere",
+    }
+    targets = [
+        {"name": name, "store": store, "buckets": ["b"], "credentials": credentials}
+        for name, store, credentials in (
+            ("all", "azure", given),
+            ("key", "s3", {"access_key_id": "AKIA"}),
+            ("secret", "s3", {"secret_access_key": "k"}),
+            ("token", "s3", {"session_token": "t"}),
+        )
+    ]
+    file = tmp_path / "config.yaml"
+    file.write_text(json.dumps({"targets": targets}))
+    with pytest.raises(ConfigError) as caught:
+        load(file, {})
+    problems = str(caught.value).replace(str(tmp_path), "")
+    assert problems.count("credentials.") > 8
+    assert redact(problems) == problems
