@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from unit.answers import Answers
 
 from exporter.config.settings import BucketSettings
+from exporter.model.boundaries import Boundary
 from exporter.model.errors import Reason, StoreError
 from exporter.model.results import ScanResult
 from exporter.model.uploads import Parts, PartTotals, Upload
@@ -89,7 +90,7 @@ def test_more_pages_than_any_listing_has_fail_the_scan(monkeypatch: pytest.Monke
 def test_segments_have_the_bound_together(monkeypatch: pytest.MonkeyPatch):
     for module in (uploads_paginator, segmented_listing):
         monkeypatch.setattr(module, "MAX_UPLOADS", 50)
-    listing = SegmentedListing(("k",))
+    listing = SegmentedListing((Boundary("k"),))
     for segment, letter in zip(listing.segments, "az", strict=True):
         uploads = [Upload(f"{letter}{number:02}", "i") for number in range(30)]
         segment.accept(Page(uploads, truncated=True, next_marker=(uploads[-1].key, "i")))

@@ -195,7 +195,7 @@ class TestLeftToBotocore:
             {"url": "https://s3.eu-west-1.amazonaws.com"},
             {"credentials": Credentials()},
             {"credentials": Credentials(profile="ops")},
-            {"credentials": Credentials(None, OWN.access_key_id, OWN.secret_access_key, None, ROLE)},
+            {"credentials": Credentials(None, OWN.access_key_id, OWN.secret_access_key, assume_role=ROLE)},
             {"region": "aws-global"},
             {"url": "http://127.0.0.1:9000", "addressing_style": "virtual"},
         ],
