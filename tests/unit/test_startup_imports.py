@@ -19,6 +19,13 @@ CHAIN = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "
 S3 = {"name": "t", "store": "s3", "region": "eu-west-1", "endpoint_url": NOBODY, "scan": {"retries": 0}}
 KEYS = {"credentials": {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "secret"}}
 MEDIA = {"buckets": ["media"]}
+BLOBS = {
+    **{name: value for name, value in S3.items() if name != "region"},
+    "store": "azure",
+    "account": "media1",
+    "containers": ["media"],
+    "credentials": {"account_key": "a2V5"},
+}
 TARGETS: dict[str, tuple[dict[str, object], list[str]]] = {
     "S3, keys and endpoint_url": (S3 | KEYS | MEDIA, []),
     "S3, lifecycle rules": (S3 | KEYS | MEDIA | {"lifecycle": True}, []),
@@ -27,6 +34,7 @@ TARGETS: dict[str, tuple[dict[str, object], list[str]]] = {
     "S3, boto3 as the engine": (S3 | KEYS | MEDIA | {"engine": "boto3"}, ["boto3", "botocore"]),
     "OBS": (S3 | KEYS | MEDIA | {"store": "obs"}, ["obs"]),
     "Google Cloud, an HMAC key": ({**S3, **KEYS, **MEDIA, "region": None, "store": "gcs"}, []),
+    "Azure, a key of the account": (BLOBS, []),
     "Glacier": (S3 | KEYS | {"store": "glacier", "vaults": ["tapes"]}, ["boto3", "botocore"]),
 }
 """The only target of a config, and what is loaded for it."""
