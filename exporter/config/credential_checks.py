@@ -58,8 +58,13 @@ def _check_role(where: KeyPath, role: Values) -> Iterator[Fault]:
 
 
 def find_azure_faults(where: KeyPath, target: Values) -> Iterator[Fault]:
-    """Yield where an Azure target names its account not at all, or twice."""
-    named = _given_key(as_mapping(target.get("credentials")), "connection_string")
+    """Yield where an Azure target lacks an account, names it twice, or would send a token in the clear."""
+    given = as_mapping(target.get("credentials"))
+    named = _given_key(given, "connection_string")
+    has_keys = named or _given_key(given, "account_key") or _given_key(given, "sas_token")
+    if not has_keys and str(target.get("endpoint_url")).startswith("http://"):
+        text = "would carry a token, which goes over TLS only: write https, or give account_key or sas_token"
+        yield (*where, "endpoint_url"), text
     if not named and not _is_given(target, "account"):
         yield (*where, "account"), "is required: the storage account's name, or a connection_string"
     for key in ("account", "endpoint_url"):
