@@ -21,6 +21,7 @@ from exporter.model.uploads import Upload
 from exporter.scheduler.discovery import BucketDiscovery
 from exporter.stores.azure.pages import BLOCK_SHAPES, read_blocks
 from exporter.stores.engine.store_client import StoreClient
+from exporter.stores.pagination import paginator
 from exporter.stores.parsing.shape_learning import Shapes
 from exporter.stores.permissions import missing_permission
 from exporter.stores.transport.response import Response
@@ -65,9 +66,16 @@ class TestUploads:
             Blob("f", length=0, kind="AppendBlob", content_type=""),
             Blob("g", length=0, content_type="", more={"Snapshot": "2026-01-01T00:00:00.0000000Z"}),
             Blob("h", blocks_of([5])),
+            Blob("i", length=7, content_type=""),
+            Blob("j", length=0, content_type="", more={"VersionId": "2026-01-01T00:00:00.0000000Z"}),
+            Blob("k", length=0, content_type="", more={"Deleted": "true"}),
+            Blob("l", length=0, content_type="", more={"Properties": {"ResourceType": "directory"}}),
+            Blob("m", length=0, more={"Properties": {"Etag": None}}),
         )
         found = [scan(rig).summary for _ in ("parsed", "by its shape")]
         assert [(each.uploads, each.parts, each.bytes, each.denied) for each in found] == [(2, 3, 12, 0)] * 2
+        asked = {request.path.rpartition("/")[2] for request in rig.standin.requests} - {CONTAINER}
+        assert asked == {"a", "d", "h", "m"}
 
     def test_have_no_time_whatever_the_server_says(self, open_container: OpenContainer, *, emulator: bool):
         rig = open_container(emulator=emulator)
@@ -94,6 +102,12 @@ NAMED = {"ContainerName": "other"}
 
 class TestPages:
     """A page that proves nothing is never an empty container."""
+
+    def test_without_uploads_may_be_many(self, rig: Rig, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(paginator, "MAX_STALLED_PAGES", 3)
+        hold(rig, *(Blob(f"{number:02}", length=1) for number in range(9)), Blob("9", blocks_of([1])))
+        rig.server.pages_of = lambda _: 1
+        assert [upload.key for upload in rig.uploads()] == ["9"]
 
     def test_may_be_short_or_empty_and_only_a_marker_says_which_is_the_last(self, rig: Rig):
         hold(rig, *(Blob(f"{number:02}", blocks_of([1])) for number in range(7)))
@@ -157,6 +171,16 @@ class TestBlockLists:
             with pytest.raises(NotAnUploadError):
                 sized(rig, name)
 
+    def test_committed_blocks_show_that_it_is_no_upload(self, rig: Rig):
+        hold(rig, Blob("a", blocks_of([1]), length=2, committed=blocks_of([2])))
+        rig.fault(PARTS, reply=lambda reply: replace(reply, headers={}))
+        with pytest.raises(NotAnUploadError):
+            sized(rig, "a")
+
+    def test_of_more_bytes_than_any_store_can_mean_has_none_that_are_known(self, rig: Rig):
+        hold(rig, Blob("a", blocks_of([2**63 - 1, 1])))
+        assert sized(rig, "a") == (2, None)
+
     def test_of_a_blob_that_is_gone_says_so(self, rig: Rig):
         assert isinstance(failure(sized, rig, "gone"), GoneError)
 
@@ -208,6 +232,17 @@ class TestQuestionsByName:
         assert ([upload.key for upload in listed.uploads], listed.complete) == (["a"], True)
         assert [request.query["maxresults"] for request in rig.standin.requests] == [["10"]]
 
+    def test_go_on_where_these_are_in_no_order(self, rig: Rig):
+        names = ["a", *(f"a{number:02}" for number in range(15))]
+        hold(rig, *(Blob(name, blocks_of([1])) for name in names))
+        first = [f"a{number:02}" for number in range(9, -1, -1)]
+        rig.fault(UPLOADS, {1}, page=lambda page: replace(page, items=[{"Name": name} for name in first]))
+        rig.fault(
+            UPLOADS, {2}, page=lambda page: replace(page, items=[{"Name": "a"}], last={"NextMarker": ""})
+        )
+        listed = rig.client().by_name(rig.store, rig.bucket, "a")
+        assert [upload.key for upload in listed.uploads] == ["a"]
+
 
 class TestContainers:
     def ask(self, rig: Rig) -> list[str]:
@@ -250,7 +285,7 @@ class TestMetadata:
         rig.server.tags[CONTAINER] = {"CostCenter": "42", "Owner": "media"}
         assert self.ask(rig) == {"costcenter": "42", "costCenter": "42", "owner": "media"}
 
-    @pytest.mark.parametrize("reply", [Reply(200, body=b"<html>"), Reply(200, body=b"")])
+    @pytest.mark.parametrize("reply", [Reply(200, {"x-ms-request-id": "1"}, b"<html>"), Reply(200, body=b"")])
     def test_of_an_answer_that_is_not_azure_s_is_not_believed(self, rig: Rig, reply: Reply):
         rig.answer(METADATA, reply)
         assert failure(self.ask, rig).reason is Reason.BAD_RESPONSE

@@ -113,7 +113,7 @@ def _blobs_page(document: PageFields, request: PageRequest, response: Response) 
         names = _decoded(document, names)
     pairs = zip(names, columns[-1], strict=True)
     uploads = [Upload(name, "", None, tier) for name, tier in compress(pairs, map(_may_be_upload, *columns))]
-    is_passed = request.by_name and marker and _has_passed(names, request.bucket.prefix or "")
+    is_passed = request.by_name and marker and _has_passed(names)
     return Page(
         items=uploads,
         truncated=bool(marker and not is_passed),
@@ -261,6 +261,6 @@ def _decoded(document: PageFields, names: list[str]) -> list[str]:
     ]
 
 
-def _has_passed(names: Sequence[str], key: str) -> bool:
+def _has_passed(names: Sequence[str]) -> bool:
     """Whether a page of names that begin with a key shows by their order that the key cannot follow."""
-    return len(names) >= ORDERED_NAMES and list(names) == sorted(names) and names[-1] != key
+    return len(names) >= ORDERED_NAMES and list(names) == sorted(names)
