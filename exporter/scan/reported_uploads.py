@@ -95,7 +95,7 @@ class ReportedUploads:
         scans = self._differing.get(name, []) if before == counts.reported else []
         self._differing[name] = scans = [*scans, counts][-SCANS:]
         if differ(scans):
-            self._differences.begin(name, fields={"listed": counts.found, "reported": counts.reported})
+            self._differences.begin(name, fields={"uploads": counts.found, "reported": counts.reported})
 
 
 def differ(scans: Sequence[Counts]) -> bool:

@@ -116,7 +116,7 @@ def test_an_index_that_lost_an_upload_is_told_after_three_scans_until_it_is_mend
     assert told(caplog, DIFFERS) == []
     assert [scans.counts(), scans.counts()] == [(2, 3), (2, 3)]
     [fields] = told(caplog, DIFFERS)
-    assert fields == {"target": "ceph", "bucket": ceph_bucket, "listed": 2, "reported": 3}
+    assert fields == {"target": "ceph", "bucket": ceph_bucket, "uploads": 2, "reported": 3}
     abort_left_over(ceph, ceph_bucket)
     assert scans.counts() == (2, 3)
     checked = admin(ceph, "bucket", "check", "--fix", f"--bucket={ceph_bucket}")

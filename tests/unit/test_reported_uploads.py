@@ -111,7 +111,7 @@ def test_a_store_without_a_count_of_its_own_has_none(caplog: pytest.LogCaptureFi
 
 
 class TestDifference:
-    FIELDS = ({"target": "prod", "bucket": "media", "listed": 9, "reported": 10},)
+    FIELDS = ({"target": "prod", "bucket": "media", "uploads": 9, "reported": 10},)
 
     def test_it_is_told_with_the_third_scan_and_once_until_it_is_over(
         self, scans: Scans, caplog: pytest.LogCaptureFixture
@@ -173,7 +173,7 @@ class TestDifference:
         self, scans: Scans, caplog: pytest.LogCaptureFixture, found: Sequence[int], reported: Sequence[int]
     ):
         show(scans, found, reported)
-        assert [(fields["listed"], fields["reported"]) for fields in told(caplog)] == [
+        assert [(fields["uploads"], fields["reported"]) for fields in told(caplog)] == [
             (found[2], reported[2])
         ]
 
