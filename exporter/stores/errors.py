@@ -46,7 +46,7 @@ _GONE_CODES = {"NoSuchUpload", "NoSuchKey"}
 _ADVICE = {
     Reason.CREDENTIALS: "check the target's credentials and the clock",
     Reason.ACCESS_DENIED: "grant the permission (docs/permissions.md)",
-    Reason.NOT_FOUND: "check the name, region and endpoint_url",
+    Reason.NOT_FOUND: "check the name and endpoint_url, and the region or account where the store has one",
     Reason.THROTTLED: "lower scan.concurrency or scan less often",
     Reason.UNSUPPORTED: "this store or bucket type cannot do it",
     Reason.SERVER_ERROR: "the store fails: see its own logs and status",
