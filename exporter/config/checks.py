@@ -6,9 +6,9 @@ No message repeats the value: it may be a secret in the wrong place.
 from __future__ import annotations
 
 import re
-from base64 import b64decode
 from urllib.parse import SplitResult, urlsplit
 
+from exporter.config.secret_checks import find_secret_fault
 from exporter.text.labels import MAX_BYTES
 
 ACCOUNT = "^(-|[0-9]{12})$"
@@ -24,7 +24,6 @@ _MAX_NAME_LENGTH = 100
 _MAX_TAG_KEY_LENGTH = 128
 _MAX_PATTERN_LENGTH = 1000
 _MAX_PROXY_LENGTH = 4096
-_SSE_KEY_BYTES = 32
 _RESERVED_LABELS = ("bucket", "endpoint_url", "instance", "job", "signing_region", "store", "target")
 
 
@@ -162,24 +161,6 @@ def check_secret(text: str) -> str:
     if fault:
         raise ValueError(fault)
     return text
-
-
-def find_secret_fault(text: str) -> str:
-    """Return what is wrong with a secret, or the empty text."""
-    if not text:
-        return "must not be empty: write the secret there, or remove the key"
-    if text != text.strip() or not text.isprintable():
-        return "must be one line without white space around it"
-    return ""
-
-
-def find_sse_key_fault(text: str) -> str:
-    """Return what is wrong with a key for server-side encryption (SSE-C), or the empty text."""
-    try:
-        sound = len(b64decode(text, validate=True)) == _SSE_KEY_BYTES
-    except ValueError:
-        sound = False
-    return "" if sound else f"must be the base64 of {_SSE_KEY_BYTES} bytes"
 
 
 def check_endpoint_url(text: str) -> str:

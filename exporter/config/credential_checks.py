@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from exporter.config.document import as_mapping
 from exporter.config.durations import parse_duration
+from exporter.config.secret_checks import FAULT_FINDERS, find_secret_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,10 @@ def find_credential_faults(where: KeyPath, given: Values) -> Iterator[Fault]:
     for name in _SECRETS:
         if _is_given(given, name) and _is_given(given, f"{name}_file"):
             yield (*where, f"{name}_file"), f"{name} and {name}_file say the same: remove one"
+    for name in _AZURE_SECRETS:
+        text = given.get(name)
+        if isinstance(text, str) and not find_secret_fault(text) and (fault := FAULT_FINDERS[name](text)):
+            yield (*where, name), fault
     yield from _check_keys(where, given)
     yield from _check_role((*where, "assume_role"), as_mapping(given.get("assume_role")))
     first, *more = [key for name in _AZURE_SECRETS if (key := _given_key(given, name))] or [""]

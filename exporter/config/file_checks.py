@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.config.checks import find_secret_fault, find_sse_key_fault
 from exporter.config.document import as_list, as_mapping
+from exporter.config.secret_checks import FAULT_FINDERS, find_secret_fault, find_sse_key_fault
 from exporter.text.file_limit import because
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def find_file_faults(data: object, folder: Path) -> Iterator[Fault]:
         yield from _find_key_fault(position, as_mapping(target), folder)
         for section in ("credentials", "tls"):
             for key, name in _list_files(as_mapping(as_mapping(target).get(section))):
-                fault = _find_fault(folder / name, secret=section == "credentials")
+                check = FAULT_FINDERS.get(key.removesuffix("_file"), find_secret_fault)
+                fault = _find_fault(folder / name, secret=section == "credentials", check=check)
                 if fault:
                     yield ("targets", position, section, key), fault
 

@@ -1,0 +1,81 @@
+"""What is wrong with a secret, whether it stands in the config or in a file. No text repeats any of it."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_SSE_KEY_BYTES = 32
+
+
+def find_secret_fault(text: str) -> str:
+    """Return what is wrong with a secret, or the empty text."""
+    if not text:
+        return "must not be empty: write the secret there, or remove the key"
+    if text != text.strip() or not text.isprintable():
+        return "must be one line without white space around it"
+    return ""
+
+
+def find_sse_key_fault(text: str) -> str:
+    """Return what is wrong with a key for server-side encryption (SSE-C), or the empty text."""
+    return "" if _base64_size(text) == _SSE_KEY_BYTES else f"must be the base64 of {_SSE_KEY_BYTES} bytes"
+
+
+def _find_account_key_fault(text: str) -> str:
+    if fault := find_secret_fault(text):
+        return fault
+    return "" if _base64_size(text) else "must be base64: one of the two keys of the storage account, whole"
+
+
+def _find_sas_token_fault(text: str) -> str:
+    if fault := find_secret_fault(text):
+        return fault
+    has_signature = any(each.startswith("sig=") for each in text.rpartition("?")[2].split("&"))
+    return "" if has_signature else "has no sig=: copy the SAS token whole, or the URL with it"
+
+
+def _find_connection_string_fault(text: str) -> str:
+    if fault := find_secret_fault(text):
+        return fault
+    pairs = [each.partition("=") for each in text.split(";") if each.strip()]
+    given = {name.strip().lower(): value.strip() for name, _, value in pairs if value.strip()}
+    if given.get("usedevelopmentstorage", "").lower() == "true":
+        return ""
+    if not given.keys() & {"accountname", "blobendpoint"}:
+        return "names no account: copy the connection string whole, AccountName=…;AccountKey=… and so on"
+    if not given.keys() & {"accountkey", "sharedaccesssignature"}:
+        return "has neither AccountKey nor SharedAccessSignature: copy the connection string whole"
+    return ""
+
+
+def _find_identity_fault(text: str) -> str:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not isinstance(found.get("type"), str):
+        return "must be what Google Cloud wrote: a JSON object with a type, such as a service account's key"
+    return ""
+
+
+FAULT_FINDERS: Mapping[str, Callable[[str], str]] = {
+    "account_key": _find_account_key_fault,
+    "sas_token": _find_sas_token_fault,
+    "connection_string": _find_connection_string_fault,
+    "credentials": _find_identity_fault,
+    "sse_customer_key": find_sse_key_fault,
+}
+"""For secrets of a form of their own, by key; what holds one of them in a file is called …_file."""
+
+
+def _base64_size(text: str) -> int:
+    """Return the number of bytes that a text in base64 stands for, 0 for any other text."""
+    try:
+        return len(b64decode(text, validate=True))
+    except ValueError:
+        return 0
