@@ -20,7 +20,7 @@ _WELL_KNOWN_CLASSES = frozenset(
     {
         *("STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "REDUCED_REDUNDANCY"),
         *("GLACIER", "GLACIER_IR", "DEEP_ARCHIVE", "EXPRESS_ONEZONE", "OUTPOSTS", "SNOW", "WARM", "COLD"),
-        *("NEARLINE", "COLDLINE", "ARCHIVE", "Hot", "Cool", "Cold", "Archive", "Premium"),
+        *("NEARLINE", "COLDLINE", "ARCHIVE", "Hot", "Cool", "Cold", "Archive", "Premium", "unknown"),
     }
 )
 

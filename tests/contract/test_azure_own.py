@@ -82,6 +82,14 @@ class TestUploads:
         hold(rig, Blob("a", blocks_of([3])))
         assert [upload.initiated for upload in rig.uploads()] == [None]
 
+    def test_are_of_no_class_of_another_store_where_they_have_no_tier(
+        self, open_container: OpenContainer, *, emulator: bool
+    ):
+        rig = open_container(emulator=emulator)
+        hold(rig, Blob("a", blocks_of([3])), Blob("b", blocks_of([4]), tier=""))
+        expected = (("unknown", 7),) if emulator else (("Hot", 3), ("unknown", 4))
+        assert expected == scan(rig).summary.bytes_by_class
+
     @pytest.mark.parametrize("size", [1, 2, 3, 5000])
     def test_are_found_however_many_blobs_a_page_has(
         self, size: int, open_container: OpenContainer, *, emulator: bool

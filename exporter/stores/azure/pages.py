@@ -45,6 +45,8 @@ MAX_BLOCKS = 200_000
 ORDERED_NAMES = 10
 """Number of names in order that are taken as proof that a page which lacks a name has passed it."""
 _OTHER_QUERY = "check any proxy or cache, which has to tell apart queries"
+NO_TIER = "unknown"
+"""The storage class of uploads without an access tier: of accounts that have none, and of the emulator."""
 _BLOCK_BLOB = {"BlockBlob", ""}
 _NO_LENGTH = {"0", ""}
 _COLUMNS = (
@@ -112,7 +114,8 @@ def _blobs_page(document: PageFields, request: PageRequest, response: Response) 
     if b" Encoded=" in response.body:
         names = _decoded(document, names)
     pairs = zip(names, columns[-1], strict=True)
-    uploads = [Upload(name, "", None, tier) for name, tier in compress(pairs, map(_may_be_upload, *columns))]
+    found = compress(pairs, map(_may_be_upload, *columns))
+    uploads = [Upload(name, "", None, tier or NO_TIER) for name, tier in found]
     is_passed = request.by_name and marker and _has_passed(names)
     return Page(
         items=uploads,
