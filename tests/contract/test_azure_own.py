@@ -71,11 +71,12 @@ class TestUploads:
             Blob("k", length=0, content_type="", more={"Deleted": "true"}),
             Blob("l", length=0, content_type="", more={"Properties": {"ResourceType": "directory"}}),
             Blob("m", length=0, more={"Properties": {"Etag": None}}),
+            Blob("n", length=0, content_type="", more={"VersionId": "2", "IsCurrentVersion": "true"}),
         )
         found = [scan(rig).summary for _ in ("parsed", "by its shape")]
         assert [(each.uploads, each.parts, each.bytes, each.denied) for each in found] == [(2, 3, 12, 0)] * 2
         asked = {request.path.rpartition("/")[2] for request in rig.standin.requests} - {CONTAINER}
-        assert asked == {"a", "d", "h", "m"}
+        assert asked == {"a", "d", "h", "m", "n"}
 
     def test_have_no_time_whatever_the_server_says(self, open_container: OpenContainer, *, emulator: bool):
         rig = open_container(emulator=emulator)

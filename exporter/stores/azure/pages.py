@@ -50,7 +50,7 @@ NO_TIER = "unknown"
 _BLOCK_BLOB = {"BlockBlob", ""}
 _NO_LENGTH = {"0", ""}
 _COLUMNS = (
-    *("Name", "Snapshot", "VersionId", "Deleted"),
+    *("Name", "Snapshot", "VersionId", "IsCurrentVersion", "Deleted"),
     *("Properties/Etag", "Properties/Content-Length", "Properties/Content-Type"),
     *("Properties/BlobType", "Properties/ResourceType", "Properties/AccessTier"),
 )
@@ -210,6 +210,7 @@ def _column(document: PageFields, kind: PageKind, name: str) -> list[str]:
 def _may_be_upload(  # noqa: PLR0913, PLR0917 - columns of a page
     snapshot: str,
     version: str,
+    is_current: str,
     deleted: str,
     etag: str,
     length: str,
@@ -223,7 +224,8 @@ def _may_be_upload(  # noqa: PLR0913, PLR0917 - columns of a page
         not (etag and content_type)
         and length in _NO_LENGTH
         and blob_type in _BLOCK_BLOB
-        and not (snapshot or version or deleted == "true" or resource_type == "directory")
+        and not (snapshot or deleted == "true" or resource_type == "directory")
+        and (not version or is_current == "true")
     )
 
 
