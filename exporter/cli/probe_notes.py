@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from exporter.config.advice import endpoint_advice
 from exporter.model.errors import StoreError
-from exporter.stores.registry import store_type
+from exporter.stores.not_listed import NOT_LISTED
 from exporter.text.humanize import human_seconds
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def noting_servers(task: Task[T], servers: set[str]) -> Task[T]:
 def notes(target: TargetSettings, bucket: BucketSettings, servers: Iterable[str]) -> Iterator[str]:
     """Yield what to know about the numbers of a bucket that these servers list."""
     yield from endpoint_advice(target, (bucket.name,) if target.discover else ())
-    yield from filter(None, (store_type(target.store).note,))
+    if target.store in NOT_LISTED:
+        yield NOT_LISTED[target.store]
     for server in sorted({server.lower() for server in servers}):
         for name, kept in _KEPT_SECONDS.items():
             if name in server and not target.cleanup and bucket.stale_after > kept:

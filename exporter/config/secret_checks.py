@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from base64 import b64decode
 from typing import TYPE_CHECKING
 
@@ -54,6 +53,8 @@ def _find_connection_string_fault(text: str) -> str:
 
 
 def _find_identity_fault(text: str) -> str:
+    import json  # noqa: PLC0415 - few configs name such a file
+
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):

@@ -77,8 +77,6 @@ class StoreType:
     """Whether uploads come with the time of their initiation; else their ages are at least those shown."""
     lists_by_key: bool = True
     """Whether uploads can be listed by the prefix of their keys, and so asked for by name."""
-    note: str = ""
-    """What is in no number of its buckets, for `check --probe`; '' for nothing."""
 
 
 def store_type(kind: str) -> StoreType:
@@ -155,7 +153,6 @@ _TYPES = {
         permission=gcs_permissions.permission,
         abort_command=gcs_abort.abort_command,
         other_permission=gcs_permissions.other_permission,
-        note=gcs_permissions.NOT_LISTED,
     ),
     StoreKind.AZURE: StoreType(
         load=_azure,
@@ -164,6 +161,5 @@ _TYPES = {
         buckets_operation=CONTAINERS_OPERATION,
         tags_operation=METADATA_OPERATION,
         has_initiation_times=False,
-        note=azure_permissions.NOT_LISTED,
     ),
 }

@@ -231,6 +231,17 @@ class TestConfig:
         assert ended("check") == 0
         assert capsys.readouterr().out == "config.yaml: valid; targets: 1, buckets: 2\n"
 
+    def test_check_says_once_what_no_listing_of_a_kind_of_store_shows(
+        self, capsys: pytest.CaptureFixture[str], config: Path
+    ):
+        both = [f"{{name: {name}, store: gcs, buckets: [media]}}" for name in ("one", "other")]
+        config.write_text(f"targets: [{', '.join(both)}]")
+        assert ended("check", f"--config.file={config}") == 0
+        _, *notes = capsys.readouterr().out.splitlines()
+        assert [note.partition(": what")[0] for note in notes] == [
+            "Note: store gcs: sessions of resumable uploads are listed by no call"
+        ]
+
     def test_what_is_likely_meant_otherwise_is_told_and_no_fault(
         self, capsys: pytest.CaptureFixture[str], config: Path
     ):

@@ -10,6 +10,7 @@ from exporter.cli.config_file import read_config
 from exporter.cli.exit_codes import OK, TARGET_FAILED
 from exporter.cli.standard_output import write_line
 from exporter.config.problems import ConfigError, show_file
+from exporter.stores.not_listed import NOT_LISTED
 
 if TYPE_CHECKING:
     import argparse
@@ -28,7 +29,12 @@ def run(options: argparse.Namespace) -> int:
     if web_config is not None:
         encryption = "TLS" if web_config.tls_context else "plain HTTP"
         write_line(f"{options.web_config}: valid; {encryption}, users: {len(web_config.users)}")
-    return _ask(options, targets)
+    code = _ask(options, targets)
+    if not options.probe:  # which says it of each bucket
+        for kind in dict.fromkeys(target.store for target in targets):
+            if note := NOT_LISTED.get(kind):
+                write_line(f"Note: store {kind}: {note}")
+    return code
 
 
 def _counts(settings: Settings) -> str:

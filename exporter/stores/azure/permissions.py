@@ -30,11 +30,6 @@ _SAS = {
     BLOCKS_OPERATION: "sp=r",
 }
 """That of a container can do what has no srt here; that of an account needs srt=co."""
-NOT_LISTED = (
-    "blocks sent to a blob that is committed already are in no number, as no listing marks them; ages count "
-    "from when the exporter first saw an upload"
-)
-"""Said of each container that is probed."""
 
 
 def permission(target: TargetSettings, container: str, operation: str) -> str:

@@ -26,11 +26,6 @@ _PERMISSIONS = {
     LIFECYCLE_OPERATION: "storage.buckets.get",
     TAGS_OPERATION: "storage.buckets.get",
 }
-NOT_LISTED = (
-    "sessions of resumable uploads are listed by no call: what they hold is in no number; Google discards it "
-    "after a week"
-)
-"""Said of each bucket that is probed."""
 _PAYER_REFUSED = "UserProjectAccessDenied"
 
 
