@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 HOUR = 3600.0
 START = 1_790_000_000.0
-EMPTY_AND_UNTYPED = Blob("empty", length=0, content_type="")
+EMPTY = Blob("empty", length=0, content_type="", tier="")
 
 
 class Watched:
@@ -84,8 +84,19 @@ def test_a_blob_that_was_committed_is_new_when_it_is_uploaded_again(watched: Wat
     assert [watched.age_after(hours) for hours in (2, 3)] == [0.0, 1.0]
 
 
+def test_a_blob_that_was_empty_for_long_is_an_upload_as_soon_as_the_listing_tells(watched: Watched):
+    tier = "Hot" if watched.rig.server.emulator else ""
+    watched.hold(Blob("a", length=0, content_type="", tier=tier))
+    for hours in range(0, 20 * 24, 24):
+        assert watched.after(hours).uploads == 0
+    assert watched.rig.traffic.requests["ListParts"] == 0
+    watched.hold(Blob("a", blocks_of([3])))
+    summary = watched.after(20 * 24)
+    assert (summary.uploads, summary.bytes) == (1, 3)
+
+
 def test_what_is_listed_and_no_upload_is_asked_about_ever_less_often(watched: Watched):
-    watched.hold(EMPTY_AND_UNTYPED, Blob("a", blocks_of([3])))
+    watched.hold(EMPTY, Blob("a", blocks_of([3])))
     asked = []
     for hours in range(0, 20 * 24, 4):
         assert watched.after(hours).uploads == 1

@@ -380,7 +380,8 @@ class Azure:
     def _written(self, page: BlobPage, faults: list[Fault], headers: dict[str, str] | None = None) -> Reply:
         for fault in faults:
             page = fault.page(page)
-        return _reply(200, page.xml(), {"Content-Type": "application/xml", **(headers or {})})
+        server = {"Server": "Azurite-Blob/3.37.0"} if self.emulator else {}
+        return _reply(200, page.xml(), {"Content-Type": "application/xml", **server, **(headers or {})})
 
     # -- what is changed
 

@@ -5,7 +5,7 @@ API: https://learn.microsoft.com/rest/api/storageservices/list-blobs, get-block-
 
 from __future__ import annotations
 
-from itertools import chain, compress
+from itertools import chain, compress, repeat
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 from zlib import crc32
@@ -47,6 +47,8 @@ ORDERED_NAMES = 10
 _OTHER_QUERY = "check any proxy or cache, which has to tell apart queries"
 NO_TIER = "unknown"
 """The storage class of uploads without an access tier: of accounts that have none, and of the emulator."""
+_AZURE = "Windows-Azure-Blob/"
+"""With this Azure's own header Server begins; a proxy may have put another in its place."""
 _BLOCK_BLOB = {"BlockBlob", ""}
 _NO_LENGTH = {"0", ""}
 _COLUMNS = (
@@ -88,8 +90,8 @@ def read_blobs(request: PageRequest, response: Response, shapes: Shapes = BLOB_S
     """Return the uploads among the blobs in `response`, which has to answer `request`.
 
     An upload is a block blob that nothing of was ever committed: it has no Etag. The emulator gives it one,
-    but no Content-Type, as some empty blobs may lack as well: their block lists tell. Raises StoreError
-    (bad_response, unsupported).
+    but neither Content-Type nor AccessTier. Where another server's empty blob lacks both as well, its block
+    list tells. Raises StoreError (bad_response, unsupported).
     """
     pages = []
     for answer in pieces_of_answer(BLOBS_OPERATION, response, BLOB_TAG, MAX_BLOBS):
@@ -114,7 +116,8 @@ def _blobs_page(document: PageFields, request: PageRequest, response: Response) 
     if b" Encoded=" in response.body:
         names = _decoded(document, names)
     pairs = zip(names, columns[-1], strict=True)
-    found = compress(pairs, map(_may_be_upload, *columns))
+    server = response.headers.get("server", "")
+    found = compress(pairs, map(_may_be_upload, *columns, repeat(server.startswith(_AZURE))))
     uploads = [Upload(name, "", None, tier or NO_TIER) for name, tier in found]
     is_passed = request.by_name and marker and _has_passed(names)
     return Page(
@@ -122,7 +125,7 @@ def _blobs_page(document: PageFields, request: PageRequest, response: Response) 
         truncated=bool(marker and not is_passed),
         next_marker=marker,
         progressed=bool(names),
-        server=response.headers.get("server", ""),
+        server=server,
         keys=names,
     )
 
@@ -217,11 +220,12 @@ def _may_be_upload(  # noqa: PLR0913, PLR0917 - columns of a page
     content_type: str,
     blob_type: str,
     resource_type: str,
-    _tier: str,
+    tier: str,
+    is_azure: bool,  # noqa: FBT001 - the same for a whole page
 ) -> bool:
     """Whether a blob is an upload, or an empty one that only its block list tells from an upload."""
     return (
-        not (etag and content_type)
+        not (etag and (content_type or tier or is_azure))
         and length in _NO_LENGTH
         and blob_type in _BLOCK_BLOB
         and not (snapshot or deleted == "true" or resource_type == "directory")
