@@ -19,6 +19,7 @@ from docs.documents import GUIDE, blocks
 from hostile import MALICIOUS_KEYS
 from servers.gcs import PROJECT, TOKEN
 from servers.s3 import without_arguments
+from servers.standin import Reply, StandIn
 
 from exporter.cli.formats.abort_script import abort_script
 from exporter.cli.formats.uploads import UploadReport
@@ -277,10 +278,12 @@ class TestAbortCommand:
     def test_it_is_a_request_by_curl_with_gcloud_s_token(self):
         command = abort_commands(TARGET, MEDIA, ListedUpload("a/b c", "id/1"), "")
         assert command_line(command) == (
-            "sh -c 'token=$(gcloud auth print-access-token) && "
-            'printf "Authorization: Bearer %s" "$token" | '
-            "curl --silent --show-error --fail-with-body --path-as-is --request DELETE --header @- "
-            "\"$@\"' abort 'https://storage.googleapis.com/media/a/b%20c?uploadId=id%2F1'"
+            "sh -c 'token=$(gcloud auth print-access-token) || exit 1; "
+            'answer=$(printf "Authorization: Bearer %s" "$token" | '
+            "curl --silent --show-error --path-as-is --request DELETE --header @- "
+            '--write-out " HTTP %{http_code}" "$@"); '
+            '[ "$answer" = " HTTP 204" ] || { printf "%s\\n" "$answer" >&2; exit 1; }'
+            "' abort 'https://storage.googleapis.com/media/a/b%20c?uploadId=id%2F1'"
         )
 
     @pytest.mark.parametrize(
@@ -347,6 +350,24 @@ class TestAbortCommand:
         ]
         assert "gone already: 3" in again.stdout
         assert (stopped.returncode, "AuthenticationRequired" in stopped.stderr) == (1, True)
+
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            Reply(302, {"Location": "http://127.0.0.1:9/login"}),
+            Reply(200, {"Content-Type": "text/html"}, b"<html>Log in</html>"),
+            Reply(200),
+        ],
+        ids=lambda reply: f"{reply.status}, {len(reply.body)} bytes",
+    )
+    def test_any_answer_but_google_s_own_to_an_abort_stops(self, gcs: Rig, tmp_path: Path, reply: Reply):
+        with StandIn(lambda _: reply) as server, shell(gcs, tmp_path) as environment:
+            target = replace(gcs.target, endpoint_url=server.url)
+            done = run(
+                command_line(abort_commands(target, gcs.bucket, ListedUpload("k", "u1"), "")), environment
+            )
+        shown = f"{reply.body.decode()} HTTP {reply.status}\n"
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", shown)
 
     def test_over_tls_it_trusts_what_the_scan_trusts(self, authority: Authority, tmp_path: Path):
         with with_token(tls=authority.context()) as rig:

@@ -19,11 +19,16 @@ if TYPE_CHECKING:
     from exporter.model.uploads import Upload
 
 _SCRIPT = (
-    "token=$(gcloud auth print-access-token) && "
-    'printf "Authorization: Bearer %s" "$token" | '
-    'curl --silent --show-error --fail-with-body --path-as-is --request DELETE --header @- "$@"'
+    "token=$(gcloud auth print-access-token) || exit 1; "
+    'answer=$(printf "Authorization: Bearer %s" "$token" | '
+    "curl --silent --show-error --path-as-is --request DELETE --header @- "
+    '--write-out " HTTP %{http_code}" "$@"); '
+    '[ "$answer" = " HTTP 204" ] || { printf "%s\\n" "$answer" >&2; exit 1; }'
 )
-"""The token goes through a pipe: arguments can be read by all users of a machine."""
+"""The token goes through a pipe: arguments can be read by all users of a machine.
+
+An abort is answered by 204 and an empty body. A redirect or a page is another server's, and aborts nothing.
+"""
 _RAW_BYTES = "no URL can hold a key with bytes that are not UTF-8: an abort rule of the bucket removes it"
 
 
