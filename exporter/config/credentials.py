@@ -69,7 +69,7 @@ class Credentials:
             "A profile of the AWS config files.",
             None,
             stores=_AWS,
-            instead="give access_key_id and secret_access_key",
+            instead="give the credentials themselves",
         ),
     )
     access_key_id: Secret | None = _secret("access_key_id", "The access key; gcs: of an HMAC key.", _BY_KEYS)
@@ -91,6 +91,6 @@ class Credentials:
             "A role to take with these credentials.",
             None,
             stores=_AWS,
-            instead="give the server an agency, or the workload an identity",
+            instead="give the server or the workload an identity that may list (obs: an agency)",
         ),
     )

@@ -116,6 +116,14 @@ def _check_buckets(where: KeyPath, target: Values) -> Iterator[Fault]:
     for name in _NAME_LISTS:
         advice = "list it once; to watch more of its prefixes, use another target"
         yield from _check_unique((*where, name), as_list(target.get(name)), advice)
+    if store in _STORES and store != "s3":
+        yield from _check_no_arns((*where, right), as_list(target.get(right)), store)
+
+
+def _check_no_arns(where: KeyPath, items: list[object], store: object) -> Iterator[Fault]:
+    for position, item in enumerate(items):
+        if str(as_mapping(item).get("name", item)).startswith("arn:"):
+            yield (*where, position), f"is an ARN, which store {store} does not know: write the name"
 
 
 def _check_endpoints(where: KeyPath, target: Values) -> Iterator[Fault]:

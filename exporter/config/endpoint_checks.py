@@ -38,7 +38,7 @@ def find_endpoint_faults(where: KeyPath, target: Values) -> Iterator[Fault]:
             continue
         if found["before"] and found["before"] in _bucket_names(target):
             yield path, f"begins with a bucket's name, which is added to it: write https://{found['server']}"
-        elif url.path not in {"", "/"} and target["store"] == "s3":
+        elif url.path not in {"", "/"} and target["store"] != "obs":  # checked for any server
             yield (
                 path,
                 f"must end after the host: the bucket's name is added to it: https://{found['server']}",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def missing_permission(target: TargetSettings, bucket: str, operation: str, failure: Failure) -> str:
     """Return what to grant so that the failed call is allowed; '' where no permission would help."""
     store = store_type(target.store)
-    if other := store.other_permission(target, failure):
+    other = store.other_permission(target, failure)
+    if other is not None:
         return other
     return store.permission(target, bucket, operation) if failure.reason is Reason.ACCESS_DENIED else ""

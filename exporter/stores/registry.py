@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     NewStore = Callable[[TargetSettings, Transport], Store]
 
 
-def _no_other_permission(target: TargetSettings, failure: Failure) -> str:  # noqa: ARG001 - any failure
-    return ""
+def _no_other_permission(target: TargetSettings, failure: Failure) -> None:  # noqa: ARG001 - any failure
+    return None
 
 
 def _as_they_are_called(target: TargetSettings) -> Mapping[str, str]:  # noqa: ARG001 - any target
@@ -63,8 +63,8 @@ class StoreType:
     """What allows a call: action and resource, of target, bucket and operation."""
     abort_command: Callable[[TargetSettings, BucketSettings, Upload, str], AbortCommand]
     """How an upload is aborted, of target, bucket, upload, and the region of requests or ''."""
-    other_permission: Callable[[TargetSettings, Failure], str] = _no_other_permission
-    """What a failed call lacks other than its own permission, '' for nothing."""
+    other_permission: Callable[[TargetSettings, Failure], str | None] = _no_other_permission
+    """What a failed call lacks instead of its own permission: '' for what no permission would help."""
     billed_classes: Callable[[TargetSettings], Mapping[str, str]] = _as_they_are_called
     """Storage classes whose parts are billed as another class, and as which."""
     buckets_operation: str = BUCKETS_OPERATION

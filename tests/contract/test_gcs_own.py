@@ -129,6 +129,7 @@ class TestWhoPays:
         error = refused(rig)
         assert (error.reason, error.code) == (Reason.ACCESS_DENIED, "UserProjectMissing")
         assert "set user_project" in str(error)
+        assert missing_permission(rig.target, "media", "ListMultipartUploads", Failure.of(error)) == ""
 
     def test_the_project_is_named_with_each_request(self, open_gcs: Opener):
         rig = open_gcs(user_project="billing-1", lifecycle=True)

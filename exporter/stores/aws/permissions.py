@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from exporter.model.errors import Failure
 
 
-def other_permission(target: TargetSettings, failure: Failure) -> str:
-    """Return what a failed call lacks other than its own permission, '' for nothing."""
+def other_permission(target: TargetSettings, failure: Failure) -> str | None:
+    """Return the permission that a failed call lacks instead of its own, None where it lacks its own."""
     role = target.credentials.assume_role
     if role and "AccessDenied" in failure.message and "AssumeRole" in failure.message:
         return f"sts:AssumeRole on {role.role_arn}"
     if failure.reason is Reason.ACCESS_DENIED and "kms:" in failure.message.lower():
         return "kms:Decrypt on the key that the uploads are encrypted with"
-    return ""
+    return None

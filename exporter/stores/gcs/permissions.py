@@ -26,7 +26,7 @@ _PERMISSIONS = {
     LIFECYCLE_OPERATION: "storage.buckets.get",
     TAGS_OPERATION: "storage.buckets.get",
 }
-_PAYER_REFUSED = "UserProjectAccessDenied"
+_NO_PAYER, _PAYER_REFUSED = "UserProjectMissing", "UserProjectAccessDenied"
 
 
 def permission(target: TargetSettings, bucket: str, operation: str) -> str:
@@ -36,8 +36,10 @@ def permission(target: TargetSettings, bucket: str, operation: str) -> str:
     return f"{_PERMISSIONS[operation]} on projects/_/buckets/{bucket}"
 
 
-def other_permission(target: TargetSettings, failure: Failure) -> str:
-    """Return what a failed call lacks other than its own permission, '' for nothing."""
+def other_permission(target: TargetSettings, failure: Failure) -> str | None:
+    """Return what a failed call lacks instead of its own permission: '' where that is no permission."""
+    if _NO_PAYER in failure.message:
+        return ""
     if target.user_project and _PAYER_REFUSED in failure.message:
         return f"serviceusage.services.use on the project {target.user_project}"
-    return ""
+    return None
