@@ -14,6 +14,7 @@ from exporter.scheduler.scan_now import request_scans
 from exporter.state.board import Board, Entry
 from exporter.state.database import BucketName
 from exporter.stores.prices import price_list_of
+from exporter.stores.registry import store_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -231,7 +232,8 @@ class Reconciler:
 
 def bucket_name(target: TargetSettings, bucket: str) -> BucketName:
     """Return the name of a bucket in the state: unique also among buckets of one name on several servers."""
-    return BucketName(target.name, target.store.value, ",".join(target.endpoints), target.account_id, bucket)
+    account = store_type(target.store).account(target)
+    return BucketName(target.name, target.store.value, ",".join(target.endpoints), account, bucket)
 
 
 def _differs_in_buckets_only(before: TargetSettings, now: TargetSettings) -> bool:

@@ -53,6 +53,16 @@ def _as_they_are_called(target: TargetSettings) -> Mapping[str, str]:  # noqa: A
     return {}
 
 
+def _account_of_vaults(target: TargetSettings) -> str:
+    return target.account_id
+
+
+def _azure_account(target: TargetSettings) -> str:
+    from exporter.stores.azure.account import account_identity  # noqa: PLC0415 - of no use to other stores
+
+    return account_identity(target)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreType:
     """A kind of store, and all that is particular to it."""
@@ -67,6 +77,8 @@ class StoreType:
     """What a failed call lacks instead of its own permission: '' for what no permission would help."""
     billed_classes: Callable[[TargetSettings], Mapping[str, str]] = _as_they_are_called
     """Storage classes whose parts are billed as another class, and as which."""
+    account: Callable[[TargetSettings], str] = _account_of_vaults
+    """What tells the account of a target from others of the same URL, in what is remembered."""
     buckets_operation: str = BUCKETS_OPERATION
     """The API's name of the call that lists the account's buckets."""
     tags_operation: str = TAGS_OPERATION
@@ -158,6 +170,7 @@ _TYPES = {
         load=_azure,
         permission=azure_permissions.permission,
         abort_command=azure_abort.abort_command,
+        account=_azure_account,
         buckets_operation=CONTAINERS_OPERATION,
         tags_operation=METADATA_OPERATION,
         has_initiation_times=False,

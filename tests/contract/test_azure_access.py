@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from email.utils import formatdate
+from pathlib import Path
 
 import pytest
 from contract.authority import Authority
@@ -49,6 +50,20 @@ def test_a_sas_token_lists_and_sizes_and_no_request_is_signed(open_container: Op
     assert (summary.uploads, summary.parts, summary.bytes) == (1, 2, 7)
     assert [request.target.endswith(f"&{SAS}") for request in rig.standin.requests] == [True, True]
     assert [request.headers.get("authorization") for request in rig.standin.requests] == [None, None]
+
+
+def test_a_file_that_names_another_account_is_not_followed_with_what_is_remembered_of_the_first(
+    open_container: OpenContainer, tmp_path: Path
+):
+    file = tmp_path / "connection"
+    rig = open_container(account=None, credentials=Credentials(connection_string=Secret(file=file)))
+    text = f"AccountName={rig.server.key.access_key_id};AccountKey={rig.server.key.secret}"
+    file.write_text(text)
+    assert scan(rig).summary.uploads == 1
+    file.write_text(text.replace(rig.server.key.access_key_id, "another"))
+    error = failure(rig.uploads)
+    assert error.reason is Reason.CREDENTIALS
+    assert f"connection_string_file ({file}) names another storage account" in str(error)
 
 
 def test_one_without_the_right_to_read_lists_and_says_which_right_is_missing(open_container: OpenContainer):

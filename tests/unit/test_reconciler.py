@@ -10,7 +10,8 @@ from fakes import NOW
 from unit.scheduler_setup import SchedulerSetup, target
 
 from exporter.config.cleanup import CleanupSettings
-from exporter.config.settings import BucketSettings, ScanSettings
+from exporter.config.credentials import Credentials, Secret
+from exporter.config.settings import BucketSettings, ScanSettings, StoreKind
 from exporter.config.target_sections import DiscoverSettings
 from exporter.model.errors import Failure, Reason, StoppingError, StoreError
 from exporter.model.targets import ScanRequest, UnknownNameError
@@ -440,6 +441,27 @@ def test_restored_values_are_shown_once_the_state_is_open(tmp_path):
     again.reconciler.restore()
     assert {entry.success for entry in again.shown().values()} == {None}
     assert {entry.last_success for entry in again.shown().values()} == {NOW}
+
+
+BY_STRING = Credentials(connection_string=Secret("AccountName=media;AccountKey=a2V5"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        ({"account": "media"}, {"account": "media", "credentials": BY_STRING}, NOW),
+        ({"account": "media"}, {"credentials": BY_STRING}, NOW),
+        ({"account": "media"}, {"account": "logs"}, None),
+        ({"credentials": BY_STRING}, {"account": "logs", "credentials": BY_STRING}, None),
+        ({"account": "media"}, {"account": "media", "endpoint_url": "https://10.0.0.9"}, None),
+    ],
+)
+def test_what_is_known_of_azure_is_that_of_one_storage_account(tmp_path, before, after, shown):
+    settings = [replace(target(), store=StoreKind.AZURE, **each) for each in (before, after)]
+    again = restarted(tmp_path / "state", *settings)
+    assert again.state.open(again.stop)
+    again.reconciler.restore()
+    assert {entry.last_success for entry in again.shown().values()} == {shown}
 
 
 @pytest.mark.parametrize(("named", "shown"), [("owner", (("owner", "a"),)), ("team", None)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
@@ -44,15 +45,40 @@ class AzureAccount:
         """Keep the path, which each signature needs."""
         object.__setattr__(self, "path", urlsplit(self.url).path)
 
+    @property
+    def identity(self) -> str:
+        """What no other account has."""
+        return f"{self.name} {self.url}"
+
 
 def read_account(target: TargetSettings) -> AzureAccount:
     """Return the account of a target's settings, or of its connection_string.
 
     Raises StoreError (credentials) where the secret's file cannot be read, or names no account.
     """
-    written = read_connection(target)
-    name = target.account or written.get("ACCOUNTNAME", "")
-    url = target.endpoint_url or written.get("BLOBENDPOINT", "")
+    return _read_account(target.account, target.endpoint_url, target.credentials.connection_string)
+
+
+def account_identity(target: TargetSettings) -> str:
+    """Return what tells the account of a target from others, '' where its secret could not be read.
+
+    It stays what it was first, also where a file names another account later.
+    """
+    return _first_identity(target.account, target.endpoint_url, target.credentials.connection_string)
+
+
+@cache
+def _first_identity(name: str | None, url: str | None, connection: Secret | None) -> str:
+    try:
+        return _read_account(name, url, connection).identity
+    except StoreError:
+        return ""
+
+
+def _read_account(account: str | None, endpoint_url: str | None, connection: Secret | None) -> AzureAccount:
+    written = _read_fields(connection)
+    name = account or written.get("ACCOUNTNAME", "")
+    url = endpoint_url or written.get("BLOBENDPOINT", "")
     if not url and name:
         scheme = written.get("DEFAULTENDPOINTSPROTOCOL", "https")
         url = f"{scheme}://{name}.blob.{written.get('ENDPOINTSUFFIX', PUBLIC_SUFFIX)}"
@@ -61,7 +87,11 @@ def read_account(target: TargetSettings) -> AzureAccount:
 
 def read_connection(target: TargetSettings) -> Mapping[str, str]:
     """Return the fields of connection_string by upper-case name, {} without one. Raises StoreError."""
-    if (secret := target.credentials.connection_string) is None:
+    return _read_fields(target.credentials.connection_string)
+
+
+def _read_fields(secret: Secret | None) -> Mapping[str, str]:
+    if secret is None:
         return {}
     text = read_secret(secret, "connection_string")
     fields = [each.partition("=") for each in text.split(";") if each.strip()]

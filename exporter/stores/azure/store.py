@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.asked import Asked
-from exporter.stores.azure.account import read_account
+from exporter.stores.azure.account import account_identity, read_account
 from exporter.stores.azure.block_sum import BlockSum
 from exporter.stores.azure.credentials import AzureCredentials
 from exporter.stores.azure.metadata import read_metadata
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from exporter.config.settings import BucketSettings, TargetSettings
     from exporter.model.results import AbortRules
+    from exporter.stores.azure.account import AzureAccount
     from exporter.stores.azure.signing import AzureKeys
     from exporter.stores.base import FoundBucket, Marker, Page
     from exporter.stores.transport.client import Transport
@@ -72,7 +73,7 @@ class AzureStore:
 
     def open(self, bucket: BucketSettings, deadline: float) -> WireSession[AzureKeys]:  # noqa: ARG002 - nothing to ask first
         """Return the session of one scan. Raises StoreError (credentials)."""
-        container = Container(bucket, read_account(self._target), self._target.scan.page_size)
+        container = Container(bucket, self._account(), self._target.scan.page_size)
         return WireSession(self._wire, container, AZURE_OPERATIONS, ListingStart.EARLIER_MARKER, ITEM_TAGS)
 
     def list_buckets(self, marker: Marker | None, deadline: float) -> Page[FoundBucket]:
@@ -102,6 +103,20 @@ class AzureStore:
         """Close the connections."""
         self._transport.close()
 
+    def _account(self) -> AzureAccount:
+        """Return the account. Raises StoreError (credentials).
+
+        What is remembered is that of the account that a file named first: a blob of the same name in
+        another one would take over its age.
+        """
+        account = read_account(self._target)
+        if account_identity(self._target) not in {"", account.identity}:
+            secret = self._target.credentials.connection_string
+            where = f"connection_string_file ({secret.file})" if secret else "account"
+            what = f"{where} names another storage account than at first: restart the exporter"
+            raise StoreError(Reason.CREDENTIALS, what)
+        return account
+
     def _get(
         self, operation: str, path: str, arguments: Sequence[tuple[str, str]], deadline: float, name: str = ""
     ) -> Response:
@@ -126,7 +141,7 @@ class AzureStore:
         """Return a signed request. Raises StoreError."""
         now = self._wire.clock() + self._wire.clock_offset
         try:
-            url, lines = keys.sign(read_account(self._target), path, arguments, now)
+            url, lines = keys.sign(self._account(), path, arguments, now)
         except UnicodeError:
             what = f"{operation}: the marker is not Unicode and cannot be sent"
             raise StoreError(Reason.UNSUPPORTED, what) from None
