@@ -53,7 +53,7 @@ class Parts(Collection[Part]):
     __slots__ = ("modified", "sizes", "starts")
 
     def __init__(
-        self, starts: list[int | None], sizes: list[int | None], modified: list[float | None]
+        self, starts: Sequence[int | None], sizes: Sequence[int | None], modified: Sequence[float | None]
     ) -> None:
         """Make it of columns of equal length; see Part for what they hold."""
         self.starts = starts

@@ -67,14 +67,16 @@ class OutcomeRecorder:
         self._ledger = ledger
         self.recheck = Recheck(settings.recheck_factor, settings.recheck_at_least)
         self.on_calls_saved = on_calls_saved
-        self._parts_per_page = settings.page_size or DEFAULT_PAGE_SIZE
+        self._parts_per_page = (
+            settings.page_size or DEFAULT_PAGE_SIZE if client.store.page_operations.parts_in_pages else None
+        )
         self.answers = 0
         """Number of uploads about whose parts the store answered, or failed to."""
         self._unknown = 0
 
     def calls_to_list(self, parts: int) -> int:
         """Return the number of calls that it takes to list so many parts."""
-        return 1 + max(0, parts - 1) // self._parts_per_page
+        return 1 + max(0, parts - 1) // self._parts_per_page if self._parts_per_page else 1
 
     def add_current(self, upload: Upload, record: UploadRecord) -> int:
         """Count an upload by its record, which need not be checked yet; returns the calls that this saves."""
@@ -113,7 +115,7 @@ class OutcomeRecorder:
             return
         upload = self.sight.date_anew(upload, totals, before)
         now, contiguous = self._tally.now, None
-        if part_sum.contiguous_parts >= self._parts_per_page:
+        if self._parts_per_page and part_sum.contiguous_parts >= self._parts_per_page:
             read_at = before.read_in_full_at if before and part_sum.skipped_parts else now
             contiguous = ContiguousParts(part_sum.contiguous_parts, part_sum.contiguous_bytes, read_at)
         seen_at = self.sight.seen_at

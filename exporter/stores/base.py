@@ -33,15 +33,19 @@ Marker = tuple[str, ...]
 
 
 class PageOperations(NamedTuple):
-    """The API's names of the calls that list uploads, and the parts of one."""
+    """The API's names of the calls that list uploads, and the parts of one.
+
+    `parts_in_pages` is whether many parts take several calls.
+    """
 
     uploads: str = UPLOADS_OPERATION
     parts: str = PARTS_OPERATION
+    parts_in_pages: bool = True
 
 
 S3_OPERATIONS = PageOperations()
 """Those of S3, which OBS and Glacier have, too."""
-AZURE_OPERATIONS = PageOperations(BLOBS_OPERATION, BLOCKS_OPERATION)
+AZURE_OPERATIONS = PageOperations(BLOBS_OPERATION, BLOCKS_OPERATION, parts_in_pages=False)
 """Those of Azure Blob Storage."""
 
 
@@ -187,7 +191,7 @@ def operations_of(
     rules = (LIFECYCLE_OPERATION,) if target.lifecycle else ()
     tags = (tags_operation,) if target.tags else ()
     admin = (CEPH_ADMIN_OPERATION,) if target.ceph_admin else ()
-    return (*page_operations, *discovery, *rules, *tags, *admin)
+    return (page_operations.uploads, page_operations.parts, *discovery, *rules, *tags, *admin)
 
 
 class Store(Protocol):

@@ -15,11 +15,14 @@ from servers.azure import CONTAINERS, METADATA, Blob, BlobPage, blocks_of
 from servers.standin import Reply
 
 from exporter.config.credentials import Credentials, Secret
+from exporter.config.settings import ScanSettings
 from exporter.config.target_sections import DiscoverSettings
-from exporter.model.errors import Failure, GoneError, NotAnUploadError, Reason
+from exporter.model.errors import Failure, GoneError, NotAnUploadError, Reason, StoreError
 from exporter.model.uploads import Upload
+from exporter.scan.scanner import Scanner
 from exporter.scheduler.discovery import BucketDiscovery
-from exporter.stores.azure.pages import BLOCK_SHAPES, read_blocks
+from exporter.state.ledger import Ledger
+from exporter.stores.azure.block_list import BLOCK_SHAPES, read_blocks
 from exporter.stores.engine.store_client import StoreClient
 from exporter.stores.pagination import paginator
 from exporter.stores.parsing.shape_learning import Shapes
@@ -328,6 +331,34 @@ def test_a_list_of_many_blocks_with_short_names_takes_no_more_memory_than_a_docu
     body = f"<BlockList><UncommittedBlocks>{items}</UncommittedBlocks></BlockList>".encode()
     never_seen = Shapes(BLOCK_SHAPES.kind)
     assert len(read_blocks(Response(200, {}, body), never_seen).items) == 75_000
+
+
+def test_a_long_list_that_has_a_block_twice_is_refused():
+    items = "".join(
+        f"<Block><Name>{number % 40_000:x}</Name><Size>7</Size></Block>" for number in range(40_001)
+    )
+    body = f"<BlockList><UncommittedBlocks>{items}</UncommittedBlocks></BlockList>".encode()
+    with pytest.raises(StoreError, match="has a block twice"):
+        read_blocks(Response(200, {}, body))
+
+
+def test_a_marker_that_nothing_could_ask_with_ends_the_scan(open_container: OpenContainer):
+    rig = open_container()
+    rig.fault(UPLOADS, {1}, page=lambda page: replace(page, last={"NextMarker": "m" * 20_000}))
+    error = failure(rig.uploads)
+    assert (error.reason, "NextMarker is longer" in str(error)) == (Reason.BAD_RESPONSE, True)
+
+
+def test_blocks_cost_one_call_however_many_they_are(open_container: OpenContainer):
+    rig = open_container()
+    hold(rig, Blob("a", blocks_of([1] * 5000)))
+    saved: list[int] = []
+    scanner, ledger = (
+        Scanner(StoreClient(rig.store, ScanSettings(), rig.stop), (), on_calls_saved=saved.append),
+        Ledger(),
+    )
+    found = [scanner.scan(rig.bucket, ledger).summary for _ in range(2)]
+    assert ([each.parts for each in found], sum(saved)) == ([5000, 5000], 1)
 
 
 class TestPermissions:

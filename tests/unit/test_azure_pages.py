@@ -14,7 +14,8 @@ from unit.store_pages import BEFORE, ODD_TEXTS, PLAIN_TEXTS, TAG, TEXT, each_wit
 from exporter.config.settings import BucketSettings
 from exporter.model.errors import NotAnUploadError, StoreError
 from exporter.model.uploads import Upload
-from exporter.stores.azure.pages import BLOB_SHAPES, BLOCK_SHAPES, read_blobs, read_blocks
+from exporter.stores.azure.block_list import BLOCK_SHAPES, read_blocks
+from exporter.stores.azure.pages import BLOB_SHAPES, read_blobs
 from exporter.stores.base import PageRequest
 from exporter.stores.parsing.shape_learning import Shapes
 from exporter.stores.transport.response import Response

@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from exporter.cli.terminal.table import Column, table
+from exporter.config.settings import StoreKind
 from exporter.scan.forecast import Estimate, sum_estimates
 from exporter.text.quoting import one_line
 
@@ -31,9 +32,10 @@ _ASSUMPTIONS = """\
 Requests include the listing's. Month: 30 days of scans, the first one included. Steady scan: one after the
 first, on average. Plain month: every upload is asked about at every scan.{cost}{listed}
 Assumed: every upload has been idle since its initiation (without a date: since now), as a listing does not
-tell when parts came; one that still grows costs a request per scan. A part list longer than 1,000 costs up to
-one more request per further 1,000. Lifecycle rules and tags, where set, cost a request an hour each. New
-uploads and retries are not foreseen."""
+tell when parts came; one that still grows costs a request per scan.{parts} Lifecycle rules and tags, where
+set, cost a request an hour each. New uploads and retries are not foreseen."""
+_PARTS_NOTE = """ A part list longer than 1,000 costs up
+to one more request per further 1,000, blocks of Azure aside."""
 
 
 def estimate_table(forecasts: Sequence[Forecast], width: int | None = None) -> str:
@@ -47,6 +49,8 @@ def estimate_table(forecasts: Sequence[Forecast], width: int | None = None) -> s
     columns = (*_NAMES, *((_LISTED,) if with_listed else ()), *_NUMBERS, *(_COSTS if with_cost else ()))
     rows = [row[: len(columns)] for row in _rows(forecasts, brief=width is not None, with_listed=with_listed)]
     notes = {"cost": _COST_NOTE if with_cost else "", "listed": _LISTED_NOTE if with_listed else ""}
+    in_pages = any(each.target.store is not StoreKind.AZURE for each in forecasts)
+    notes["parts"] = _PARTS_NOTE if in_pages else ""
     return "\n".join((table(columns, rows, width), "", _ASSUMPTIONS.format(**notes)))
 
 

@@ -36,13 +36,12 @@ class BlockSum:
 
     def add(self, parts: Collection[Part]) -> None:
         """Count the blocks of a list; one whose size cannot be read leaves the bytes unknown."""
-        sizes = [size for _, size, _ in parts if size is not None]
-        ids = [start for start, _, _ in parts]
-        self._mark = ids[0] if ids and self._mark is None else self._mark
-        self._has_expected = self._has_expected or self._expected in ids
+        for block_id, size, _ in parts:
+            if self._mark is None:
+                self._mark = block_id
+            self._has_expected = self._has_expected or block_id == self._expected
+            self._bytes = None if size is None or self._bytes is None else self._bytes + size
         self._blocks += len(parts)
-        known = self._bytes is not None and len(sizes) == len(parts)
-        self._bytes = (self._bytes or 0) + sum(sizes) if known else None
 
     def totals(self, storage_class: str) -> PartTotals:
         """Return the sum so far; bytes that no store can mean are not known."""

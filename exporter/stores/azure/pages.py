@@ -8,40 +8,36 @@ from __future__ import annotations
 from itertools import chain, compress, repeat
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
-from zlib import crc32
 
-from exporter.model.errors import NotAnUploadError
-from exporter.model.uploads import Parts, Upload
-from exporter.stores.azure.large_answers import BLOB_TAG, BLOCK_TAG, pieces_of_answer
+from exporter.model.uploads import Upload
+from exporter.stores.azure.block_list import read_blocks
+from exporter.stores.azure.documents import learn, prove_no_items, read
+from exporter.stores.azure.large_answers import BLOB_TAG, pieces_of_answer
 from exporter.stores.base import (
     BLOBS_OPERATION,
-    BLOCKS_OPERATION,
     CONTAINERS_OPERATION,
     FoundBucket,
     Page,
 )
 from exporter.stores.errors import bad_response
 from exporter.stores.parsing.document import Document
-from exporter.stores.parsing.document_size import memory_for, text_cost
 from exporter.stores.parsing.echoes import differs
 from exporter.stores.parsing.fields import PageKind
-from exporter.stores.parsing.numbers import integer, integers
 from exporter.stores.parsing.pages import parse_answer, refuse_torn
-from exporter.stores.parsing.required import BLOB_MARKS, BLOCK_MARKS, prove_empty, prove_items
+from exporter.stores.parsing.required import BLOB_MARKS, prove_empty, prove_items
 from exporter.stores.parsing.shape_learning import Shapes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.model.uploads import Part
     from exporter.stores.base import Marker, PageRequest
     from exporter.stores.parsing.fields import PageFields
     from exporter.stores.transport.response import Response
 
+MAX_MARKER_LENGTH = 16 * 1024
+"""A longer marker is refused; those of the longest names have 4 KiB."""
 MAX_BLOBS = 50_000
 """A page with more blobs is refused: ten times as many as Azure puts on one."""
-MAX_BLOCKS = 200_000
-"""A list with more blocks is refused: twice as many as a blob may have that are not committed."""
 ORDERED_NAMES = 10
 """Number of names in order that are taken as proof that a page which lacks a name has passed it."""
 _OTHER_QUERY = "check any proxy or cache, which has to tell apart queries"
@@ -67,17 +63,6 @@ BLOB_SHAPES = Shapes(
         "Blobs",
     )
 )
-BLOCK_SHAPES = Shapes(
-    PageKind(
-        BLOCKS_OPERATION,
-        "BlockList",
-        "Block",
-        (),
-        ("Name", "Size"),
-        BLOCK_MARKS,
-        "UncommittedBlocks",
-    )
-)
 """The shapes of pages that this process has read, of all accounts."""
 
 
@@ -95,9 +80,9 @@ def read_blobs(request: PageRequest, response: Response, shapes: Shapes = BLOB_S
     """
     pages = []
     for answer in pieces_of_answer(BLOBS_OPERATION, response, BLOB_TAG, MAX_BLOBS):
-        document = _read(answer, shapes)
+        document = read(answer, shapes)
         pages.append(_blobs_page(document, request, answer))
-        _learn(document, answer, shapes)
+        learn(document, answer, shapes)
     if len(pages) == 1:
         return pages[0]
     uploads = list(chain.from_iterable(page.items for page in pages))
@@ -109,7 +94,7 @@ def _blobs_page(document: PageFields, request: PageRequest, response: Response) 
     names, *columns = (_column(document, BLOB_SHAPES.kind, name) for name in _COLUMNS)
     prove_items(BLOBS_OPERATION, names, garbled=document.is_repaired)
     if not names:
-        _prove_empty(document, BLOBS_OPERATION)
+        prove_no_items(document, BLOBS_OPERATION)
     marker = _next_marker(document, BLOBS_OPERATION)
     _check_question(document, request)
     refuse_torn(document, BLOBS_OPERATION)
@@ -130,44 +115,6 @@ def _blobs_page(document: PageFields, request: PageRequest, response: Response) 
     )
 
 
-def read_blocks(response: Response, shapes: Shapes = BLOCK_SHAPES) -> Page[Part]:
-    """Return the blocks in `response` that are not committed: all that the blob has.
-
-    A block has no time, and instead of a number a checksum of its id. Raises NotAnUploadError where blocks
-    are committed, or there are none, and StoreError (bad_response).
-    """
-    if integer(response.headers.get("x-ms-blob-content-length", "")):
-        raise NotAnUploadError(BLOCKS_OPERATION)  # by one call or by its blocks: the blob has been written
-    names: list[str] = []
-    sizes: list[str] = []
-    for answer in pieces_of_answer(BLOCKS_OPERATION, response, BLOCK_TAG, MAX_BLOCKS):
-        found = _block_columns(answer, shapes)
-        names += found[0]
-        sizes += found[1]
-    if len(names) > MAX_BLOCKS:
-        raise bad_response(BLOCKS_OPERATION, f"the answer has more than {MAX_BLOCKS:,} blocks")
-    if len(set(names)) < len(names):  # the one that was sent last counts
-        by_id = dict(zip(names, sizes, strict=True))
-        names, sizes = list(by_id), list(by_id.values())
-    ids: list[int | None] = [crc32(name.encode("utf-8", "surrogatepass")) for name in names]
-    return Page(Parts(ids, integers(sizes), [None] * len(sizes)), truncated=False)
-
-
-def _block_columns(response: Response, shapes: Shapes) -> tuple[list[str], list[str]]:
-    """Return names and sizes of the blocks in an answer, at least one; see `read_blocks`."""
-    document = _read(response, shapes)
-    names, sizes = document.columns(shapes.kind.path, "Name", "Size")
-    if isinstance(document, Document) and document.columns("CommittedBlocks/Block", "Name")[0]:
-        raise NotAnUploadError(BLOCKS_OPERATION)
-    prove_items(BLOCKS_OPERATION, names, garbled=document.is_repaired)
-    refuse_torn(document, BLOCKS_OPERATION)
-    if not names:
-        _prove_empty(document, BLOCKS_OPERATION)
-        raise NotAnUploadError(BLOCKS_OPERATION)
-    _learn(document, response, shapes)
-    return names, sizes
-
-
 def read_containers(response: Response) -> Page[FoundBucket]:
     """Return the page of an account's containers. Raises StoreError (bad_response)."""
     document = parse_answer(response, "EnumerationResults", CONTAINERS_OPERATION)
@@ -184,23 +131,6 @@ def read_containers(response: Response) -> Page[FoundBucket]:
         next_marker=marker,
         progressed=bool(names),
     )
-
-
-def _read(response: Response, shapes: Shapes) -> PageFields:
-    """Return what a page says, read by its shape or parsed. Raises StoreError."""
-    kind = shapes.kind
-    lease = memory_for(text_cost(response.body))
-    found = shapes.read(response.body)
-    if found is not None and found.has_items:
-        return found
-    del lease
-    return parse_answer(response, kind.root, kind.operation, *kind.fields)
-
-
-def _learn(document: PageFields, response: Response, shapes: Shapes) -> None:
-    """Learn the shape of a page that was parsed, once it has proven itself."""
-    if isinstance(document, Document):
-        shapes.learn(response.body, document)
 
 
 def _column(document: PageFields, kind: PageKind, name: str) -> list[str]:
@@ -233,17 +163,16 @@ def _may_be_upload(  # noqa: PLR0913, PLR0917 - columns of a page
     )
 
 
-def _prove_empty(document: PageFields, operation: str) -> None:
-    """Raise StoreError (bad_response) unless a page without items says that there are none."""
-    if isinstance(document, Document):  # others have items: see `_read`
-        prove_empty(document, operation)
-
-
 def _next_marker(document: PageFields, operation: str) -> Marker | None:
     """Return where the listing goes on, None at its end. Raises StoreError where the page does not say."""
     if isinstance(document, Document) and "NextMarker" not in document.fields:  # each shape has one
         raise bad_response(operation, "the answer has no NextMarker, which ends a list", garbled=True)
     text = document.text("NextMarker")
+    if len(text) > MAX_MARKER_LENGTH:
+        what = (
+            f"its NextMarker is longer than {MAX_MARKER_LENGTH:,} characters, and nothing could ask with it"
+        )
+        raise bad_response(operation, what)
     return (text,) if text else None
 
 

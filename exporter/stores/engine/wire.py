@@ -175,8 +175,8 @@ class WireSession(Generic[K]):
 
     def start(self, request: PageRequest, deadline: float, label: object) -> None:
         """Send a call, which ends before `deadline` (monotonic clock)."""
-        uploads, parts = self._operations
-        call: WireCall[K] = WireCall(parts if request.upload else uploads, request, deadline, label)
+        operation = self._operations.parts if request.upload else self._operations.uploads
+        call: WireCall[K] = WireCall(operation, request, deadline, label)
         try:
             self._send(call)
         except StoreError as error:

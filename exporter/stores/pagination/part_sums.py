@@ -132,7 +132,7 @@ class NumberedPartSum:
 def _packed(parts: Parts) -> Parts:
     """Return the parts of a page, of which all is known, in 24 bytes each."""
     columns = array("q", parts.starts), array("q", parts.sizes), array("d", parts.modified)  # type: ignore[type-var]
-    return Parts(*columns)  # type: ignore[arg-type]  # which take any sequence
+    return Parts(*columns)
 
 
 def too_many_parts(limit: int) -> StoreError:
