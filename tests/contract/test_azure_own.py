@@ -11,6 +11,7 @@ import pytest
 from contract.rig_azure import CONTAINER, container
 from contract.rigs import PARTS, SCAN, UPLOADS, Rig, failure
 from contract.scans import scan
+from fakes import NOW, Clock
 from servers.azure import CONTAINERS, METADATA, Blob, BlobPage, blocks_of
 from servers.standin import Reply
 
@@ -23,7 +24,7 @@ from exporter.scan.scanner import Scanner
 from exporter.scheduler.discovery import BucketDiscovery
 from exporter.state.ledger import Ledger
 from exporter.stores.azure.block_list import BLOCK_SHAPES, read_blocks
-from exporter.stores.engine.store_client import StoreClient
+from exporter.stores.engine.store_client import Clocks, StoreClient
 from exporter.stores.pagination import paginator
 from exporter.stores.parsing.shape_learning import Shapes
 from exporter.stores.permissions import missing_permission
@@ -353,12 +354,13 @@ def test_blocks_cost_one_call_however_many_they_are(open_container: OpenContaine
     rig = open_container()
     hold(rig, Blob("a", blocks_of([1] * 5000)))
     saved: list[int] = []
-    scanner, ledger = (
-        Scanner(StoreClient(rig.store, ScanSettings(), rig.stop), (), on_calls_saved=saved.append),
-        Ledger(),
-    )
-    found = [scanner.scan(rig.bucket, ledger).summary for _ in range(2)]
-    assert ([each.parts for each in found], sum(saved)) == ([5000, 5000], 1)
+    clock = Clock(NOW)
+    client = StoreClient(rig.store, ScanSettings(), rig.stop, Clocks(wall=lambda: clock.now))
+    scanner, ledger = Scanner(client, (), on_calls_saved=saved.append), Ledger()
+    for hours in (0, 20, 1):
+        clock.now += hours * 3600
+        assert scanner.scan(rig.bucket, ledger).summary.parts == 5000
+    assert sum(saved) == 1
 
 
 class TestPermissions:
