@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 MAX_BOUNDARIES = 256
 """Maximum number of keys that are kept of a listing."""
+MAX_CHARACTERS = 512 * 1024
+"""Maximum length of all keys and markers that are kept of a listing: of Azure's longest names."""
 PAGES_PER_SEGMENT = 2
 """Minimum number of pages of a segment: each costs up to one request more."""
 _REPEATED = 64
@@ -86,10 +88,14 @@ class BoundaryCollector:
             self._kept[number] = [each for each in kept if not each.key.startswith(shorter)]
 
     def _thin_out(self) -> None:
-        if sum(map(len, self._kept.values())) > MAX_BOUNDARIES:
+        while self._is_too_much():
             self._stride *= 2
             for kept in self._kept.values():
                 del kept[::2]  # the second, fourth, … stand at multiples of the new stride
+
+    def _is_too_much(self) -> bool:
+        kept = list(chain.from_iterable(self._kept.values()))
+        return len(kept) > MAX_BOUNDARIES or sum(map(_length, kept)) > MAX_CHARACTERS
 
     def boundaries(self, endings: Collection[str]) -> Boundaries:
         """Return the keys in the order of the listing, none where that is too short to be cut."""
@@ -126,6 +132,14 @@ class MarkerCollector(BoundaryCollector):
         """Return the keys in the order of the listing, with their markers."""
         found = super().boundaries(endings)
         return found._replace(prefix=self._prefix) if found.keys else found
+
+
+def _length(boundary: Boundary) -> int:
+    """Return the number of characters of a boundary's texts."""
+    key, start = boundary
+    if start is None:
+        return len(key)
+    return len(key) + len(start.before) + sum(map(len, start.marker or ()))
 
 
 def _quiet_key(keys: Sequence[str]) -> str | None:
