@@ -38,6 +38,7 @@ class TemporaryKeys(Generic[K]):
         self._failure: StoreError | None = None
         self._fetched_at = 0.0
         self._doubted = False
+        self._refused: K | None = None
         self._doubted_at = -RETRY_SECONDS
 
     def get(self) -> K:
@@ -62,18 +63,25 @@ class TemporaryKeys(Generic[K]):
         """Have the next call fetch keys anew where these, which the store refused, are still in use."""
         known, now = self._issued, self._clock()
         if known and known.keys == refused and not 0 <= now - self._doubted_at < RETRY_SECONDS:
-            self._doubted, self._doubted_at = True, now
+            self._doubted, self._doubted_at, self._refused = True, now, refused
 
     def _valid(self, now: float) -> K | None:
-        known = self._issued
-        return known.keys if known and now < known.expires_at else None
+        """Return the keys, None where they have expired or are worth nothing.
+
+        They are so once the store refused them and their issuer, with a reason that is to be told, new ones.
+        """
+        known, failure = self._issued, self._failure
+        if not known or now >= known.expires_at:
+            return None
+        is_lost = failure is not None and not failure.retryable and known.keys == self._refused
+        return None if is_lost else known.keys
 
     def _is_due(self, now: float) -> bool:
         """Whether to fetch new keys now: none are valid or they expire soon, and no pause is in force."""
         known, failure = self._issued, self._failure
         if self._doubted:
             return True
-        if known and now < known.expires_at - RENEW_BEFORE_SECONDS:
+        if self._valid(now) and known and now < known.expires_at - RENEW_BEFORE_SECONDS:
             return False
         waits = self._valid(now) or (failure and not failure.retryable)
         return not (waits and 0 <= now - self._fetched_at < RETRY_SECONDS)

@@ -199,6 +199,7 @@ class TestOfAMachineOrPod:
         cloud.server.spoil = lambda *_: reply
         error = failure(cloud.token)
         assert (error.reason, text in str(error)) == (Reason.CREDENTIALS, True), error
+        assert sum(cloud.traffic.failures.values()) == 1
 
     def test_elsewhere_the_error_says_where_an_identity_may_come_from(self, cloud: Cloud):
         cloud.environ["NO_GCE_CHECK"] = "true"
@@ -354,6 +355,11 @@ class TestOfAFile:
         assert (error.reason, error.retryable) == (Reason.CREDENTIALS, False)
         assert (str(path) in str(error), text in str(error)) == (True, True), error
         assert cloud.metadata.requests == []
+
+    def test_one_that_is_refused_is_counted(self, cloud: Cloud):
+        cloud.use(USER | {"refresh_token": "revoked"})
+        failure(cloud.token)
+        assert dict(cloud.traffic.failures) == {("GetAccessToken", Reason.CREDENTIALS): 1}
 
     def test_one_that_is_not_there_is_named_and_nothing_else_is_tried(self, cloud: Cloud):
         cloud.environ["GOOGLE_APPLICATION_CREDENTIALS"] = str(cloud.folder / "none.json")

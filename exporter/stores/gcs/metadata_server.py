@@ -55,25 +55,29 @@ class MetadataServer:
         if self._environ.get(_OFF_VARIABLE, "").lower() == "true":
             raise no_token(f"no credentials, and {_SOURCE} is switched off by {_OFF_VARIABLE}: {_ADVICE}")
         asked_at = self._clock()
-        response = self._ask(deadline)
-        if response.status != HTTPStatus.OK or response.headers.get("metadata-flavor") != "Google":
-            is_busy = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-            what = f"{_SOURCE} answered HTTP {response.status}: {_NO_ACCOUNT} Otherwise {_ADVICE}"
-            raise no_token(what, retryable=is_busy)
-        try:
-            answer = json.loads(response.body)
-            token, seconds = answer["access_token"], float(answer["expires_in"])
-        except (ValueError, LookupError, TypeError, RecursionError):
-            raise no_token(f"{_SOURCE} answered with what is no token") from None
-        return Issued(checked(token, _SOURCE), asked_at + seconds)
+        with self._transport.call(TOKEN_OPERATION, deadline):
+            token, seconds = _read(self._ask())
+        return Issued(token, asked_at + seconds)
 
-    def _ask(self, deadline: float) -> Response:
+    def _ask(self) -> Response:
         url = f"http://{_metadata_host(self._environ)}{_PATH}"
         request = Request(TOKEN_OPERATION, "GET", url, (_HEADER,), timeout=_TIMEOUT_SECONDS, no_proxy=True)
         try:
-            with self._transport.call(TOKEN_OPERATION, deadline):
-                return self._transport.send(request)
+            return self._transport.send(request)
         except StoreError as error:
             why = str(error).removeprefix(f"{TOKEN_OPERATION}: ").partition("; ")[0]
             what = f"no credentials, and {_SOURCE} does not answer ({why}): {_ADVICE}"
             raise no_token(what, retryable=error.retryable) from error
+
+
+def _read(response: Response) -> tuple[Token, float]:
+    """Return the token in an answer, and its lifetime in seconds. Raises StoreError."""
+    if response.status != HTTPStatus.OK or response.headers.get("metadata-flavor") != "Google":
+        is_busy = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        what = f"{_SOURCE} answered HTTP {response.status}: {_NO_ACCOUNT} Otherwise {_ADVICE}"
+        raise no_token(what, retryable=is_busy)
+    try:
+        answer = json.loads(response.body)
+        return checked(answer["access_token"], _SOURCE), float(answer["expires_in"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        raise no_token(f"{_SOURCE} answered with what is no token") from None

@@ -6,11 +6,12 @@ import ipaddress
 import math
 from contextlib import contextmanager
 from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from exporter.model.errors import StoreError
+from exporter.model.errors import Reason, StoreError
 from exporter.stores.gcs.token import TOKEN_OPERATION, no_token
 from exporter.stores.transport.client import Request, Transport
 
@@ -67,7 +68,10 @@ class TokenRequests:
         )
         try:
             with self._with_certificate(cert) as transport, transport.call(operation, self.deadline):
-                return TokenAnswer(transport.send(request))
+                response = transport.send(request)
+                if response.status >= HTTPStatus.BAD_REQUEST:  # google-auth makes of it what it will
+                    transport.traffic.failed(operation, Reason.CREDENTIALS)
+                return TokenAnswer(response)
         except StoreError as error:
             what = str(error).removeprefix(f"{TOKEN_OPERATION}: ")
             raise no_token(what, retryable=error.retryable) from error
