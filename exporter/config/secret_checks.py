@@ -35,7 +35,8 @@ def _find_sas_token_fault(text: str) -> str:
     if fault := find_secret_fault(text):
         return fault
     has_signature = any(each.startswith("sig=") for each in text.rpartition("?")[2].split("&"))
-    return "" if has_signature else "has no sig=: copy the SAS token whole, or the URL with it"
+    fault = "is without its signature (sig): copy the SAS token whole, or the URL with it"
+    return "" if has_signature else fault
 
 
 def _find_connection_string_fault(text: str) -> str:
@@ -46,7 +47,7 @@ def _find_connection_string_fault(text: str) -> str:
     if given.get("usedevelopmentstorage", "").lower() == "true":
         return ""
     if not given.keys() & {"accountname", "blobendpoint"}:
-        return "names no account: copy the connection string whole, AccountName=…;AccountKey=… and so on"
+        return "names no account: copy the connection string whole, with AccountName and AccountKey"
     if not given.keys() & {"accountkey", "sharedaccesssignature"}:
         return "has neither AccountKey nor SharedAccessSignature: copy the connection string whole"
     return ""

@@ -111,6 +111,7 @@ def test_what_is_wrong_with_the_secrets_of_a_config_stays(tmp_path: Path):
         "session_token": [],
         "account_key": "a2V5",
         "sas_token": "sv",
+        "connection_string": "a=b",
         "sas_token_file": "/nowhere",
     }
     targets = [
