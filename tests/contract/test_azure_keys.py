@@ -68,6 +68,7 @@ class TestAccount:
             ("devstoreaccount1", "http://127.0.0.1:10000/devstoreaccount1/", EMULATOR),
             ("devstoreaccount1", "http://127.0.0.1:10000", EMULATOR),
             ("devstoreaccount1", "http://azurite:10000", "http://azurite:10000/devstoreaccount1"),
+            ("media1", "http://127.0.0.1:10000/relay/", "http://127.0.0.1:10000/relay"),
             ("devstoreaccount1", "http://[::1]:10000", "http://[::1]:10000/devstoreaccount1"),
         ],
     )
@@ -93,6 +94,14 @@ class TestAccount:
             (
                 f"AccountName=devstoreaccount1;AccountKey={KEY};BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1;",
                 EMULATOR,
+            ),
+            (
+                f"BlobEndpoint=https://media1-secondary.blob.core.windows.net/;SharedAccessSignature={SAS}",
+                AzureAccount("media1", "https://media1-secondary.blob.core.windows.net"),
+            ),
+            (
+                f"BlobEndpoint=https://someone:secret@media1.blob.core.windows.net;SharedAccessSignature={SAS}",
+                MEDIA,
             ),
             ("UseDevelopmentStorage=true", EMULATOR),
         ],
@@ -176,7 +185,7 @@ class TestSharedKey:
             target(None, connection_string=f"AccountName=a;AccountKey={KEY}")
         )
 
-    @pytest.mark.parametrize("text", ["not base64!", "Zm9", "{key}", "é"])
+    @pytest.mark.parametrize("text", ["not base64!", "Zm9v!Zm9v", "Zm9", "{key}", "é"])
     def test_what_is_no_key_is_not_sent(self, text: str):
         error = failure(keys, target(account_key=text))
         assert error.reason is Reason.CREDENTIALS
