@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from exporter.config.store_defaults import cleans_up_by_itself
 from exporter.text.humanize import human_seconds
 
 if TYPE_CHECKING:
@@ -39,6 +40,12 @@ def _cleanup_advice(target: TargetSettings) -> Iterator[str]:
     waits = {bucket.stale_after for bucket in target.buckets} or {target.stale_after}
     if target.cleanup and max(waits) >= target.cleanup.after:
         after, stale_after = human_seconds(target.cleanup.after), human_seconds(max(waits))
+        if cleans_up_by_itself(target):
+            yield (
+                f"stale_after: is {stale_after}, and {target.store} removes uploads by itself after {after}, "
+                "so that none is ever stale: set it below that"
+            )
+            return
         yield (
             f"cleanup.after: the store removes uploads after {after}, so that with stale_after of "
             f"{stale_after} none is ever stale: set stale_after below it"

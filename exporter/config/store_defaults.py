@@ -28,6 +28,11 @@ _SCANS: Mapping[StoreKind, Mapping[str, Any]] = {
 }
 
 
+def cleans_up_by_itself(target: TargetSettings) -> bool:
+    """Whether a target's `cleanup` is what its kind of store does, whoever runs it."""
+    return target.cleanup is not None and target.cleanup == _TARGETS.get(target.store, {}).get("cleanup")
+
+
 def with_defaults(target: TargetSettings, given: Container[str]) -> TargetSettings:
     """Return a target of which the file gives these keys."""
     own = _TARGETS.get(target.store, {})

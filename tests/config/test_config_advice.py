@@ -1,9 +1,13 @@
 """What a valid config says that is likely meant otherwise: told, and no fault."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from exporter.config.advice import find_advice
 from exporter.config.cleanup import CleanupSettings
+from exporter.config.load import load
 from exporter.config.settings import BucketSettings, Settings, StoreKind, TargetSettings
 from exporter.config.target_sections import DiscoverSettings
 
@@ -98,6 +102,37 @@ def test_a_store_that_cleans_up_before_anything_is_stale_is_told(
     buckets = BucketSettings("media", stale_after=stale_after), BucketSettings("logs", stale_after=own)
     target = TargetSettings("minio", StoreKind.S3, buckets, stale_after=stale_after, cleanup=CLEANUP)
     assert told == list(find_advice(Settings(targets=(target,))))
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("{stale_after: 6d}", []),
+        (
+            "{stale_after: 8d}",
+            [
+                (
+                    "targets[0].stale_after: is 8d 0h, and azure removes uploads by itself after 7d 0h, so "
+                    "that none is ever stale: set it below that"
+                )
+            ],
+        ),
+        (
+            "{cleanup: {by: store, after: 1d}, stale_after: 2d}",
+            [
+                (
+                    "targets[0].cleanup.after: the store removes uploads after 1d 0h, so that with "
+                    "stale_after of 2d 0h none is ever stale: set stale_after below it"
+                )
+            ],
+        ),
+    ],
+)
+def test_what_azure_does_by_itself_is_not_told_as_a_setting(tmp_path: Path, written: str, told: list[str]):
+    file = tmp_path / "config.yaml"
+    azure = {"name": "az", "store": "azure", "account": "media1", "containers": ["a"]}
+    file.write_text(yaml.safe_dump({"targets": [azure | yaml.safe_load(written)]}))
+    assert told == list(find_advice(load(file, {})))
 
 
 def test_where_buckets_are_discovered_the_target_s_own_time_is_looked_at():
