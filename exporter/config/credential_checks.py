@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from exporter.config.document import as_mapping
+from exporter.config.document import as_list, as_mapping
 from exporter.config.durations import parse_duration
 from exporter.config.secret_checks import FAULT_FINDERS, find_secret_fault
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from exporter.config.problems import Fault, KeyPath
 
 _MIN_SESSION_SECONDS, _MAX_SESSION_SECONDS = 900.0, 43200.0
+_CONTAINER = re.compile(r"[a-z0-9-]+|\$[a-z]+")
+"""A name, or one of those that Azure made: $root, $web, $logs."""
 _AZURE_SECRETS = ("account_key", "sas_token", "connection_string")
 _SECRETS = ("access_key_id", "secret_access_key", "session_token", *_AZURE_SECRETS)
 
@@ -63,7 +66,15 @@ def _check_role(where: KeyPath, role: Values) -> Iterator[Fault]:
 
 
 def find_azure_faults(where: KeyPath, target: Values) -> Iterator[Fault]:
-    """Yield where an Azure target lacks an account, names it twice, or would send a token in the clear."""
+    """Yield where an Azure target lacks an account, names it twice, or would send a token in the clear.
+
+    Also names that no container has: one with the SAS token of its URL is a secret in every label.
+    """
+    for position, item in enumerate(as_list(target.get("containers"))):
+        name = as_mapping(item).get("name", item)
+        if isinstance(name, str) and not _CONTAINER.fullmatch(name):
+            text = "must be a container's name: small letters, digits and -; a SAS token is for credentials"
+            yield (*where, "containers", position), text
     given = as_mapping(target.get("credentials"))
     named = _given_key(given, "connection_string")
     has_keys = named or _given_key(given, "account_key") or _given_key(given, "sas_token")

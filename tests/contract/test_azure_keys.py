@@ -64,6 +64,7 @@ class TestAccount:
                 "https://media1-secondary.blob.core.windows.net",
                 "https://media1-secondary.blob.core.windows.net",
             ),
+            ("media1", "https://blob.example.com", "https://blob.example.com"),
             ("media1", "https://files.example.com:8443", "https://files.example.com:8443"),
             ("devstoreaccount1", "http://127.0.0.1:10000/devstoreaccount1/", EMULATOR),
             ("devstoreaccount1", "http://127.0.0.1:10000", EMULATOR),

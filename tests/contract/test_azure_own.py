@@ -231,12 +231,12 @@ class TestBlockLists:
         assert failure(sized, rig, "a").reason is Reason.BAD_RESPONSE
 
     def test_both_lists_are_asked_for_of_uploads_alone(self, rig: Rig):
-        hold(rig, Blob("a b", blocks_of([3])), Blob("c", length=1))
+        hold(rig, Blob("a b/c", blocks_of([3])), Blob("c", length=1))
         scan(rig)
         listing, blocks = rig.standin.requests
         assert listing.query == {"include": ["uncommittedblobs"], "comp": ["list"], "restype": ["container"]}
         assert blocks.query == {"comp": ["blocklist"], "blocklisttype": ["all"]}
-        assert blocks.raw_path.endswith("/media/a%20b")
+        assert blocks.raw_path.endswith("/media/a%20b/c")
 
 
 class TestQuestionsByName:

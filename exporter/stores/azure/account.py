@@ -125,7 +125,7 @@ def _account(name: str, url: str) -> AzureAccount:
         raise StoreError(Reason.CREDENTIALS, what)
     netloc = parts.netloc.rpartition("@")[2]
     labels = host.split(".")
-    if name and labels[0] == "blob":  # the server of a cloud
+    if name and labels[:2] == ["blob", "core"]:  # the server of a cloud
         netloc = f"{name}.{netloc}"
     elif name and not path and _has_account_in_path(host):
         path = f"/{name}"

@@ -85,7 +85,14 @@ _CAUSES = (
         "resourcenotfound",
         "",
         Reason.NOT_FOUND,
-        "there is no such account at this server: check account and endpoint_url",
+        "there is no such account at this server: check account and endpoint_url, which has to end with "
+        "/ACCOUNT where the server is an emulator of a host name with dots",
+    ),
+    _Cause(
+        "containernotfound",
+        "",
+        Reason.NOT_FOUND,
+        "check the container's name, and that it is in this account: account, endpoint_url",
     ),
     _Cause(
         "authorizationresourcetypemismatch",
