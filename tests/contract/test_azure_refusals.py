@@ -90,12 +90,6 @@ def test_its_detail_tells_what_is_wrong_with_the_credentials(code: str, detail: 
             Reason.NOT_FOUND,
             "there is no such account",
         ),
-        (
-            "ContainerNotFound",
-            "The specified container does not exist.",
-            Reason.NOT_FOUND,
-            "check the container's name",
-        ),
         ("AuthorizationFailure", f"{NOT_AUTHORIZED}.", DENIED, "the account's network rules leave out"),
         ("AuthorizationPermissionMismatch", f"{NOT_AUTHORIZED} using this permission.", DENIED, "grant the"),
         (

@@ -89,12 +89,6 @@ _CAUSES = (
         "/ACCOUNT where the server is an emulator of a host name with dots",
     ),
     _Cause(
-        "containernotfound",
-        "",
-        Reason.NOT_FOUND,
-        "check the container's name, and that it is in this account: account, endpoint_url",
-    ),
-    _Cause(
         "authorizationresourcetypemismatch",
         "",
         Reason.ACCESS_DENIED,
