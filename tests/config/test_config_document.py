@@ -107,6 +107,7 @@ class TestLibyaml:
             return str(error)
         return repr(document.data), document.lines, document.problems
 
+    @pytest.mark.slow
     @pytest.mark.no_cover
     @in_turn("seed", range(300))
     def test_both_read_the_same_and_complain_of_the_same(self, tmp_path: Path, seed: int):

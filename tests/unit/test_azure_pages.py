@@ -106,6 +106,7 @@ def test_every_odd_text_and_tag_is_read_as_the_parser_does(request_: PageRequest
     ] == []
 
 
+@pytest.mark.slow
 @pytest.mark.no_cover
 @settings(max_examples=300)
 @given(st.sampled_from(KINDS), st.integers(0, 2**32))

@@ -250,6 +250,7 @@ PLANS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(PLANS, st.sampled_from([0.0, 0.5, 1.0]), QUARTERS, st.integers(1, 8))
 def test_whatever_happens_each_task_ends_once_and_in_its_time(plans, chance, seconds, most):

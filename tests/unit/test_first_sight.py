@@ -399,6 +399,7 @@ def test_uploads_without_an_id_are_shown_one_by_one():
     assert [(each.upload.key, each.bytes) for each in found] == [("a", 10), ("b", 20)]
 
 
+@pytest.mark.slow
 def test_no_age_is_overstated_and_none_is_lost_whatever_comes_between():
     for seed in range(20):
         History(random.Random(seed)).run(scans=25)

@@ -170,6 +170,7 @@ class TestTooMany:
         assert bucket.largest("initiator") == (Group("one", 12, 120), Group("", 0, 0))
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_however_many_groups_there_are():
     bucket = Bucket()
     tracemalloc.start()

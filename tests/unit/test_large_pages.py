@@ -108,6 +108,7 @@ def page() -> bytes:
     return b"<ListMultipartUploadsResult>" + b"".join(uploads) + FIELDS[0] + b"</ListMultipartUploadsResult>"
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=400)
 @given(body=pages(), piece=st.integers(1, 600), encoded=st.booleans())
 def test_in_pieces_a_page_is_what_it_is_as_a_whole_or_refused(body: bytes, piece: int, *, encoded: bool):

@@ -492,6 +492,7 @@ class TestSecrecy:
         assert len(salts) == 2
 
 
+@pytest.mark.slow
 class TestSize:
     def test_an_upload_takes_no_more_than_promised(self, path: Path):
         memory = opened(path, max_names=0)

@@ -130,6 +130,7 @@ def churn(store: MarkerStore, scans: Scans, chance: random.Random, ended: set[st
     return before
 
 
+@pytest.mark.slow
 @pytest.mark.no_cover
 @settings(deadline=None, max_examples=50)
 @given(

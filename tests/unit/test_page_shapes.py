@@ -82,6 +82,7 @@ def test_every_odd_text_element_and_tag_is_read_as_the_parser_does(listing: List
     assert differ == []
 
 
+@pytest.mark.slow
 @pytest.mark.no_cover
 @settings(max_examples=500)
 @given(st.sampled_from(LISTINGS), st.sampled_from(STORES), st.integers(0, 2**32))

@@ -93,6 +93,7 @@ def test_a_listing_is_exact_or_fails(server: ListingServer):
     assert set(all_ids(server)) <= set(found.ids) <= set(before)
 
 
+@pytest.mark.slow
 @pytest.mark.no_cover
 @settings(deadline=None, max_examples=300)
 @given(servers)

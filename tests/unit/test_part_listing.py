@@ -80,6 +80,7 @@ def size(server: PartServer, part_sum: NumberedPartSum | None = None) -> PartTot
         page = server.answer(request)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=500)
 @given(
     st.builds(
@@ -101,6 +102,7 @@ def test_the_sum_is_exact_or_fails(server: PartServer):
     assert expected == found
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=500)
 @given(st.sets(st.integers(1, 12), max_size=9).map(sorted), st.integers(1, 4))
 def test_a_server_that_takes_numbers_for_places_throughout_is_exact(numbers: list[int], page_size: int):

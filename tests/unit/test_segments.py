@@ -145,6 +145,7 @@ def churn(store: SegmentStore, scans: Scans, chance: random.Random, ended: set[s
     return before
 
 
+@pytest.mark.slow
 @pytest.mark.no_cover
 @settings(deadline=None, max_examples=50)
 @example(("key.id", "as text"), 3, "remembered", 29747706)  # found at a join, and by a segment's last pages

@@ -91,6 +91,7 @@ def test_a_command_loads_these_packages_and_no_more(tmp_path: Path, command: str
     assert [name for name in unwanted if name in found] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", TARGETS)
 def test_scan_loads_what_its_target_needs(tmp_path: Path, kind: str):
     config, wanted = TARGETS[kind]
