@@ -132,8 +132,8 @@ CASES = [
         bucket("mpu_scan_success", "1 0x13 1 0x13 1 0x200")
         | bucket("mpu_scan_failing", "stale 1x13 stale 1x13 stale 1x8 stale", reason="timeout"),
         bucket("mpu_scan_success", "0x200") | bucket("mpu_scan_failing", "1x200", reason="access_denied"),
-        "Buckets of prod without a good scan in the last 15m, for the reason access_denied: 1. What is "
-        "shown of them, if anything, is old.",
+        "Buckets of prod without a good scan in the last 15m and 2.5 scan intervals, for the reason "
+        "access_denied: 1. What is shown of them, if anything, is old.",
         TARGET | {"store": "s3", "reason": "access_denied"},
     ),
     Case(

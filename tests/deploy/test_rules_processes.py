@@ -169,7 +169,7 @@ def test_a_reason_that_changes_from_scan_to_scan_is_one_failure_after_the_other(
     found |= bucket("mpu_scan_failing", "1x4 stale _x4 1x4 stale _x4 1x40", reason="timeout")
     found |= bucket("mpu_scan_failing", "_x5 1x4 stale _x4 1x4 stale", reason="tls")
     text = (
-        "Buckets of prod without a good scan in the last 15m, for the reason {}: 1. "
+        "Buckets of prod without a good scan in the last 15m and 2.5 scan intervals, for the reason {}: 1. "
         "What is shown of them, if anything, is old."
     )
     both = [
@@ -185,6 +185,24 @@ def test_a_reason_that_changes_from_scan_to_scan_is_one_failure_after_the_other(
         for reason in ("timeout", "tls")
     ]
     assert judge(tmp_path, [once("MpuTargetFailing", scraped(found, "west", ("a", "b")), {8: both})]) == ""
+
+
+@pytest.mark.parametrize(("interval", "quiet", "fires"), [(300, 73, 76), (3600, 208, 212)])
+def test_one_failed_scan_is_not_enough_however_seldom_a_bucket_is_scanned(
+    interval: int, quiet: int, fires: int, tmp_path: Path
+):
+    found = bucket("mpu_scan_success", "1x59 0x200")
+    found |= bucket("mpu_scan_failing", "_x59 1x200", reason="timeout")
+    found |= bucket("mpu_scan_last_success_timestamp_seconds", "3540x260")
+    found |= target("mpu_scan_interval_seconds", f"{interval}x260")
+    text = (
+        "Buckets of prod without a good scan in the last 15m and 2.5 scan intervals, for the reason timeout: "
+        "1. What is shown of them, if anything, is old."
+    )
+    where = {"cluster": "west", "target": "prod", "store": "s3", "reason": "timeout"}
+    told = alert("MpuTargetFailing", text, **KEPT, **where)
+    looks = {quiet: [], fires: [told]}
+    assert judge(tmp_path, [once("MpuTargetFailing", scraped(found, "west", ("a", "b")), looks)]) == ""
 
 
 def test_a_new_pod_that_can_scan_outweighs_an_old_one_that_cannot(tmp_path: Path):

@@ -142,7 +142,8 @@ def test_stale_uploads_and_a_bucket_that_fails_are_told_as_by_an_exporter(
         collector, [Run(hour * HOUR, Failure(Reason.TIMEOUT, "late")) for hour in (0, 1)], 2 * HOUR
     )
     text = (
-        "Buckets of prod without a good scan in the last 15m, for the reason timeout: 1. What is shown of "
+        "Buckets of prod without a good scan in the last 15m and 2.5 scan intervals, for the reason "
+        "timeout: 1. What is shown of "
         "them, if anything, is old."
     )
     failing = expect("MpuTargetFailing", text, store="s3", reason="timeout")

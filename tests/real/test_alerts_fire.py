@@ -264,7 +264,8 @@ class TestTroubleOnCeph:
                 failing = alerts.inbox.wait_for("MpuTargetFailing", "firing", target=name)
                 assert failing.labels["reason"] == "credentials"
                 assert says(failing) == (
-                    f"Buckets of {name} without a good scan in the last 5s, for the reason credentials: 1. "
+                    f"Buckets of {name} without a good scan in the last 5s and 2.5 scan intervals, for the "
+                    "reason credentials: 1. "
                     "What is shown of them, if anything, is old."
                 )
                 old = says(alerts.inbox.wait_for("MpuDataTooOld", "firing", target=name))
