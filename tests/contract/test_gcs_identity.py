@@ -201,6 +201,12 @@ class TestOfAMachineOrPod:
         assert (error.reason, text in str(error)) == (Reason.CREDENTIALS, True), error
         assert sum(cloud.traffic.failures.values()) == 1
 
+    @pytest.mark.parametrize("status", [408, 429, 503])
+    def test_a_metadata_server_that_is_busy_is_asked_again(self, cloud: Cloud, status: int):
+        cloud.server.spoil = lambda *_: Reply(status, {"Metadata-Flavor": "Google"})
+        error = failure(cloud.token)
+        assert (error.retryable, "it is busy" in str(error)) == (True, True)
+
     def test_elsewhere_the_error_says_where_an_identity_may_come_from(self, cloud: Cloud):
         cloud.environ["NO_GCE_CHECK"] = "true"
         error = failure(cloud.token)

@@ -182,7 +182,9 @@ class TestDiscovery:
         gcs.fault("ListBuckets", request=without_arguments("marker"))
         client = StoreClient(gcs.store, gcs.target.scan, gcs.stop, Clocks())
         discovery = BucketDiscovery(replace(gcs.target, discover=DiscoverSettings()), client)
-        assert failure(discovery.find).reason is Reason.BAD_RESPONSE
+        error = failure(discovery.find)
+        assert (error.reason, "1,000 buckets or more" in str(error)) == (Reason.UNSUPPORTED, True)
+        assert str(error).endswith("name them under buckets")
 
 
 def rule(age: int = 7, action: str = "AbortIncompleteMultipartUpload", more: str = "") -> str:

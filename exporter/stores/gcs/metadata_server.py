@@ -33,6 +33,7 @@ _ADVICE = (
     "name a file in credentials.credentials_file or GOOGLE_APPLICATION_CREDENTIALS, put HMAC keys under "
     "credentials, or give the workload an identity"
 )
+_BUSY = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 _NO_ACCOUNT = "has the machine or the pod a service account?"
 
 
@@ -73,9 +74,10 @@ class MetadataServer:
 def _read(response: Response) -> tuple[Token, float]:
     """Return the token in an answer, and its lifetime in seconds. Raises StoreError."""
     if response.status != HTTPStatus.OK or response.headers.get("metadata-flavor") != "Google":
-        is_busy = response.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        what = f"{_SOURCE} answered HTTP {response.status}: {_NO_ACCOUNT} Otherwise {_ADVICE}"
-        raise no_token(what, retryable=is_busy)
+        answered = f"{_SOURCE} answered HTTP {response.status}"
+        if response.status in _BUSY or response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise no_token(f"{answered}: it is busy, or not ready yet", retryable=True)
+        raise no_token(f"{answered}: {_NO_ACCOUNT} Otherwise {_ADVICE}")
     try:
         answer = json.loads(response.body)
         return checked(answer["access_token"], _SOURCE), float(answer["expires_in"])

@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from exporter.stores.transport.url import QueryArgument
 
 _LARGEST_PAGE = 1000
+_NO_MORE = (
+    f"the project has {_LARGEST_PAGE:,} buckets or more, and the API lists no more: name them under buckets"
+)
 _NO_PROJECT = "no project is known whose buckets to list: set project"
 
 
@@ -99,6 +102,8 @@ class GcsStore:
             page = read_buckets(response)
         # a page has no more, and the documentation does not say how a longer list goes on
         is_full = page.next_marker is None and len(page.items) >= _LARGEST_PAGE
+        if is_full and marker and next(iter(page.items)).name <= marker[0]:
+            raise StoreError(Reason.UNSUPPORTED, f"{BUCKETS_OPERATION}: {_NO_MORE}", status=HTTPStatus.OK)
         return page._replace(truncated=True) if is_full else page
 
     def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
