@@ -132,14 +132,25 @@ class _Walk:
                 self._note(value, name, (*where, name), f"is required: {known.key.full_description}")
         return Written(section, values)
 
+    def _store_of(self, path: KeyPath) -> object:
+        """Return what the target on the way to a key has for `store`, None without one."""
+        targets = self._document.data.get("targets") if isinstance(self._document.data, dict) else None
+        if path[:1] != ("targets",) or not isinstance(targets, list) or not isinstance(path[1], int):
+            return None
+        target = targets[path[1]]
+        return target.get("store") if isinstance(target, dict) else None
+
     def _note_unknown(self, section: Section, holder: Values, name: str, where: KeyPath) -> None:
         from difflib import get_close_matches  # noqa: PLC0415 - only wrong files need it
 
         path = (*where, name)
         line = self._document.line(path)
         homes = [home or "the top level" for home, other in list_sections(self._top) if name in other.keys]
-        near = get_close_matches(name, section.keys, n=1, cutoff=0.7)
-        text = f"unknown key: remove it, or use one of {', '.join(section.keys)}"
+        store = self._store_of(path)
+        known = section.keys.items()
+        taken = [key for key, each in known if not each.key.stores or store in {None, *each.key.stores}]
+        near = get_close_matches(name, taken, n=1, cutoff=0.7)
+        text = f"unknown key: remove it, or use one of {', '.join(taken)}"
         if homes:
             text = f"unknown key here: it belongs under {' or '.join(homes)}"
         elif near:

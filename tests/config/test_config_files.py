@@ -26,7 +26,9 @@ TARGET_KEYS = {name: key for _, name, key in list_keys(TargetSettings)}
 *KINDS, LAST_KIND = (f"'{kind}'" for kind in StoreKind)
 PLACEHOLDERS = {
     f"{', '.join(KINDS)} or {LAST_KIND}": "{kinds}",
-    ", ".join(TARGET_KEYS): "{keys of a target}",
+    ", ".join(
+        name for name, each in TARGET_KEYS.items() if not each.stores or "s3" in each.stores
+    ): "{keys of a target of s3}",
     TARGET_KEYS["store"].description: "{meaning of store}",
     **{
         f"{name}: is for store {each.store_names} only": f"{name}: is for store {{kinds}} only"

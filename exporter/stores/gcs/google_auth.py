@@ -34,6 +34,12 @@ SCOPES = ("https://www.googleapis.com/auth/devstorage.read_only",)
 """The least that lists buckets and uploads; a user's login has the scopes that the user agreed to."""
 _AWS_TOKEN_TYPE = "urn:ietf:params:aws:token-type:aws4_request"  # noqa: S105 - a type's name
 _IMPERSONATION = "grant roles/iam.serviceAccountTokenCreator on the service account to who takes its role"
+_WITH_KEY = "service_account"
+_REQUIRED = {
+    _WITH_KEY: ("client_email", "private_key", "token_uri"),
+    "authorized_user": ("client_id", "client_secret", "refresh_token"),
+}
+_DAMAGED_KEY = "its private_key cannot be read"
 _ADVICE = "check the file and what it names, and the clock"
 
 
@@ -49,10 +55,13 @@ class GoogleIdentity:
         if load is None:
             known = ", ".join(_LOADERS)
             raise no_token(f"{name} has none of the types {known}: it has {log_safe(repr(kind))}")
+        if lacking := [field for field in _REQUIRED.get(str(kind), ()) if not info.get(field)]:
+            raise no_token(f"{name} cannot be used: it lacks {' and '.join(lacking)}; {_ADVICE}")
         try:
             self._credentials = load(info)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a file
-            raise no_token(f"{name} cannot be used: {_cause(error)}; {_ADVICE}") from None
+            cause = _DAMAGED_KEY if kind == _WITH_KEY and isinstance(error, ValueError) else _cause(error)
+            raise no_token(f"{name} cannot be used: {cause}; {_ADVICE}") from None
 
     def fetch(self, deadline: float) -> Issued[Token]:
         """Return a new token. Raises StoreError (credentials) and StoppingError."""
