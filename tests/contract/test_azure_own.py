@@ -246,6 +246,15 @@ class TestQuestionsByName:
         assert ([upload.key for upload in listed.uploads], listed.complete) == (["a"], True)
         assert [request.query["maxresults"] for request in rig.standin.requests] == [["10"]]
 
+    @pytest.mark.parametrize("names", [("a{:02}", 9), ("a {:02}", 3), ("a{:02}", 1)])
+    def test_add_up_the_names_of_pages_that_are_shorter(self, rig: Rig, names: tuple[str, int]):
+        shape, length = names
+        hold(rig, *(Blob(shape.format(number), length=1) for number in range(50)))
+        rig.server.pages_of = lambda _: length
+        listed = rig.client().by_name(rig.store, rig.bucket, "a")
+        assert (listed.uploads, listed.complete) == ([], True)
+        assert len(rig.standin.requests) == -(-10 // length)
+
     def test_go_on_where_these_are_in_no_order(self, rig: Rig):
         names = ["a", *(f"a{number:02}" for number in range(15))]
         hold(rig, *(Blob(name, blocks_of([1])) for name in names))

@@ -7,7 +7,7 @@ from itertools import chain, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.model.boundaries import Boundaries, Boundary
-from exporter.stores.pagination.key_order import ENDINGS, UTF_16, compared
+from exporter.stores.pagination.key_order import ENDINGS, PLAIN_ENDINGS, compared
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -114,7 +114,7 @@ class BoundaryCollector:
 class MarkerCollector(BoundaryCollector):
     """Keeps the first keys of pages, and the markers that these were asked for by."""
 
-    endings = ("", UTF_16)
+    endings = PLAIN_ENDINGS
 
     def __init__(self, prefix: str) -> None:
         """Make it for the listing of a prefix, '' for all of the bucket."""

@@ -12,6 +12,8 @@ ENDINGS = ("", ".", ".2~")
 """What stores add to each key where they compare: nothing, a dot, or that and what Ceph's ids begin with."""
 UTF_16 = "utf-16"
 """Stands for nothing added and keys compared as UTF-16, as Azure does it: U+1F600 is before U+FF21."""
+PLAIN_ENDINGS = ("", UTF_16)
+"""Of stores that list more than uploads, which add nothing."""
 _OTHER_IN_UTF_16 = re.compile("[\ud800-\U0010ffff]")
 
 

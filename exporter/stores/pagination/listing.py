@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from exporter.model.errors import GoneError, Reason, StoreError
 from exporter.model.uploads import Upload
-from exporter.stores.base import UPLOADS_OPERATION, PageRequest, pieces_of
-from exporter.stores.pagination.key_order import KeyOrder
+from exporter.stores.base import UPLOADS_OPERATION, PageRequest, keys_of, pieces_of
+from exporter.stores.pagination.key_order import PLAIN_ENDINGS, KeyOrder
 from exporter.stores.pagination.paginator import is_last
 from exporter.stores.pagination.uploads_paginator import UploadsPaginator
 
@@ -105,7 +105,7 @@ def list_by_key(
     paginator.encoded = encoded
     order, pages_without_key, complete = _PassedKey(key), 0, True
     shown: Page[Upload] | None = None
-    while complete and not (paginator.done or (order.is_passed and _lists_one_node(paginator))):
+    while complete and not (paginator.done or (order.is_passed and _lists_one_node(paginator, shown))):
         try:
             page = yield from _next_page(
                 paginator, replace(bucket, prefix=key), by_name=True, may_encode=may_encode
@@ -115,8 +115,8 @@ def list_by_key(
             break
         if page is None:
             break
-        order.add(page.items)
-        shown = page if page.items else shown
+        order.add(page)
+        shown = page if keys_of(page) else shown
         of_key = {_names(each): each for each in page.items if key in (each.key, each.key.strip())}
         new = of_key.keys() - found.keys()
         found |= of_key
@@ -151,8 +151,13 @@ def _names(upload: Upload) -> tuple[str, str]:
     return upload.key, upload.upload_id
 
 
-def _lists_one_node(paginator: UploadsPaginator) -> bool:
-    """Whether the next page is asked for by a plain pair: a marker of several nodes has more or less."""
+def _lists_one_node(paginator: UploadsPaginator, page: Page[Upload] | None) -> bool:
+    """Whether the next page is asked for by a plain pair: a marker of several nodes has more or less.
+
+    A store that lists more than uploads has one node.
+    """
+    if page is not None and page.keys is not None:
+        return True
     return paginator.marker is not None and len(paginator.marker) == len(("key", "upload id"))
 
 
@@ -251,9 +256,11 @@ class _PassedKey:
         self._last: str | None = None
         self._order = KeyOrder()
 
-    def add(self, uploads: Collection[Upload]) -> None:
-        """Note the uploads of a page."""
-        keys = [upload.key for upload in uploads]
+    def add(self, page: Page[Upload]) -> None:
+        """Note what a page lists, which on some stores is more than uploads."""
+        keys = keys_of(page)
+        if page.keys is not None and self._last is None:
+            self._order = KeyOrder(PLAIN_ENDINGS)
         self._order.add(keys, self._last)
         self._last = keys[-1] if keys else self._last
         self._count += len(keys)
