@@ -145,5 +145,4 @@ class AzureStore:
         except UnicodeError:
             what = f"{operation}: the marker is not Unicode and cannot be sent"
             raise StoreError(Reason.UNSUPPORTED, what) from None
-        pairs = (line.partition(": ") for line in lines)
-        return Request(operation, "GET", url, tuple((name, value) for name, _, value in pairs))
+        return Request.get(operation, url, lines)

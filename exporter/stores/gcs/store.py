@@ -169,9 +169,7 @@ class GcsStore:
 
     def _send(self, call: Call, request: tuple[str, list[str]], bucket: str) -> Response:
         url, lines = request
-        pairs = [line.partition(": ") for line in lines]
-        headers = tuple((name, value) for name, _, value in pairs)
-        response = self._transport.send(Request(call.operation, "GET", url, headers))
+        response = self._transport.send(Request.get(call.operation, url, lines))
         if response.status != HTTPStatus.OK:
             asked = Asked(bucket, self._target.endpoint_url)
             raise refusal(call.operation, response, *read_error(response), asked)

@@ -93,9 +93,7 @@ def send_signed(
     """Return the response, of whatever status, to a signed GET. Raises StoreError."""
     try:
         url, lines = route.request(keys, "", arguments, target.clock() + target.clock_offset)
-        pairs = [line.partition(": ") for line in lines]
-        headers = tuple((name, value) for name, _, value in pairs)
-        return target.transport.send(Request(operation, "GET", url, headers))
+        return target.transport.send(Request.get(operation, url, lines))
     except ValueError:  # the keys are in the headers
         what = f"{operation}: no header can carry the keys; check the target's credentials"
         raise StoreError(Reason.CREDENTIALS, what) from None

@@ -27,7 +27,7 @@ from exporter.stores.transport.response_buffer import ResponseBuffer
 from exporter.stores.transport.waiting import LOOK_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from exporter.config.target_sections import TlsSettings
     from exporter.stores.transport.response import Response
@@ -64,6 +64,12 @@ class Request:
     timeout: float = math.inf
     no_proxy: bool = False
     item: bytes = b""
+
+    @classmethod
+    def get(cls, operation: str, url: str, lines: Iterable[str]) -> Request:
+        """Return a GET with these header lines, `name: value`."""
+        pairs = (line.partition(": ") for line in lines)
+        return cls(operation, "GET", url, tuple((name, value) for name, _, value in pairs))
 
 
 @dataclass(slots=True)
