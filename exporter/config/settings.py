@@ -48,6 +48,8 @@ class StoreKind(StrEnum):
     AZURE = "azure"
 
 
+AZURE_HOST = "blob.core.windows.net"
+"""What follows an account's name in the host of Azure's public cloud."""
 _S3, _OBS, _GLACIER = (StoreKind.S3,), (StoreKind.OBS,), (StoreKind.GLACIER,)
 _GCS, _AZURE = (StoreKind.GCS,), (StoreKind.AZURE,)
 _S3_OBS = (*_S3, *_OBS)
@@ -249,6 +251,11 @@ class TargetSettings:
     def endpoints(self) -> tuple[str, ...]:
         """The URLs of its servers; () where they are Amazon's own."""
         return self.endpoint_urls or ((self.endpoint_url,) if self.endpoint_url else ())
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The same, or else that of the storage account: where a target on Azure has no other."""
+        return self.endpoints or ((f"https://{self.account}.{AZURE_HOST}",) if self.account else ())
 
 
 @dataclass(frozen=True, slots=True)

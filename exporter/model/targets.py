@@ -106,6 +106,6 @@ class TargetStatus:
 
     @property
     def endpoints(self) -> tuple[str, ...]:
-        """Scheme, host and port of each URL in its config, and nothing else of them."""
-        urls = map(urlsplit, self.settings.endpoints)
+        """Scheme, host and port of each URL in its config or of its account, and nothing else of them."""
+        urls = map(urlsplit, self.settings.addresses)
         return tuple(f"{url.scheme}://{url.netloc.rpartition('@')[2]}" for url in urls)

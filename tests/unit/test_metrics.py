@@ -103,6 +103,18 @@ TARGET = TargetSettings(
 )
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [(None, "https://media1.blob.core.windows.net"), ("https://10.0.0.9/media1", "https://10.0.0.9")],
+)
+def test_a_target_on_azure_shows_whose_containers_it_watches(url: str | None, shown: str):
+    azure = TargetSettings("az", StoreKind.AZURE, TARGET.buckets, account="media1", endpoint_url=url)
+    registry = CollectorRegistry()
+    registry.register(TargetCollector(lambda: [TargetStatus(azure, azure.buckets)]))
+    labels = {"target": "az", "store": "azure", "endpoint_url": shown, "signing_region": ""}
+    assert registry.get_sample_value("mpu_target_info", labels) == 1.0
+
+
 def test_what_is_said_of_a_target():
     registry = CollectorRegistry()
     registry.register(TargetCollector(lambda: [TargetStatus(TARGET, TARGET.buckets, "eu-west-1")]))

@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
+from exporter.config.settings import AZURE_HOST
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.secret_sources import key_fault
 from exporter.text.file_limit import because
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from exporter.config.credentials import Secret
     from exporter.config.settings import TargetSettings
 
-PUBLIC_SUFFIX = "core.windows.net"
 _SCHEMES = {"http", "https"}
 _EMULATOR = {
     "ACCOUNTNAME": "devstoreaccount1",
@@ -81,7 +81,8 @@ def _read_account(account: str | None, endpoint_url: str | None, connection: Sec
     url = endpoint_url or written.get("BLOBENDPOINT", "")
     if not url and name:
         scheme = written.get("DEFAULTENDPOINTSPROTOCOL", "https")
-        url = f"{scheme}://{name}.blob.{written.get('ENDPOINTSUFFIX', PUBLIC_SUFFIX)}"
+        suffix = written.get("ENDPOINTSUFFIX")
+        url = f"{scheme}://{name}.{f'blob.{suffix}' if suffix else AZURE_HOST}"
     return _account(name, url)
 
 
