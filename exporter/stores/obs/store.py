@@ -6,6 +6,7 @@ API: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0097.html, parts:
 from __future__ import annotations
 
 import time
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,8 @@ from exporter.stores.obs.signature import ObsRequest, ObsSigner
 from exporter.stores.obs.wire import ObsBucket, read_error
 from exporter.stores.pagination.part_sums import NumberedPartSum
 from exporter.stores.parsing.buckets import read_buckets
-from exporter.stores.parsing.lifecycle import NO_RULES, has_no_rules, read_rules
-from exporter.stores.parsing.tags import has_no_tags, read_tags
+from exporter.stores.parsing.lifecycle import ask_rules
+from exporter.stores.parsing.tags import ask_tags
 from exporter.stores.transport.client import Request
 
 if TYPE_CHECKING:
@@ -91,23 +92,12 @@ class ObsStore:
     def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
         """Return when the bucket's lifecycle rules abort uploads. Raises StoreError."""
         with self._transport.call(LIFECYCLE_OPERATION, deadline) as call:
-            try:
-                response = self._ask_of_bucket(call, "lifecycle", bucket)
-            except StoreError as error:
-                if has_no_rules(error):
-                    return NO_RULES
-                raise
-            return read_rules(response, bucket.prefix)
+            return ask_rules(partial(self._ask_of_bucket, call, "lifecycle", bucket), bucket.prefix)
 
     def bucket_tags(self, bucket: BucketSettings, deadline: float) -> dict[str, str]:
         """Return the bucket's tags. Raises StoreError."""
         with self._transport.call(TAGS_OPERATION, deadline) as call:
-            try:
-                return read_tags(self._ask_of_bucket(call, "tagging", bucket))
-            except StoreError as error:
-                if has_no_tags(error):
-                    return {}
-                raise
+            return ask_tags(partial(self._ask_of_bucket, call, "tagging", bucket))
 
     def new_part_sum(self) -> NumberedPartSum:
         """Return what adds up the parts of one upload."""

@@ -9,6 +9,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from exporter.model.errors import StoreError
 from exporter.model.results import AbortRules
 from exporter.stores.base import LIFECYCLE_OPERATION
 from exporter.stores.parsing.abort_rule import read_abort_rule, refuse_unknown
@@ -16,7 +17,8 @@ from exporter.stores.parsing.pages import parse_answer, refuse_torn
 from exporter.stores.parsing.required import prove_empty
 
 if TYPE_CHECKING:
-    from exporter.model.errors import StoreError
+    from collections.abc import Callable
+
     from exporter.stores.transport.response import Response
 
 NO_RULES = AbortRules()
@@ -26,6 +28,17 @@ _NO_RULES_CODES = {"NoSuchLifecycleConfiguration", "NoSuchLifecycle"}
 def has_no_rules(error: StoreError) -> bool:
     """Whether a refusal means that the bucket has no lifecycle rules."""
     return error.status == HTTPStatus.NOT_FOUND and error.code in _NO_RULES_CODES
+
+
+def ask_rules(ask: Callable[[], Response], watched_prefix: str | None) -> AbortRules:
+    """Return what the response that `ask` returns says, as `read_rules`; it may refuse for lack of rules."""
+    try:
+        response = ask()
+    except StoreError as error:
+        if has_no_rules(error):
+            return NO_RULES
+        raise
+    return read_rules(response, watched_prefix)
 
 
 def read_rules(response: Response, watched_prefix: str | None) -> AbortRules:

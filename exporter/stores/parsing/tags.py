@@ -8,13 +8,15 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from exporter.model.errors import StoreError
 from exporter.stores.base import TAGS_OPERATION
 from exporter.stores.errors import bad_response
 from exporter.stores.parsing.pages import parse_answer, refuse_torn
 from exporter.stores.parsing.required import prove_empty, prove_items
 
 if TYPE_CHECKING:
-    from exporter.model.errors import StoreError
+    from collections.abc import Callable
+
     from exporter.stores.transport.response import Response
 
 _NO_TAGS_CODES = {"NoSuchTagSet", "NoSuchTagSetError"}
@@ -23,6 +25,17 @@ _NO_TAGS_CODES = {"NoSuchTagSet", "NoSuchTagSetError"}
 def has_no_tags(error: StoreError) -> bool:
     """Whether a refusal means that the bucket has no tags."""
     return error.status == HTTPStatus.NOT_FOUND and error.code in _NO_TAGS_CODES
+
+
+def ask_tags(ask: Callable[[], Response]) -> dict[str, str]:
+    """Return what the response that `ask` returns says, as `read_tags`; it may refuse for lack of tags."""
+    try:
+        response = ask()
+    except StoreError as error:
+        if has_no_tags(error):
+            return {}
+        raise
+    return read_tags(response)
 
 
 def read_tags(response: Response) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from exporter.model.errors import StoreError
@@ -18,9 +19,9 @@ from exporter.stores.base import (
 )
 from exporter.stores.errors import gone_error, is_gone
 from exporter.stores.parsing.buckets import read_buckets
-from exporter.stores.parsing.lifecycle import NO_RULES, has_no_rules, read_rules
+from exporter.stores.parsing.lifecycle import ask_rules
 from exporter.stores.parsing.pages import read_error, read_parts, read_uploads
-from exporter.stores.parsing.tags import has_no_tags, read_tags
+from exporter.stores.parsing.tags import ask_tags
 from exporter.stores.s3.names import expected_bucket_name
 
 if TYPE_CHECKING:
@@ -114,23 +115,15 @@ class BotoStore:
     def abort_rules(self, bucket: BucketSettings, deadline: float) -> AbortRules:
         """Return when the bucket's lifecycle rules abort uploads. Raises StoreError."""
         with self._transport.call(LIFECYCLE_OPERATION, deadline) as call:
-            try:
-                response = self._ask_of_bucket(call, "get_bucket_lifecycle_configuration", bucket)
-            except StoreError as error:
-                if has_no_rules(error):
-                    return NO_RULES
-                raise
-            return read_rules(response, bucket.prefix)
+            return ask_rules(
+                partial(self._ask_of_bucket, call, "get_bucket_lifecycle_configuration", bucket),
+                bucket.prefix,
+            )
 
     def bucket_tags(self, bucket: BucketSettings, deadline: float) -> dict[str, str]:
         """Return the bucket's tags. Raises StoreError."""
         with self._transport.call(TAGS_OPERATION, deadline) as call:
-            try:
-                return read_tags(self._ask_of_bucket(call, "get_bucket_tagging", bucket))
-            except StoreError as error:
-                if has_no_tags(error):
-                    return {}
-                raise
+            return ask_tags(partial(self._ask_of_bucket, call, "get_bucket_tagging", bucket))
 
     def _ask_of_bucket(self, call: Call, method: str, bucket: BucketSettings) -> Response:
         """Return the answer to a call about the bucket itself, for which nobody but its owner pays."""
