@@ -443,16 +443,17 @@ def test_restored_values_are_shown_once_the_state_is_open(tmp_path):
     assert {entry.last_success for entry in again.shown().values()} == {NOW}
 
 
-BY_STRING = Credentials(connection_string=Secret("AccountName=media;AccountKey=a2V5"))
+def by_string(account):
+    text = f"AccountName={account};AccountKey=a2V5"
+    return {"credentials": Credentials(connection_string=Secret(text))}
 
 
 @pytest.mark.parametrize(
     ("before", "after", "shown"),
     [
-        ({"account": "media"}, {"account": "media", "credentials": BY_STRING}, NOW),
-        ({"account": "media"}, {"credentials": BY_STRING}, NOW),
+        ({"account": "media"}, by_string("media"), NOW),
         ({"account": "media"}, {"account": "logs"}, None),
-        ({"credentials": BY_STRING}, {"account": "logs", "credentials": BY_STRING}, None),
+        (by_string("media"), by_string("logs"), None),
         ({"account": "media"}, {"account": "media", "endpoint_url": "https://10.0.0.9"}, None),
     ],
 )
