@@ -146,7 +146,7 @@ def test_an_inline_config_is_one_that_the_exporter_reads(values: Path, tmp_path:
     for name in sorted({*file_names(config), *config.get("state", {}).values()}):
         here = tmp_path / name.lstrip("/")
         here.parent.mkdir(parents=True, exist_ok=True)
-        here.write_text("content")
+        here.write_text("sig=content" if "sas" in name else "content")
         text = text.replace(name, str(here))
     (tmp_path / "config.yaml").write_text(text)
     settings = load(tmp_path / "config.yaml", {"CEPH_KEY_ID": "key"})

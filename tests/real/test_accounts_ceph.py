@@ -31,7 +31,7 @@ EVERY = DiscoverSettings()
 
 
 def target(ceph: Ceph, user: User, role: AssumeRole | None = None, **own: object) -> TargetSettings:
-    keys = Credentials(None, Secret(user.access_key), Secret(user.secret_key), None, role)
+    keys = Credentials(None, Secret(user.access_key), Secret(user.secret_key), assume_role=role)
     settings = {"endpoint_url": ceph.endpoint_url, "addressing_style": "path", "region": "us-east-1"}
     return TargetSettings(user.name, StoreKind.S3, (), credentials=keys, **settings | own)
 
