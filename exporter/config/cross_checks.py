@@ -100,7 +100,8 @@ def _check_unique(where: KeyPath, items: list[object], advice: str) -> Iterator[
         name = as_mapping(item).get("name", item)
         if isinstance(name, str) and first.setdefault(name, position) != position:
             path = (*where, position, "name") if isinstance(item, dict) else (*where, position)
-            yield path, f"the name {name} is taken by {where[-1]}[{first[name]}]: {advice}"
+            shown = name.partition("?")[0]  # what follows in a pasted URL may be a secret
+            yield path, f"the name {shown} is taken by {where[-1]}[{first[name]}]: {advice}"
 
 
 def _check_buckets(where: KeyPath, target: Values) -> Iterator[Fault]:
