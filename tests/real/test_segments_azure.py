@@ -11,6 +11,7 @@ import pytest
 from fakes import Recorder
 from servers.azure import Azure
 from servers.blobs import BlobClient
+from servers.meanwhile import meanwhile
 from servers.standin import StandIn
 
 from exporter.config.credentials import Credentials, Secret
@@ -24,6 +25,7 @@ from exporter.stores.transport.client import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from servers.azurite import Azurite
 
@@ -49,38 +51,20 @@ def scans_of(client: BlobClient, url: str, parts: str) -> tuple[Scanner, Recorde
     return Scanner(StoreClient(store, target.scan, stop), (3600.0,)), traffic
 
 
-@contextmanager
-def churning(client: BlobClient, container: str, ledger: Ledger) -> Iterator[None]:
+def churning(client: BlobClient, container: str, ledger: Ledger) -> AbstractContextManager[None]:
     """Begin, commit and delete blobs where the listing is cut: on both sides, and in pages' gaps."""
-    stop, failed = threading.Event(), list[Exception]()
 
-    def churn() -> None:
-        number = 0
-        while not stop.is_set():
-            keys = ledger.boundaries.keys
-            name = f"{keys[number % len(keys)]}{('!', '/churn', '-')[number % 3]}{number}"
-            client.put(container, name, 1, 1)
-            if number % 2:
-                client.commit(container, name, [1])
-                client.delete(container, name)
-            else:
-                client.clear(container, name)
-            number += 1
+    def churn(number: int) -> None:
+        keys = ledger.boundaries.keys
+        name = f"{keys[number % len(keys)]}{('!', '/churn', '-')[number % 3]}{number}"
+        client.put(container, name, 1, 1)
+        if number % 2:
+            client.commit(container, name, [1])
+            client.delete(container, name)
+        else:
+            client.clear(container, name)
 
-    def watched() -> None:
-        try:
-            churn()
-        except Exception as error:  # noqa: BLE001 - told to the test, which is on another thread
-            failed.append(error)
-
-    thread = threading.Thread(target=watched)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-    assert failed == []
+    return meanwhile(churn)
 
 
 def check(client: BlobClient, url: str, container: str, parts: str) -> None:

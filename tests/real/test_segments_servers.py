@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from fakes import Recorder
 from servers.fill import fill, odd_keys
 from servers.matrix.process import one_process
 from servers.matrix.recipes.ministack import launch
+from servers.meanwhile import meanwhile
 
 from exporter.config.credentials import Credentials, Secret
 from exporter.config.settings import BucketSettings, ScanSettings, StoreKind, TargetSettings
@@ -25,7 +25,7 @@ from exporter.stores.s3.store import S3Store
 from exporter.stores.transport.client import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from mypy_boto3_s3 import S3Client
@@ -51,36 +51,18 @@ def scanner(endpoint_url: str, access_key: str, secret_key: str, **settings: obj
     return Scanner(StoreClient(store, target.scan, stop), (3600.0,))
 
 
-@contextmanager
-def churning(client: S3Client, bucket: str, ledger: Ledger) -> Iterator[None]:
+def churning(client: S3Client, bucket: str, ledger: Ledger) -> AbstractContextManager[None]:
     """Begin and end uploads of the keys at which the listing is cut, and of keys beside them."""
-    stop, failed = threading.Event(), list[Exception]()
 
-    def churn() -> None:
-        number = 0
-        while not stop.is_set():
-            keys = ledger.boundaries.keys or ("a",)
-            number += 1
-            key = keys[number % len(keys)] + ("", "/churn", "")[number % 3]
-            begun = {"Bucket": bucket, "Key": key}
-            ids = [client.create_multipart_upload(**begun)["UploadId"] for _ in range(1 + number % 3)]
-            for upload_id in ids:
-                client.abort_multipart_upload(**begun, UploadId=upload_id)
+    def churn(number: int) -> None:
+        keys = ledger.boundaries.keys or ("a",)
+        key = keys[number % len(keys)] + ("", "/churn", "")[number % 3]
+        begun = {"Bucket": bucket, "Key": key}
+        ids = [client.create_multipart_upload(**begun)["UploadId"] for _ in range(1 + number % 3)]
+        for upload_id in ids:
+            client.abort_multipart_upload(**begun, UploadId=upload_id)
 
-    def watched() -> None:
-        try:
-            churn()
-        except Exception as error:  # noqa: BLE001 - told to the test, which is on another thread
-            failed.append(error)
-
-    thread = threading.Thread(target=watched)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-    assert failed == []
+    return meanwhile(churn)
 
 
 def check(made: Scanner, client: S3Client, bucket: str, keys: list[str]) -> None:
