@@ -25,6 +25,22 @@ def find_sse_key_fault(text: str) -> str:
     return "" if _base64_size(text) == _SSE_KEY_BYTES else f"must be the base64 of {_SSE_KEY_BYTES} bytes"
 
 
+def connection_fields(text: str) -> dict[str, str]:
+    """Return the fields of a connection string of Azure by upper-case name."""
+    pairs = (each.partition("=") for each in text.split(";") if each.strip())
+    return {name.strip().upper(): value.strip() for name, _, value in pairs}
+
+
+def is_emulator(fields: Mapping[str, str]) -> bool:
+    """Whether these fields stand for the emulator where it listens by default."""
+    return fields.get("USEDEVELOPMENTSTORAGE", "").lower() == "true"
+
+
+def has_signature(query: str) -> bool:
+    """Whether a SAS token has its signature."""
+    return any(each.startswith("sig=") for each in query.split("&"))
+
+
 def _find_account_key_fault(text: str) -> str:
     if fault := find_secret_fault(text):
         return fault
@@ -34,21 +50,19 @@ def _find_account_key_fault(text: str) -> str:
 def _find_sas_token_fault(text: str) -> str:
     if fault := find_secret_fault(text):
         return fault
-    has_signature = any(each.startswith("sig=") for each in text.rpartition("?")[2].split("&"))
     fault = "is without its signature (sig): copy the SAS token whole, or the URL with it"
-    return "" if has_signature else fault
+    return "" if has_signature(text.rpartition("?")[2]) else fault
 
 
 def _find_connection_string_fault(text: str) -> str:
     if fault := find_secret_fault(text):
         return fault
-    pairs = [each.partition("=") for each in text.split(";") if each.strip()]
-    given = {name.strip().lower(): value.strip() for name, _, value in pairs if value.strip()}
-    if given.get("usedevelopmentstorage", "").lower() == "true":
+    given = {name: value for name, value in connection_fields(text).items() if value}
+    if is_emulator(given):
         return ""
-    if not given.keys() & {"accountname", "blobendpoint"}:
+    if not given.keys() & {"ACCOUNTNAME", "BLOBENDPOINT"}:
         return "names no account: copy the connection string whole, with AccountName and AccountKey"
-    if not given.keys() & {"accountkey", "sharedaccesssignature"}:
+    if not given.keys() & {"ACCOUNTKEY", "SHAREDACCESSSIGNATURE"}:
         return "has neither AccountKey nor SharedAccessSignature: copy the connection string whole"
     return ""
 

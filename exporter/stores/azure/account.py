@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
+from exporter.config.secret_checks import connection_fields, is_emulator
 from exporter.config.settings import AZURE_HOST
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.secret_sources import key_fault
@@ -95,12 +96,11 @@ def _read_fields(secret: Secret | None) -> Mapping[str, str]:
     if secret is None:
         return {}
     text = read_secret(secret, "connection_string")
-    fields = [each.partition("=") for each in text.split(";") if each.strip()]
-    if not all(equals for _, equals, _ in fields):
+    if not all("=" in each for each in text.split(";") if each.strip()):
         what = "connection_string: must be fields such as AccountName=media1, each ended by a semicolon"
         raise StoreError(Reason.CREDENTIALS, what)
-    found = {name.strip().upper(): value.strip() for name, _, value in fields}
-    return _EMULATOR if found.get("USEDEVELOPMENTSTORAGE", "").lower() == "true" else found
+    found = connection_fields(text)
+    return _EMULATOR if is_emulator(found) else found
 
 
 def read_secret(secret: Secret, name: str) -> str:

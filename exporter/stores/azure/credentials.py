@@ -13,6 +13,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from exporter.config.secret_checks import has_signature
 from exporter.model.errors import Reason, StoreError
 from exporter.stores.azure.account import read_account, read_connection, read_secret
 from exporter.stores.azure.identity import Identity
@@ -105,7 +106,7 @@ def _shared_key(text: str, where: str) -> SharedKey:
 def _sas_token(text: str, where: str) -> SasToken:
     query = text.rpartition("?")[2].strip("&")  # of a URL that has one, as the portal shows it
     fault = key_fault(query) or ("holds a space" if " " in query else "")
-    if not fault and not any(each.startswith("sig=") for each in query.split("&")):
+    if not fault and not has_signature(query):
         fault = "has no signature"
     if fault:
         raise StoreError(Reason.CREDENTIALS, f"{where} {fault}; {_SAS_ADVICE}; nothing was sent")
